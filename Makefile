@@ -1,0 +1,55 @@
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+NEEDED_GB := 12
+
+export REPAIR_HOME ?= $(CURDIR)/.demo
+export DAGSTER_HOME ?= $(REPAIR_HOME)/dagster
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo dev test lint bench clean
+
+help: ## What can be made
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+setup: $(STAMP) ## The virtual environment with the pinned packages
+
+$(STAMP): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { \
+		echo "Python 3.11 is missing: no '$(PYTHON)' on the PATH. Install it, or name it: make PYTHON=/path/to/python3.11 ..."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { \
+		echo "'$(PYTHON)' is $$($(PYTHON) --version); Python 3.11 is needed. Name it: make PYTHON=/path/to/python3.11 ..."; exit 1; }
+	@[ -x $(BIN)/python ] || [ $$(df -Pk . | awk 'NR == 2 { print int($$4 / 1048576) }') -ge $(NEEDED_GB) ] || { \
+		echo "The environment takes 8 GB and its installation needs $(NEEDED_GB) GB free; this disk has less."; exit 1; }
+	@[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV) || { \
+		echo "Python's venv module is missing: install it (Debian: python3.11-venv)."; exit 1; }
+	@echo "Installing the pinned packages into $(VENV) (several minutes, 8 GB) ..."
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## From recorded sessions to a scored checkpoint
+	@$(BIN)/python -m repair_assets.demo
+
+dev: $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## The Dagster UI on port 3000, with the sample ready to materialize
+	@$(BIN)/python -m repair_assets.demo --only-recordings
+	@$(BIN)/dagster dev -w workspace.yaml
+
+$(DAGSTER_HOME)/dagster.yaml: dagster.yaml
+	@mkdir -p $(@D) && cp $< $@
+
+test: $(STAMP) ## Lint, types and every test
+	@$(MAKE) --no-print-directory lint
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
+
+lint: $(STAMP) ## ruff, pyright (strict on repair/), the definitions
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/pyright
+
+bench: $(STAMP) ## Ratios against peers
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	@for each in bench/*.py; do echo "== $$each"; $(BIN)/python $$each || exit 1; done
+
+clean: ## Forget the demo's results, keep the environment
+	@rm -rf $(REPAIR_HOME)

@@ -1,0 +1,49 @@
+"""The project's errors.
+
+```
+RepairError
+├── InputError             the data is at fault; `reason` names the reject reason
+│   ├── ot.OTError             a packet does not decode or does not apply
+│   ├── replay.ReplayError     a packet's CRC-32, version or base does not fit its file
+│   ├── line_diff.LineDiffError
+│   ├── prompt.PromptError
+│   └── events.EventError      a recorded row is not an event
+├── ConfigurationError     a setting is at fault: what is set, what was expected, what to do
+├── LanguageServerError    a server died, hung or answered nonsense
+├── TeacherError           a language model could not be asked
+└── StoreError             a stored partition is absent, partial or damaged
+```
+
+Every error survives pickling, so that it can cross a process boundary.
+"""
+
+from typing import ClassVar
+
+
+class RepairError(Exception):
+    """Base of every error that this project raises on purpose."""
+
+
+class InputError(RepairError, ValueError):
+    """The data is at fault.
+
+    `reason` is the stable name under which a row that caused it is rejected and counted.
+    """
+
+    reason: ClassVar[str] = "bad_input"
+
+
+class ConfigurationError(RepairError, ValueError):
+    """A setting is at fault."""
+
+
+class LanguageServerError(RepairError):
+    """A language server died, hung or answered nonsense."""
+
+
+class TeacherError(RepairError):
+    """A language model could not be asked."""
+
+
+class StoreError(RepairError):
+    """A stored partition is absent, partial or damaged."""
