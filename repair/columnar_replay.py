@@ -1,0 +1,156 @@
+"""The texts of one file at given moments, from its packets in columns.
+
+The same as `repair.replay.texts_at`, in compiled code: many times faster on a long history. Whatever it does
+not accept is replayed once more packet by packet, which names what is wrong.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, overload
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from repair.columnar_ops import bytes_of, offsets_of
+from repair.ot import BadUTF8, Packet, decode_packet
+from repair.replay import texts_at
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+_LEAST_OUTPUT = 1 << 20  # bytes: the texts of several moments are made in one go
+_FIRST_ROOM = 1 << 18  # bytes that may be inserted before the rope is enlarged
+
+_Int64s = npt.NDArray[np.int64]
+
+
+def texts_at_columns(
+    ops: pa.RecordBatch,
+    moments: Sequence[datetime],
+    base: str = "",
+    *,
+    base_version: int | None = None,
+    every_checksum: bool = False,
+) -> list[str]:
+    """The text of a file at each of `moments`, which may come in any order.
+
+    `ops` (`repair.columnar_ops.OPS`) are the file's packets, in the order of their versions; the rest is as
+    in `repair.replay.texts_at`. Versions are checked at every packet up to the last moment, the CRC-32 of the
+    whole file at every moment, or with `every_checksum` at every packet too. A packet that does not decode is
+    met where those before it count.
+
+    Raises what `repair.replay.texts_at` does, and what `repair.ot.decode_packet` does.
+    """
+    counts = _counts(ops, moments)
+    stops, place = np.unique(counts, return_inverse=True)
+    texts = replayed(ops, stops, base, base_version, every_checksum=every_checksum)
+    if texts is None:
+        return texts_at(_Packets(ops.column("packet")), moments, base, base_version=base_version)
+    return [texts[index] for index in place]
+
+
+def _counts(ops: pa.RecordBatch, moments: Sequence[datetime]) -> _Int64s:
+    """How many packets count at each moment."""
+    from repair.native.replay import count_until  # imports numba
+
+    wanted = np.array([(moment - _EPOCH) // _MICROSECOND for moment in moments], np.int64)
+    times = ops.column("committed").view(pa.int64()).fill_null(0).to_numpy()
+    counts = np.empty(len(moments), np.int64)
+    count_until(_frozen(times[: len(ops)]), _first_refused(ops), wanted, np.argsort(wanted), counts)
+    return counts
+
+
+class _Packets(Sequence[Packet]):
+    """Recorded packets, decoded as they are read."""
+
+    def __init__(self, recorded: pa.Array) -> None:
+        self._recorded = recorded
+
+    def __len__(self) -> int:
+        return len(self._recorded)
+
+    @overload
+    def __getitem__(self, index: int) -> Packet: ...
+    @overload
+    def __getitem__(self, index: slice) -> "_Packets": ...
+    def __getitem__(self, index: int | slice) -> "Packet | _Packets":
+        if isinstance(index, slice):
+            return _Packets(self._recorded[index])
+        return decode_packet(self._recorded[index].as_py())
+
+    def __iter__(self) -> Iterator[Packet]:
+        for recorded in self._recorded:
+            yield decode_packet(recorded.as_py())
+
+
+def replayed(
+    ops: pa.RecordBatch,
+    stops: _Int64s,
+    base: str,
+    base_version: int | None,
+    *,
+    every_checksum: bool,
+) -> list[str] | None:
+    """The text after each of the `stops`, numbers of packets that rise; None: a packet is refused.
+
+    Raises BadUTF8 for a base with a lone surrogate.
+    """
+    from repair.native import replay as native  # imports numba
+    from repair.native import rope as ropes
+
+    try:
+        start = np.frombuffer(base.encode(), np.uint8)
+    except UnicodeEncodeError as error:
+        raise BadUTF8(f"code point {error.start} of the text is a lone surrogate") from None
+    columns = _columns(ops)
+    rope = ropes.rope(int(ropes.needed(len(start) + min(len(columns.texts), _FIRST_ROOM), 64)))
+    ropes.insert(rope, 0, start)
+    native.begin(rope, -1 if base_version is None else base_version)
+    texts: list[str] = []
+    ends = np.zeros(len(stops), np.int64)
+    output = np.empty(_LEAST_OUTPUT, np.uint8)
+    while True:
+        outcome = native.replay(rope, columns, stops, every_checksum, output, ends)
+        if outcome == native.FAULT:
+            return None
+        if outcome == native.LEAVES_FULL:
+            rope = ropes.enlarged(rope)
+            continue
+        begin = 0
+        for end in ends[len(texts) : rope.registers[ropes.STOP]].tolist():
+            texts.append(str(output.data[begin:end], "utf-8"))
+            begin = end
+        if outcome == native.DONE:
+            return texts
+        if not begin:
+            output = np.empty(2 * int(rope.registers[ropes.SIZE]), np.uint8)
+        native.emptied(rope)
+
+
+def _columns(ops: pa.RecordBatch) -> Any:
+    from repair.native.replay import Ops
+
+    lists: Any = ops.column("ops")
+    op: Any = lists.values
+    kinds, counts, texts = (op.field(name) for name in ("kind", "count", "text"))
+    return Ops(
+        refused=_first_refused(ops),
+        versions=_frozen(ops.column("version").to_numpy()),
+        crcs=_frozen(ops.column("crc32").to_numpy()),
+        offsets=_frozen(lists.offsets.to_numpy()),
+        kinds=_frozen(kinds.to_numpy()),
+        counts=_frozen(counts.to_numpy()),
+        text_offsets=_frozen(offsets_of(texts)),
+        texts=bytes_of(texts),
+    )
+
+
+def _frozen(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    array.flags.writeable = False  # one kind of array, so that the loops are compiled once
+    return array
+
+
+def _first_refused(ops: pa.RecordBatch) -> int:
+    decoded: Any = ops.column("decoded")
+    return len(decoded) if decoded.true_count == len(decoded) else decoded.index(pa.scalar(False)).as_py()

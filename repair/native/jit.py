@@ -1,0 +1,57 @@
+"""How the functions of this package are compiled, and where the machine code is kept."""
+
+import hashlib
+import os
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numba
+from numba.core import config
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+_HERE = Path(__file__).parent
+_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+_njit: Any = numba.njit
+_config: Any = config
+
+
+@cache
+def _folder() -> Path | None:
+    """Where machine code of these very sources is kept; None: there is no such place.
+
+    Numba takes what it has kept for valid while the file of the function itself is the same. What these
+    functions call stands in several files, so the folder is named by all of them.
+    """
+    digest = hashlib.sha256()
+    for source in sorted(_HERE.glob("*.py")):
+        digest.update(source.read_bytes())
+    for place in (_HERE / "__pycache__", Path.home() / ".cache" / "repair"):
+        folder = place / digest.hexdigest()[:16]
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if os.access(folder, os.W_OK):
+            return folder
+    return None
+
+
+def compiled(function: _Function) -> _Function:
+    """`function` as machine code, kept for the next process where there is a place for it."""
+    folder = _folder()
+    if folder is None:
+        return cast("_Function", _njit(**_OPTIONS)(function))
+    before = _config.CACHE_DIR
+    _config.CACHE_DIR = str(folder)
+    try:
+        return cast("_Function", _njit(**_OPTIONS, cache=True)(function))
+    finally:
+        _config.CACHE_DIR = before
+
+
+def inner(function: _Function) -> _Function:
+    """`function` as a part of compiled ones: Python can't call it, which spares half of the compiling."""
+    return cast("_Function", _njit(**_OPTIONS, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function))

@@ -1,0 +1,97 @@
+"""Long edit histories in a workspace are replayed at once: the outcome is that of replaying them one by one.
+
+Asking for the state after every event has each edit applied alone; asking for the last one has them wait.
+"""
+
+import random
+from typing import Any
+
+import pytest
+
+from repair.events import FileOperation
+from repair.ot import Author, Skip
+from repair.workspace import State, workspaces_at
+from tests.repair.recorded_project import RecordedProject, at
+
+EDITS = 2_300  # more than wait to be replayed one by one
+
+
+def edited(project: RecordedProject, path: str, **wrong: Any) -> None:
+    """Many edits, every fifth by an AI; the 1,900th with what is `wrong`."""
+    chance = random.Random(path)
+    project.snapshot(0, {path: "début\n", "other.py": "x = 1\n"})
+    text = "début\n"
+    for second in range(1, EDITS + 1):
+        place = chance.randrange(len(text) + 1)
+        text = text[:place] + chance.choice(["a", "中", "😀\n", ""]) + text[place + chance.randrange(2) :]
+        author = Author.GHOSTWRITER if second % 5 == 0 else Author.USER
+        project.edit(second, path, text, author, **(wrong if second == 1_900 else {}))
+
+
+def outcome(state: State) -> tuple[Any, ...]:
+    return state.files, state.binary, state.broken, state.ghostwriter_packets
+
+
+def last_states(project: RecordedProject) -> tuple[State, State]:
+    """The last state if the edits wait, and if each is applied alone."""
+    table = project.table()
+    places = [(row["timestamp"], row["sequence"]) for row in project.rows]
+    (waited,) = workspaces_at(table, places[-1:])
+    *_, alone = workspaces_at(table, places)
+    return waited, alone
+
+
+def test_the_text_and_what_an_ai_wrote() -> None:
+    project = RecordedProject()
+    edited(project, "main.py")
+    waited, alone = last_states(project)
+    assert outcome(waited) == outcome(alone)
+    assert waited.files["main.py"] == project.texts["main.py"]
+    assert 0 < waited.ghostwriter_packets["main.py"] < EDITS / 5  # some change nothing
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ({"crc32": 7}, "bad_crc"),
+        ({"version": 7}, "version_gap"),
+        ({"ops": (Skip(10**6),)}, "skip_past_end"),
+    ],
+)
+def test_what_is_wrong_with_one_of_them(wrong: dict[str, Any], reason: str) -> None:
+    project = RecordedProject()
+    edited(project, "main.py", **wrong)
+    waited, alone = last_states(project)
+    assert outcome(waited) == outcome(alone)
+    assert waited.broken["main.py"].reason == reason
+    assert waited.broken["main.py"].detail.startswith(f"event 1901 at {at(1_900)}: ")
+    assert waited.files == {"other.py": "x = 1\n"}
+
+
+def test_a_packet_that_does_not_decode() -> None:
+    project = RecordedProject()
+    edited(project, "main.py")
+    project.rows[1_901]["packet"] = b"\xff"
+    waited, alone = last_states(project)
+    assert outcome(waited) == outcome(alone)
+    assert waited.broken["main.py"].reason == "malformed_packet"
+
+
+def test_edits_that_wait_move_with_their_file() -> None:
+    project = RecordedProject()
+    edited(project, "main.py")
+    project.file(EDITS + 1, FileOperation.MOVE, "main.py", destination="pkg/main.py")
+    project.edit(EDITS + 2, "pkg/main.py", project.texts["pkg/main.py"] + "#")
+    project.snapshot(EDITS + 3, dict(project.texts))
+    waited, alone = last_states(project)
+    assert outcome(waited) == outcome(alone)
+    assert waited.files["pkg/main.py"].endswith("#")
+
+
+def test_a_stored_copy_is_compared_with_what_waited() -> None:
+    project = RecordedProject()
+    edited(project, "main.py")
+    moment = project.rows[-1]["timestamp"], project.rows[-1]["sequence"]
+    project.snapshot(EDITS + 1, {"main.py": "another text", "other.py": "x = 1\n"})
+    (state,) = workspaces_at(project.table(), [moment])
+    assert state.broken["main.py"].reason == "snapshot_mismatch"
