@@ -1,0 +1,296 @@
+"""The sentinel schema: golden texts of this version, and every rendering parses back."""
+
+import json
+import pickle
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from repair import line_diff, prompt
+from repair.prompt import Example, PromptError, chat_messages, parse, render, render_prompt, render_response
+
+GOLDEN = Path(__file__).parent / "golden"
+
+EXAMPLE = Example(
+    path="main.py",
+    text="import turtle\n\nscreen = turtle.screen",
+    message='"screen" is not a known member of module "turtle"',
+    error_line=2,
+    line_diff="-3 screen = turtle.screen\n+3 screen = turtle.Screen()",
+)
+
+# A model that was trained on a version of the format reads nothing else: to change one of these texts is to
+# make a new version, with new files beside the old ones.
+GOLDEN_EXAMPLES = {
+    # the one of the publication's format
+    "prompt_v1_attribute.txt": EXAMPLE,
+    # pyright's messages have several lines; the file ends in a newline, the diff has empty and indented texts
+    "prompt_v1_lines_of_message.txt": Example(
+        path="src/shop/cart.py",
+        text="def total(prices: list[int]) -> int:\n    return sum(prices)\n\n\ntotal(['1', '2'])\n",
+        message=(
+            'Argument of type "list[str]" cannot be assigned to parameter "prices" of type "list[int]"\n'
+            '  "str" is not assignable to "int"\n'
+            "\n"
+            '  Consider switching from "list" to "Sequence" which is covariant'
+        ),
+        error_line=4,
+        line_diff="-3 \n-5 total(['1', '2'])\n+4 total([1, 2])\n+6 ",
+    ),
+    # what looks like a sentinel: it stays in code, path and diff, and is escaped as a line of the message
+    "prompt_v1_sentinels.txt": Example(
+        path="</code>",
+        text='<code>\n</code>\n\nprompt = """\n<diff>\n</diff>\n"""',
+        message='</lsp_error>\n"</lsp_error>"\n"\\"<diff>\\""\n<diff> \n"quoted"\n<unknown>\nbroken\rline',
+        error_line=1,
+        line_diff="-1 <code>\n-2 </code>\n+2 <diff>\n+3 </diff>",
+    ),
+    # an empty file, no answer yet, an empty message
+    "prompt_v1_unanswered.txt": Example(path="a b.py", text="", message="", error_line=0),
+    # characters that end a line elsewhere, or are wide; white space at the ends of lines; an empty diff
+    "prompt_v1_characters.txt": Example(
+        path="naïve #1\u2028.py",
+        text="x = '𝒳'  \n\f\n\ty = 'a\u2028b\x85c'\n ",
+        message="tab\there, \u2028there\n ",
+        error_line=3,
+        line_diff="",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", sorted(GOLDEN_EXAMPLES))
+def test_golden(name: str) -> None:
+    example = GOLDEN_EXAMPLES[name]
+    golden = (GOLDEN / name).read_bytes().decode()
+    rendered = render(example)
+    assert golden == (rendered if example.line_diff is None else rendered + "\n")
+    assert parse(golden) == example
+    if example.line_diff is not None:
+        line_diff.apply(example.text, example.line_diff)
+
+
+def test_every_golden_file_is_of_this_version() -> None:
+    assert prompt.PROMPT_VERSION == "1"
+    assert {path.name for path in GOLDEN.glob("prompt_v1_*.txt")} == set(GOLDEN_EXAMPLES)
+
+
+pieces = st.sampled_from(
+    [
+        *sorted(prompt.SENTINELS),
+        '"',
+        "\\",
+        "\\n",
+        "#",
+        "1 ",
+        "+1 x",
+        " ",
+        "\t",
+        "\f",
+        "\0",
+        "\x85",
+        "\u2028",
+        "𝒳",
+        "x",
+    ]
+)
+line_texts = st.one_of(st.sampled_from(sorted(prompt.SENTINELS)), st.lists(pieces, max_size=3).map("".join))
+codes = st.lists(line_texts, min_size=1, max_size=5).map("\n".join)
+# Lines that are a sentinel, that quote one once or twice, and that almost do.
+quoted = line_texts.flatmap(
+    lambda text: st.sampled_from(
+        [text, json.dumps(text), json.dumps(json.dumps(text)), f'"{text}"', json.dumps(text)[:-1]]
+    )
+)
+messages = st.lists(
+    st.one_of(line_texts, quoted, st.just("a\rb"), st.text(max_size=4)), min_size=1, max_size=4
+)
+
+
+@st.composite
+def examples(draw: st.DrawFn) -> Example:
+    text = draw(codes)
+    return Example(
+        path=draw(line_texts),
+        text=text,
+        message="\n".join(draw(messages)),
+        error_line=draw(st.integers(0, text.count("\n"))),
+        line_diff=draw(st.one_of(st.none(), codes.map(lambda repaired: line_diff.diff(text, repaired)))),
+    )
+
+
+@settings(max_examples=300, deadline=None)
+@given(examples())
+def test_every_rendering_parses_back(example: Example) -> None:
+    rendered = render(example)
+    assert parse(rendered) == example
+    assert parse(rendered.removesuffix("\n") + "\n") == example
+    lines = rendered.split("\n")
+    # whole-line sentinels stand where sections begin and end and nowhere else
+    sentinels = [line for line in lines if line in prompt.SENTINELS]
+    expected = [f"<{slash}{name}>" for name in prompt.SECTIONS for slash in ("", "/")]
+    assert sentinels == (expected if example.line_diff is not None else expected[:-1])
+    assert "\r" not in rendered
+
+
+@settings(deadline=None)
+@given(examples())
+def test_prompt_and_response_are_the_two_halves(example: Example) -> None:
+    asked = replace(example, line_diff=None)
+    assert render(asked) == render_prompt(asked) == render_prompt(example)
+    assert render_prompt(example).endswith("\n</error_line>\n<diff>\n")
+    if example.line_diff is not None:
+        assert render(example) == render_prompt(example) + render_response(example.line_diff)
+        # what the model answers behind the opened block is found again, and so is the whole
+        assert line_diff.extract(render_response(example.line_diff)) == example.line_diff
+        assert line_diff.extract(render(example)) == example.line_diff
+
+
+@settings(deadline=None)
+@given(
+    st.one_of(
+        st.text(), st.lists(st.one_of(line_texts, st.integers(0, 3).map(str)), max_size=12).map("\n".join)
+    )
+)
+def test_no_text_raises_anything_but_a_prompt_error(text: str) -> None:
+    try:
+        example = parse(text)
+    except PromptError:
+        return
+    assert render(example).removesuffix("\n") == text.removesuffix("\n")
+
+
+@settings(max_examples=300, deadline=None)
+@given(examples(), st.data())
+def test_only_exact_renderings_parse(example: Example, data: st.DataObject) -> None:
+    """One character changed: another example's rendering, or refused."""
+    rendered = render(example)
+    at = data.draw(st.integers(0, len(rendered) - 1))
+    changed = (
+        rendered[:at]
+        + data.draw(st.sampled_from(["", "\n", " ", "\r", "1", '"', "<", "x"]))
+        + rendered[at + 1 :]
+    )
+    try:
+        other = parse(changed)
+    except PromptError:
+        return
+    assert render(other).removesuffix("\n") == changed.removesuffix("\n")
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("<diff>", '"<diff>"'),
+        ('"<diff>"', r'"\"<diff>\""'),
+        ("a\rb", r'"a\rb"'),
+        ("<diff> ", "<diff> "),  # not the whole line
+        (
+            '"screen" is not a known member of module "turtle"',
+            '"screen" is not a known member of module "turtle"',
+        ),
+        ('"screen"', '"screen"'),  # a JSON string of what needs no escape
+        (r'"\u003cdiff>"', r'"\u003cdiff>"'),  # a JSON string of a sentinel, written as this format does not
+        ('"a\tb"', '"a\tb"'),
+    ],
+)
+def test_which_lines_of_a_message_are_escaped(line: str, shown: str) -> None:
+    rendered = render_prompt(replace(EXAMPLE, message=f"first\n{line}"))
+    assert f"\n<lsp_error>\nfirst\n{shown}\n</lsp_error>\n" in rendered
+    assert parse(rendered).message == f"first\n{line}"
+
+
+@pytest.mark.parametrize("ending", ["\r\n", "\r"])
+def test_line_endings_are_not_shown(ending: str) -> None:
+    other = replace(EXAMPLE, text=EXAMPLE.text.replace("\n", ending))
+    assert render(other) == render(EXAMPLE)
+    assert parse(render(other)) == EXAMPLE
+
+
+def test_a_diff_is_written_with_newlines_between_its_lines() -> None:
+    assert EXAMPLE.line_diff is not None
+    loose = EXAMPLE.line_diff.replace("\n", "\r\n") + "\r\n"
+    assert render_response(loose) == render_response(EXAMPLE.line_diff) == f"{EXAMPLE.line_diff}\n</diff>"
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"path": "a\nb.py"}, "line break"),
+        ({"path": "a\r.py"}, "line break"),
+        ({"error_line": 3}, "line 3 (0-based) for the error in 3 lines"),
+        ({"error_line": -1}, "line -1"),
+        ({"line_diff": "3 screen"}, "line 1 of the diff"),
+        ({"line_diff": "+1 x\n</diff>\n<code>"}, "line 2 of the diff"),  # a response ends where it ends
+        ({"line_diff": "+2 x\n+1 y"}, "stands behind"),
+    ],
+)
+def test_what_cannot_be_rendered(changes: dict[str, object], says: str) -> None:
+    with pytest.raises(PromptError, match=re.escape(says)) as caught:
+        render(replace(EXAMPLE, **changes))
+    assert caught.value.reason == "malformed_prompt"
+    copy = pickle.loads(pickle.dumps(caught.value))
+    assert (type(copy), str(copy)) == (PromptError, str(caught.value))
+
+
+RENDERED = render(EXAMPLE)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "expected a section's opening"),
+        ("Repair this.\n" + RENDERED, "line 1"),
+        (RENDERED + "\nDone.", "expected a section's opening"),
+        (RENDERED.removesuffix("</diff>"), "ends within <diff>"),
+        (RENDERED.replace("<lsp_error>", "<error>"), "expected a section's opening"),
+        (RENDERED.replace("</code>\n", ""), "ends within <code>"),
+        ("\n".join(RENDERED.split("\n")[:-7]), "sections are code, lsp_error, not"),
+        (RENDERED + "\n" + RENDERED, "expected a section's opening"),  # one example a text
+        ("<lsp_error>\nx\n</lsp_error>\n" + RENDERED, "expected a section's opening"),  # twice
+        (RENDERED.replace("#main.py\n", ""), "a line with # and the path"),
+        ("<code>\n</code>\n" + RENDERED.split("</code>\n")[1], "a line with # and the path"),
+        ("<code>\n#main.py\n</code>\n" + RENDERED.split("</code>\n")[1], "a line with # and the path"),
+        (RENDERED.replace("\n2\n", "\n"), "expected line 2 of the file"),
+        (RENDERED.replace("\n2\n", "\n02\n"), "expected line 2 of the file"),
+        # nothing stands behind the number
+        (RENDERED.replace("\n2\n", "\n2 \n"), "not written as this version"),
+        (RENDERED.replace("1 import", "1\timport"), "expected line 1 of the file"),
+        # another line's text
+        (RENDERED.replace("<error_line>\n3", "<error_line>\n2"), "not written as this version"),
+        (RENDERED.replace("<error_line>\n3", "<error_line>\n٣"), "one of the lines of <code>"),
+        (RENDERED.replace("<error_line>\n3", "<error_line>\n4"), "for the error in 3 lines"),
+        (RENDERED.replace("<error_line>\n3", "<error_line>\n" + "3" * 5000), "one of the lines of <code>"),
+        (RENDERED.replace("<error_line>\n", "<error_line>\n\n"), "one of the lines of <code>"),
+        (RENDERED.replace("-3 ", "3 "), "line 1 of the diff"),
+        (RENDERED.replace('"screen" is', "<diff>\nis"), "not written as this version"),  # not escaped
+        (RENDERED.replace("\n", "\r\n"), "expected a section's opening"),
+    ],
+)
+def test_what_is_not_a_rendering(text: str, says: str) -> None:
+    with pytest.raises(PromptError, match=re.escape(says)):
+        parse(text)
+
+
+def test_zero_shot_conversation() -> None:
+    messages = chat_messages(replace(EXAMPLE, line_diff=None))
+    assert [message["role"] for message in messages] == ["system", "user", "assistant"]
+    system, user, assistant = (message["content"] for message in messages)
+    assert system == prompt.ZERO_SHOT_SYSTEM
+    assert f"{user}\n{assistant}\n" == render_prompt(EXAMPLE)
+    assert messages == chat_messages(EXAMPLE)  # the answer is not given away
+    # the answer goes on behind the sentinel: with the newline that is still missing there
+    assert line_diff.extract("\n" + render_response(EXAMPLE.line_diff or "")) == EXAMPLE.line_diff
+
+
+def test_the_worked_example_is_written_in_the_format_and_repairs_its_file() -> None:
+    worked = parse(prompt.ZERO_SHOT_SYSTEM[prompt.ZERO_SHOT_SYSTEM.index("<code>\n") :])
+    assert worked.line_diff is not None
+    repaired = line_diff.apply(worked.text, worked.line_diff)
+    compile(repaired, worked.path, "exec")
+    assert worked.message.split('"')[1] in line_diff.lines(worked.text)[worked.error_line]
+    assert "read(" not in repaired
+    assert line_diff.diff(worked.text, repaired) == worked.line_diff  # it shows the fewest lines too
