@@ -1,0 +1,25 @@
+"""Pyright and ruff, kept warm, on workspaces given as path -> text."""
+
+from repair.language_servers.errors import (
+    LanguageServerError,
+    ServerCrashError,
+    ServersClosedError,
+    ServerTimeoutError,
+    UnencodableTextError,
+    UnknownFileError,
+    UnsafePathError,
+)
+from repair.language_servers.servers import LanguageServers, Request, Result
+
+__all__ = [
+    "LanguageServerError",
+    "LanguageServers",
+    "Request",
+    "Result",
+    "ServerCrashError",
+    "ServerTimeoutError",
+    "ServersClosedError",
+    "UnencodableTextError",
+    "UnknownFileError",
+    "UnsafePathError",
+]

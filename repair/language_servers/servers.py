@@ -1,0 +1,208 @@
+"""The combined pyright and ruff, on workspaces given as path -> text."""
+
+import itertools
+import platform
+import queue
+import threading
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from repair.diagnostics import Diagnostic
+from repair.errors import ConfigurationError
+from repair.language_servers import programs
+from repair.language_servers.cache import ResultCache
+from repair.language_servers.errors import LanguageServerError, ServersClosedError
+from repair.language_servers.scratch import Scratch
+from repair.language_servers.worker import Outcome, Worker
+from repair.language_servers.workspace import Workspace
+
+_BATCH = 8  # workspaces that share one ruff run
+# What a workspace sees beside its own files, and the form of what is kept; both are part of a key.
+_ENVIRONMENT = f"python {platform.python_version()} linux, no packages; form 1"
+_AHEAD = 2  # batches taken from the requests for each worker before their turn
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A workspace (path -> text) and the paths whose diagnostics are wanted; None: all Python files."""
+
+    files: Mapping[str, str]
+    paths: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The diagnostics of a request, sorted by path and place; or why there are none."""
+
+    diagnostics: Sequence[Diagnostic] = ()
+    error: LanguageServerError | None = None
+
+    @property
+    def reason(self) -> str | None:
+        """The stable name of what went wrong; None where nothing did."""
+        return self.error.reason if self.error else None
+
+
+class LanguageServers:
+    """Warm pyright and ruff. A context manager; processes start with the first request and end with it.
+
+    `workers` is the number of pyright processes; `timeout` the seconds that a server may take for one
+    answer; a pyright that holds more than `memory_limit_mb` is replaced before the next workspace; `cache`
+    is a file in which results are kept, shared with other processes.
+
+    A workspace sees Python 3.11 on Linux with its standard library and no third-party package, and its
+    own settings of pyright and ruff as far as they stay inside it. What is said equals a run of
+    `pyright` and `ruff check` in a folder that holds nothing but the workspace.
+
+    It may be used from several threads. After a fork, or in another process, make another one.
+    """
+
+    def __init__(
+        self,
+        workers: int = 1,
+        timeout: float = 30.0,
+        memory_limit_mb: float = 1500.0,
+        cache: str | Path | None = None,
+    ) -> None:
+        if workers < 1 or timeout <= 0:
+            raise ConfigurationError(f"expected workers >= 1 and timeout > 0, got {workers} and {timeout}")
+        found = programs.programs()
+        self._scratch = Scratch()
+        python = programs.empty_environment(self._scratch.path / "environment")
+        self._workers = [
+            Worker(found, folder, python, timeout=timeout, memory_limit_mb=memory_limit_mb)
+            for folder in (self._scratch.path / f"worker-{number}" for number in range(workers))
+        ]
+        self._cache = ResultCache(Path(cache)) if cache else None
+        self._identity = (*(f"{name} {version}" for name, version in self.versions.items()), _ENVIRONMENT)
+        self._idle: queue.LifoQueue[Worker] = queue.LifoQueue()
+        for worker in self._workers:
+            self._idle.put(worker)
+        self._threads = ThreadPoolExecutor(workers, "language-servers")
+        self._closed = False
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """`{"pyright": ..., "ruff": ...}`."""
+        return programs.versions()
+
+    @property
+    def pids(self) -> list[int]:
+        """The process ids of the warm servers."""
+        return [pid for worker in self._workers for pid in worker.pids]
+
+    def check(self, files: Mapping[str, str], path: str) -> list[Diagnostic]:
+        """The diagnostics of the file `path` of a workspace, sorted. Raises `LanguageServerError`."""
+        return self._checked(Request(files, (path,)))
+
+    def check_workspace(self, files: Mapping[str, str]) -> list[Diagnostic]:
+        """The diagnostics of all Python files of a workspace, sorted. Raises `LanguageServerError`."""
+        return self._checked(Request(files))
+
+    def check_many(self, requests: Iterable[Request]) -> Iterator[Result]:
+        """The result of each request, in their order, from all workers.
+
+        Requests are taken a few batches ahead of the results. What is wrong with one of them is told in
+        its result and costs its neighbours nothing.
+        """
+        self._require_open()
+        ahead = _AHEAD * len(self._workers)
+        running: deque[Future[list[Result]]] = deque()
+        iterator = iter(requests)
+        try:
+            while True:
+                while len(running) < ahead and (batch := list(itertools.islice(iterator, _BATCH))):
+                    running.append(self._threads.submit(self._results, batch))
+                if not running:
+                    return
+                yield from running.popleft().result()
+        finally:
+            for future in running:
+                future.cancel()
+
+    def close(self) -> None:
+        """Ends every process and takes the folders away. What is being checked is waited for."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+        self._threads.shutdown(cancel_futures=True)
+        for _ in self._workers:
+            self._idle.get().close()
+        for worker in self._workers:
+            self._idle.put(worker)  # wakes who waits for one, to find the servers closed
+        if self._cache:
+            self._cache.close()
+        self._scratch.close()
+
+    def _checked(self, request: Request) -> list[Diagnostic]:
+        self._require_open()
+        [result] = self._results([request])
+        if result.error:
+            raise result.error
+        return list(result.diagnostics)
+
+    def _results(self, requests: Sequence[Request]) -> list[Result]:
+        prepared = [_prepared(request) for request in requests]
+        keys = [item.digest(*self._identity) if isinstance(item, Workspace) else "" for item in prepared]
+        # equal requests of a batch are asked once: a workspace often stands for several diagnostics
+        asked = {key: item for key, item in zip(keys, prepared, strict=True) if isinstance(item, Workspace)}
+        outcomes = self._outcomes(asked)
+        return [
+            _result(outcomes[key]) if isinstance(item, Workspace) else Result(error=item)
+            for key, item in zip(keys, prepared, strict=True)
+        ]
+
+    def _outcomes(self, asked: Mapping[str, Workspace]) -> dict[str, Outcome]:
+        known: dict[str, Outcome] = {}
+        if self._cache:
+            kept = {key: self._cache.get(key) for key in asked}
+            known = {key: diagnostics for key, diagnostics in kept.items() if diagnostics is not None}
+        left = {key: workspace for key, workspace in asked.items() if key not in known}
+        if not left:
+            return known
+        with self._worker() as worker:
+            fresh = dict(zip(left, worker.check(list(left.values())), strict=True))
+        for key, outcome in fresh.items():
+            if self._cache and not isinstance(outcome, LanguageServerError):
+                self._cache.put(key, outcome)
+        return {**known, **fresh}
+
+    @contextmanager
+    def _worker(self) -> Generator[Worker]:
+        worker = self._idle.get()
+        try:
+            self._require_open()
+            yield worker
+        finally:
+            self._idle.put(worker)
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise ServersClosedError("these servers are closed; use them inside their `with` block")
+
+
+def _prepared(request: Request) -> Workspace | LanguageServerError:
+    try:
+        return Workspace.of(request.files, request.paths)
+    except LanguageServerError as error:
+        return error
+
+
+def _result(outcome: Outcome) -> Result:
+    return Result(error=outcome) if isinstance(outcome, LanguageServerError) else Result(outcome)

@@ -1,0 +1,118 @@
+"""One worker: a warm pyright, and ruff beside it, on one batch of workspaces after another."""
+
+import contextlib
+import itertools
+import json
+from collections import OrderedDict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from repair.diagnostics import Diagnostic
+from repair.language_servers import command_line, ruff
+from repair.language_servers.configuration import poolable
+from repair.language_servers.errors import LanguageServerError, ServerCrashError, ServerTimeoutError
+from repair.language_servers.programs import Programs
+from repair.language_servers.pyright_server import PyrightServer
+from repair.language_servers.workspace import Workspace
+
+_ATTEMPTS = 2
+_SERVERS = 3  # configurations whose servers stay warm
+_NO_CONFIGURATION = "{}"
+
+# The diagnostics of a workspace, or why there are none.
+Outcome = list[Diagnostic] | LanguageServerError
+
+
+class Worker:
+    """Works below `folder`. One thread at a time may use it."""
+
+    def __init__(
+        self, programs: Programs, folder: Path, python: Path, *, timeout: float, memory_limit_mb: float
+    ) -> None:
+        self._programs = programs
+        self._folder = folder
+        self._python = python
+        self._timeout = timeout
+        self._memory_limit_mb = memory_limit_mb
+        self._servers: OrderedDict[str, PyrightServer] = OrderedDict()  # by configuration, last used last
+        self._numbers = itertools.count()
+        self._ruff = ThreadPoolExecutor(1, "ruff")
+        folder.mkdir(parents=True)
+
+    @property
+    def pids(self) -> list[int]:
+        """The process ids of the warm servers."""
+        return [server.pid for server in list(self._servers.values())]
+
+    def check(self, workspaces: Sequence[Workspace]) -> list[Outcome]:
+        """What both servers say on each workspace's targets, sorted, or why that is not known.
+
+        A server that dies or hangs is replaced and the workspace tried once more, so one workspace costs
+        its neighbours nothing.
+        """
+        future = self._ruff.submit(self._ruff_outcomes, workspaces)
+        said = [self._pyright_outcome(workspace) for workspace in workspaces]
+        return [_joined(pyright, by_ruff) for pyright, by_ruff in zip(said, future.result(), strict=True)]
+
+    def close(self) -> None:
+        """Ends the worker's processes."""
+        self._ruff.shutdown()
+        for configuration in list(self._servers):
+            self._end_server(configuration)
+
+    def _pyright_outcome(self, workspace: Workspace) -> Outcome:
+        configuration = workspace.configuration or _NO_CONFIGURATION
+        settings = json.loads(configuration)
+        error: LanguageServerError = ServerCrashError("not tried")
+        for _ in range(_ATTEMPTS):
+            try:
+                if poolable(settings):
+                    return self._warm_server(configuration, settings).check(workspace)
+                folder = self._fresh("command")
+                return command_line.check(self._programs, workspace, folder, self._python, self._timeout)
+            except (ServerCrashError, ServerTimeoutError) as raised:
+                error = raised
+                self._end_server(configuration)
+        return error
+
+    def _warm_server(self, configuration: str, settings: dict[str, Any]) -> PyrightServer:
+        server = self._servers.get(configuration)
+        if server and not server.has_room(self._memory_limit_mb):
+            self._end_server(configuration)
+            server = None
+        if server is None:
+            while len(self._servers) >= _SERVERS:
+                self._end_server(next(iter(self._servers)))
+            folder = self._fresh("pyright")
+            server = PyrightServer(self._programs, folder, self._python, self._timeout, settings=settings)
+            self._servers[configuration] = server
+        self._servers.move_to_end(configuration)
+        return server
+
+    def _end_server(self, configuration: str) -> None:
+        server = self._servers.pop(configuration, None)
+        if server:
+            server.close()
+
+    def _ruff_outcomes(self, workspaces: Sequence[Workspace]) -> list[Outcome]:
+        with contextlib.suppress(LanguageServerError):
+            return list(ruff.check(self._programs, workspaces, self._fresh("ruff"), self._timeout))
+        # one of them broke the run: each stands for itself
+        return [self._ruff_outcome(workspace) for workspace in workspaces]
+
+    def _ruff_outcome(self, workspace: Workspace) -> Outcome:
+        try:
+            return ruff.check(self._programs, [workspace], self._fresh("ruff"), self._timeout)[0]
+        except LanguageServerError as error:
+            return error
+
+    def _fresh(self, name: str) -> Path:
+        return self._folder / f"{name}-{next(self._numbers)}"
+
+
+def _joined(pyright: Outcome, by_ruff: Outcome) -> Outcome:
+    if isinstance(pyright, LanguageServerError):
+        return pyright
+    return by_ruff if isinstance(by_ruff, LanguageServerError) else sorted(pyright + by_ruff)

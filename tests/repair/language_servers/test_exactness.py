@@ -1,0 +1,188 @@
+"""The warm servers say what fresh command lines say, diagnostic by diagnostic."""
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from repair.diagnostics import Diagnostic
+from repair.language_servers import LanguageServers, Request
+
+Afresh = Callable[[Mapping[str, str]], list[tuple]]
+
+
+def told(diagnostics: list[Diagnostic]) -> list[tuple]:
+    """`diagnostics` in the units of the programs' own output."""
+    return sorted(
+        (one.path, *place, one.code, one.message, last)
+        for one in diagnostics
+        for place, last in [
+            (
+                (one.start_line, one.start_column, one.end_line, one.end_column),
+                str(one.has_code_action),
+            )
+            if one.code.startswith("ruff")
+            else ((one.start_line, one.start_character, one.end_line, one.end_character), one.severity)
+        ]
+    )
+
+
+WORKSPACES: dict[str, dict[str, str]] = {
+    # the helper is found beside the importing file
+    "helper": {"main.py": "import helper\nhelper.a\nhelper.b\n", "helper.py": "a = 1\n"},
+    # absolute imports from within a nested package start at the workspace's root
+    "nested package": {
+        "app/__init__.py": "",
+        "app/core/__init__.py": "from app.core.model import M\n",
+        "app/core/model.py": "from app import missing\nfrom ..util import f\nclass M:\n    x: int = f()\n",
+        "app/util.py": "def f() -> str:\n    return ''\n",
+    },
+    # `src` is searched by itself, as long as it is no package
+    "src layout": {
+        "src/lib/__init__.py": "from lib.a import one\n",
+        "src/lib/a.py": "from lib.b import two\none: str = two\n",
+        "src/lib/b.py": "two = 2\n",
+        "tests/test_a.py": "import lib.a\nimport lib.c\nlib.a.three\n",
+    },
+    "src package": {
+        "src/__init__.py": "",
+        "src/lib.py": "x = 1\n",
+        "main.py": "import lib\nfrom src import lib as l\nl.y\n",
+    },
+    # module names stand in messages where two types have the same name
+    "same names": {
+        "m.py": "class A: ...\n",
+        "n/q.py": "class A: ...\n",
+        "src/r/s.py": "class A: ...\n",
+        "main.py": "import m\nfrom n import q\nfrom r import s\nx: m.A = q.A()\ny: m.A = s.A()\n",
+    },
+    "invalid module names": {
+        "my-dir/a.py": "class A: ...\n",
+        "my-dir/b.py": "from a import A\nclass B:\n    A = A\nx: A = B()\nimport c\n",
+        "2nd.py": "class A: ...\nx: int = A()\n",
+    },
+    # what shadows the standard library is the project's own
+    "shadowed": {"abc.py": "class ABC: ...\nclass X: ...\n", "main.py": "import abc\nabc.ABCMeta\nabc.X\n"},
+    "third party": {"main.py": "import numpy as np\nimport requests\nimport yaml\nprint(np.zeros(1))\n"},
+    # an unresolved import of a stub that pyright carries must not spoil what comes after
+    "after third party": {"main.py": "import helper\nhelper.a\nhelper.b\n", "helper.py": "a = 1\n"},
+    "stub beside source": {"a.py": "x = ''\n", "a.pyi": "x: int\n", "main.py": "import a\ny: str = a.x\n"},
+    "syntax": {"main.py": "def f(:\n    pass\nprint 'x'\nx = = 1\nfor\n"},
+    # columns: pyright counts UTF-16 units, ruff code points, lines end at \r and \r\n too
+    "beyond the basic plane": {"main.py": 'print("😀", zz)\r\nx = "🐍é"; y = qq\rprint("\x0c", ww)\n'},
+    "byte order mark": {"main.py": "\ufeffimport os; x = y\nprint(zz)\n"},
+    "root package": {
+        "__init__.py": "class A: ...\n",
+        "b.py": "from . import A\nfrom .c import A as C\nx: A = C()\n",
+        "c.py": "class A: ...\n",
+    },
+    # what pyright infers here depends on what it looks at first
+    "circular": {
+        "a.py": "from b import B\ndef f():\n    return B().v\n",
+        "b.py": "from a import f as v\n\n\nclass B: ...\n",
+        "pkg/__init__.py": "from pkg.m import n\n",
+        "pkg/m.py": "import pkg\nn = pkg.n\n",
+        "use.py": "from pkg import n\nfrom a import f\nx: int = f(n)\n",
+    },
+    "empty": {"main.py": "", "pkg/__init__.py": ""},
+    # left out by the command line: hidden folders, node_modules
+    "left out": {".hidden/a.py": "x = y\n", "node_modules/b.py": "x = y\n", "main.py": "import b\n"},
+    # a Python environment that was uploaded with the project
+    "environment": {
+        "main.py": "import six\nx = y\n",
+        "env/pyvenv.cfg": "home = /usr/bin\n",
+        "env/lib/six.py": "x = y\n",
+        "conda/conda-meta/history": "",
+        "conda/a.py": "x = y\n",
+    },
+    # a folder's files are looked at before its folders
+    "circular across folders": {
+        "b/m.py": "from z import f\ndef g():\n    return f()\n",
+        "a/m.py": "import b.m\nimport z\ndef h():\n    return z.f() + b.m.g()\nx: str = h()\n",
+        "z.py": "import a.m\nimport b.m\ndef f():\n    return a.m.h() or b.m.g()\nx: str = f()\n",
+    },
+    "comments": {
+        "main.py": "import os  # noqa: F401\nx = y  # type: ignore\nz = w  # pyright: ignore[reportX]\n"
+    },
+    "strict by comment": {"main.py": "# pyright: strict\nimport json\ndef f(x):\n    return json.loads(x)\n"},
+    # style tells first-party imports from others by what lies in the workspace
+    "import order": {
+        "main.py": "import helper\nimport os\nimport numpy\nprint(os, helper, numpy)\n",
+        "helper.py": "",
+    },
+    # a requirement without settings of ruff still names the Python version
+    "required python": {
+        "pyproject.toml": '[project]\nname = "x"\nversion = "1"\nrequires-python = ">=3.8"\n',
+        "main.py": "match 1:\n    case 1:\n        pass\n",
+    },
+    "ruff settings": {
+        "ruff.toml": 'lint.select = ["D100", "E501"]\nline-length = 20\n',
+        "main.py": "x = 'a line that is longer than twenty'\n",
+        "sub/ruff.toml": 'lint.select = ["F"]\n',
+        "sub/a.py": "import os\n",
+    },
+    "pyright settings": {
+        "pyrightconfig.json": '{"typeCheckingMode": "strict", /* as it should be */ "exclude": ["old"],}',
+        "main.py": "import json\ndef f(x):\n    return json.loads(x)\n",
+        "old/a.py": "x = y\n",
+    },
+    # settings without a path share a warm server with others that have the same
+    "pooled settings": {
+        "pyproject.toml": '[tool.pyright]\ntypeCheckingMode = "strict"\nreportMissingImports = "warning"\n'
+        'pythonVersion = "3.8"\n',
+        "main.py": "import outer\nimport json\ndef f(x):\n    match x:\n        case 1: return json.x\n",
+    },
+    "pyproject settings": {
+        "pyproject.toml": '[tool.pyright]\nreportMissingImports = "warning"\nextraPaths = ["lib"]\n',
+        "lib/inner.py": "x = 1\n",
+        "main.py": "import inner\nimport outer\ninner.y\n",
+    },
+    "stub folder": {"typings/foo/__init__.pyi": "x: int\n", "main.py": "import foo\ny: str = foo.x\n"},
+}
+
+
+# These run always; the others take a second each for their fresh command lines.
+QUICK = ("nested package", "src layout", "same names", "beyond the basic plane")
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in WORKSPACES]
+)
+def test_equals_fresh_command_lines(name: str, servers: LanguageServers, afresh: Afresh) -> None:
+    files = WORKSPACES[name]
+    assert told(servers.check_workspace(files)) == afresh(files)
+
+
+def _modules(library: Path) -> list[dict[str, str]]:
+    small = [path for path in sorted(library.glob("*.py")) if path.stat().st_size < 20_000]
+    return [{path.name: path.read_text(encoding="utf-8")} for path in small[::3][:40]]
+
+
+def _packages(library: Path) -> list[dict[str, str]]:
+    names = ("json", "email", "concurrent", "importlib", "wsgiref", "logging", "dbm", "html")
+    return [
+        {
+            str(path.relative_to(library)): path.read_text(encoding="utf-8")
+            for path in (library / name).rglob("*.py")
+        }
+        for name in names
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_equals_fresh_command_lines_on_the_standard_library(
+    servers: LanguageServers, afresh: Afresh, standard_library: Path
+) -> None:
+    workspaces = _modules(standard_library) + _packages(standard_library)
+    results = list(servers.check_many(Request(files) for files in workspaces))
+    with ThreadPoolExecutor(2) as pool:
+        said = list(pool.map(afresh, workspaces))
+    differences = {}
+    for files, result, fresh in zip(workspaces, results, said, strict=True):
+        assert result.error is None
+        if told(list(result.diagnostics)) != fresh:
+            differences[next(iter(files))] = set(told(list(result.diagnostics))) ^ set(fresh)
+    assert not differences
+    assert sum(len(result.diagnostics) for result in results) > 500  # there was something to compare

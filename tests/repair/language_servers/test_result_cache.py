@@ -1,0 +1,122 @@
+"""Results that are kept: never wrong, bounded, shared, and alive after a kill."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from repair.diagnostics import Diagnostic
+from repair.language_servers import LanguageServers, Request
+from repair.language_servers.cache import ResultCache
+from repair.language_servers.workspace import Workspace
+
+ONE = Diagnostic("a.py", 0, 1, 2, 0, 3, 4, "ruff[F821]", "Undefined name `y` 😀", "error", False)
+
+
+def test_what_was_put_comes_back(tmp_path: Path) -> None:
+    cache = ResultCache(tmp_path / "deep" / "cache.sqlite")
+    assert cache.get("k") is None
+    cache.put("k", [ONE])
+    cache.put("clean", [])
+    assert cache.get("k") == [ONE]
+    assert cache.get("clean") == []  # nothing to say is known, too
+    cache.close()
+    again = ResultCache(tmp_path / "deep" / "cache.sqlite")
+    assert again.get("k") == [ONE]
+    again.close()
+
+
+def test_the_oldest_go_out(tmp_path: Path) -> None:
+    cache = ResultCache(tmp_path / "cache.sqlite", limit_bytes=20_000)
+    for number in range(1025):
+        cache.put(f"{number:04}", [ONE])
+    kept = [number for number in range(1025) if cache.get(f"{number:04}") is not None]
+    assert kept == list(range(kept[0], 1025))
+    assert cache._held() <= 20_000
+    cache.close()
+
+
+def test_a_damaged_file_is_made_anew(tmp_path: Path) -> None:
+    path = tmp_path / "cache.sqlite"
+    path.write_bytes(b"no database" * 1000)
+    cache = ResultCache(path)
+    assert cache.get("k") is None
+    cache.put("k", [ONE])
+    assert cache.get("k") == [ONE]
+    cache.close()
+
+
+def test_a_damaged_row_is_absent(tmp_path: Path) -> None:
+    cache = ResultCache(tmp_path / "cache.sqlite")
+    cache.put("k", [ONE])
+    with cache._connection:
+        cache._connection.execute("UPDATE results SET value = ?", (b"nonsense",))
+    assert cache.get("k") is None
+    cache.close()
+
+
+def test_it_survives_a_kill_and_is_shared(tmp_path: Path) -> None:
+    path = tmp_path / "cache.sqlite"
+    program = """
+import sys, itertools
+from pathlib import Path
+from repair.diagnostics import Diagnostic
+from repair.language_servers.cache import ResultCache
+cache = ResultCache(Path(sys.argv[1]))
+for number in itertools.count():
+    cache.put(str(number), [Diagnostic("a.py", number, 0, 0, 0, 0, 0, "c", "m", "error")])
+    print(number, flush=True)
+"""
+    writers = [
+        subprocess.Popen([sys.executable, "-c", program, str(path)], stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    written = []
+    for writer in writers:
+        assert writer.stdout
+        while int(writer.stdout.readline()) < 50:
+            pass
+        os.kill(writer.pid, signal.SIGKILL)
+        writer.wait()
+        written.append(50)
+    cache = ResultCache(path)
+    for number in range(51):
+        [kept] = cache.get(str(number)) or [None]
+        assert kept is not None
+        assert kept.start_line == number
+    cache.close()
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda files: ({**files, "b.py": "x = 2\n"}, None), "another text"),
+        (lambda files: ({**files, "c.py": ""}, None), "another file"),
+        (lambda files: (files, ("a.py",)), "another question"),
+        (lambda files: ({**files, "pyrightconfig.json": '{"strict": ["a.py"]}'}, None), "other settings"),
+        (lambda files: ({"a.pyb.py": files["a.py"] + files["b.py"]}, None), "the same bytes in a row"),
+    ],
+)
+def test_keys_differ_with(change: Callable, reason: str) -> None:
+    files = {"a.py": "x = y\n", "b.py": "x = 1\n"}
+    plain = Workspace.of(files, None)
+    assert Workspace.of(*change(files)).digest("v") != plain.digest("v"), reason
+    assert plain.digest("v") != plain.digest("w")  # other versions
+    backwards = dict(reversed(files.items()))
+    assert Workspace.of(backwards, None).digest("v") == plain.digest("v")  # the order of files is no fact
+
+
+def test_servers_use_it(tmp_path: Path) -> None:
+    files = {"a.py": "x = y\n"}
+    with LanguageServers(cache=tmp_path / "cache.sqlite") as servers:
+        first = servers.check_workspace(files)
+        assert servers.pids
+    with LanguageServers(cache=tmp_path / "cache.sqlite") as servers:
+        assert [list(result.diagnostics) for result in servers.check_many([Request(files)])] == [first]
+        assert servers.pids == []  # nobody had to be asked
+        assert len(servers.check(files, "a.py")) == 2
+        assert servers.pids

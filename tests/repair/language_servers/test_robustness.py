@@ -1,0 +1,263 @@
+"""Servers that die, hang or talk nonsense cost a snapshot one try, and its neighbours nothing."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from repair.language_servers import (
+    LanguageServers,
+    Request,
+    ServerCrashError,
+    ServersClosedError,
+    ServerTimeoutError,
+)
+from repair.language_servers.programs import Programs, empty_environment, programs
+from repair.language_servers.pyright_server import PyrightServer
+from repair.language_servers.worker import Worker
+from repair.language_servers.workspace import Workspace
+
+
+def snapshot(number: int) -> dict[str, str]:
+    """A workspace with one diagnostic of pyright, which tells its number."""
+    return {"main.py": f"import helper\nhelper.a{number}\n", "helper.py": "b = 1\n"}
+
+
+def said(result_or_list: object) -> list[str]:
+    diagnostics = getattr(result_or_list, "diagnostics", result_or_list)
+    return [one.message for one in diagnostics if one.code == "pyright[reportAttributeAccessIssue]"]
+
+
+def expected(number: int) -> list[str]:
+    return [f'"a{number}" is not a known attribute of module "helper"']
+
+
+def is_gone(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return True
+    return state == "Z"
+
+
+def wait_until(condition, seconds: float = 10.0) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_a_killed_server_loses_nothing() -> None:
+    with LanguageServers(workers=1) as servers:
+        results = servers.check_many(Request(snapshot(number)) for number in range(40))
+        told = [said(next(results))]
+        [pid] = servers.pids
+        os.kill(pid, signal.SIGKILL)  # in the middle of a batch
+        told += [said(result) for result in results]
+        assert told == [expected(number) for number in range(40)]
+        assert servers.pids != [pid]
+
+
+def test_a_hanging_server_is_replaced_within_the_limit() -> None:
+    with LanguageServers(workers=1, timeout=5.0) as servers:
+        servers.check(snapshot(0), "main.py")
+        [pid] = servers.pids
+        os.kill(pid, signal.SIGSTOP)
+        # more text than a pipe holds: writing must not block past the limit either
+        large = {"main.py": snapshot(1)["main.py"] + "# long\n" * 100_000, "helper.py": "b = 1\n"}
+        start = time.monotonic()
+        assert said(servers.check(large, "main.py")) == expected(1)
+        assert 5.0 <= time.monotonic() - start < 15.0
+        assert is_gone(pid)
+
+
+def fake(tmp_path: Path, body: str) -> Programs:
+    """The real programs, but for a pyright whose server runs `body`, a Python program."""
+    script = tmp_path / "fake-node"
+    script.write_text(f"#!{sys.executable}\n{textwrap.dedent(body)}")
+    script.chmod(0o755)
+    return replace(programs(), node=str(script))
+
+
+ANSWERS = """
+import json, sys
+def read():
+    length = int(sys.stdin.buffer.readline().split(b":")[1])
+    sys.stdin.buffer.readline()
+    return json.loads(sys.stdin.buffer.read(length))
+def answer(message, result):
+    body = json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": result}).encode()
+    sys.stdout.buffer.write(b"Content-Length: %d\\r\\n\\r\\n%b" % (len(body), body))
+    sys.stdout.buffer.flush()
+while True:
+    message = read()
+    if message["method"] == "initialize":
+        answer(message, {})
+    elif "id" in message:
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "error", "part"),
+    [
+        # what a library prints on the way down stands where a header is expected
+        (
+            "print('Segmentation fault', flush=True)\nimport time; time.sleep(60)",
+            ServerCrashError,
+            "Segmentation",
+        ),
+        ("import sys; sys.exit(3)", ServerCrashError, "exit code 3"),
+        (
+            "print('Content-Length: 9\\r\\n\\r\\n{{{{{{{{{', flush=True)\nimport time; time.sleep(60)",
+            ServerCrashError,
+            "JSON",
+        ),
+        (
+            "print('Content-Length: many\\r\\n\\r\\n', flush=True)\nimport time; time.sleep(60)",
+            ServerCrashError,
+            "length",
+        ),
+        ("import time; time.sleep(60)", ServerTimeoutError, "no answer to initialize"),
+        # an empty report without an id: the server does not know the file, which is not "clean"
+        (
+            ANSWERS + "        answer(message, {'kind': 'full', 'items': []})",
+            ServerCrashError,
+            "no diagnostics for",
+        ),
+        (ANSWERS + "        answer({'id': 99}, {})", ServerCrashError, "answer to no request"),
+        (ANSWERS + "        pass", ServerTimeoutError, "no answer to textDocument/diagnostic"),
+    ],
+)
+def test_a_server_that_fails_twice_gives_the_reason(
+    body: str, error: type[Exception], part: str, tmp_path: Path
+) -> None:
+    python = empty_environment(tmp_path / "environment")
+    timeout = 1.5 if error is ServerTimeoutError else 30.0
+    worker = Worker(fake(tmp_path, body), tmp_path / "worker", python, timeout=timeout, memory_limit_mb=1500)
+    try:
+        [outcome] = worker.check([Workspace.of(snapshot(0), None)])
+        assert type(outcome) is error
+        assert part in str(outcome)
+        assert worker.pids == []
+    finally:
+        worker.close()
+
+
+def test_a_worker_without_ruff_says_so(tmp_path: Path) -> None:
+    python = empty_environment(tmp_path / "environment")
+    dies = replace(programs(), ruff="/bin/false")  # ends with 1, as ruff does on findings, and says nothing
+    worker = Worker(dies, tmp_path / "worker", python, timeout=20.0, memory_limit_mb=1500)
+    try:
+        [outcome] = worker.check([Workspace.of(snapshot(0), None)])
+        assert isinstance(outcome, ServerCrashError)
+    finally:
+        worker.close()
+
+
+def test_a_server_that_holds_too_much_is_replaced() -> None:
+    with LanguageServers(workers=1, memory_limit_mb=1.0) as servers:
+        pids = []
+        for number in range(3):
+            assert said(servers.check(snapshot(number), "main.py")) == expected(number)
+            pids += servers.pids
+        assert len(set(pids)) == 3
+        assert all(is_gone(pid) for pid in pids[:2])
+
+
+def test_a_server_whose_slots_are_used_up_has_no_room(tmp_path: Path) -> None:
+    python = empty_environment(tmp_path / "environment")
+    server = PyrightServer(programs(), tmp_path / "server", python, 30.0, slots=2)
+    try:
+        for number in range(2):
+            assert server.has_room(1500)
+            assert said(server.check(Workspace.of(snapshot(number), None))) == expected(number)
+        assert not server.has_room(1500)
+    finally:
+        server.close()
+
+
+def test_nothing_stays_behind(tmp_path: Path) -> None:
+    servers = LanguageServers(workers=1)
+    servers.check(snapshot(0), "main.py")
+    pids, folder = servers.pids, servers._scratch.path
+    assert folder.is_dir()
+    servers.close()
+    servers.close()  # twice is as good as once
+    assert all(is_gone(pid) for pid in pids)
+    assert not folder.exists()
+    with pytest.raises(ServersClosedError):
+        servers.check(snapshot(0), "main.py")
+
+
+def test_children_do_not_survive_a_killed_parent() -> None:
+    program = """
+import sys, time
+from repair.language_servers import LanguageServers
+servers = LanguageServers()
+servers.check({"a.py": "x = y"}, "a.py")
+print(*servers.pids, servers._scratch.path, flush=True)
+time.sleep(60)
+"""
+    parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    try:
+        assert parent.stdout
+        pid, folder = parent.stdout.readline().split()
+        with LanguageServers():
+            assert Path(folder).is_dir()  # in use, and not taken for one that was left behind
+        os.kill(parent.pid, signal.SIGKILL)
+        parent.wait()
+        assert wait_until(lambda: is_gone(int(pid)))
+        with LanguageServers():
+            assert not Path(folder).exists()  # swept up by the next one
+    finally:
+        parent.kill()
+
+
+def test_a_server_outlives_the_thread_that_started_it() -> None:
+    with LanguageServers(workers=1) as servers:
+        thread = threading.Thread(target=servers.check, args=(snapshot(0), "main.py"))
+        thread.start()
+        thread.join()
+        pids = servers.pids
+        time.sleep(0.2)
+        assert said(servers.check(snapshot(1), "main.py")) == expected(1)
+        assert servers.pids == pids
+
+
+def test_threads_may_share_the_servers(servers: LanguageServers) -> None:
+    told: dict[int, list[str]] = {}
+
+    def ask(number: int) -> None:
+        told[number] = said(servers.check(snapshot(number), "main.py"))
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert told == {number: expected(number) for number in range(8)}
+
+
+def test_requests_are_taken_a_few_batches_ahead_only(servers: LanguageServers) -> None:
+    taken = []
+
+    def requests() -> Iterator[Request]:
+        for number in range(10_000):
+            taken.append(number)
+            yield Request(snapshot(number))
+
+    results = servers.check_many(requests())
+    assert said(next(results)) == expected(0)
+    assert len(taken) < 100
+    results.close()  # type: ignore[attr-defined]
+    assert said(servers.check(snapshot(1), "main.py")) == expected(1)

@@ -1,0 +1,202 @@
+"""What a workspace may be, and that none sees another."""
+
+import pytest
+
+from repair.diagnostics import Diagnostic
+from repair.errors import ConfigurationError
+from repair.errors import LanguageServerError as Base
+from repair.language_servers import LanguageServerError, LanguageServers, Request, UnknownFileError
+from repair.language_servers.configuration import poolable, pyright_configuration, ruff_files
+
+
+def codes(diagnostics: object) -> list[tuple[str, str]]:
+    return [(one.path, one.code) for one in diagnostics]  # type: ignore[attr-defined]
+
+
+def test_positions_come_in_both_units(servers: LanguageServers) -> None:
+    told = servers.check({"a.py": 'print("😀", zz)\n'}, "a.py")
+    assert told == [
+        Diagnostic(
+            "a.py", 0, 11, 12, 0, 13, 14, "pyright[reportUndefinedVariable]", '"zz" is not defined', "error"
+        ),
+        Diagnostic("a.py", 0, 11, 12, 0, 13, 14, "ruff[F821]", "Undefined name `zz`", "error"),
+    ]
+
+
+def test_code_actions_and_severities(servers: LanguageServers) -> None:
+    told = servers.check({"a.py": "import os\ntry:\n    pass\nexcept:\n    pass\nx = y\n"}, "a.py")
+    facts = {one.code: (one.severity, one.has_code_action) for one in told}
+    assert facts["ruff[F401]"] == ("warning", True)  # a safe fix
+    assert facts["ruff[F821]"] == ("error", False)
+    assert facts["ruff[E722]"] == ("warning", False)
+    assert facts["pyright[reportUndefinedVariable]"] == ("error", False)
+
+
+def test_hints_are_no_diagnostics(servers: LanguageServers) -> None:
+    # an unused parameter and code that is never reached are greyed out in an editor, and not told
+    assert codes(servers.check({"a.py": "def f(g):\n    return 1\n    print(g)\n"}, "a.py")) == []
+
+
+def test_check_tells_of_the_path_only_and_reads_the_rest(servers: LanguageServers) -> None:
+    files = {"main.py": "import helper\nhelper.a\n", "helper.py": "b = c\n"}
+    assert {path for path, _ in codes(servers.check(files, "main.py"))} == {"main.py"}
+    assert {path for path, _ in codes(servers.check_workspace(files))} == {"main.py", "helper.py"}
+
+
+def test_a_workspace_does_not_see_its_predecessor(servers: LanguageServers) -> None:
+    main = {"main.py": "import helper\n\nprint(helper.a)\n"}
+    for _ in range(2):  # once for each worker at least
+        assert codes(servers.check({**main, "helper.py": "a = 1\n"}, "main.py")) == []
+        assert codes(servers.check({**main, "helper.pyi": "b: int\n"}, "main.py")) == [
+            ("main.py", "pyright[reportMissingModuleSource]"),  # a stub, and nothing to run
+            ("main.py", "pyright[reportAttributeAccessIssue]"),
+        ]
+        assert codes(servers.check(main, "main.py")) == [("main.py", "pyright[reportMissingImports]")]
+        strict = {**main, "helper.py": "a = 1\n", "pyrightconfig.json": '{"reportUnusedImport": "error"}'}
+        assert codes(servers.check(strict, "main.py")) == []
+        assert codes(servers.check({"main.py": "import json\n"}, "main.py")) == [("main.py", "ruff[F401]")]
+
+
+def test_no_installed_package_is_seen(servers: LanguageServers) -> None:
+    # pyarrow is installed beside this project; the standard library is always there
+    told = servers.check({"a.py": "import pyarrow\nimport tomllib\nprint(pyarrow, tomllib)\n"}, "a.py")
+    assert ("a.py", "pyright[reportMissingImports]") in codes(told)
+    assert len([one for one in told if one.code.startswith("pyright")]) == 1
+
+
+def test_results_keep_the_order_and_their_neighbours(servers: LanguageServers) -> None:
+    requests = [
+        Request({"a.py": "x = y\n"}),
+        Request({"../a.py": ""}),
+        Request({}),
+        Request({"a.py": "\ud800"}),
+        Request({"a.py": "", "b.txt": "x"}, ("b.txt",)),
+        Request({"a.py": "x = z\n"}, ("a.py",)),
+        Request({"a.py": "x = y\n"}),  # again: asked once, told twice
+    ]
+    results = list(servers.check_many(requests))
+    assert [result.reason for result in results] == [
+        None,
+        "unsafe_path",
+        None,
+        "unencodable_text",
+        "unknown_file",
+        None,
+        None,
+    ]
+    assert [len(result.diagnostics) for result in results] == [2, 0, 0, 0, 0, 2, 2]
+    assert results[0] == results[6]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/etc/a.py",  # absolute
+        "../a.py",  # leads out
+        "a/../../b.py",
+        "a/../b.py",  # stays inside, and is not the plain form of a path
+        "./a.py",
+        "a//b.py",
+        "",
+        "a/",
+        "a\\b.py",  # a separator elsewhere
+        "a\x00.py",
+        "a\n.py",  # would end a line of the argument file
+        "\udc80.py",  # not decodable
+        "x" * 300 + ".py",  # longer than a file system takes
+        "/".join(["d" * 200] * 20) + "/a.py",
+    ],
+)
+def test_unsafe_paths(path: str, servers: LanguageServers) -> None:
+    with pytest.raises(LanguageServerError) as caught:
+        servers.check_workspace({path: "x = 1\n", "b.py": ""})
+    assert caught.value.reason == "unsafe_path"
+    assert isinstance(caught.value, Base)
+
+
+def test_a_file_can_not_be_a_folder(servers: LanguageServers) -> None:
+    with pytest.raises(LanguageServerError) as caught:
+        servers.check_workspace({"a.py": "", "a.py/b.py": ""})
+    assert caught.value.reason == "unsafe_path"
+
+
+@pytest.mark.parametrize("path", ["b.py", "data.txt"])
+def test_only_python_files_of_the_workspace_can_be_asked_for(path: str, servers: LanguageServers) -> None:
+    with pytest.raises(UnknownFileError):
+        servers.check({"a.py": "", "data.txt": ""}, path)
+
+
+@pytest.mark.parametrize(
+    "path", ["with space.py", "ünï.py", "per%20cent.py", "hash#.py", "a[0].py", "-x.py", "@x.py"]
+)
+def test_odd_names(path: str, servers: LanguageServers) -> None:
+    told = codes(servers.check({path: "x = y\n"}, path))
+    assert told[:1] == [(path, "pyright[reportUndefinedVariable]")]
+    assert (path, "ruff[F821]") in told
+
+
+@pytest.mark.parametrize("values", [{"workers": 0}, {"timeout": 0}])
+def test_settings_that_make_no_sense(values: dict) -> None:
+    with pytest.raises(ConfigurationError):
+        LanguageServers(**values)
+
+
+@pytest.mark.parametrize(
+    ("settings", "kept"),
+    [
+        ('{"typeCheckingMode": "basic"}', '{"typeCheckingMode": "basic"}'),
+        ('{/* c */ "strict": ["a", "../b"], // d\n}', '{"strict": ["a"]}'),  # comments, a trailing comma
+        ('{"a": "x,]//y"}', '{"a": "x,]//y"}'),  # no comment, but a string
+        ('{"venvPath": ".", "venv": "v"}', None),  # an interpreter of another machine
+        ('{"extends": "/etc/base.json"}', None),
+        ('{"extraPaths": ["/usr/lib", "../x", "a/../../x", "C:/x", "${env:HOME}", "~/x"]}', None),
+        ('{"extraPaths": ["lib", "a/../b"]}', '{"extraPaths": ["lib", "a/../b"]}'),
+        ('{"stubPath": "../stubs"}', None),
+        ('{"include": ["../x"]}', None),  # an empty list would mean something else
+        ('{"executionEnvironments": [{"root": "a", "extraPaths": ["/x"]}, {"root": "../b"}]}',
+         '{"executionEnvironments": [{"root": "a"}]}'),
+        ("not json", None),  # what can't be read configures nothing
+        ("[1]", None),
+        ("[" * 100_000, None),
+    ],
+)  # fmt: skip
+def test_settings_stay_inside(settings: str, kept: str | None) -> None:
+    assert pyright_configuration({"pyrightconfig.json": settings}) == kept
+
+
+def test_one_file_of_settings_is_preferred() -> None:
+    toml = '[tool.pyright]\nreportMissingImports = false\nextraPaths = ["/x"]\n'
+    assert pyright_configuration({"pyproject.toml": toml}) == '{"reportMissingImports": false}'
+    both = {"pyproject.toml": toml, "pyrightconfig.json": "{}"}
+    assert pyright_configuration(both) is None
+    assert pyright_configuration({"pyproject.toml": "[tool"}) is None
+    assert pyright_configuration({"sub/pyrightconfig.json": '{"a": 1}'}) is None  # not the root's
+
+
+def test_settings_with_paths_are_no_others_business() -> None:
+    assert poolable({"reportMissingImports": False, "pythonVersion": "3.9"})
+    assert not any(
+        poolable({name: []}) for name in ("include", "exclude", "extraPaths", "executionEnvironments")
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "written"),
+    [
+        ("ruff.toml", 'extend = "/etc/passwd"\nline-length = 80\n', "\nline-length = 80\n"),
+        ("pyproject.toml", '[tool.ruff]\nextend = "../x.toml"\n', "[tool.ruff]\n\n"),
+        ("pyproject.toml", 'tool.ruff.extend = "/x.toml"\n', ""),  # an unusual spelling
+        ("ruff.toml", 'extend = "base.toml"\n', None),
+        ("a/ruff.toml", 'extend = "../ruff.toml"\n', None),  # up, and still inside
+        ("a/ruff.toml", 'extend = "../../ruff.toml"\n', "\n"),
+    ],
+)
+def test_ruff_does_not_read_outside(path: str, text: str, written: str | None) -> None:
+    told = ruff_files({path: text}).get(path)
+    assert told == (None if written is None else written.encode())
+
+
+def test_broken_ruff_settings_spoil_no_neighbour(servers: LanguageServers) -> None:
+    broken = {"ruff.toml": "line-length = 'x'", "a.py": "import os\n"}
+    results = list(servers.check_many([Request({"a.py": "import os\n"}), Request(broken)]))
+    assert [codes(result.diagnostics) for result in results] == [[("a.py", "ruff[F401]")]] * 2
