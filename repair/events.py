@@ -1,0 +1,103 @@
+"""The session event: one timeline for every kind of thing that an IDE records.
+
+A recording is a table of events and a table of projects, both in the schemas below. Events of a
+project are ordered by (`timestamp`, `sequence`). On disk, a recording is a folder:
+
+```
+RECORDING/
+    projects.parquet                       PROJECTS
+    events/date=YYYY-MM-DD/*.parquet       EVENTS, by the UTC date of `timestamp`
+```
+
+A project that is active on a day has a snapshot (one event per file) at midnight UTC before its
+first event of that day and at midnight after its last one, so that each day stands alone and its
+replay can be proved against a stored copy.
+"""
+
+from enum import StrEnum
+
+import pyarrow as pa
+
+from repair.errors import InputError
+
+
+class EventError(InputError):
+    """A recorded row is not an event."""
+
+    reason = "malformed_event"
+
+
+class EventKind(StrEnum):
+    """What happened. The columns that each kind fills stand behind it; the rest are null."""
+
+    OT = "ot"  # path, packet
+    FILE = "file"  # operation, path, destination (move), content (create, modify)
+    SNAPSHOT = "snapshot"  # path, content, version; a null path: the project has no file
+    DIAGNOSTICS = "diagnostics"  # path, diagnostics (empty: the file is clean)
+    CODE_ACTIONS = "code_actions"  # path, payload: offered actions
+    FIX_SHOWN = "fix_shown"  # path, payload
+    FIX_ACCEPTED = "fix_accepted"  # path, payload
+    FIX_REJECTED = "fix_rejected"  # path, payload
+    EDITOR_ACTION = "editor_action"  # path, payload
+    PACKAGE_INSTALL = "package_install"  # payload
+    EXECUTION = "execution"  # payload
+    SHELL_COMMAND = "shell_command"  # payload
+
+
+class FileOperation(StrEnum):
+    CREATE = "create"
+    MOVE = "move"
+    REMOVE = "remove"
+    MODIFY = "modify"
+
+
+class Visibility(StrEnum):
+    PUBLIC = "public"
+    PRIVATE = "private"
+    UNKNOWN = "unknown"
+
+
+TIMESTAMP = pa.timestamp("us", tz="UTC")
+
+# A published diagnostic as the editor saw it. Lines and characters are LSP's: 0-based, characters
+# in UTF-16 code units. `code_action`: whether a fix was offered; null: not recorded.
+PUBLISHED_DIAGNOSTIC = pa.struct(
+    [
+        pa.field("code", pa.string(), nullable=False),  # ruff[E703], pyright[reportX], pyright
+        pa.field("message", pa.string(), nullable=False),
+        pa.field("severity", pa.string()),  # error, warning, information, hint
+        pa.field("start_line", pa.int32(), nullable=False),
+        pa.field("start_character", pa.int32(), nullable=False),
+        pa.field("end_line", pa.int32(), nullable=False),
+        pa.field("end_character", pa.int32(), nullable=False),
+        pa.field("code_action", pa.bool_()),
+    ]
+)
+
+EVENTS = pa.schema(
+    [
+        pa.field("project_id", pa.string(), nullable=False),
+        pa.field("session_id", pa.string()),
+        pa.field("timestamp", TIMESTAMP, nullable=False),
+        pa.field("sequence", pa.int64(), nullable=False),  # rises within a project, never repeats
+        pa.field("kind", pa.string(), nullable=False),
+        pa.field("path", pa.string()),  # relative, POSIX separators
+        pa.field("packet", pa.binary()),  # OTPacket, protobuf
+        pa.field("operation", pa.string()),
+        pa.field("destination", pa.string()),
+        pa.field("content", pa.binary()),
+        pa.field("version", pa.uint32()),  # of the last packet that is in `content`
+        pa.field("diagnostics", pa.list_(PUBLISHED_DIAGNOSTIC)),
+        pa.field("payload", pa.string()),  # a JSON object
+    ]
+)
+
+PROJECTS = pa.schema(
+    [
+        pa.field("project_id", pa.string(), nullable=False),
+        pa.field("visibility", pa.string()),  # public, private, unknown
+        pa.field("language", pa.string()),  # python, or another language's name
+        pa.field("licence", pa.string()),  # SPDX identifier
+        pa.field("consent", pa.bool_()),  # the owner agreed to training; null: not known
+    ]
+)

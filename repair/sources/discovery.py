@@ -1,0 +1,307 @@
+"""Finds the diagnostics of a recording that has none: at each pause the servers look at what changed.
+
+A pause is a moment after which no edit of the project follows for `settle_seconds`, or none at all; for a
+git history, each commit. What is checked there, and published as an editor would have:
+
+- every Python file that was changed, created or moved since the pause before;
+- files that import one of them directly, up to `MOST_IMPORTERS`, in the order of their paths. Beyond that, a
+  file shows with its own next change what became of it. The same holds for a change of configuration.
+
+A file that is gone has its diagnostics withdrawn. A file whose text is not known (it is not UTF-8, or its
+packets do not replay) is not there.
+"""
+
+import re
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import lru_cache
+from pathlib import PurePosixPath
+from typing import Any, Protocol
+
+from repair.diagnostics import Diagnostic
+from repair.error_states import is_readable
+from repair.events import EventKind, FileOperation
+from repair.language_servers import Request, Result
+from repair.recording import Event
+from repair.timeline import Change, StoredCopy
+from repair.workspace import Workspace, safe_path
+
+MOST_IMPORTERS = 16
+
+PUBLICATION_DELAY = timedelta(milliseconds=300)
+"""Between the last edit and the diagnostics: about what an editor's servers need."""
+
+_EDITS = (EventKind.OT, EventKind.FILE)
+_IMPORT = re.compile(r"^[ \t]*(?:from|import)[ \t][^\n(]*(?:\([^)]*\))?", re.MULTILINE)
+_NAME = re.compile(r"\w+")
+
+
+class Servers(Protocol):
+    """What discovery needs of `repair.language_servers.LanguageServers`."""
+
+    def check_many(self, requests: Iterable[Request]) -> Iterator[Result]:
+        """The result of each request, in their order."""
+        ...
+
+
+@dataclass(slots=True)
+class DiscoveryReport:
+    """What discovery has done so far; one may serve several projects."""
+
+    pauses: int = 0
+    checks: int = 0
+    """Files that the servers looked at."""
+    publications: int = 0
+    diagnostics: Counter[str] = field(default_factory=Counter[str])
+    """Published, by code: a diagnostic counts each time that it is published."""
+    failed: Counter[str] = field(default_factory=Counter[str])
+    """Pauses without publications, by the reason that the servers gave."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Pause:
+    """A moment to look: what is asked, and where the answer goes."""
+
+    events: list[Event]
+    """From the pause before to the edit that this one follows."""
+    behind: list[Event]
+    """Between that edit and the next one."""
+    template: Event
+    """A publication without path and diagnostics."""
+    request: Request
+    gone: tuple[str, ...]
+    """Paths at which there is no file any more."""
+
+
+def discover(
+    events: Iterable[Event],
+    servers: Servers,
+    *,
+    settle_seconds: float,
+    report: DiscoveryReport | None = None,
+    progress: Callable[[DiscoveryReport], None] | None = None,
+) -> Iterator[Event]:
+    """The events of one project, in time order, with the diagnostics that the servers find at its pauses.
+
+    Publications have no `sequence`: the writer numbers them. A pause that the servers fail at has none and
+    is counted. `progress` is called after every pause. A few pauses are read ahead, so that all workers of
+    `servers` have something to do; memory is bounded by the project's texts.
+    """
+    if settle_seconds <= 0:
+        raise ValueError(f"settle_seconds is {settle_seconds}, expected more than 0")
+    total = DiscoveryReport() if report is None else report
+    read = _Reader(timedelta(seconds=settle_seconds))
+    waiting: deque[_Pause] = deque()
+
+    def requests() -> Iterator[Request]:
+        for pause in read.pauses(events):
+            waiting.append(pause)
+            yield pause.request
+
+    published: dict[str, bool] = {}
+    for result in servers.check_many(requests()):
+        pause = waiting.popleft()
+        publications = list(_publications(pause, result, published, total))
+        yield from pause.events
+        yield from _merged(pause.behind, publications)
+        if progress is not None:
+            progress(total)
+    yield from read.rest
+
+
+def _publications(
+    pause: _Pause, result: Result, published: dict[str, bool], report: DiscoveryReport
+) -> Iterator[Event]:
+    """`published`: whether the latest publication of a path held diagnostics."""
+    report.pauses += 1
+    found: dict[str, list[Diagnostic]] = {path: [] for path in pause.request.paths or ()}
+    if result.reason is not None:
+        report.failed[result.reason] += 1
+        found.clear()
+    else:
+        report.checks += len(found)
+        for diagnostic in result.diagnostics:
+            found[diagnostic.path].append(diagnostic)
+    for path in pause.gone:
+        if published.get(path):
+            found[path] = []
+    for path in sorted(found):
+        published[path] = bool(found[path])
+        report.publications += 1
+        report.diagnostics.update(diagnostic.code for diagnostic in found[path])
+        yield _filled(pause.template, path, [_published(diagnostic) for diagnostic in found[path]])
+
+
+def _published(diagnostic: Diagnostic) -> dict[str, Any]:
+    """The row of `repair.events.PUBLISHED_DIAGNOSTIC`."""
+    return {
+        "code": diagnostic.code,
+        "message": diagnostic.message,
+        "severity": diagnostic.severity,
+        "start_line": diagnostic.start_line,
+        "start_character": diagnostic.start_character,
+        "end_line": diagnostic.end_line,
+        "end_character": diagnostic.end_character,
+        "code_action": diagnostic.has_code_action,
+    }
+
+
+def _filled(template: Event, path: str, diagnostics: list[dict[str, Any]]) -> Event:
+    return Event(
+        template.project_id,
+        template.timestamp,
+        EventKind.DIAGNOSTICS,
+        template.session_id,
+        path=path,
+        diagnostics=diagnostics,
+    )
+
+
+def _merged(events: list[Event], publications: list[Event]) -> Iterator[Event]:
+    """Both in time order; at one instant a publication comes last."""
+    moment = publications[0].timestamp if publications else None
+    early = [event for event in events if moment is None or event.timestamp <= moment]
+    yield from early
+    yield from publications
+    yield from events[len(early) :]
+
+
+class _Reader:
+    """Cuts a project's events at its pauses."""
+
+    def __init__(self, settle: timedelta) -> None:
+        self._settle = settle
+        self._files = _Files()
+        self.rest: list[Event] = []
+        """Events behind the last pause, once all were read."""
+
+    def pauses(self, events: Iterable[Event]) -> Iterator[_Pause]:
+        before: list[Event] = []
+        behind: list[Event] = []
+        last: Event | None = None
+        for event in events:
+            if event.kind not in _EDITS:
+                behind.append(event)
+            else:
+                pause = None
+                if last is not None and event.timestamp - last.timestamp >= self._settle:
+                    pause = self._pause(before, behind, last, event)
+                if pause is None:
+                    before += behind
+                else:
+                    yield pause
+                    before = []
+                before.append(event)
+                behind, last = [], event
+            self._files.apply(event)
+        pause = None if last is None else self._pause(before, behind, last, None)
+        if pause is None:
+            self.rest = before + behind
+        else:
+            yield pause
+
+    def _pause(
+        self, before: list[Event], behind: list[Event], last: Event, following: Event | None
+    ) -> _Pause | None:
+        targets, gone = self._files.take_changed()
+        if not targets and not gone:
+            return None
+        moment = last.timestamp + PUBLICATION_DELAY
+        if following is not None:
+            moment = min(moment, following.timestamp - timedelta(microseconds=1))
+        template = Event(last.project_id, moment, EventKind.DIAGNOSTICS, last.session_id)
+        return _Pause(before, behind, template, Request(self._files.texts(), targets), gone)
+
+
+class _Files:
+    """The texts of a project that the servers read, while its events happen."""
+
+    def __init__(self) -> None:
+        self._workspace: Workspace | None = None
+        self._texts: dict[str, str] = {}
+        self._changed: set[str] = set()
+        self._stored: dict[str, tuple[bytes | None, int | None]] | None = None
+
+    def texts(self) -> Mapping[str, str]:
+        """A copy: what comes later does not change it."""
+        return dict(self._texts)
+
+    def apply(self, event: Event) -> None:
+        sequence = event.sequence or 0
+        if self._workspace is None:
+            # Nothing is known of the project before its first event, so it has no file.
+            self._workspace = Workspace()
+            self._workspace.restore(StoredCopy(event.timestamp, sequence, {}))
+        if event.kind == EventKind.SNAPSHOT:
+            self._stored = self._stored or {}
+            if event.path is not None:
+                self._stored[event.path] = (event.content, event.version)
+            return
+        if self._stored is not None:
+            self._workspace.restore(StoredCopy(event.timestamp, sequence, self._stored))
+            self._changed |= self._texts.keys() | self._stored.keys()
+            self._stored = None
+        if event.kind not in _EDITS or event.path is None:
+            return
+        for path in (event.path, event.destination):
+            if path is not None:
+                self._changed.add(path)
+                self._changed.update(known for known in self._texts if known.startswith(path + "/"))
+                if event.operation == FileOperation.MOVE and event.destination is not None:
+                    self._changed.update(
+                        event.destination + known[len(event.path) :]
+                        for known in self._texts
+                        if known.startswith(event.path + "/")
+                    )
+        self._workspace.apply(
+            Change(
+                event.timestamp,
+                sequence,
+                event.kind,
+                event.path,
+                event.packet,
+                event.operation,
+                event.destination,
+                event.content,
+                event.version,
+            )
+        )
+
+    def take_changed(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Python files to look at, and paths at which there is no text any more, since the last call."""
+        changed, self._changed = self._changed, set()
+        targets: set[str] = set()
+        gone: set[str] = set()
+        for path in changed:
+            text = None if self._workspace is None or not safe_path(path) else self._workspace.text(path)
+            before = self._texts.get(path)
+            if text is None or not is_readable(path):
+                if self._texts.pop(path, None) is not None:
+                    gone.add(path)
+            elif text != before:
+                self._texts[path] = text
+                targets.add(path)
+        moved = {name for path in targets | gone if (name := _module(path)) is not None}
+        importers = (
+            path
+            for path, text in sorted(self._texts.items())
+            if path not in targets and not moved.isdisjoint(_imported(text))
+        )
+        targets.update(path for path, _ in zip(importers, range(MOST_IMPORTERS), strict=False))
+        return tuple(sorted(path for path in targets if path.endswith((".py", ".pyi")))), tuple(sorted(gone))
+
+
+def _module(path: str) -> str | None:
+    """The last part of the name under which a Python file is imported."""
+    pure = PurePosixPath(path)
+    if pure.suffix not in (".py", ".pyi"):
+        return None
+    return pure.parent.name or None if pure.stem == "__init__" else pure.stem
+
+
+@lru_cache(maxsize=4096)
+def _imported(text: str) -> frozenset[str]:
+    """Every name in the text's import statements, of modules and of what is taken from them."""
+    return frozenset(name for statement in _IMPORT.findall(text) for name in _NAME.findall(statement))

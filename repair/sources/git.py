@@ -1,0 +1,231 @@
+"""Git histories: each commit of the first-parent history is what the project's files were changed to then.
+
+Commits are snapshots, not keystrokes: a change to a text becomes one packet with few and small ops, at the
+commit's time. A file that comes, goes or gets another name is a file event, and so is a change from or to
+something that is not UTF-8. Only what a language server reads is kept: Python files and the configuration
+of pyright and ruff.
+
+A commit's time is its author's time, for that is when the text was written, but never later than the
+committer's, and never earlier than 1 ms after the commit before it: clocks differ, and rebasing keeps the
+author's time. All events of a commit have the same time.
+"""
+
+import zlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
+
+from repair.errors import ConfigurationError
+from repair.events import EventKind, FileOperation, Visibility
+from repair.ot import Packet, encode_packet, minimal_ops
+from repair.recording import Event, Project
+from repair.sources.git_repository import Commit, FileChange, GitRepository, TreeEntry
+from repair.sources.licences import LICENCE_FILE, spdx
+from repair.workspace import safe_path
+
+SUFFIXES = (".py", ".pyi")
+CONFIGURATION = frozenset({"pyproject.toml", "pyrightconfig.json", "ruff.toml", ".ruff.toml"})
+LARGEST_COMPARED = 1 << 20
+"""Bytes. A larger file is recorded whole each time."""
+
+_BETWEEN_COMMITS = timedelta(milliseconds=1)
+_REGULAR, _SUBMODULE = ("100644", "100755", "100664"), "160000"
+_PATTERNS = [f"*{suffix}" for suffix in SUFFIXES] + [f":(glob)**/{name}" for name in sorted(CONFIGURATION)]
+
+
+def projects_and_events(
+    repositories: Sequence[Path],
+    *,
+    max_commits: int | None = None,
+    visibility: Visibility = Visibility.PUBLIC,
+    licence: str | None = None,
+    ignored: Counter[str] | None = None,
+) -> Iterator[tuple[Project, Iterator[Event]]]:
+    """One project for each repository (bare or with a work tree), named after its folder.
+
+    `max_commits`: only the newest so many; the files that they begin with are created just before.
+    `licence`: an SPDX identifier; by default that of the newest commit's licence file, where it is
+    recognised. The owner's consent is taken from the licence: with none it is not known.
+    `ignored` counts what was left out: changes of a `symlink` or an `unsafe_path` that would have mattered,
+    and each `submodule` of the newest commit.
+
+    Raises ConfigurationError for a folder that is no complete repository, and GitError.
+    """
+    if max_commits is not None and max_commits < 1:
+        raise ConfigurationError(f"max_commits is {max_commits}, expected 1 or more")
+    counts = Counter[str]() if ignored is None else ignored
+    for folder, project_id in zip(repositories, _project_ids(repositories), strict=True):
+        with GitRepository(folder) as repository:
+            found = _licence(repository, counts) if licence is None else licence
+            project = Project(project_id, visibility.value, "python", found, True if found else None)
+            yield project, _History(repository, project_id, counts).events(max_commits)
+
+
+def _project_ids(repositories: Sequence[Path]) -> list[str]:
+    """The folders' names; with those of their parents where two are equal."""
+    folders = [folder.resolve() for folder in repositories]
+    folders = [folder.parent if folder.name == ".git" else folder for folder in folders]
+    names = [folder.name.removesuffix(".git") for folder in folders]
+    if len(set(names)) < len(names):
+        names = [f"{folder.parent.name}-{name}" for folder, name in zip(folders, names, strict=True)]
+    if len(set(names)) < len(names):
+        twice = [name for name, count in Counter(names).items() if count > 1]
+        raise ConfigurationError(f"two repositories would be project {twice[0]!r}: rename a folder")
+    return names
+
+
+def _licence(repository: GitRepository, ignored: Counter[str]) -> str | None:
+    head = repository.head()
+    if head is None:
+        return None
+    licence = None
+    for entry in repository.tree(head):
+        if entry.mode == _SUBMODULE:
+            ignored["submodule"] += 1
+        named = LICENCE_FILE.fullmatch(entry.path.decode(errors="replace"))
+        if licence is None and named and entry.mode in _REGULAR:
+            licence = spdx(repository.blob(entry.blob).decode(errors="replace"))
+    return licence
+
+
+class _History:
+    """Turns the commits of one repository into events. What is kept in memory is a version per file."""
+
+    def __init__(self, repository: GitRepository, project_id: str, ignored: Counter[str]) -> None:
+        self._repository = repository
+        self._project_id = project_id
+        self._ignored = ignored
+        self._versions: dict[str, int] = {}
+        self._now = datetime.min.replace(tzinfo=UTC)
+        self._session: str | None = None
+        self._user = 0
+
+    def events(self, max_commits: int | None) -> Iterator[Event]:
+        if self._repository.head() is None:
+            return
+        for number, commit in enumerate(self._repository.history(_PATTERNS, max_commits)):
+            moment = _moment(commit)
+            earliest = self._now + _BETWEEN_COMMITS
+            if number == 0:
+                self._now = (moment or datetime(1970, 1, 1, tzinfo=UTC)) - _BETWEEN_COMMITS
+                if commit.parents:
+                    yield from self._base(commit.parents[0])
+                earliest = self._now + _BETWEEN_COMMITS
+            self._now = max(moment or earliest, earliest)
+            self._begin_session(commit.author)
+            yield from self._changes(commit.changes)
+
+    def _base(self, commit: str) -> Iterator[Event]:
+        changes = (FileChange(None, entry) for entry in self._repository.tree(commit))
+        yield from self._changes(tuple(changes))
+
+    def _begin_session(self, author: bytes) -> None:
+        """A session is what one author did on one day; the author's address can't be read from it."""
+        digest = sha256(b" ".join([self._project_id.encode(), author, str(self._now.date()).encode()]))
+        self._session = digest.hexdigest()[:16]
+        self._user = int.from_bytes(sha256(self._project_id.encode() + b" " + author).digest()[:4], "big")
+
+    def _changes(self, changes: tuple[FileChange, ...]) -> Iterator[Event]:
+        # What goes comes first, so that a path is free when something else takes it.
+        for change in sorted(changes, key=lambda change: change.after is not None):
+            before, after = self._kept(change.before, count=False), self._kept(change.after, count=True)
+            if before is not None and after is not None:
+                yield from self._modified(before, after)
+            elif before is not None:
+                self._versions.pop(_path(before), None)
+                yield self._file(FileOperation.REMOVE, _path(before))
+            elif after is not None:
+                self._versions[_path(after)] = 0
+                content = self._repository.blob(after.blob)
+                yield self._file(FileOperation.CREATE, _path(after), content=content)
+
+    def _modified(self, before: TreeEntry, after: TreeEntry) -> Iterator[Event]:
+        path = _path(after)
+        if before.path != after.path:
+            self._versions[path] = self._versions.pop(_path(before), 0)
+            yield self._file(FileOperation.MOVE, _path(before), destination=path)
+        if before.blob == after.blob:
+            return
+        old, new = self._repository.blob(before.blob), self._repository.blob(after.blob)
+        old_text, new_text = _text(old), _text(new)
+        if old_text is None or new_text is None:
+            yield self._file(FileOperation.MODIFY, path, content=new)
+            return
+        self._versions[path] = self._versions.get(path, 0) + 1
+        packet = Packet(
+            ops=tuple(minimal_ops(old_text, new_text)),
+            crc32=zlib.crc32(new),
+            committed=self._now,
+            version=self._versions[path],
+            user_id=self._user,
+            spooky_version=1,
+        )
+        yield Event(
+            self._project_id,
+            self._now,
+            EventKind.OT,
+            self._session,
+            path=path,
+            packet=encode_packet(packet),
+        )
+
+    def _kept(self, entry: TreeEntry | None, *, count: bool) -> TreeEntry | None:
+        """`entry` if it is a file that a language server reads; else it is counted where `count` says so."""
+        if entry is None:
+            return None
+        path = entry.path.decode(errors="surrogateescape")
+        if not path.endswith(SUFFIXES) and PurePosixPath(path).name not in CONFIGURATION:
+            return None
+        if entry.mode not in _REGULAR:
+            reason = "submodule" if entry.mode == _SUBMODULE else "symlink"
+        elif not safe_path(path):
+            reason = "unsafe_path"
+        else:
+            return entry
+        if count:
+            self._ignored[reason] += 1
+        return None
+
+    def _file(
+        self,
+        operation: FileOperation,
+        path: str,
+        *,
+        destination: str | None = None,
+        content: bytes | None = None,
+    ) -> Event:
+        return Event(
+            self._project_id,
+            self._now,
+            EventKind.FILE,
+            self._session,
+            path=path,
+            operation=operation,
+            destination=destination,
+            content=content,
+        )
+
+
+def _path(entry: TreeEntry) -> str:
+    return entry.path.decode()
+
+
+def _text(content: bytes) -> str | None:
+    """The text of a file that edits are recorded of."""
+    if len(content) > LARGEST_COMPARED:
+        return None
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _moment(commit: Commit) -> datetime | None:
+    """The author's time, not later than the committer's; `None` if there is none that a clock can show."""
+    times = [time for time in (commit.authored, commit.committed) if time is not None]
+    try:
+        return datetime.fromtimestamp(min(times), UTC) if times else None
+    except (OverflowError, ValueError, OSError):
+        return None

@@ -1,0 +1,36 @@
+"""From a source to a recording, or to a report of what is wrong with it."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from repair.language_servers import LanguageServers
+from repair.recording import Event, Project, RecordingWriter
+from repair.sources.discovery import discover
+from repair.sources.midnight import with_snapshots
+from repair.sources.report import Report
+
+Source = Iterable[tuple[Project, Iterator[Event]]]
+
+
+def with_diagnostics(
+    source: Source, servers: LanguageServers, report: Report, *, settle_seconds: float
+) -> Source:
+    """`source` with the diagnostics that `servers` find at the pauses of each project."""
+    for project, events in source:
+        found = discover(events, servers, settle_seconds=settle_seconds, report=report.discovery)
+        yield project, found
+
+
+def write_recording(source: Source, folder: Path, report: Report, *, replace: bool = False) -> None:
+    """Write all of `source` as a recording. Raises ConfigurationError for a folder that is taken."""
+    with RecordingWriter(folder, replace=replace, on_broken=report.broken_file) as writer:
+        for project, events in source:
+            writer.add_project(project)
+            writer.write_events(project.project_id, report.counted(events))
+
+
+def check_source(source: Source, report: Report) -> None:
+    """Read and replay all of `source` and write nothing: what is wrong stands in `report`."""
+    for _, events in source:
+        for _ in with_snapshots(report.counted(events), report.broken_file):
+            pass

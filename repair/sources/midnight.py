@@ -1,0 +1,147 @@
+"""Midnight snapshots: what makes a day's partition stand alone."""
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+
+from repair.errors import InputError
+from repair.events import EventKind, FileOperation
+from repair.recording import Event, midnight
+from repair.timeline import Change, StoredCopy
+from repair.workspace import Broken, Workspace, safe_path
+
+OnBroken = Callable[[str, str, Broken], None]
+"""Called with project and path when a file can't be replayed or differs from its stored copy."""
+
+
+def with_snapshots(events: Iterable[Event], on_broken: OnBroken = lambda *_: None) -> Iterator[Event]:
+    """One project's events in time order, with a snapshot at midnight before and after each active day.
+
+    Days are UTC's. A snapshot is one event per file, or one with a null path if there is none; it
+    stands before the other events of its instant, and between two adjacent active days there is one.
+    Where the source stored a snapshot at that instant, it is kept and none is made up. Nothing was
+    recorded between a day's first midnight and its first event, so a recording that begins with a
+    stored snapshot opens with the same files.
+
+    A file that can't be replayed is left out of every snapshot that is made up, until the source says
+    again what it holds. A snapshot states the whole project, so the file's absence is a mismatch that
+    rejects what rests on it: a copy made up from a broken replay would confirm itself.
+    """
+    files: _Files | None = None
+    latest: datetime | None = None
+    closing: datetime | None = None  # the end of the last active day, until a snapshot stands there
+    last_snapshot: datetime | None = None
+    for moment, together in groupby(events, key=lambda event: event.timestamp.astimezone(UTC)):
+        group = list(together)
+        if latest is not None and moment < latest:
+            raise InputError(
+                f"events of project {group[0].project_id!r} are not in time order: {moment} after {latest}"
+            )
+        latest = moment
+        first = files is None
+        files = files or _Files(group[0].project_id, on_broken)
+        stored = any(event.kind == EventKind.SNAPSHOT for event in group)
+        opening = midnight(moment)
+        if closing is not None and moment >= closing:
+            if not (stored and moment == closing):
+                yield from files.snapshot(closing)
+                last_snapshot = closing
+            closing = None
+        if stored and moment == opening:
+            last_snapshot = opening
+        if any(event.kind != EventKind.SNAPSHOT or moment != opening for event in group):
+            if last_snapshot is None or last_snapshot < opening:
+                if first and stored:
+                    files.advance([event for event in group if event.kind == EventKind.SNAPSHOT])
+                yield from files.snapshot(opening)
+                last_snapshot = opening
+            closing = opening + timedelta(days=1)
+        files.advance(group)
+        yield from group
+    if files is not None and closing is not None:
+        yield from files.snapshot(closing)
+
+
+class _Files(Workspace):
+    """A project's files, moved along by its events. They begin with none."""
+
+    def __init__(self, project_id: str, on_broken: OnBroken) -> None:
+        super().__init__()
+        self.has_base = True
+        self._project_id = project_id
+        self._on_broken = on_broken
+        self._sequence: int | None = None
+
+    def advance(self, events: list[Event]) -> None:
+        """Apply the events of one instant."""
+        stored: dict[str, tuple[bytes | None, int | None]] = {}
+        last = max((place for place, event in enumerate(events) if _is_stored(event)), default=-1)
+        for place, event in enumerate(events):
+            again = event.sequence is not None and event.sequence == self._sequence
+            self._sequence = event.sequence
+            if _is_stored(event) and event.path is not None and event.content is not None:
+                stored[event.path] = (event.content, event.version)
+            elif not again and _is_change(event):  # delivered twice, it happened once
+                self.apply(_change(event))
+            if place == last:
+                copy = StoredCopy(event.timestamp, event.sequence or 0, stored)
+                for mismatch in self.restore(copy):
+                    self._tell(mismatch.path, Broken("snapshot_mismatch", mismatch.detail))
+
+    def apply(self, change: Change) -> None:
+        file = self._files.get(change.path)
+        known = file is None or file.broken is None
+        super().apply(change)
+        file = self._files.get(change.destination or change.path)
+        if file is None:
+            return
+        file.settle()  # what is broken is told where it broke
+        if known and file.broken is not None:
+            self._tell(change.destination or change.path, file.broken)
+
+    def _tell(self, path: str, broken: Broken) -> None:
+        self._on_broken(self._project_id, path, broken)
+
+    def snapshot(self, moment: datetime) -> Iterator[Event]:
+        """One event per file that is not broken, in the order of the paths."""
+        sound = [(path, file) for path, file in sorted(self._files.items()) if file.broken is None]
+        for path, file in sound:
+            yield Event(
+                self._project_id,
+                moment,
+                EventKind.SNAPSHOT,
+                path=path,
+                content=file.binary if file.replay is None else file.replay.text().encode(),
+                version=file.replay and file.replay.version,
+            )
+        if not sound:
+            yield Event(self._project_id, moment, EventKind.SNAPSHOT)
+
+
+def _is_stored(event: Event) -> bool:
+    return event.kind == EventKind.SNAPSHOT and (event.path is None or safe_path(event.path))
+
+
+def _is_change(event: Event) -> bool:
+    """Whether `event` is one that changes files and that the stage `session_events` keeps."""
+    if event.path is None or not safe_path(event.path):
+        return False
+    if event.kind == EventKind.OT:
+        return event.packet is not None
+    if event.kind == EventKind.FILE and event.operation == FileOperation.MOVE:
+        return event.destination is not None and safe_path(event.destination)
+    return event.kind == EventKind.FILE and event.operation in list(FileOperation)
+
+
+def _change(event: Event) -> Change:
+    return Change(
+        event.timestamp,
+        event.sequence or 0,
+        str(event.kind),
+        event.path or "",
+        event.packet,
+        event.operation,
+        event.destination,
+        event.content,
+        event.version,
+    )

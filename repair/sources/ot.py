@@ -1,0 +1,331 @@
+"""Reads a folder of Operational Transformation packets and what was recorded beside them.
+
+```
+ROOT/
+    projects.jsonl                          the projects (`repair.events.PROJECTS`)
+    PROJECT/
+        packets/PATH.otp                    packets of the file PATH: varint length, OTPacket, and so on
+        packets/PATH.jsonl                  the same as JSON, one packet a line
+        file_events.jsonl                   create, move, remove, modify
+        diagnostics.jsonl                   one diagnostic a line
+        events.jsonl                        the other kinds, in the columns of `repair.events.EVENTS`
+        snapshots/TIMESTAMP/PATH            stored copies of the whole project
+```
+
+docs/recordings.md shows each. A packet says when it was committed, not which file it is about: that is
+the path that its file stands at, so after a move the packets stand under the new path. At one instant
+the order is: stored copies, file events, packets, diagnostics, the rest; a stored copy therefore holds
+what was there just before its instant.
+
+No symbolic link is followed and no name leads out of the folder: such are reported as `unsafe_path`.
+A project's events are held in memory.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from repair.errors import InputError
+from repair.events import EventKind
+from repair.ot import decode_packet
+from repair.recording import Event, Project
+from repair.sources.report import Report
+from repair.sources.rows import (
+    Row,
+    RowError,
+    diagnostic,
+    event_of,
+    json_rows,
+    malformed,
+    moment,
+    packet_bytes,
+    project_of,
+    text,
+)
+from repair.sources.validation import Problem
+from repair.workspace import safe_path
+
+PROJECTS = "projects.jsonl"
+PLACES = {
+    "start_line": ("start", "line"),
+    "start_character": ("start", "character"),
+    "end_line": ("end", "line"),
+    "end_character": ("end", "character"),
+}
+DIAGNOSTIC_COLUMNS = (
+    *("project_id", "session_id", "timestamp", "path"),
+    *("code", "message", "range", "severity", "code_action"),
+)
+
+Placed = Iterator[tuple[str, Event]]
+"""Events with their place in a file."""
+
+
+def projects_and_events(root: Path, *, report: Report) -> Iterator[tuple[Project, Iterator[Event]]]:
+    """The projects of the OT folder `root`, in the order of their names, and their events.
+
+    Bad rows are counted in `report` and left out, but for packets: one that does not decode goes on as it
+    is, at the time of its neighbour, and the stage `session_events` rejects it. Raises InputError if
+    `root` is no such folder or a file of packets ends within a packet.
+    """
+    index = root / PROJECTS
+    if not index.is_file():
+        raise InputError(f"{root} is no folder of OT packets: it has no {PROJECTS}")
+    known: dict[str, Project] = {}
+    for place, row in json_rows(index, str(index), report.add):
+        try:
+            project = project_of(row)
+        except RowError as error:
+            report.add(error.problem.at(str(index), place))
+            continue
+        if not _is_name(project.project_id):
+            report.add(_unsafe(project.project_id, str(index), place))
+        elif project.project_id in known:
+            problem = Problem("malformed_event", "one record for each project", "keep the newest")
+            report.add(problem.at(str(index), place))
+        else:
+            known[project.project_id] = project
+    folders = {entry.name for entry in root.iterdir() if entry.is_dir() and not entry.is_symlink()}
+    for entry in sorted(root.iterdir()):
+        if entry.is_symlink():
+            report.add(_unsafe(entry.name, str(root), "a symbolic link"))
+    for name in sorted(folders - known.keys()):
+        report.add(
+            Problem(
+                "unknown_project", f"a record of project {name!r}", f"add it to {PROJECTS}", str(root / name)
+            )
+        )
+    for name in sorted(folders | known.keys()):
+        reader = _ProjectReader(name, root / name, report)
+        yield known.get(name, Project(name)), iter(reader.events() if name in folders else ())
+
+
+class _ProjectReader:
+    def __init__(self, name: str, folder: Path, report: Report) -> None:
+        self._name = name
+        self._folder = folder
+        self._report = report
+
+    def events(self) -> list[Event]:
+        """All events, in the order of time and, at one instant, of the sources below."""
+        found: list[Event] = []
+        found += self._snapshots()
+        found += self._rows("file_events.jsonl", {"kind": EventKind.FILE.value})
+        found += self._packets()
+        found += self._publications()
+        found += self._rows("events.jsonl", {})
+        return sorted(found, key=lambda event: event.timestamp)
+
+    def _rows(self, name: str, defaults: Mapping[str, Any]) -> Iterator[Event]:
+        """Rows in the columns of `EVENTS`, without the project."""
+
+        def placed() -> Placed:
+            for place, row in self._json_rows(name):
+                try:
+                    yield place, event_of({**defaults, **row, "project_id": self._own(row)})
+                except RowError as error:
+                    self._report.add(error.problem.at(self._label(name), place))
+
+        return self._checked(name, placed(), drop_bad=True)
+
+    def _json_rows(self, name: str) -> Iterator[tuple[str, Row]]:
+        path = self._folder / name
+        if path.is_symlink():
+            self._report.add(_unsafe(name, str(self._folder), "a symbolic link"))
+        elif path.is_file():
+            yield from json_rows(path, self._label(name), self._report.add)
+
+    def _own(self, row: Row) -> str:
+        recorded = row.get("project_id", self._name)
+        if recorded != self._name:
+            raise malformed(
+                f"rows of project {self._name!r}, not {recorded!r}", "move it to its project's folder"
+            )
+        return self._name
+
+    def _label(self, name: str) -> str:
+        return f"{self._name}/{name}"
+
+    def _checked(self, name: str, placed: Placed, *, drop_bad: bool) -> Iterator[Event]:
+        return self._report.checked(placed, self._label(name), drop_bad=drop_bad)
+
+    def _packets(self) -> Iterator[Event]:
+        for path, file in self._walk("packets"):
+            read = {".otp": _delimited, ".jsonl": self._json_packets}.get(file.suffix)
+            if read is None:
+                expected, hint = "packets in .otp or .jsonl", "take away what is neither"
+                self._report.add(Problem("malformed_event", expected, hint, self._label(f"packets/{path}")))
+                continue
+            about = path.removesuffix(file.suffix)
+            placed = self._timed(about, list(read(file)))
+            yield from self._checked(f"packets/{path}", iter(placed), drop_bad=False)
+
+    def _json_packets(self, file: Path) -> Iterator[tuple[str, bytes]]:
+        name = file.relative_to(self._folder).as_posix()
+        for place, row in json_rows(file, self._label(name), self._report.add):
+            yield place, packet_bytes(row) or b""
+
+    def _timed(self, path: str, packets: list[tuple[str, bytes]]) -> list[tuple[str, Event]]:
+        """Packets as events, in their order: none before the one in front of it, whatever a clock said.
+
+        One that does not decode takes the time of the one before it, or else the next.
+        """
+        times = [_committed(packet) for _, packet in packets]
+        latest = next((time for time in times if time is not None), None)
+        events: list[tuple[str, Event]] = []
+        for (place, packet), time in zip(packets, times, strict=True):
+            if latest is not None and time is not None:
+                latest = max(latest, time)
+            if latest is None:
+                problem = Problem("malformed_packet", "an OTPacket", "export the packet again")
+                self._report.add(problem.at(self._label(f"packets/{path}"), place))
+                continue
+            events.append((place, Event(self._name, latest, EventKind.OT.value, path=path, packet=packet)))
+        return events
+
+    def _publications(self) -> Iterator[Event]:
+        """Rows of equal (timestamp, path) are what was published together; a null code: nothing was."""
+        name = "diagnostics.jsonl"
+
+        def rows() -> Iterator[tuple[str, datetime, Row]]:
+            for place, row in self._json_rows(name):
+                try:
+                    self._own(row)
+                    yield place, moment(row.get("timestamp")), _flat(row)
+                except RowError as error:
+                    self._report.add(error.problem.at(self._label(name), place))
+
+        def placed() -> Placed:
+            ordered = sorted(rows(), key=lambda row: (row[1], row[2]["path"]))
+            for (time, path), group in groupby(ordered, key=lambda row: (row[1], row[2]["path"])):
+                together = list(group)
+                first = together[0]
+                yield (
+                    first[0],
+                    Event(
+                        self._name,
+                        time,
+                        EventKind.DIAGNOSTICS.value,
+                        session_id=first[2]["session_id"],
+                        path=path,
+                        diagnostics=[
+                            row["diagnostic"] for _, _, row in together if row["diagnostic"] is not None
+                        ],
+                    ),
+                )
+
+        return self._checked(name, placed(), drop_bad=True)
+
+    def _snapshots(self) -> Iterator[Event]:
+        folder = self._folder / "snapshots"
+        if folder.is_symlink() or not folder.is_dir():
+            if folder.is_symlink():
+                self._report.add(_unsafe("snapshots", str(self._folder), "a symbolic link"))
+            return
+        for entry in sorted(folder.iterdir()):
+            label = f"snapshots/{entry.name}"
+            if entry.is_symlink() or not entry.is_dir():
+                self._report.add(_unsafe(entry.name, self._label("snapshots"), "not a folder"))
+                continue
+            try:
+                time = moment(entry.name)
+            except RowError as error:
+                self._report.add(error.problem.at(self._label(label), ""))
+                continue
+            files = [
+                (
+                    path,
+                    Event(self._name, time, EventKind.SNAPSHOT.value, path=path, content=file.read_bytes()),
+                )
+                for path, file in self._walk(label)
+            ]
+            nothing = [("", Event(self._name, time, EventKind.SNAPSHOT.value))]
+            yield from self._checked(label, iter(files or nothing), drop_bad=False)
+
+    def _walk(self, name: str) -> Iterator[tuple[str, Path]]:
+        """The regular files under the folder `name` of the project: their paths from there, POSIX, sorted."""
+        top = self._folder / name
+        if top.is_symlink():
+            self._report.add(_unsafe(name, str(self._folder), "a symbolic link"))
+            return
+        found: list[tuple[str, Path]] = []
+        for folder, subfolders, files in os.walk(top):
+            for entry in [*subfolders, *files]:
+                file = Path(folder) / entry
+                path = file.relative_to(top).as_posix()
+                if file.is_symlink() or not safe_path(path):
+                    self._report.add(
+                        _unsafe(path, self._label(name), "a symbolic link" if file.is_symlink() else "")
+                    )
+                elif file.is_file():
+                    found.append((path, file))
+        yield from sorted(found)
+
+
+def _delimited(file: Path) -> Iterator[tuple[str, bytes]]:
+    """The packets of a length-delimited file, each with its byte offset."""
+    data = file.read_bytes()
+    offset = 0
+    while offset < len(data):
+        length, start = _varint(data, offset, file)
+        if start + length > len(data):
+            raise InputError(
+                f"{file} ends within the packet at byte {offset}: it takes {length} bytes, "
+                f"{len(data) - start} are there; export the file again"
+            )
+        yield f"byte {offset}", data[start : start + length]
+        offset = start + length
+
+
+def _varint(data: bytes, offset: int, file: Path) -> tuple[int, int]:
+    """The number at `offset` and the offset behind it."""
+    value = 0
+    for place in range(5):
+        if offset + place >= len(data):
+            raise InputError(f"{file} ends within the length at byte {offset}; export the file again")
+        byte = data[offset + place]
+        value |= (byte & 0x7F) << 7 * place
+        if byte < 0x80:
+            return value, offset + place + 1
+    raise InputError(f"{file} has no packet length at byte {offset}; is it length-delimited protobuf?")
+
+
+def _committed(packet: bytes) -> datetime | None:
+    try:
+        return decode_packet(packet).committed
+    except InputError:
+        return None
+
+
+def _flat(row: Row) -> Row:
+    """Path, session and the diagnostic (None: the file is clean) of a row of diagnostics.jsonl."""
+    unknown = sorted(set(row) - set(DIAGNOSTIC_COLUMNS))
+    if unknown:
+        raise malformed(f"columns of {', '.join(DIAGNOSTIC_COLUMNS)}; not {', '.join(unknown)}", "drop them")
+    path = text(row, "path")
+    if path is None:
+        raise malformed("a diagnostic with path", "name the file that it was published for")
+    flat: dict[str, Any] = {"path": path, "session_id": text(row, "session_id"), "diagnostic": None}
+    if row.get("code") is not None:
+        columns = {name: row.get(name) for name in ("code", "message", "severity", "code_action")}
+        try:
+            places = {name: row["range"][end][unit] for name, (end, unit) in PLACES.items()}
+        except (KeyError, TypeError):
+            raise malformed(
+                "a range with start and end, each with line and character", "write it as LSP does"
+            ) from None
+        flat["diagnostic"] = diagnostic({**columns, **places})
+    return flat
+
+
+def _is_name(name: str) -> bool:
+    return "/" not in name and safe_path(name)
+
+
+def _unsafe(path: str, source: str, place: str) -> Problem:
+    return Problem(
+        "unsafe_path", f"a plain file inside the folder, not {path!r}", "copy it in", source, place
+    )

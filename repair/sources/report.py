@@ -1,0 +1,79 @@
+"""What an import saw: counted, with the first examples of each problem."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from itertools import islice
+
+from repair.events import EventKind
+from repair.recording import Event, event_batch
+from repair.sources.discovery import DiscoveryReport
+from repair.sources.validation import Problem, check_batch
+from repair.workspace import Broken
+
+EXAMPLES = 5
+CHUNK = 8192
+
+
+class Report:
+    """Counts of an import. `now`: the present, from which an event is told to lie in the future."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+        self.projects = 0
+        self.sessions = 0
+        self.events: Counter[str] = Counter()
+        self.bad_rows: Counter[str] = Counter()
+        self.left_out: Counter[str] = Counter()
+        """What a source knows and can't say as events, such as the symbolic links of a git history."""
+        self.discovery = DiscoveryReport()
+        self.examples: dict[str, list[Problem]] = {}
+
+    @property
+    def publications(self) -> int:
+        """How often diagnostics of a file were published."""
+        return self.events[EventKind.DIAGNOSTICS]
+
+    def add(self, problem: Problem) -> None:
+        """Count a bad row."""
+        self.bad_rows[problem.reason] += 1
+        examples = self.examples.setdefault(problem.reason, [])
+        if len(examples) < EXAMPLES:
+            examples.append(problem)
+
+    def broken_file(self, project_id: str, path: str, broken: Broken) -> None:
+        """Count a file that can't be replayed; the `OnBroken` of `repair.sources.midnight`."""
+        hint = "what rests on it is rejected later"
+        self.add(Problem(broken.reason, f"a file that replays ({broken.detail})", hint, project_id, path))
+
+    def counted(self, events: Iterable[Event]) -> Iterator[Event]:
+        """One project's events, counted on their way. A sequence that comes twice in a row is a problem."""
+        self.projects += 1
+        sessions: set[str] = set()
+        last: int | None = None
+        for event in events:
+            self.events[str(event.kind)] += 1
+            if event.session_id is not None and event.session_id not in sessions:
+                sessions.add(event.session_id)
+                self.sessions += 1
+            if event.sequence is not None and event.sequence == last:
+                self.add(
+                    Problem(
+                        "duplicate_event",
+                        f"one event with sequence {last}",
+                        "record each event once",
+                        event.project_id,
+                        f"{event.kind} at {event.timestamp.isoformat()}",
+                    )
+                )
+            last = event.sequence
+            yield event
+
+    def checked(self, rows: Iterable[tuple[str, Event]], source: str, *, drop_bad: bool) -> Iterator[Event]:
+        """The events of `rows`, each given with its place in the file `source`; bad ones are counted."""
+        iterator = iter(rows)
+        while chunk := list(islice(iterator, CHUNK)):
+            problems = check_batch(event_batch([event for _, event in chunk]), now=self.now)
+            for row, problem in problems.items():
+                self.add(problem.at(source, chunk[row][0]))
+            yield from (event for row, (_, event) in enumerate(chunk) if not (drop_bad and row in problems))

@@ -1,0 +1,94 @@
+"""A simulated source: people who write real Python files, keystroke by keystroke, and make mistakes.
+
+Anybody can use it, for it needs no recording. What is real in it: the correct texts (`corpus`), the
+languages' rules (every mistake is a change that Python, pyright or ruff judges), the wire format. What is
+made up: who does what when. The kinds of mistakes and their weights stand in the `*_mistakes` modules.
+
+Everything follows from the options: two runs give equal events. The corpus is one of them, and its default
+belongs to the interpreter: the same for one patch release of Python.
+"""
+
+from collections.abc import Iterator
+from datetime import date
+from hashlib import sha256
+from pathlib import Path
+
+from repair.errors import ConfigurationError
+from repair.events import Visibility
+from repair.recording import Event, Project
+from repair.sources.simulated.corpus import folder, standard_library
+from repair.sources.simulated.typist import Typist, seeded
+
+MOST_MODULES = 4
+
+# Among this many projects each kind that may not be learned from occurs once.
+_CYCLE = 24
+_PRIVATE, _UNKNOWN_VISIBILITY, _NO_CONSENT, _UNKNOWN_CONSENT, _NOT_PYTHON, _NO_LICENCE = 3, 8, 13, 17, 20, 22
+
+
+def projects_and_events(
+    *,
+    seed: int = 0,
+    projects: int = 24,
+    days: int = 2,
+    first_date: date = date(2024, 5, 6),
+    modules_per_project: int = 2,
+    corpus: Path | None = None,
+) -> Iterator[tuple[Project, Iterator[Event]]]:
+    """`projects` projects, each worked on for `days` days from `first_date` (UTC) on.
+
+    `modules_per_project`: 1 to 4 files of the corpus; some projects have a `main.py` besides.
+    `corpus`: a folder with Python files; by default the standard library of this interpreter.
+    Raises ConfigurationError.
+    """
+    for name, value, most in (
+        ("projects", projects, None),
+        ("days", days, None),
+        ("modules_per_project", modules_per_project, MOST_MODULES),
+    ):
+        if value < 1 or (most is not None and value > most):
+            raise ConfigurationError(f"{name} is {value}, expected 1 {f'to {most}' if most else 'or more'}")
+    texts = standard_library() if corpus is None else folder(corpus)
+    # Drawn without repetition as long as there are enough: two projects with one file are near-duplicates.
+    order = list(texts.modules)
+    seeded(seed, "order").shuffle(order)
+    for index in range(projects):
+        first, count = index * modules_per_project, modules_per_project
+        # More modules than the corpus has would name one file twice.
+        chosen = {
+            order[place % len(order)].name: order[place % len(order)] for place in range(first, first + count)
+        }
+        random = seeded(seed, "project", index)
+        project = _project(seed, index, texts.licence)
+        useless = _useless(index)
+        typist = Typist(
+            project.project_id,
+            list(chosen.values())[: 1 if useless else None],
+            random,
+            first_date=first_date,
+            days=days,
+            mistakes_per_day=3 if useless else random.randint(12, 18),
+            with_main=index % 3 == 0,
+            with_prose=index % 12 == 7,
+            late=index % 8 == 5,
+        )
+        yield project, typist.events()
+
+
+def _useless(index: int) -> bool:
+    """Whether nothing may be learned from the project, so that little of it is enough."""
+    return index % _CYCLE in (_PRIVATE, _UNKNOWN_VISIBILITY, _NO_CONSENT, _UNKNOWN_CONSENT, _NOT_PYTHON)
+
+
+def _project(seed: int, index: int, licence: str | None) -> Project:
+    turn = index % _CYCLE
+    visibility = {_PRIVATE: Visibility.PRIVATE, _UNKNOWN_VISIBILITY: Visibility.UNKNOWN}.get(
+        turn, Visibility.PUBLIC
+    )
+    return Project(
+        project_id="sim-" + sha256(f"{seed} {index}".encode()).hexdigest()[:12],
+        visibility=visibility.value,
+        language="javascript" if turn == _NOT_PYTHON else "python",
+        licence=None if turn == _NO_LICENCE else licence,
+        consent={_NO_CONSENT: False, _UNKNOWN_CONSENT: None}.get(turn, True),
+    )

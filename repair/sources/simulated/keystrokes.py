@@ -1,0 +1,51 @@
+"""How a change comes to be: the packets that a person's typing makes of it, and the pauses between them."""
+
+from collections.abc import Iterator
+from random import Random
+
+from repair.ot import Delete, Insert, Op, Skip
+
+LONGEST_GAP_MS = 900
+"""Between two packets of one change: below any pause that a state would count as settled after."""
+
+
+def replacement(before: str, after: str) -> tuple[int, str, str]:
+    """Where the texts part, what goes and what comes: both without their common head and tail."""
+    shorter = min(len(before), len(after))
+    head = next((at for at in range(shorter) if before[at] != after[at]), shorter)
+    tail = 0
+    while tail < shorter - head and before[-1 - tail] == after[-1 - tail]:
+        tail += 1
+    return head, before[head : len(before) - tail], after[head : len(after) - tail]
+
+
+def typed(before: str, after: str, random: Random) -> Iterator[tuple[int, list[Op]]]:
+    """The change as a person types it: a packet's ops, and the milliseconds since the packet before."""
+    head, gone, come = replacement(before, after)
+    left = len(gone)
+    while left:
+        # A few characters go by backspace, many by a selection.
+        burst = left if left > 24 else min(left, random.randint(1, 4))
+        left -= burst
+        yield random.randint(60, 250), _ops(head + left, burst, "")
+    done = 0
+    while done < len(come):
+        burst = _burst(come, done, random)
+        gap = random.randint(300, LONGEST_GAP_MS) if come[done] in "\n(:" else random.randint(50, 300)
+        yield gap, _ops(head + done, 0, come[done : done + burst])
+        done += burst
+
+
+def _burst(text: str, at: int, random: Random) -> int:
+    """How many characters of `text` come in one packet: a line break brings the next line's indentation."""
+    if text[at] == "\n":
+        following = text[at + 1 :]
+        return 1 + len(following) - len(following.lstrip(" \n"))
+    end = text.find("\n", at)
+    longest = (len(text) if end < 0 else end) - at
+    return min(longest, random.choice([1, 2, 2, 3, 3, 4, 6]))
+
+
+def _ops(head: int, gone: int, come: str) -> list[Op]:
+    ops = [Skip(head) if head else None, Delete(gone) if gone else None, Insert(come) if come else None]
+    return [op for op in ops if op is not None]

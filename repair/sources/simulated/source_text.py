@@ -1,0 +1,136 @@
+"""A correct Python text with the offsets of everything in it, in Unicode code points."""
+
+import ast
+import builtins
+import io
+import keyword
+import token
+import tokenize
+from bisect import bisect_right
+from collections.abc import Iterator
+from functools import cached_property
+from itertools import accumulate
+from random import Random
+from typing import NamedTuple
+
+
+class Token(NamedTuple):
+    """A token of the text; `start` and `end` are offsets into it."""
+
+    kind: int
+    text: str
+    start: int
+    end: int
+
+
+class SourceText:
+    """`text` must parse, and its only line ending is a line feed."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.tree = ast.parse(text)
+        self._lines = text.split("\n")
+        self._starts = [0, *accumulate(len(line) + 1 for line in self._lines)][: len(self._lines)]
+
+    @cached_property
+    def nodes(self) -> list[ast.AST]:
+        """All nodes except those inside f-strings, whose places this Python does not tell."""
+        found: list[ast.AST] = []
+        waiting: list[ast.AST] = [self.tree]
+        while waiting:
+            node = waiting.pop()
+            found.append(node)
+            if not isinstance(node, ast.JoinedStr):
+                waiting.extend(reversed(list(ast.iter_child_nodes(node))))
+        return found
+
+    @cached_property
+    def tokens(self) -> list[Token]:
+        """All tokens but those without text and line breaks that end no statement."""
+        read = tokenize.generate_tokens(io.StringIO(self.text, newline="\n").readline)
+        skipped = (token.NL, token.COMMENT, token.INDENT, token.DEDENT, token.ENDMARKER)
+        return [
+            Token(item.exact_type, item.string, self._at(item.start), self._at(item.end))
+            for item in read
+            if item.type not in skipped
+        ]
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Every identifier that the text or Python itself knows: a misspelling must be none of them."""
+        used = {item.text for item in self.tokens if item.kind == token.NAME}
+        return frozenset(used | set(dir(builtins)) | set(keyword.kwlist))
+
+    @cached_property
+    def modules(self) -> frozenset[str]:
+        """Names that `import x` or `import x as y` binds in the module's own body."""
+        imports = [node for node in self.tree.body if isinstance(node, ast.Import)]
+        return frozenset(alias.asname or alias.name for node in imports for alias in node.names)
+
+    @cached_property
+    def bodies(self) -> list[list[ast.stmt]]:
+        """Every list of statements that stand below each other."""
+        fields = ("body", "orelse", "finalbody")
+        found = (getattr(node, field, None) for node in self.nodes for field in fields)
+        return [body for body in found if isinstance(body, list) and body]
+
+    def span(self, node: ast.expr | ast.stmt | ast.arg | ast.keyword | ast.alias) -> tuple[int, int]:
+        """Where `node` starts and ends."""
+        start = self._offset(node.lineno, node.col_offset)
+        return start, self._offset(node.end_lineno or 0, node.end_col_offset or 0)
+
+    def lines_span(self, first: ast.stmt, last: ast.stmt | None = None) -> tuple[int, int]:
+        """The whole lines from `first` to `last`, the line feed behind them included."""
+        end = (last or first).end_lineno or 0
+        decorators = getattr(first, "decorator_list", None)
+        start = decorators[0].lineno if decorators else first.lineno
+        return self.line_start(start - 1), self.line_start(end)
+
+    def line_start(self, line: int) -> int:
+        """The offset at which a line (0-based) starts; the text's end for the line behind the last."""
+        return self._starts[line] if line < len(self._starts) else len(self.text)
+
+    def line_of(self, offset: int) -> int:
+        """The line (0-based) that `offset` is in."""
+        return bisect_right(self._starts, offset) - 1
+
+    def alone(self, node: ast.stmt) -> bool:
+        """Whether `node` fills its lines: nothing before it but indentation, nothing behind but a comment."""
+        start, end = self.span(node)
+        before = self.text[self.line_start(node.lineno - 1) : start]
+        behind = self.text[end : self.line_start(node.end_lineno or node.lineno)].strip()
+        return not before.strip() and (not behind or behind.startswith("#"))
+
+    def of(self, node: ast.expr | ast.stmt | ast.arg | ast.keyword | ast.alias) -> str:
+        """The text of `node`."""
+        start, end = self.span(node)
+        return self.text[start:end]
+
+    def functions(self) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+        """Every function."""
+        return (node for node in self.nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+
+    def _offset(self, line: int, column: int) -> int:
+        """`ast` counts lines from 1 and columns in bytes of UTF-8."""
+        start, text = self._starts[line - 1], self._lines[line - 1]
+        return start + (column if text.isascii() else len(text.encode()[:column].decode()))
+
+    def _at(self, position: tuple[int, int]) -> int:
+        """`tokenize` counts lines from 1 and columns in code points."""
+        return self.line_start(position[0] - 1) + position[1]
+
+
+def misspelt(name: str, known: frozenset[str], random: Random) -> str | None:
+    """`name` with a slip of the fingers, as an identifier that is not `known`; `None`: none was found."""
+    for _ in range(8):
+        place = random.randrange(len(name))
+        slips = [name[:place] + name[place + 1 :], name[:place] + name[place] + name[place:]]
+        if place + 1 < len(name):
+            slips.append(name[:place] + name[place + 1] + name[place] + name[place + 2 :])
+        if "_" in name.strip("_"):
+            head, *tail = name.split("_")
+            slips.append(head + "".join(part.capitalize() for part in tail))
+        slip = random.choice(slips)
+        if slip.isidentifier() and slip not in known and slip.strip("_"):
+            return slip
+    return None

@@ -1,0 +1,237 @@
+"""Mistakes that a type checker finds, and a few that a linter mends by itself."""
+
+import ast
+from collections.abc import Iterator
+from random import Random
+
+from repair.sources.simulated.edits import Edit, MistakeKind
+from repair.sources.simulated.source_text import SourceText, misspelt
+
+# A wrong only argument for a built-in function that is called with one.
+_WRONG_ONLY_ARGUMENT = {
+    "len": "0",
+    "range": '"10"',
+    "open": "None",
+    "int": "None",
+    "ord": "0",
+    "chr": '"a"',
+    "sum": "1",
+    "sorted": "1",
+    "list": "1",
+    "tuple": "1",
+    "set": "1",
+    "iter": "1",
+    "enumerate": "1",
+    "reversed": "1",
+    "float": "None",
+    "abs": '"1"',
+}
+_CALLED_WITH_ARGUMENTS = frozenset(
+    ("len", "isinstance", "getattr", "hasattr", "setattr", "int", "ord", "chr", "open", "repr", "range")
+)
+
+
+def _plain_calls(source: SourceText) -> Iterator[ast.Call]:
+    """Calls with one or more positional arguments and nothing else."""
+    for node in source.nodes:
+        match node:
+            case ast.Call(args=[_, *_] as arguments, keywords=[]) if not any(
+                isinstance(argument, ast.Starred | ast.GeneratorExp) for argument in arguments
+            ):
+                yield node
+            case _:
+                pass
+
+
+def _known_calls(source: SourceText) -> Iterator[ast.Call]:
+    """Plain calls of functions whose parameters the checker knows: built-in ones and the text's own."""
+    own = {node.name for node in source.functions() if not node.decorator_list and not node.args.vararg}
+    for call in _plain_calls(source):
+        match call.func:
+            case ast.Name(id=name) if name in own or name in _CALLED_WITH_ARGUMENTS:
+                yield call
+            case ast.Attribute(value=ast.Name(id="self"), attr=name) if name in own:
+                yield call
+            case _:
+                pass
+
+
+def index_for_call(source: SourceText, random: Random) -> Iterator[Edit]:
+    """`len(x)` becomes `len[x]`."""
+    for call in _known_calls(source):
+        start, end = source.span(call.func)[1], source.span(call)[1]
+        if source.text[start] == "(":
+            yield Edit(start, end, f"[{source.text[start + 1 : end - 1]}]")
+
+
+def call_for_index(source: SourceText, random: Random) -> Iterator[Edit]:
+    """`x[i]` becomes `x(i)`."""
+    for node in source.nodes:
+        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
+            start, end = source.span(node.value)[1], source.span(node)[1]
+            if source.text[start] == "[" and not isinstance(node.slice, ast.Slice | ast.Tuple):
+                yield Edit(start, end, f"({source.text[start + 1 : end - 1]})")
+
+
+def misspelt_argument(source: SourceText, random: Random) -> Iterator[Edit]:
+    """A keyword argument under a name that the function does not have."""
+    for node in source.nodes:
+        if isinstance(node, ast.keyword) and node.arg is not None and len(node.arg) > 2:
+            slip = misspelt(node.arg, source.names, random)
+            if slip is not None:
+                start = source.span(node)[0]
+                yield Edit(start, start + len(node.arg), slip)
+
+
+def missing_argument(source: SourceText, random: Random) -> Iterator[Edit]:
+    """The last argument is left out."""
+    for call in _known_calls(source):
+        if len(call.args) > 1:
+            yield Edit(source.span(call.args[-2])[1], source.span(call.args[-1])[1], "")
+        else:
+            yield Edit(*source.span(call.args[0]), "")
+
+
+def extra_argument(source: SourceText, random: Random) -> Iterator[Edit]:
+    """One argument too many."""
+    for call in _known_calls(source):
+        end = source.span(call.args[-1])[1]
+        yield Edit(end, end, random.choice([", None", ", 0", ', ""']))
+
+
+def wrong_argument(source: SourceText, random: Random) -> Iterator[Edit]:
+    """An argument of a type that the function does not take."""
+    for call in _plain_calls(source):
+        match call.func:
+            case ast.Name(id=name) if name in _WRONG_ONLY_ARGUMENT and len(call.args) == 1:
+                yield Edit(*source.span(call.args[0]), _WRONG_ONLY_ARGUMENT[name])
+            case ast.Name(id="isinstance" | "issubclass") if isinstance(call.args[-1], ast.Name):
+                yield Edit(*source.span(call.args[-1]), f'"{call.args[-1].id}"')
+            case ast.Name(id="getattr" | "hasattr") if len(call.args) > 1:
+                yield Edit(*source.span(call.args[1]), "0")
+            case ast.Attribute():
+                for argument in call.args:
+                    if isinstance(argument, ast.Constant) and isinstance(argument.value, str | bytes):
+                        yield Edit(*source.span(argument), "0")
+            case _:
+                pass
+
+
+def wrong_operand(source: SourceText, random: Random) -> Iterator[Edit]:
+    """A number and a string are added."""
+    for node in source.nodes:
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
+            for side in (node.left, node.right):
+                match side:
+                    case ast.Constant(value=bool()):
+                        pass
+                    case ast.Constant(value=int()):
+                        yield Edit(*source.span(side), f'"{source.of(side)}"')
+                    case ast.Constant(value=str()) if side.lineno == side.end_lineno:
+                        yield Edit(*source.span(side), "1")
+                    case _:
+                        pass
+
+
+def removed_guard(source: SourceText, random: Random) -> Iterator[Edit]:
+    """`if x is None: ...` before a use of `x` is taken away."""
+    for body in source.bodies:
+        for node in body[:-1]:
+            match node:
+                case ast.If(
+                    test=ast.Compare(ops=[ast.Is()], comparators=[ast.Constant(value=None)])
+                    | ast.UnaryOp(op=ast.Not(), operand=ast.Name() | ast.Attribute()),
+                    orelse=[],
+                ) if source.alone(node):
+                    yield Edit(*source.lines_span(node), "")
+                case _:
+                    pass
+    for node in source.nodes:
+        if isinstance(node, ast.BoolOp) and isinstance(node.op, ast.And):
+            match node.values[0]:
+                case ast.Compare(ops=[ast.IsNot()], comparators=[ast.Constant(value=None)]):
+                    yield Edit(source.span(node.values[0])[0], source.span(node.values[1])[0], "")
+                case _:
+                    pass
+
+
+def _used_as_object(name: str, statements: list[ast.stmt]) -> bool:
+    """Whether something is asked of the variable that `None` does not have."""
+    for node in (node for statement in statements for node in ast.walk(statement)):
+        match node:
+            case (
+                ast.Attribute(value=ast.Name(id=used))
+                | ast.Subscript(value=ast.Name(id=used))
+                | ast.For(iter=ast.Name(id=used))
+            ) if used == name:
+                return True
+            case _:
+                pass
+    return False
+
+
+def optional_value(source: SourceText, random: Random) -> Iterator[Edit]:
+    """A variable may be `None` (or is, to begin with) although it is used as what it was."""
+    for function in source.functions():
+        parameters = [one.arg for one in function.args.args if one.arg not in ("self", "cls")]
+        for number, node in enumerate(function.body):
+            match node:
+                case ast.Assign(
+                    targets=[ast.Name(id=name)],
+                    value=ast.Call() | ast.Attribute() | ast.List() | ast.Dict() | ast.Subscript() as value,
+                ) if _used_as_object(name, function.body[number + 1 :]):
+                    start, end = source.span(value)
+                    if parameters:
+                        yield Edit(end, end, f" if {parameters[0]} else None")
+                    else:
+                        yield Edit(start, end, "None")
+                case _:
+                    pass
+
+
+def needless_f_string(source: SourceText, random: Random) -> Iterator[Edit]:
+    """An f-string that holds no expression, which the linter mends by itself."""
+    for node in source.nodes:
+        match node:
+            case ast.Call(args=[ast.Constant(value=str(text)), *_]) if "{" not in text and "}" not in text:
+                start, _ = source.span(node.args[0])
+                if source.text[start] in "'\"" and not source.text.startswith(('"""', "'''"), start):
+                    yield Edit(start, start, "f")
+            case _:
+                pass
+
+
+def unused_import(source: SourceText, random: Random) -> Iterator[Edit]:
+    """An import that nothing needs, which the linter takes away by itself."""
+    for node in source.tree.body:
+        if isinstance(node, ast.Import) and source.alone(node):
+            names = [name for name in ("json", "random", "math", "time") if name not in source.names]
+            start = source.span(node)[0]
+            if names:
+                yield Edit(start, start, f"import {random.choice(names)}\n")
+
+
+def bare_except(source: SourceText, random: Random) -> Iterator[Edit]:
+    """`except Error:` becomes `except:`."""
+    for node in source.nodes:
+        if isinstance(node, ast.Try) and len(node.handlers) == 1:
+            handler = node.handlers[0]
+            if handler.type is not None and handler.name is None:
+                start, end = source.span(handler.type)
+                yield Edit(start - 1, end, "")
+
+
+TYPE_MISTAKES = (
+    MistakeKind("index_for_call", index_for_call, 6),
+    MistakeKind("call_for_index", call_for_index, 1),
+    MistakeKind("misspelt_argument", misspelt_argument, 3),
+    MistakeKind("missing_argument", missing_argument, 4),
+    MistakeKind("extra_argument", extra_argument, 3),
+    MistakeKind("wrong_argument", wrong_argument, 7),
+    MistakeKind("wrong_operand", wrong_operand, 5),
+    MistakeKind("removed_guard", removed_guard, 1),
+    MistakeKind("optional_value", optional_value, 7),
+    MistakeKind("needless_f_string", needless_f_string, 1),
+    MistakeKind("unused_import", unused_import, 1),
+    MistakeKind("bare_except", bare_except, 1),
+)

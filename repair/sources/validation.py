@@ -1,0 +1,336 @@
+"""Which recorded rows are no events, and why.
+
+`check_batch` judges the rows of a batch one by one; `session_events` is the stage that keeps what is
+sound and rejects the rest, and adds what only the whole recording shows: repeats and strangers.
+"""
+
+import json
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute
+
+from repair.errors import InputError
+from repair.events import EVENTS, EventKind, FileOperation
+from repair.ot import decode_packet
+from repair.outcomes import DETAIL, REASON, ROWS, outcome_schema
+from repair.workspace import safe_path
+
+pc: Any = pyarrow.compute  # makes its functions at import, so no checker knows them
+
+NEEDED: dict[str, tuple[str, ...]] = {
+    EventKind.OT: ("path", "packet"),
+    EventKind.FILE: ("path", "operation"),
+    EventKind.SNAPSHOT: (),
+    EventKind.DIAGNOSTICS: ("path", "diagnostics"),
+    EventKind.CODE_ACTIONS: ("path", "payload"),
+    EventKind.FIX_SHOWN: ("path", "payload"),
+    EventKind.FIX_ACCEPTED: ("path", "payload"),
+    EventKind.FIX_REJECTED: ("path", "payload"),
+    EventKind.EDITOR_ACTION: ("payload",),
+    EventKind.PACKAGE_INSTALL: ("payload",),
+    EventKind.EXECUTION: ("payload",),
+    EventKind.SHELL_COMMAND: ("payload",),
+}
+"""The columns without which a row of that kind says nothing."""
+
+NEEDED_FOR_OPERATION: dict[str, tuple[str, ...]] = {
+    FileOperation.CREATE: (),  # an empty file, or a folder
+    FileOperation.MODIFY: (),  # a replay knows that the file changed, and not to what
+    FileOperation.MOVE: ("destination",),
+    FileOperation.REMOVE: (),
+}
+
+TEXT_SUFFIXES = (".py", ".pyi")
+"""Files that are read as text; any other may hold any bytes."""
+
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+CLOCK_SKEW = timedelta(days=1)
+PLACES = ("start_line", "start_character", "end_line", "end_character")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with one recorded row."""
+
+    reason: str
+    expected: str
+    hint: str
+    source: str = ""
+    """The file that the row stands in."""
+    row: str = ""
+    """Its place there: a line, a row or a byte offset, named."""
+
+    def at(self, source: str, row: str) -> "Problem":
+        """The same problem with its place."""
+        return replace(self, source=source, row=row)
+
+    def __str__(self) -> str:
+        place = ", ".join(part for part in (self.source, self.row) if part)
+        return f"{place + ': ' if place else ''}{self.reason}: {self.expected}; {self.hint}"
+
+
+def check_batch(batch: pa.RecordBatch, *, now: datetime) -> dict[int, Problem]:
+    """The first problem of each bad row of a batch of `EVENTS`, by the row's index.
+
+    `now`: no event can have happened later than a day after it. `sequence` is not looked at: a source may
+    not have given one yet. A packet that decodes may still not fit its file: only a replay shows a wrong
+    CRC-32 or a missing version.
+    """
+    batch, problems = readable(batch)
+    kinds = batch.column("kind").to_pylist()
+    _check_kinds(batch, kinds, problems)
+    _check_times(batch, now, problems)
+    _check_paths(batch, problems)
+    _check_diagnostics(batch, problems)
+    _check_payloads(batch, problems)
+    _check_contents(batch, problems)
+    packets = batch.column("packet")
+    for row, kind in enumerate(kinds):
+        if kind == EventKind.OT and row not in problems:
+            try:
+                decode_packet(packets[row].as_py())
+            except InputError as error:
+                problems[row] = Problem(
+                    error.reason, f"an OTPacket in protobuf ({error})", "export the packet again"
+                )
+    return problems
+
+
+def readable(batch: pa.RecordBatch) -> tuple[pa.RecordBatch, dict[int, Problem]]:
+    """`batch` with text that is UTF-8, and the rows where it was not: they hold replacement characters now.
+
+    Arrow takes the text of a Parquet file as it is; Python can't.
+    """
+    problems: dict[int, Problem] = {}
+    columns = list(batch.columns)
+    for position, field in enumerate(batch.schema):
+        if pa.types.is_string(field.type):
+            try:
+                columns[position].validate(full=True)
+            except pa.ArrowInvalid:
+                values = columns[position].cast(pa.binary()).to_pylist()
+                for row, value in enumerate(values):
+                    if value is not None and not _is_utf8(value):
+                        problems.setdefault(row, _not_utf8(field.name))
+                texts = [None if value is None else value.decode(errors="replace") for value in values]
+                columns[position] = pa.array(texts, field.type)
+    return pa.RecordBatch.from_arrays(columns, schema=batch.schema), problems
+
+
+def _check_kinds(batch: pa.RecordBatch, kinds: list[str | None], problems: dict[int, Problem]) -> None:
+    present = {name: pc.is_valid(batch.column(name)).to_pylist() for name in EVENTS.names}
+    operations = batch.column("operation").to_pylist()
+    for row, kind in enumerate(kinds):
+        needed = NEEDED.get(kind or "")
+        missing = [name for name in ("project_id", "kind") if not present[name][row]]
+        if missing or needed is None:
+            if missing:
+                problems.setdefault(row, _lacks(row_kind=kind or "a row", columns=missing))
+            else:
+                known = ", ".join(EventKind)
+                problems.setdefault(
+                    row, Problem("unknown_kind", f"one of {known}, not {kind!r}", "name the kind as listed")
+                )
+            continue
+        if kind == EventKind.FILE and operations[row] is not None:
+            more = NEEDED_FOR_OPERATION.get(operations[row])
+            if more is None:
+                known = ", ".join(FileOperation)
+                problems.setdefault(
+                    row,
+                    Problem(
+                        "malformed_event",
+                        f"an operation of {known}, not {operations[row]!r}",
+                        "name the operation as listed",
+                    ),
+                )
+                continue
+            needed = (*needed, *more)
+        if kind == EventKind.SNAPSHOT and present["path"][row] != present["content"][row]:
+            needed = ("path", "content")
+        missing = [name for name in needed if not present[name][row]]
+        if missing:
+            problems.setdefault(row, _lacks(row_kind=str(kind), columns=missing))
+
+
+def _check_times(batch: pa.RecordBatch, now: datetime, problems: dict[int, Problem]) -> None:
+    times = batch.column("timestamp")
+    latest = now + CLOCK_SKEW
+    first, last = (pa.scalar(moment, times.type) for moment in (EARLIEST, latest))
+    sound = pc.and_(pc.greater_equal(times, first), pc.less_equal(times, last))
+    for row in _where(pc.invert(pc.fill_null(sound, False))):
+        problems.setdefault(
+            row,
+            Problem(
+                "bad_timestamp",
+                f"a timestamp from 1970 to {latest:%Y-%m-%d}",
+                "check its unit and the recorder's clock",
+            ),
+        )
+
+
+def _check_paths(batch: pa.RecordBatch, problems: dict[int, Problem]) -> None:
+    for name in ("path", "destination"):
+        encoded = batch.column(name).dictionary_encode()
+        unsafe = [not safe_path(path) for path in encoded.dictionary.to_pylist()]
+        if any(unsafe):
+            for row, index in enumerate(encoded.indices.to_pylist()):
+                if index is not None and unsafe[index]:
+                    problems.setdefault(
+                        row,
+                        Problem(
+                            "unsafe_path",
+                            f"a {name} inside the project, not {encoded.dictionary[index].as_py()!r}",
+                            "write it from the project's root, with / and without ..",
+                        ),
+                    )
+
+
+def _check_diagnostics(batch: pa.RecordBatch, problems: dict[int, Problem]) -> None:
+    column = batch.column("diagnostics")
+    parents, values = pc.list_parent_indices(column), column.flatten()
+    bad = pa.array([False] * len(values), pa.bool_())
+    for name in PLACES:
+        place = pc.struct_field(values, name)
+        bad = pc.or_(bad, pc.fill_null(pc.less(place, 0), True))
+    start, end = (
+        pc.struct_field(values, "start_line"),
+        pc.struct_field(values, "end_line"),
+    )
+    bad = pc.or_(bad, pc.fill_null(pc.less(end, start), True))
+    same_line = pc.and_(
+        pc.equal(start, end),
+        pc.less(pc.struct_field(values, "end_character"), pc.struct_field(values, "start_character")),
+    )
+    bad = pc.or_(bad, pc.fill_null(same_line, True))
+    for name in ("code", "message"):
+        bad = pc.or_(bad, pc.is_null(pc.struct_field(values, name)))
+    for row in pc.unique(pc.filter(parents, bad)).to_pylist():
+        problems.setdefault(
+            row,
+            Problem(
+                "malformed_event",
+                "diagnostics with a code, a message and a range that is not negative",
+                "lines and characters are 0-based, and the end is not before the start",
+            ),
+        )
+
+
+def _check_payloads(batch: pa.RecordBatch, problems: dict[int, Problem]) -> None:
+    for row, payload in enumerate(batch.column("payload").to_pylist()):
+        if payload is not None and not _is_object(payload):
+            problems.setdefault(
+                row, Problem("malformed_event", "a payload that is a JSON object", "write it as {...}")
+            )
+
+
+def _check_contents(batch: pa.RecordBatch, problems: dict[int, Problem]) -> None:
+    contents, paths = batch.column("content"), batch.column("path")
+    for row in _where(pc.is_valid(contents)):
+        path = paths[row].as_py() or ""
+        if path.endswith(TEXT_SUFFIXES) and not _is_utf8(contents[row].as_py()):
+            problems.setdefault(row, _not_utf8("content"))
+
+
+def _where(mask: pa.Array) -> list[int]:
+    return pc.indices_nonzero(mask).to_pylist()
+
+
+def _lacks(*, row_kind: str, columns: list[str]) -> Problem:
+    names = " and ".join(columns)
+    return Problem("malformed_event", f"{row_kind} with {names}", f"record {names} with the event")
+
+
+def _not_utf8(column: str) -> Problem:
+    return Problem("bad_utf8", f"UTF-8 in {column}", "convert the text to UTF-8 before recording it")
+
+
+def _is_utf8(value: bytes) -> bool:
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _is_object(payload: str) -> bool:
+    try:
+        return isinstance(json.loads(payload), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def session_events(
+    batches: Iterable[pa.RecordBatch], projects: pa.Table, *, now: datetime | None = None
+) -> Iterator[pa.RecordBatch]:
+    """The stage `session_events`: outcome batches of `EVENTS`, a reason beside each row that is no event.
+
+    `projects`: the table of `PROJECTS`; events of others are rejected. `now`: the present, from which
+    a timestamp is told to lie in the future (default: the clock). Reasons: `malformed_event`,
+    `unknown_kind`, `unsafe_path`, `malformed_packet`, `bad_utf8`, `bad_timestamp`, `duplicate_event`
+    (an earlier row of the project has its sequence), `unknown_project`.
+    """
+    known = set(projects.column("project_id").to_pylist())
+    seen: dict[str, _Numbers] = {}
+    for recorded in batches:
+        problems = check_batch(recorded, now=now or datetime.now(UTC))
+        batch, _ = readable(recorded)
+        names, sequences = batch.column("project_id").to_pylist(), batch.column("sequence").to_pylist()
+        for row, (name, sequence) in enumerate(zip(names, sequences, strict=True)):
+            if row in problems:
+                continue
+            if sequence is None:
+                problems[row] = _lacks(row_kind="an event", columns=["sequence"])
+            elif name not in known:
+                problems[row] = Problem(
+                    "unknown_project", f"a record of project {name!r}", "add it to the table of projects"
+                )
+            elif not seen.setdefault(name, _Numbers()).add(sequence):
+                problems[row] = Problem(
+                    "duplicate_event", f"one event with sequence {sequence}", "record each event once"
+                )
+        yield _outcome(batch, problems)
+
+
+def _outcome(batch: pa.RecordBatch, problems: dict[int, Problem]) -> pa.RecordBatch:
+    rows: list[Any] = [problems.get(row) for row in range(batch.num_rows)]
+    added = {
+        REASON: pa.array([problem and problem.reason for problem in rows], pa.string()),
+        DETAIL: pa.array(
+            [problem and f"{problem.expected}; {problem.hint}" for problem in rows], pa.string()
+        ),
+        ROWS: pa.array([1] * batch.num_rows, pa.int64()),
+    }
+    return pa.RecordBatch.from_arrays([*batch.columns, *added.values()], schema=outcome_schema(batch.schema))
+
+
+class _Numbers:
+    """A set of integers, small where they are dense: sorted, disjoint ranges [start, end)."""
+
+    def __init__(self) -> None:
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+
+    def add(self, number: int) -> bool:
+        """Put `number` in; False if it was there."""
+        after = bisect_right(self._starts, number)
+        if after and number < self._ends[after - 1]:
+            return False
+        joins_left = after > 0 and self._ends[after - 1] == number
+        joins_right = after < len(self._starts) and self._starts[after] == number + 1
+        if joins_left and joins_right:
+            self._ends[after - 1] = self._ends.pop(after)
+            self._starts.pop(after)
+        elif joins_left:
+            self._ends[after - 1] += 1
+        elif joins_right:
+            self._starts[after] = number
+        else:
+            self._starts.insert(after, number)
+            self._ends.insert(after, number + 1)
+        return True

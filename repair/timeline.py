@@ -1,0 +1,112 @@
+"""What changes the files of one project, in the order in which it happened."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from repair.events import EventError, EventKind, FileOperation
+
+_KINDS = [str(kind) for kind in (EventKind.OT, EventKind.FILE, EventKind.SNAPSHOT)]
+_ORDER = [("timestamp", "ascending"), ("sequence", "ascending")]
+
+# What an event can't do without, by (kind, operation).
+_NEEDED: dict[tuple[str, str | None], tuple[str, ...]] = {
+    (EventKind.OT, None): ("path", "packet"),
+    (EventKind.FILE, FileOperation.CREATE): ("path",),
+    (EventKind.FILE, FileOperation.MODIFY): ("path",),
+    (EventKind.FILE, FileOperation.MOVE): ("path", "destination"),
+    (EventKind.FILE, FileOperation.REMOVE): ("path",),
+}
+
+
+class Change(NamedTuple):
+    """An edit (kind OT) or a file event; the columns of `repair.events.EVENTS`."""
+
+    timestamp: datetime
+    sequence: int
+    kind: str
+    path: str
+    packet: bytes | None
+    operation: str | None
+    destination: str | None
+    content: bytes | None
+    version: int | None
+
+    @property
+    def place(self) -> tuple[datetime, int]:
+        return self.timestamp, self.sequence
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCopy:
+    """A snapshot: every file of the project at a moment."""
+
+    timestamp: datetime
+    sequence: int
+    """Of its last row: from there on it counts."""
+    files: dict[str, tuple[bytes | None, int | None]]
+    """Path -> content and the version of the last packet that is in it; null: not recorded."""
+
+    @property
+    def place(self) -> tuple[datetime, int]:
+        return self.timestamp, self.sequence
+
+
+def changes(events: pa.Table) -> Iterator[Change | StoredCopy]:
+    """The changes and stored copies of one project, by (timestamp, sequence).
+
+    `events` has the schema of `repair.events.EVENTS`, in any order. The SNAPSHOT rows of one
+    timestamp are one stored copy, placed where its last row is. Raises EventError for a row that lacks
+    what its kind needs, ValueError for the events of several projects.
+    """
+    projects = events["project_id"].unique().to_pylist()
+    if len(projects) > 1:
+        raise ValueError(f"events of {len(projects)} projects, expected those of one: filter by project_id")
+    ordered = events.filter(pc.field("kind").isin(_KINDS)).sort_by(_ORDER).select(list(Change._fields))
+    rows = _rows(ordered)
+    held: StoredCopy | None = None
+    waiting: list[Change] = []  # what happened at the time of `held`, before its last row
+    for row in rows:
+        if held is not None and row.timestamp != held.timestamp:
+            yield from _placed(held, waiting)
+            held, waiting = None, []
+        if row.kind == EventKind.SNAPSHOT:
+            files = {} if held is None else held.files
+            if row.path is not None:
+                files[row.path] = (row.content, row.version)
+            held = StoredCopy(row.timestamp, row.sequence, files)
+            continue
+        change = _checked(row)
+        if held is None:
+            yield change
+        else:
+            waiting.append(change)
+    if held is not None:
+        yield from _placed(held, waiting)
+
+
+def _placed(copy: StoredCopy, waiting: list[Change]) -> Iterator[Change | StoredCopy]:
+    return iter(sorted([copy, *waiting], key=lambda each: each.sequence))
+
+
+def _rows(table: pa.Table) -> Iterator[Any]:
+    for batch in table.to_batches():
+        columns = [column.to_pylist() for column in batch.columns]
+        yield from map(Change._make, zip(*columns, strict=True))
+
+
+def _checked(row: Any) -> Change:
+    operation = row.operation if row.kind == EventKind.FILE else None
+    needed = _NEEDED.get((row.kind, operation))
+    if needed is None:
+        raise EventError(f"event {row.sequence} at {row.timestamp}: {operation!r} is no file operation")
+    missing = [name for name in needed if getattr(row, name) is None]
+    if missing:
+        raise EventError(
+            f"event {row.sequence} at {row.timestamp}: {row.kind} without {' and '.join(missing)}"
+        )
+    return row

@@ -1,0 +1,261 @@
+"""The simulated source: it writes what an editor would record, and the same each time."""
+
+import ast
+import json
+import subprocess
+import sys
+import zlib
+from collections import Counter
+from datetime import date
+from itertools import islice
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from repair import ot
+from repair.errors import ConfigurationError
+from repair.events import EventKind, FileOperation
+from repair.recording import Event, Project
+from repair.sources.simulated import projects_and_events
+from repair.sources.simulated.corpus import folder, standard_library
+from repair.sources.simulated.document import Document, Mistake
+from repair.sources.simulated.edits import MistakeKind
+from repair.sources.simulated.keystrokes import LONGEST_GAP_MS, replacement, typed
+from repair.sources.simulated.mistakes import KINDS
+from repair.sources.simulated.source_text import SourceText, misspelt
+
+
+@pytest.fixture(scope="module")
+def demo() -> list[tuple[Project, list[Event]]]:
+    return [(project, list(events)) for project, events in projects_and_events(seed=3)]
+
+
+@pytest.fixture(scope="module")
+def sources() -> list[SourceText]:
+    return [SourceText(module.text) for module in standard_library().modules[:40]]
+
+
+def replayed(events: list[Event]) -> dict[str, str]:
+    """The files after all events, by nothing but the meaning of each event; checks what a packet says."""
+    files: dict[str, str] = {}
+    versions: Counter[str] = Counter()
+    for event in events:
+        path = event.path or ""
+        if event.kind == EventKind.OT:
+            packet = ot.decode_packet(event.packet or b"")
+            files[path] = ot.apply(files[path], packet.ops)
+            versions[path] += 1
+            assert packet.version == versions[path]
+            assert packet.crc32 == zlib.crc32(files[path].encode())
+            assert packet.committed == event.timestamp
+        elif event.kind == EventKind.FILE and event.operation == FileOperation.MOVE:
+            files[event.destination or ""] = files.pop(path)
+            versions[event.destination or ""] = versions.pop(path, 0)
+        elif event.kind == EventKind.FILE:
+            files[path] = (event.content or b"").decode()
+    return files
+
+
+def test_every_packet_applies_and_says_the_truth(demo: list[tuple[Project, list[Event]]]) -> None:
+    for _, events in demo:
+        assert replayed(events)
+
+
+def test_a_file_ends_as_its_correct_text_unless_a_mistake_stays(
+    demo: list[tuple[Project, list[Event]]],
+) -> None:
+    correct = {module.text for module in standard_library().modules}
+    finals = [text for _, events in demo for path, text in replayed(events).items() if path.startswith("my_")]
+    same = sum(text in correct for text in finals)
+    # A few mistakes are never put right, by intention; the rest leave no trace.
+    assert len(finals) * 0.5 < same < len(finals)
+
+
+def test_a_project_whose_mistakes_are_all_corrected_ends_as_the_corpus() -> None:
+    module = standard_library().modules[10]
+    document, random = Document("a.py", module.text), Random(1)
+    document.leave_out(random, most=2)
+    for _ in range(60):
+        kind = random.choice(KINDS)
+        place = next(document.places(kind, random), None)
+        if place is not None and len(document.mistakes) < 3:
+            document.make(Mistake(kind, place))
+            assert document.text != module.text
+        elif document.mistakes:
+            document.correct(random.choice(document.mistakes))
+        elif document.unwritten:
+            document.write(document.unwritten[0])
+    for mistake in list(document.mistakes):
+        document.correct(mistake)
+    while document.unwritten:
+        document.write(document.unwritten[0])
+    assert document.text == module.text
+
+
+def test_time_goes_on_and_the_same_seed_gives_the_same_events(
+    demo: list[tuple[Project, list[Event]]],
+) -> None:
+    again = [(project, list(events)) for project, events in projects_and_events(seed=3)]
+    assert again == demo
+    for _, events in demo:
+        times = [event.timestamp for event in events]
+        assert times == sorted(times)
+
+
+def test_another_seed_gives_other_events(demo: list[tuple[Project, list[Event]]]) -> None:
+    other = next(projects_and_events(seed=4))
+    assert other[0] != demo[0][0]
+    assert list(other[1]) != demo[0][1]
+
+
+def test_a_project_does_not_depend_on_how_many_there_are(demo: list[tuple[Project, list[Event]]]) -> None:
+    assert [(project, list(events)) for project, events in projects_and_events(seed=3, projects=2)] == demo[
+        :2
+    ]
+
+
+def test_another_process_gives_the_same_events(demo: list[tuple[Project, list[Event]]]) -> None:
+    """`hash()` of a string differs between processes; nothing may rest on it."""
+    program = (
+        "from repair.sources.simulated import projects_and_events\n"
+        "from hashlib import sha256\n"
+        "found = [(project, list(events)) for project, events in projects_and_events(seed=3, projects=2)]\n"
+        "print(sha256(repr(found).encode()).hexdigest())"
+    )
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={"PYTHONHASHSEED": seed},
+            cwd=Path(__file__).parents[3],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(digests) == 1
+
+
+def test_what_a_recording_has_occurs(demo: list[tuple[Project, list[Event]]]) -> None:
+    kinds = Counter(event.kind for _, events in demo for event in events)
+    # Diagnostics and snapshots are added by others.
+    assert set(kinds) == set(EventKind) - {EventKind.DIAGNOSTICS, EventKind.SNAPSHOT}
+    assert {event.operation for _, events in demo for event in events if event.operation} == {
+        FileOperation.CREATE,
+        FileOperation.MOVE,
+        FileOperation.MODIFY,
+    }
+    authors = Counter(
+        ot.decode_packet(event.packet).author for _, events in demo for event in events if event.packet
+    )
+    assert 0 < authors[ot.Author.GHOSTWRITER] < authors[ot.Author.USER] / 20
+    payloads = [event.payload for _, events in demo for event in events if event.payload is not None]
+    assert all(isinstance(json.loads(payload), dict) for payload in payloads)
+    sessions = [{event.session_id for event in events} for _, events in demo]
+    assert all(len(names) == 2 for names in sessions)
+
+
+def test_some_session_goes_on_past_midnight(demo: list[tuple[Project, list[Event]]]) -> None:
+    days = [{(event.session_id, event.timestamp.date()) for event in events} for _, events in demo]
+    assert any(len(found) > len({session for session, _ in found}) for found in days)
+
+
+def test_every_reason_to_leave_a_project_out_occurs(demo: list[tuple[Project, list[Event]]]) -> None:
+    projects = [project for project, _ in demo]
+    assert {project.visibility for project in projects} == {"public", "private", "unknown"}
+    assert {project.consent for project in projects} == {True, False, None}
+    assert {project.language for project in projects} == {"python", "javascript"}
+    assert {project.licence for project in projects} == {"PSF-2.0", None}
+    good = [
+        project
+        for project in projects
+        if (project.visibility, project.consent, project.language) == ("public", True, "python")
+    ]
+    assert len(good) > len(projects) * 0.75
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"projects": 0}, {"days": 0}, {"modules_per_project": 0}, {"modules_per_project": 5}],
+    ids=str,
+)
+def test_an_impossible_option_is_refused(options: dict[str, int]) -> None:
+    with pytest.raises(ConfigurationError, match=next(iter(options))):
+        next(projects_and_events(**options))
+
+
+def test_a_corpus_of_ones_own(tmp_path: Path) -> None:
+    body = "\n\n".join(
+        f"def function_{n}(value):\n    result = value + {n}\n    return result" for n in range(12)
+    )
+    (tmp_path / "fits.py").write_text(body)
+    (tmp_path / "short.py").write_text("def f(): ...\n")  # below 40 lines
+    (tmp_path / "two.py").write_text("print 1\n" * 50)  # Python 2
+    (tmp_path / "near.py").write_text("from . import x\n" + body)  # its neighbours stay behind
+    (tmp_path / "crlf.py").write_bytes(body.replace("\n", "\r\n").encode())  # offsets are by line feed
+    (tmp_path / "latin.py").write_bytes(body.encode() + b"\n# \xe9\n")  # not UTF-8
+    (tmp_path / "LICENSE").write_text("Apache License\nVersion 2.0, January 2004\n")
+    corpus = folder(tmp_path)
+    assert [module.name for module in corpus.modules] == ["my_fits"]
+    assert corpus.licence == "Apache-2.0"
+    ((project, events),) = projects_and_events(
+        projects=1, days=1, corpus=tmp_path, first_date=date(2025, 1, 2)
+    )
+    assert project.licence == "Apache-2.0"
+    assert {event.timestamp.date() for event in events} == {date(2025, 1, 2)}
+
+
+@pytest.mark.parametrize("where", ["absent", "empty"])
+def test_a_corpus_without_modules_is_refused(tmp_path: Path, where: str) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ConfigurationError, match=where):
+        next(projects_and_events(corpus=tmp_path / where))
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_each_kind_of_mistake_finds_places_and_changes_the_text(
+    kind: MistakeKind, sources: list[SourceText]
+) -> None:
+    found = 0
+    for source in sources:
+        for edit in islice(kind.places(source, Random(0)), 3):
+            wrong = source.text[: edit.start] + edit.text + source.text[edit.end :]
+            assert wrong != source.text
+            # A mistake that breaks parsing is one that hides others; the rest must not hide them.
+            if not kind.breaks_parsing:
+                ast.parse(wrong)
+            found += 1
+    assert found >= 5
+
+
+@given(st.text("ab\n (é🐍", max_size=40), st.text("ab\n (é🐍", max_size=40), st.integers(0, 9))
+def test_typing_arrives_in_small_quick_steps(before: str, after: str, seed: int) -> None:
+    text = before
+    for gap, ops in typed(before, after, Random(seed)):
+        assert 0 < gap <= LONGEST_GAP_MS
+        text = ot.apply(text, ops)
+    assert text == after
+
+
+@given(st.text("ab", max_size=12), st.text("ab", max_size=12))
+def test_replacement_puts_the_texts_into_each_other(before: str, after: str) -> None:
+    head, gone, come = replacement(before, after)
+    assert before[:head] + come + before[head + len(gone) :] == after
+    assert before[head : head + len(gone)] == gone
+
+
+def test_places_are_code_points() -> None:
+    source = SourceText('x = "🐍é"; y = x\n')
+    names = [node for node in source.nodes if isinstance(node, ast.Name)]
+    assert sorted(source.text[slice(*source.span(name))] for name in names) == ["x", "x", "y"]
+    assert [token.text for token in source.tokens] == ["x", "=", '"🐍é"', ";", "y", "=", "x", "\n"]
+    assert all(source.text[token.start : token.end] == token.text for token in source.tokens)
+
+
+@given(st.from_regex(r"[a-z_]{3,12}", fullmatch=True), st.integers())
+def test_a_misspelling_is_a_name_that_nothing_has(name: str, seed: int) -> None:
+    slip = misspelt(name, frozenset({name}), Random(seed))
+    assert slip is None or (slip.isidentifier() and slip != name)
