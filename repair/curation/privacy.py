@@ -1,0 +1,274 @@
+r"""Secrets and personal data out of a workspace, before any language model sees it.
+
+| what | becomes |
+|---|---|
+| e-mail addresses | `user1@example.com` |
+| public IPv4 addresses | `192.0.2.1`, a range that is reserved for documentation |
+| keys and tokens by their known shapes | their head, `REDACTED`, a number |
+| long random values given to a name like `api_key` | `REDACTED`, a number |
+| passwords in URLs | `REDACTED1` |
+| private key blocks | their lines, each of `REDACTED` |
+| names in `/home/NAME`, `/Users/NAME`, `C:\Users\NAME` | `user1` |
+| telephone numbers with a country code, or as in North America | their form, the digits of a number |
+
+In a workspace equal secrets get equal placeholders and different ones different placeholders. Lines
+stay lines, and Python stays Python: what might be an expression (`x@w.T`) is left alone where it stands
+as code. Placeholders are no secrets themselves: redacting twice changes nothing more. They are numbered,
+not hashed, so that nobody can find a short secret by trying all.
+
+Not found: names of people, postal addresses, IPv6 addresses, passwords without a shape, what is spread
+over several strings.
+"""
+
+import ast
+import ipaddress
+import re
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Callable
+from re import Match
+
+_TOKENS = re.compile(
+    r"""
+    \b(?P<aws>A(?:KIA|SIA))[0-9A-Z]{16}\b
+    | \b(?P<github>gh[pousr]_)[A-Za-z0-9]{36,}\b
+    | \b(?P<github_pat>github_pat_)[A-Za-z0-9_]{40,}\b
+    | \b(?P<gitlab>glpat-)[A-Za-z0-9_-]{20,}
+    | \b(?P<slack>xox[abeoprs]-)[A-Za-z0-9-]{10,}
+    | (?P<slack_hook>hooks\.slack\.com/services/)[A-Za-z0-9/]{20,}
+    | \b(?P<openai>sk-(?:[a-z0-9]{2,10}-){0,3})(?=[A-Za-z_-]{0,40}[0-9])[A-Za-z0-9_-]{20,}
+    | \b(?P<stripe>[rs]k_live_)[A-Za-z0-9]{16,}\b
+    | \b(?P<google>AIza)[0-9A-Za-z_-]{35}
+    | \b(?P<hugging_face>hf_)[A-Za-z0-9]{30,}\b
+    | \b(?P<pypi>pypi-)[A-Za-z0-9_-]{50,}
+    | \b(?P<npm>npm_)[A-Za-z0-9]{36}\b
+    | \b(?P<sendgrid>SG\.)[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}
+    | \b(?P<jwt>eyJ)[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}
+    | \b(?P<telegram>\d{8,10}:AA)[A-Za-z0-9_-]{32,}
+    | \b(?P<discord>[MNO](?=[\w-]{0,26}\d))[\w-]{22,26}\.[\w-]{6}\.[\w-]{27,}
+    """,
+    re.VERBOSE,
+)
+_ASSIGNED = re.compile(
+    r"""
+    (?P<head>(?i:secret|token|passw(?:or)?d|api_?key|access_?key|auth_?key|private_?key)\w{0,40}["']?\s{0,20}[=:]\s{0,20}
+    [rbuRBU]{0,2}["'])
+    (?P<secret>[A-Za-z0-9+/=_.~!@%^&*-]{16,})(?=["'])
+    """,
+    re.VERBOSE,
+)
+_URL_PASSWORD = re.compile(
+    r"(?P<head>\b[a-z][a-z0-9+.-]{1,20}://[^\s:/@'\"]{0,64}:)(?P<secret>[^\s:/@'\"{}<>$%]{3,})(?=@)"
+)
+_KEY_BLOCK = re.compile(
+    r"(?P<head>-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----)"
+    r"(?P<body>(?:(?!-----)[\s\S]){0,20000}?)(?=-----END )"
+)
+# A block that breaks off: only what can be nothing but key material.
+_OPEN_KEY_BLOCK = re.compile(
+    r"(?P<head>-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----)"
+    r"(?P<body>(?:(?:\\[nr]|[\s\"'+,\\])*+[A-Za-z0-9+/=]{40,}+)+)"
+)
+_KEY_TEXT = re.compile(r"(?P<escape>\\[nrt])|[A-Za-z0-9+/=]{4,}")
+_EMAIL = re.compile(
+    r"(?<![\w.%+-])(?P<name>[A-Za-z0-9](?:[\w.%+-]*\w)?)@(?P<host>(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,24})(?![\w-])"
+)
+_HOME = re.compile(
+    r"(?P<head>(?<![\w.)\]/])/(?:home|Users)/|\b[A-Za-z]:(?P<slash>\\{1,2}|/)Users(?P=slash))"
+    r"(?P<secret>[\w.-]+(?:[ ][\w.-]+)*(?=\\)|\w[\w.-]*)"
+)
+_ADDRESS = re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w.]|\.\d)")
+_PHONE = re.compile(
+    r"(?<![\w+.-])(?:\+\d{1,3}[ -]?(?:\(\d{1,4}\)[ -]?)?\d{2,4}(?:[ -]?\d{2,4}){1,3}"
+    r"|\(\d{3}\)[ ]?\d{3}-\d{4}|\d{3}-\d{3}-\d{4})(?![\w-]|\.\d)"
+)
+_LITERAL = re.compile(
+    r"\#[^\r\n]*"
+    r"|'''(?:\\[\s\S]|(?!''')[^\\])*(?:'''|\Z)|\"\"\"(?:\\[\s\S]|(?!\"\"\")[^\\])*(?:\"\"\"|\Z)"
+    r"|'(?:\\[\s\S]|[^'\\\r\n])*'?|\"(?:\\[\s\S]|[^\"\\\r\n])*\"?"
+)
+_BEFORE_A_VERSION = re.compile(r"(?i:version|release|\bv)\W{0,5}$|[=<>~!]=\s*$")
+
+_MARK = "REDACTED"
+_EXAMPLE_HOSTS = ("example.com", "example.org", "example.net", ".example", ".test", ".invalid", "localhost")
+_NOBODY = frozenset(
+    {
+        "jovyan",
+        "ubuntu",
+        "pi",
+        "admin",
+        "runner",
+        "default",
+        "user_name",
+        "codespace",
+        "public",
+        "app",
+        "me",
+        "shared",
+        "vscode",
+        "node",
+        "ec2-user",
+        "user",
+        "appuser",
+        "git",
+        "coder",
+        "name",
+        "your_name",
+        "your_username",
+        "root",
+        "you",
+        "anonymous",
+        "guest",
+        "yourname",
+        "username",
+    }
+)
+_EVERYBODYS = frozenset({"8.8.8.8", "8.8.4.4", "1.1.1.1", "1.0.0.1", "9.9.9.9"})
+_PLACEHOLDER_NAME = re.compile(r"user\d+")
+_DOCUMENTATION = ("192.0.2", "198.51.100", "203.0.113")
+_COMMON_ENDINGS = frozenset({"com", "org", "edu", "gov"})
+
+
+def redact(text: str) -> tuple[str, int]:
+    """A Python text with placeholders for secrets and personal data, and how many were put in.
+
+    Texts that belong together are redacted by one `Redactor`.
+    """
+    redactor = Redactor()
+    return redactor.redact(text), redactor.count
+
+
+class Redactor:
+    """Redacts the texts of one workspace. `count`: placeholders that were put in so far."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._numbers: defaultdict[str, dict[str, int]] = defaultdict(dict)
+
+    def redact(self, text: str, *, python: bool = True) -> str:
+        """`text` with placeholders. `python`: it is a program, and what may be an expression stays."""
+        text = _KEY_BLOCK.sub(self._key_block, text)
+        text = _OPEN_KEY_BLOCK.sub(self._key_block, text)
+        text = _TOKENS.sub(self._token, text)
+        text = _URL_PASSWORD.sub(self._url_password, text)
+        text = _ASSIGNED.sub(self._assigned, text)
+        text = _HOME.sub(self._home, text)
+        text = _ADDRESS.sub(self._address, text)
+        if python:
+            text = _EMAIL.sub(_where_it_is_no_code(text, self._email), text)
+            return _PHONE.sub(_in_literals(text, self._phone), text)
+        return _PHONE.sub(self._phone, _EMAIL.sub(self._email, text))
+
+    def _number(self, kind: str, secret: str) -> int:
+        """The number of a secret among those of its kind, from 1; one placeholder more is put in."""
+        self.count += 1
+        numbers = self._numbers[kind]
+        return numbers.setdefault(secret, len(numbers) + 1)
+
+    def _key_block(self, match: Match[str]) -> str:
+        if _MARK in match["body"]:
+            return match[0]
+
+        def line(part: Match[str]) -> str:
+            if part["escape"]:
+                return part[0]
+            return (_MARK * (len(part[0]) // len(_MARK) + 1))[: len(part[0])]
+
+        self.count += 1
+        return match["head"] + _KEY_TEXT.sub(line, match["body"])
+
+    def _token(self, match: Match[str]) -> str:
+        if _MARK in match[0]:
+            return match[0]
+        head = next(part for part in match.groups() if part is not None)
+        width = max(1, len(match[0]) - len(head) - len(_MARK))
+        return f"{head}{_MARK}{self._number('token', match[0]):0{width}}"
+
+    def _url_password(self, match: Match[str]) -> str:
+        if _MARK in match["secret"]:
+            return match[0]
+        return f"{match['head']}{_MARK}{self._number('password', match['secret'])}"
+
+    def _assigned(self, match: Match[str]) -> str:
+        secret = match["secret"]
+        if _MARK in secret or not _is_random(secret):
+            return match[0]
+        return f"{match['head']}{_MARK}{self._number('value', secret):0{len(secret) - len(_MARK)}}"
+
+    def _home(self, match: Match[str]) -> str:
+        name = match["secret"]
+        if name.lower() in _NOBODY or _PLACEHOLDER_NAME.fullmatch(name):
+            return match[0]
+        return f"{match['head']}user{self._number('user', name)}"
+
+    def _address(self, match: Match[str]) -> str:
+        try:
+            address = ipaddress.IPv4Address(match[0])
+        except ValueError:
+            return match[0]
+        before = match.string[max(0, match.start() - 20) : match.start()]
+        somebodys = address.is_global and not address.is_multicast and match[0] not in _EVERYBODYS
+        if not somebodys or _BEFORE_A_VERSION.search(before):
+            return match[0]
+        block, last = divmod(self._number("address", match[0]) - 1, 254)
+        return f"{_DOCUMENTATION[block % len(_DOCUMENTATION)]}.{last + 1}"
+
+    def _email(self, match: Match[str]) -> str:
+        if match["host"].lower().endswith(_EXAMPLE_HOSTS) or match["name"].lower() in _NOBODY:
+            return match[0]
+        return f"user{self._number('user', match[0].lower())}@example.com"
+
+    def _phone(self, match: Match[str]) -> str:
+        digits = re.sub(r"\D", "", match[0])
+        if digits.startswith("00000"):  # a placeholder
+            return match[0]
+        put_in = iter(f"{self._number('phone', digits):0{len(digits)}}")
+        return re.sub(r"\d", lambda _: next(put_in), match[0])
+
+
+def _is_random(value: str) -> bool:
+    """Whether a value looks drawn, not written: digits among letters all over, or hexadecimal."""
+    if re.fullmatch(r"[0-9a-fA-F-]{32,}", value):
+        return len(set(value)) > 6
+    kinds = [any(map(test, value)) for test in (str.islower, str.isupper, str.isdigit)]
+    return all(kinds) and len(set(value)) >= 10
+
+
+def _in_literals(text: str, replace: Callable[[Match[str]], str]) -> Callable[[Match[str]], str]:
+    """Replaces inside strings and comments only."""
+    spans = [match.span() for match in _LITERAL.finditer(text)]
+    starts = [start for start, _ in spans]
+
+    def inside(match: Match[str]) -> str:
+        place = bisect_right(starts, match.start()) - 1
+        return replace(match) if place >= 0 and match.end() <= spans[place][1] else match[0]
+
+    return inside
+
+
+def _where_it_is_no_code(text: str, replace: Callable[[Match[str]], str]) -> Callable[[Match[str]], str]:
+    """Replaces inside strings and comments; elsewhere where the text does not parse and it is no product."""
+    inside = _in_literals(text, replace)
+    broken: bool | None = None
+
+    def where(match: Match[str]) -> str:
+        nonlocal broken
+        if (put := inside(match)) != match[0]:
+            return put
+        ending = match["host"].rpartition(".")[2].lower()
+        followed = match.string[match.end() : match.end() + 1]
+        if ending not in _COMMON_ENDINGS or len(match["name"]) < 3 or followed in ("(", "[", "."):
+            return match[0]
+        if broken is None:
+            broken = not _parses(text)
+        return replace(match) if broken else match[0]
+
+    return where
+
+
+def _parses(text: str) -> bool:
+    try:
+        ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True

@@ -1,0 +1,17 @@
+"""Which side a project is on. All its rows are on one, today and on every later day."""
+
+import hashlib
+
+TRAIN, VALIDATION, TEST = "train", "validation", "test"
+
+
+def split_of(project_id: str, seed: int, *, validation: float = 0.05, test: float = 0.15) -> str:
+    """`train`, `validation` or `test`; the last two get these shares of the projects.
+
+    It depends on the project and the seed only, so that a project never changes sides.
+    """
+    digest = hashlib.sha256(f"{seed}\0{project_id}".encode()).digest()
+    place = int.from_bytes(digest[:8], "big") / 2**64
+    if place < test:
+        return TEST
+    return VALIDATION if place < test + validation else TRAIN

@@ -1,0 +1,50 @@
+"""A verified repair as a training example: split by project, rendered in the sentinel schema."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from repair.curation.splits import split_of
+from repair.curation.tasks import text_of
+from repair.outcomes import Reject, outcome_batch
+from repair.prompt import PROMPT_VERSION, Example, PromptError, render_prompt, render_response
+from repair.schemas import REPAIR_EXAMPLES
+
+
+def prompt_of(row: Mapping[str, Any]) -> str:
+    """The model's input for a row that has `path`, `files` and `diagnostic`."""
+    diagnostic = row["diagnostic"]
+    return render_prompt(
+        Example(
+            path=row["path"],
+            text=text_of(row),
+            message=diagnostic["message"],
+            error_line=diagnostic["start_line"],
+            line_diff=None,
+        )
+    )
+
+
+def examples(batches: Iterable[pa.RecordBatch], *, split_seed: int) -> Iterator[pa.RecordBatch]:
+    """Outcomes of `REPAIR_EXAMPLES` for rows of `VERIFIED_DIFFS`; rejected: what cannot be rendered."""
+    for batch in batches:
+        yield outcome_batch((_example(row, split_seed) for row in batch.to_pylist()), REPAIR_EXAMPLES)
+
+
+def _example(row: Mapping[str, Any], split_seed: int) -> dict[str, Any] | Reject:
+    try:
+        prompt, response = prompt_of(row), render_response(row["line_diff"])
+    except PromptError as error:
+        return Reject(row, error.reason, str(error))
+    content = "\0".join((row["diagnostic_id"], row["teacher"], PROMPT_VERSION, prompt, response))
+    return {
+        **{name: row[name] for name in REPAIR_EXAMPLES.names if name in row},
+        "example_id": hashlib.sha256(content.encode()).hexdigest()[:32],
+        "split": split_of(row["project_id"], split_seed),
+        "code": row["diagnostic"]["code"],
+        "prompt": prompt,
+        "response": response,
+        "prompt_version": PROMPT_VERSION,
+    }

@@ -1,0 +1,101 @@
+"""What a stored partition holds and what it was made of."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+from repair.errors import ConfigurationError
+
+MANIFEST = "manifest.json"
+DATA, REJECTED = "data", "rejects"
+CHUNK_BYTES = 4 << 20
+
+_SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """One file of a partition. `rows` is null for what is no table."""
+
+    name: str
+    file: str
+    rows: int | None
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a partition holds and what it was made of."""
+
+    asset: str
+    partition: dict[str, str]
+    fingerprint: str
+    inputs: dict[str, Any]
+    versions: dict[str, Any]
+    rows_in: int
+    rows_out: int
+    rejects: dict[str, int]
+    """Rejected input rows by reason."""
+    files: tuple[StoredFile, ...]
+    data_version: str
+    """A hash of the logical content: equal rows and artefacts give it again, whenever and wherever
+    they are written."""
+    created: datetime
+    """UTC."""
+    extra: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether rows in = rows out + rejects."""
+        return self.rows_in == self.rows_out + sum(self.rejects.values())
+
+    def to_json(self) -> str:
+        row = asdict(self)
+        row["created"] = self.created.isoformat()
+        return json.dumps(row, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "Manifest":
+        """The inverse of `to_json`. Raises ValueError, KeyError or TypeError for anything else."""
+        row = json.loads(text)
+        row["created"] = datetime.fromisoformat(row["created"])
+        row["files"] = tuple(StoredFile(**stored) for stored in row["files"])
+        return cls(**row)
+
+
+def fingerprint(
+    inputs: Mapping[str, Any], configuration: Mapping[str, Any], versions: Mapping[str, Any]
+) -> str:
+    """SHA-256 of everything that decides a result, whatever the order of the keys.
+
+    Two materialisations with equal fingerprints have equal results, so that the second may be skipped.
+    """
+    parts = {"inputs": inputs, "configuration": configuration, "versions": versions}
+    try:
+        text = json.dumps(parts, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(
+            f"a fingerprint is made of JSON values only, got something else: {error}"
+        ) from error
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def folder_of(asset: str, partition: Mapping[str, str]) -> str:
+    segments = [segment("asset", asset)]
+    for dimension, value in partition.items():
+        segments.append(f"{segment('dimension', dimension)}={segment('partition value', value)}")
+    return "/".join(segments)
+
+
+def segment(what: str, text: str) -> str:
+    if not _SEGMENT.fullmatch(text) or ".." in text:
+        raise ConfigurationError(
+            f"{what} {text!r} can't be part of a path: letters, digits and _ . + - are allowed, "
+            "the first one a letter, a digit or _"
+        )
+    return text

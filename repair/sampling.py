@@ -1,0 +1,244 @@
+"""Which of a day's published diagnostics are worth a replay.
+
+Servers republish a diagnostic at each keystroke. Of each episode (`repair.episodes`) the first settled
+publication is taken: the project's last edit before it and the first one after it lie at least
+`settle_seconds` apart. Then a seeded hash of the episode's id samples under caps.
+
+The unit that is accounted for is one published diagnostic: publications = sampled + rejected rows.
+
+| reason | `rows` |
+|---|---|
+| `same_episode` | the publications of episodes beyond one each; one line for each project, path and code |
+| `never_settled` | 1: the episode |
+| `cap_project` | 1: the episode; the project has enough of this type |
+| `cap_type` | 1: the episode; the type has enough |
+| the project's own reason | its publications; one line for each project, path and code |
+
+All of it works on columns and is linear: 10 million publications of a million episodes took 41 s on one
+busy core, and under 1 GB. Memory holds the chunk at work (`CHUNK_ROWS` events), the sample, and the reject
+lines, of which caps make one for each episode.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute
+
+from repair.diagnostics import type_of_code
+from repair.episodes import COLUMNS, EPISODES, Published, Timeline, episodes, numbers_of, to_numpy
+from repair.errors import ConfigurationError
+from repair.outcomes import DETAIL, REASON, REJECTS, ROWS
+from repair.schemas import SAMPLED_EPISODES
+
+pc: Any = pyarrow.compute  # its functions are made at import, so that type checkers do not see them
+
+OTHER = "other"
+CHUNK_ROWS = 500_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SamplingSettings:
+    """How much is sampled."""
+
+    seed: int = 17
+    settle_seconds: float = 3.0
+    """A state is settled if no edit of its project falls into so long a time around it."""
+    cap_per_type: int = 2000
+    """Episodes that a partition keeps."""
+    cap_per_project: int = 50
+    """Episodes that a partition keeps of one project."""
+
+    def __post_init__(self) -> None:
+        if self.settle_seconds < 0 or self.cap_per_type < 0 or self.cap_per_project < 0:
+            raise ConfigurationError(f"{self}: neither a time nor a cap can be negative")
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingCounts:
+    """How the diagnostics came down to the sample. Refused projects count as publications only."""
+
+    publications: int
+    episodes: int
+    settled: int
+    sampled: int
+
+
+def sample_partition(
+    events: Iterable[pa.Table],
+    *,
+    diagnostic_type: str,
+    known_types: AbstractSet[str],
+    project_rejects: Mapping[str, str],
+    settings: SamplingSettings,
+) -> tuple[pa.Table, pa.Table, SamplingCounts]:
+    """The sampled episodes of one type (`SAMPLED_EPISODES`), the rejects (`REJECTS`), and the counts.
+
+    `events` has the `COLUMNS` of whole projects, in any order: all events of a project are in one
+    table. A code belongs to `diagnostic_type` if `type_of_code` says so, or, for `other`, if it says
+    none of `known_types`. `project_rejects` names the projects that may not be used, with the reason.
+    The result depends neither on how the projects are spread over tables nor on their order.
+    """
+
+    def wanted(code: str) -> bool:
+        name = type_of_code(code)
+        return (name if name in known_types else OTHER) == diagnostic_type
+
+    rejects: list[pa.Table] = [REJECTS.empty_table()]
+    sampled = EPISODES.empty_table()
+    publications = found = settled = 0
+    for chunk in _chunks(events):
+        refused = pc.is_in(chunk["project_id"], pa.array(list(project_rejects), pa.string()))
+        lines = _refused(chunk.filter(refused), wanted, project_rejects)
+        each = episodes(
+            chunk.filter(pc.invert(refused)), wanted=wanted, settle_seconds=settings.settle_seconds
+        )
+        publications += _sum(lines[ROWS]) + _sum(each["publications"])
+        found += each.num_rows
+        candidates = each.filter(each["settled"])
+        settled += candidates.num_rows
+        kept, over = _split_by_project(candidates, settings)
+        rejects += [
+            lines,
+            _repeats(each),
+            _lines(each.filter(pc.invert(each["settled"])), "never_settled", _unsettled(settings)),
+            _lines(over, "cap_project", f"more than {settings.cap_per_project} of one project"),
+        ]
+        # What is over the cap now stays over it, whatever comes: the sample never holds much more.
+        sampled, over = _lowest(pa.concat_tables([sampled, kept]), settings.cap_per_type, settings.seed)
+        rejects.append(_lines(over, "cap_type", f"more than {settings.cap_per_type} of the type"))
+    sampled = sampled.sort_by([(name, "ascending") for name in ("project_id", "moment", "diagnostic_id")])
+    order = ["project_id", "path", "code", REASON, "timestamp", "diagnostic_id"]
+    rejected = pa.concat_tables(rejects).sort_by([(name, "ascending") for name in order])
+    counts = SamplingCounts(publications, found, settled, sampled.num_rows)
+    return sampled.select(SAMPLED_EPISODES.names), rejected, counts
+
+
+def _rank(table: pa.Table, seed: int) -> npt.NDArray[np.uint64]:
+    """A seeded hash of each episode's id (splitmix64 over its bits)."""
+    mixed = np.uint64(int.from_bytes(hashlib.sha256(str(seed).encode()).digest()[:8], "big"))
+    x = to_numpy(table["id_bits"]).astype(np.uint64) ^ mixed
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+def _lowest(table: pa.Table, count: int, seed: int) -> tuple[pa.Table, pa.Table]:
+    """The `count` rows with the lowest hash, and the others."""
+    order = pa.array(np.argsort(_rank(table, seed), kind="stable"))
+    return table.take(order[:count]), table.take(order[count:])
+
+
+def _split_by_project(table: pa.Table, settings: SamplingSettings) -> tuple[pa.Table, pa.Table]:
+    """The rows with the lowest hash of each project, up to its cap, and the others."""
+    project = numbers_of(table["project_id"].combine_chunks())
+    order = np.lexsort((_rank(table, settings.seed), project))
+    starts = np.searchsorted(project[order], project[order])
+    within = np.empty(len(order), bool)
+    within[order] = np.arange(len(order)) - starts < settings.cap_per_project
+    return table.filter(pa.array(within)), table.filter(pa.array(~within))
+
+
+def _unsettled(settings: SamplingSettings) -> str:
+    return f"an edit within {settings.settle_seconds} s of the other around each publication"
+
+
+def _lines(table: pa.Table, reason: str, detail: str) -> pa.Table:
+    """One reject line for each episode."""
+    recorded = table["recorded"]
+    return pa.table(
+        {
+            "diagnostic_id": table["diagnostic_id"],
+            "project_id": table["project_id"],
+            "path": table["path"],
+            "timestamp": table["moment"],
+            "code": pc.struct_field(recorded, "code"),
+            "message": pc.struct_field(recorded, "message"),
+            REASON: pa.repeat(pa.scalar(reason), table.num_rows),
+            DETAIL: pa.repeat(pa.scalar(detail), table.num_rows),
+            ROWS: pa.repeat(pa.scalar(1, pa.int64()), table.num_rows),
+        },
+        schema=REJECTS,
+    )
+
+
+def _repeats(table: pa.Table) -> pa.Table:
+    """The publications beyond one of each episode, summed by project, path and code."""
+    more = table.filter(pc.greater(table["publications"], 1))
+    return _summed(
+        more["project_id"],
+        more["path"],
+        pc.struct_field(more["recorded"], "code"),
+        pc.subtract(more["publications"], 1),
+        lambda projects: pa.repeat(pa.scalar("same_episode"), len(projects)),
+    )
+
+
+def _refused(events: pa.Table, wanted: Callable[[str], bool], project_rejects: Mapping[str, str]) -> pa.Table:
+    """The publications of projects that may not be used, summed by project, path and code."""
+    line = Timeline(events)
+    shown = Published(line, wanted)
+    rows = line.events.take(line.row[shown.publication])
+    return _summed(
+        rows["project_id"],
+        rows["path"],
+        pc.struct_field(shown.diagnostics, "code"),
+        pa.repeat(pa.scalar(1, pa.int64()), rows.num_rows),
+        lambda projects: pa.array([project_rejects[name] for name in projects.to_pylist()], pa.string()),
+    )
+
+
+def _summed(
+    projects: Any, paths: Any, codes: Any, counts: Any, reasons: Callable[[Any], pa.Array]
+) -> pa.Table:
+    table = pa.table({"project_id": projects, "path": paths, "code": codes, ROWS: counts})
+    summed = table.group_by(["project_id", "path", "code"]).aggregate([(ROWS, "sum")])
+    empty = {name: pa.nulls(summed.num_rows, REJECTS.field(name).type) for name in REJECTS.names}
+    return pa.table(
+        {
+            **empty,
+            "project_id": summed["project_id"],
+            "path": summed["path"],
+            "code": summed["code"],
+            REASON: reasons(summed["project_id"]),
+            ROWS: summed[f"{ROWS}_sum"],
+        },
+        schema=REJECTS,
+    )
+
+
+def _chunks(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """The tables gathered into larger ones; raises where a project comes again after its chunk."""
+    done: set[str] = set()
+    waiting: list[pa.Table] = []
+    rows = 0
+
+    def gathered() -> pa.Table:
+        chunk = pa.concat_tables(waiting)
+        waiting.clear()
+        names = set(pc.unique(chunk["project_id"]).to_pylist())
+        if again := names & done:
+            raise ConfigurationError(
+                f"the events of project {min(again)} come in parts; "
+                "a table must hold all events of its projects"
+            )
+        done.update(names)
+        return chunk
+
+    for table in tables:
+        waiting.append(table.select(COLUMNS))
+        rows += table.num_rows
+        if rows >= CHUNK_ROWS:
+            yield gathered()
+            rows = 0
+    if waiting:
+        yield gathered()
+
+
+def _sum(column: Any) -> int:
+    return pc.sum(column).as_py() or 0

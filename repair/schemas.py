@@ -1,0 +1,115 @@
+"""The Arrow schemas of the tables that the stages write, one row per diagnostic.
+
+Each stage adds columns to those of the stage before it. Units: lines and characters are 0-based;
+`*_character` counts UTF-16 code units (LSP), `*_column` counts Unicode code points.
+"""
+
+import pyarrow as pa
+
+from repair.events import PUBLISHED_DIAGNOSTIC, TIMESTAMP
+
+
+def extended(schema: pa.Schema, *fields: pa.Field) -> pa.Schema:
+    """`schema` with `fields` behind its own."""
+    return pa.schema([*schema, *fields])
+
+
+FILES = pa.list_(pa.struct([("path", pa.string()), ("text", pa.string())]))
+
+# A later settled state of the file; `ghostwriter`: an AI's accepted text went into it on the way.
+LATER_STATES = pa.list_(
+    pa.struct([("timestamp", TIMESTAMP), ("text", pa.string()), ("ghostwriter", pa.bool_())])
+)
+
+# A diagnostic as the servers say it here (`repair.diagnostics.Diagnostic`).
+DIAGNOSTIC = pa.struct(
+    [
+        ("path", pa.string()),
+        ("code", pa.string()),
+        ("message", pa.string()),
+        ("severity", pa.string()),
+        ("start_line", pa.int32()),
+        ("start_column", pa.int32()),
+        ("start_character", pa.int32()),
+        ("end_line", pa.int32()),
+        ("end_column", pa.int32()),
+        ("end_character", pa.int32()),
+        ("has_code_action", pa.bool_()),
+    ]
+)
+
+# One episode of a diagnostic, chosen by the sampler, at its settled moment.
+SAMPLED_EPISODES = pa.schema(
+    [
+        ("diagnostic_id", pa.string()),  # 32 hexadecimal digits, stable between runs
+        ("project_id", pa.string()),
+        ("session_id", pa.string()),
+        ("path", pa.string()),
+        ("moment", TIMESTAMP),  # a settled publication of the episode
+        ("sequence", pa.int64()),  # that publication's place among the project's events
+        ("first_seen", TIMESTAMP),
+        ("gone", TIMESTAMP),  # null: still there at the end of the partition
+        ("publications", pa.int64()),  # of this episode
+        ("recorded", PUBLISHED_DIAGNOSTIC),  # as published at `moment`
+    ]
+)
+
+ERROR_STATES = extended(
+    SAMPLED_EPISODES,
+    pa.field("licence", pa.string()),
+    pa.field("files", FILES),  # what the servers can read: *.py, *.pyi, their configuration
+    pa.field("later_states", LATER_STATES),
+    pa.field("workspace_sha256", pa.string()),
+)
+
+REPRODUCED_DIAGNOSTICS = extended(
+    ERROR_STATES,
+    pa.field("diagnostic", DIAGNOSTIC),  # the one that matches `recorded`
+    pa.field("agreed", pa.list_(pa.string())),  # which of code, line, range, message agreed
+    pa.field("before", pa.list_(DIAGNOSTIC)),  # every diagnostic of the workspace
+    pa.field("pyright_version", pa.string()),
+    pa.field("ruff_version", pa.string()),
+)
+
+REPAIR_CANDIDATES = extended(
+    REPRODUCED_DIAGNOSTICS,
+    pa.field("redactions", pa.int64()),  # secrets and personal data that were replaced
+)
+
+SYNTHESIZED_DIFFS = extended(
+    REPAIR_CANDIDATES,
+    pa.field("teacher", pa.string()),
+    pa.field("answer", pa.string()),  # as the teacher wrote it
+    pa.field("shrunk", pa.bool_()),
+    pa.field("input_tokens", pa.int64()),
+    pa.field("output_tokens", pa.int64()),
+    pa.field("cost_usd", pa.float64()),
+)
+
+VERIFIED_DIFFS = extended(
+    SYNTHESIZED_DIFFS,
+    pa.field("line_diff", pa.string()),
+    pa.field("repaired", pa.string()),  # the text of `path` after the diff
+    pa.field("after", pa.list_(DIAGNOSTIC)),  # every diagnostic of the repaired workspace
+)
+
+REPAIR_EXAMPLES = pa.schema(
+    [
+        ("example_id", pa.string()),
+        ("diagnostic_id", pa.string()),
+        ("project_id", pa.string()),
+        ("split", pa.string()),  # train, validation, test: by project
+        ("code", pa.string()),
+        ("path", pa.string()),
+        ("prompt", pa.string()),
+        ("response", pa.string()),
+        ("teacher", pa.string()),
+        ("licence", pa.string()),
+        ("prompt_version", pa.string()),
+        ("files", FILES),
+        ("diagnostic", DIAGNOSTIC),
+        ("before", pa.list_(DIAGNOSTIC)),
+        ("line_diff", pa.string()),
+        ("repaired", pa.string()),
+    ]
+)

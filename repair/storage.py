@@ -1,0 +1,199 @@
+"""Partitions of Parquet files behind a manifest, on any file system that fsspec knows.
+
+```
+BASE/<asset>/date=2026-01-05/diagnostic_type=F821/
+    data-3f9c….parquet  rejects-3f9c….parquet  report-3f9c….html  checkpoint-3f9c…/…
+    manifest.json
+```
+
+A partition is replaced as a whole or not at all. Each write puts its files beside the earlier ones
+under a token of its own, and `manifest.json`, written last and in one step, says which files count.
+A file that no manifest names is invisible. After the switch the files of the earlier manifest are
+deleted, and whatever a killed writer left is swept once it is older than `SWEEP_AFTER`: long enough
+that a writer at work beside this one keeps its files. Of two writers the last manifest wins; a
+writer whose files are no longer there refuses to commit.
+"""
+
+import contextlib
+import hashlib
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from fsspec.core import url_to_fs
+
+from repair.errors import StoreError
+from repair.manifest import CHUNK_BYTES, DATA, MANIFEST, Manifest, StoredFile, fingerprint, folder_of
+from repair.partition_writer import SWEEP_AFTER, PartitionWriter
+
+__all__ = ["SWEEP_AFTER", "Manifest", "PartitionStore", "PartitionWriter", "StoredFile", "fingerprint"]
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionStore:
+    """All partitions below `base_uri`: a local folder, or a URI such as `gs://bucket/folder`.
+
+    `storage_options` go to fsspec's file system as they are (credentials, project, endpoint).
+    """
+
+    base_uri: str
+    storage_options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def writer(self, asset: str, partition: Mapping[str, str]) -> PartitionWriter:
+        """A context in which the partition is written anew; it counts once `commit` has returned."""
+        return PartitionWriter(self, asset, dict(partition))
+
+    def uri(self, asset: str, partition: Mapping[str, str]) -> str:
+        """Where the partition lies, for people and for metadata."""
+        return f"{self.base_uri.rstrip('/')}/{folder_of(asset, partition)}"
+
+    def manifest(self, asset: str, partition: Mapping[str, str]) -> Manifest | None:
+        """What the partition holds; null: it has never been written."""
+        fs, folder = self.locate(asset, partition)
+        path = f"{folder}/{MANIFEST}"
+        try:
+            text = cast(bytes, fs.cat_file(path))
+        except FileNotFoundError:
+            return None
+        try:
+            return Manifest.from_json(text)
+        except (ValueError, KeyError, TypeError) as error:
+            raise StoreError(
+                f"{self.uri(asset, partition)}/{MANIFEST} is no manifest ({error}); "
+                "delete it and materialize the partition again"
+            ) from error
+
+    def partitions(self, asset: str) -> list[dict[str, str]]:
+        """The partitions of `asset` that have a manifest, in the order of their paths."""
+        fs, folder = self.locate(asset, {})
+        found: list[dict[str, str]] = []
+        for path in sorted(cast(list[str], fs.find(folder))):
+            *segments, name = path[len(folder) :].strip("/").split("/")
+            # Below a folder without `=` lies an artefact, which may hold a `manifest.json` of its own.
+            if name == MANIFEST and all("=" in segment for segment in segments):
+                found.append(dict(cast(tuple[str, str], segment.split("=", 1)) for segment in segments))
+        return found
+
+    def read(
+        self,
+        asset: str,
+        partition: Mapping[str, str],
+        name: str = DATA,
+        columns: list[str] | None = None,
+        *,
+        verify: bool = False,
+        batch_rows: int = 64,
+    ) -> Iterator[pa.RecordBatch]:
+        """The rows of a table in order, in batches of at most `batch_rows`; one empty batch if it has none.
+
+        `verify` compares the file's SHA-256 with the manifest's first, which reads it twice.
+        """
+        stored = self._stored(asset, partition, name)
+        if verify:
+            for _ in self._verified_chunks(asset, partition, stored):
+                pass
+        with self._open(asset, partition, stored) as handle:
+            try:
+                parquet = pq.ParquetFile(handle)
+                if parquet.metadata.num_rows == 0:
+                    yield pa.RecordBatch.from_pylist([], schema=parquet.read(columns=columns).schema)
+                yield from parquet.iter_batches(batch_size=batch_rows, columns=columns, use_threads=False)
+            except (pa.ArrowException, OSError) as error:
+                raise self._damaged(asset, partition, stored, str(error)) from error
+
+    def table(
+        self,
+        asset: str,
+        partition: Mapping[str, str],
+        name: str = DATA,
+        columns: list[str] | None = None,
+    ) -> pa.Table:
+        """A whole table in memory."""
+        stored = self._stored(asset, partition, name)
+        with self._open(asset, partition, stored) as handle:
+            try:
+                return pq.ParquetFile(handle).read(columns=columns)
+            except (pa.ArrowException, OSError) as error:
+                raise self._damaged(asset, partition, stored, str(error)) from error
+
+    def file_uri(self, asset: str, partition: Mapping[str, str], name: str = DATA) -> str:
+        """Where a table or an artefact of the partition lies now; it holds until the next write."""
+        return f"{self.uri(asset, partition)}/{self._stored(asset, partition, name).file}"
+
+    def read_bytes(self, asset: str, partition: Mapping[str, str], name: str) -> bytes:
+        """An artefact, compared with its SHA-256."""
+        stored = self._stored(asset, partition, name)
+        return b"".join(self._verified_chunks(asset, partition, stored))
+
+    def local_tree(self, asset: str, partition: Mapping[str, str], name: str, into: Path) -> Path:
+        """Copies the tree `name` into the local folder `into`, comparing each SHA-256; returns `into`."""
+        manifest = self._manifest(asset, partition)
+        stored = [one for one in manifest.files if one.name.startswith(f"{name}/")]
+        if not stored:
+            raise StoreError(self._unknown(manifest, name))
+        for one in stored:
+            target = into / one.name.removeprefix(f"{name}/")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with target.open("wb") as sink:
+                for chunk in self._verified_chunks(asset, partition, one):
+                    sink.write(chunk)
+        return into
+
+    def locate(self, asset: str, partition: Mapping[str, str]) -> tuple[Any, str]:
+        """The fsspec file system, and the partition's folder on it."""
+        # Listings change under us: other processes write the same partitions.
+        fs, root = url_to_fs(self.base_uri, use_listings_cache=False, **self.storage_options)
+        return fs, f"{cast(str, root).rstrip('/')}/{folder_of(asset, partition)}"
+
+    def _manifest(self, asset: str, partition: Mapping[str, str]) -> Manifest:
+        manifest = self.manifest(asset, partition)
+        if manifest is None:
+            raise StoreError(
+                f"{self.uri(asset, partition)} has no {MANIFEST}: materialize this partition of {asset} first"
+            )
+        return manifest
+
+    def _stored(self, asset: str, partition: Mapping[str, str], name: str) -> StoredFile:
+        manifest = self._manifest(asset, partition)
+        for one in manifest.files:
+            if one.name == name:
+                return one
+        raise StoreError(self._unknown(manifest, name))
+
+    def _unknown(self, manifest: Manifest, name: str) -> str:
+        names = sorted({one.name.split("/")[0] for one in manifest.files})
+        return f"{self.uri(manifest.asset, manifest.partition)} has no {name!r}; it has {', '.join(names)}"
+
+    @contextlib.contextmanager
+    def _open(self, asset: str, partition: Mapping[str, str], stored: StoredFile) -> Generator[Any]:
+        fs, folder = self.locate(asset, partition)
+        path = f"{folder}/{stored.file}"
+        try:
+            size = fs.info(path)["size"]
+        except FileNotFoundError as error:
+            raise self._damaged(asset, partition, stored, "the file is not there") from error
+        if size != stored.bytes:
+            raise self._damaged(asset, partition, stored, f"it has {size} bytes")
+        with fs.open(path, "rb") as handle:
+            yield handle
+
+    def _verified_chunks(
+        self, asset: str, partition: Mapping[str, str], stored: StoredFile
+    ) -> Iterator[bytes]:
+        digest = hashlib.sha256()
+        with self._open(asset, partition, stored) as handle:
+            while chunk := handle.read(CHUNK_BYTES):
+                digest.update(chunk)
+                yield chunk
+        if digest.hexdigest() != stored.sha256:
+            raise self._damaged(asset, partition, stored, f"its SHA-256 is {digest.hexdigest()}")
+
+    def _damaged(self, asset: str, partition: Mapping[str, str], stored: StoredFile, what: str) -> StoreError:
+        return StoreError(
+            f"{self.uri(asset, partition)}/{stored.file} is not what {MANIFEST} says: {what}; expected "
+            f"{stored.bytes} bytes with SHA-256 {stored.sha256}. If the partition was being replaced, read "
+            "it again; else materialize it again"
+        )

@@ -1,0 +1,7 @@
+"""Teachers: whoever proposes a diff for a real error state.
+
+`teacher` is the interface and the stage; `history` takes the user's own later fix, shrunk to what the
+diagnostic needs; `rules` knows a few slips by the server's message; `lm` asks a large language model through
+a DSPy program (`program`, its examples from `few_shot`, its messages from `sentinel_adapter`) and keeps each
+answer that was paid for (`answers`).
+"""

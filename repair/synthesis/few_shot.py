@@ -1,0 +1,59 @@
+"""The examples that a model is shown: verified repairs of training projects, by diagnostic code."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pyarrow as pa
+
+FEW_SHOT_EXAMPLES = pa.schema(
+    [
+        ("example_id", pa.string()),
+        ("project_id", pa.string()),
+        ("code", pa.string()),
+        ("prompt", pa.string()),
+        ("response", pa.string()),
+        ("teacher", pa.string()),
+        ("licence", pa.string()),
+        ("prompt_version", pa.string()),
+    ]
+)
+
+
+def rank(seed: int, *parts: str) -> str:
+    """A number-like text that orders things at random, the same way in every run with this seed."""
+    return hashlib.sha256("\0".join((str(seed), *parts)).encode()).hexdigest()
+
+
+def choose_examples(
+    batches: Iterable[pa.RecordBatch], *, seed: int, per_code: int, total: int
+) -> pa.RecordBatch:
+    """At most `per_code` examples of each code and `total` in all, out of `REPAIR_EXAMPLES`.
+
+    Only the training split is drawn from. A code's examples come from as many projects as there are, and
+    where `total` is too small for all, every code gets its first one before any gets its second. The
+    choice depends on the rows and the seed, not on the order or the batches in which they come.
+    """
+    by_code: dict[str, dict[str, Mapping[str, Any]]] = defaultdict(dict)
+    for batch in batches:
+        for row in batch.select(["split", *FEW_SHOT_EXAMPLES.names]).to_pylist():
+            if row.pop("split") == "train":
+                by_code[row["code"]][row["example_id"]] = row
+    turns: list[tuple[int, str, Mapping[str, Any]]] = []
+    for code, rows in by_code.items():
+        drawn = _spread(sorted(rows.values(), key=lambda row: rank(seed, row["example_id"])))
+        turns.extend((turn, rank(seed, code), row) for turn, row in enumerate(drawn[:per_code]))
+    turns.sort(key=lambda each: each[:2])
+    chosen = sorted((row for _, _, row in turns[:total]), key=lambda row: (row["code"], row["example_id"]))
+    return pa.RecordBatch.from_pylist([dict(row) for row in chosen], schema=FEW_SHOT_EXAMPLES)
+
+
+def _spread(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The rows in their order, but the first of each project before the second of any."""
+    seen: dict[str, int] = defaultdict(int)
+    numbered: list[tuple[int, Mapping[str, Any]]] = []
+    for row in rows:
+        numbered.append((seen[row["project_id"]], row))
+        seen[row["project_id"]] += 1
+    return [row for _, row in sorted(numbered, key=lambda each: each[0])]

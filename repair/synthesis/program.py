@@ -1,0 +1,122 @@
+"""The teacher program: what a model is told and which examples it is shown. One JSON file.
+
+Its version is a hash of its content, so that a result can name exactly the program that made it.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+import pyarrow as pa
+from fsspec.core import url_to_fs
+
+from repair.errors import ConfigurationError
+from repair.prompt import PROMPT_VERSION, ZERO_SHOT_SYSTEM
+from repair.synthesis.few_shot import FEW_SHOT_EXAMPLES, rank
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """A solved example, as `repair.prompt` renders it."""
+
+    example_id: str
+    project_id: str
+    code: str
+    """The diagnostic's, e.g. `ruff[F821]`."""
+    prompt: str
+    response: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TeacherProgram:
+    """Instructions, and examples of which each question gets a few with its own diagnostic code."""
+
+    instructions: str = ZERO_SHOT_SYSTEM
+    shots: tuple[Shot, ...] = ()
+    shots_per_question: int = 3
+    """The most examples that one question is given."""
+    seed: int = 0
+    """Of the draw of a question's examples among those with its code."""
+    prompt_version: str = PROMPT_VERSION
+    score: float | None = None
+    """The share of its diffs that the language servers confirmed, if that was measured."""
+
+    @classmethod
+    def from_examples(cls, examples: Iterable[pa.RecordBatch], **settings: Any) -> "TeacherProgram":
+        """A program with the rows of `FEW_SHOT_EXAMPLES`.
+
+        Raises:
+            ConfigurationError: an example was rendered by another version of the prompt.
+        """
+        names = [field.name for field in fields(Shot)]
+        shots: list[Shot] = []
+        for batch in examples:
+            for row in batch.select(FEW_SHOT_EXAMPLES.names).to_pylist():
+                if row["prompt_version"] != PROMPT_VERSION:
+                    raise ConfigurationError(
+                        f"example {row['example_id']} is written for prompt version {row['prompt_version']},"
+                        f" this is {PROMPT_VERSION}: make the few-shot examples again"
+                    )
+                shots.append(Shot(**{name: row[name] for name in names}))
+        return cls(shots=tuple(sorted(shots, key=lambda shot: (shot.code, shot.example_id))), **settings)
+
+    @property
+    def version(self) -> str:
+        """A hash of all but the score: 16 hexadecimal digits."""
+        content = {name: value for name, value in asdict(self).items() if name != "score"}
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+    def scored(self, score: float) -> "TeacherProgram":
+        """This program with its measured score."""
+        return replace(self, score=score)
+
+    def shots_for(self, row: Mapping[str, Any]) -> list[Shot]:
+        """The examples for a row that has `diagnostic_id`, `project_id` and `diagnostic`.
+
+        They are drawn at random by the row's id and the seed; none is of the row's own project.
+        """
+        fitting = [
+            shot
+            for shot in self.shots
+            if shot.code == row["diagnostic"]["code"] and shot.project_id != row["project_id"]
+        ]
+        fitting.sort(key=lambda shot: rank(self.seed, row["diagnostic_id"], shot.example_id))
+        return fitting[: self.shots_per_question]
+
+    def save(self, uri: str) -> None:
+        """Write the program as JSON to a path or an fsspec URI."""
+        text = json.dumps({"version": self.version, **asdict(self)}, indent=1, sort_keys=True) + "\n"
+        filesystem, path = url_to_fs(uri)
+        filesystem.makedirs(path.rpartition("/")[0], exist_ok=True)
+        filesystem.pipe_file(path, text.encode())
+
+    @classmethod
+    def load(cls, uri: str) -> "TeacherProgram":
+        """Read what `save` wrote.
+
+        Raises:
+            ConfigurationError: the file is not a program, was changed by hand, or is for another prompt
+                version.
+        """
+        filesystem, path = url_to_fs(uri)
+        data: bytes = filesystem.cat_file(path)
+        try:
+            content: dict[str, Any] = json.loads(data)
+            version = content.pop("version")
+            content["shots"] = tuple(Shot(**shot) for shot in content["shots"])
+            program = cls(**content)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise ConfigurationError(f"{uri} is not a teacher program: {error!r}") from error
+        if program.version != version:
+            raise ConfigurationError(
+                f"{uri} says that it is version {version}, but its content is {program.version}: it was"
+                " changed after it was saved; make it again"
+            )
+        if program.prompt_version != PROMPT_VERSION:
+            raise ConfigurationError(
+                f"{uri} is written for prompt version {program.prompt_version}, this is {PROMPT_VERSION}:"
+                " make the teacher program again"
+            )
+        return program

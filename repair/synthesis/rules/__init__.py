@@ -1,0 +1,82 @@
+"""The teacher that knows a few rules: the server's message names the slip, the file names the rest.
+
+It is free, needs no later state and no model, and says nothing where it has no rule. What it proposes was
+verified by the servers. It repairs slips that a program can name, so its diffs are easier than what people
+and models are asked: they prove a pipeline and fill a demo, and no result is to be told of data made by it.
+
+A row is proposed the first of at most four candidates that the servers accept. Rejected:
+
+| reason | |
+|---|---|
+| `no_rule` | no rule knows an answer to this diagnostic |
+| `no_candidate_verifies` | none of the candidates repairs it; the detail says why each does not |
+| `file_absent` | the diagnostic's file is not in the workspace |
+| `server_crashed`, `server_timeout` | the servers could not say |
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from repair.diagnostics import SYNTAX, Diagnostic, type_of_code
+from repair.line_diff import diff, lines
+from repair.outcomes import Reject
+from repair.prompt import render_response
+from repair.rounds import Checking, Servers, run
+from repair.synthesis.rules import names, syntax
+from repair.synthesis.teacher import Proposal
+from repair.verification import examine, files_of
+
+MOST_CANDIDATES = 4
+
+_SERVER_REASONS = frozenset({"server_crashed", "server_timeout"})
+
+
+@dataclass(frozen=True, slots=True)
+class RulesTeacher:
+    """Proposes what a rule about the diagnostic's message suggests."""
+
+    servers: Servers
+    name: str = "rules"
+    rows_at_once: int = 64
+    """Rows whose checks run together; bounds what is held in memory."""
+
+    def propose(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[Proposal | Reject]:
+        """One outcome for each row, in order."""
+        remaining = iter(rows)
+        while held := list(islice(remaining, self.rows_at_once)):
+            yield from run([_propose(each) for each in held], self.servers)
+
+
+def candidates(text: str, diagnostic: Diagnostic) -> list[str]:
+    """Numbered line diffs of `text` that may repair `diagnostic`, the likeliest first; at most four."""
+    rows = lines(text)
+    suggest = syntax.suggestions if type_of_code(diagnostic.code) == SYNTAX else names.suggestions
+    found: dict[str, None] = {}
+    for suggestion in suggest(rows, diagnostic):
+        if suggestion != rows:
+            found[diff(text, "\n".join(suggestion))] = None
+        if len(found) == MOST_CANDIDATES:
+            break
+    return list(found)
+
+
+def _propose(row: Mapping[str, Any]) -> Checking[Proposal | Reject]:
+    workspace = files_of(row)
+    diagnostic = Diagnostic.from_row(row["diagnostic"])
+    before: Sequence[Diagnostic] = [Diagnostic.from_row(each) for each in row["before"]]
+    original = workspace.get(diagnostic.path)
+    if original is None:
+        return Reject(row, "file_absent", f"{diagnostic.path} is not among the files of the workspace")
+    failed: list[str] = []
+    for line_diff in candidates(original, diagnostic):
+        verdict = yield from examine(workspace, diagnostic, line_diff, before)
+        if verdict.accepted:
+            return Proposal(render_response(line_diff))
+        if verdict.reason in _SERVER_REASONS:
+            return Reject(row, verdict.reason or "", verdict.evidence)
+        failed.append(f"{line_diff!r}: {verdict.reason}, {verdict.evidence}")
+    if failed:
+        return Reject(row, "no_candidate_verifies", "; ".join(failed))
+    return Reject(row, "no_rule", f"{diagnostic.code}: {diagnostic.message}")

@@ -1,0 +1,120 @@
+"""What is known of the names of Python and of its standard library, without running any of it."""
+
+import ast
+import builtins
+import sys
+import sysconfig
+from collections.abc import Collection
+from difflib import SequenceMatcher
+from functools import cache
+from importlib import import_module
+from importlib.machinery import ExtensionFileLoader
+from importlib.util import find_spec
+from pathlib import Path
+
+BUILTINS = frozenset(dir(builtins))
+
+MODULES = frozenset(each for each in sys.stdlib_module_names if not each.startswith("_"))
+
+# The names that are used without their module most often.
+_TAKEN_FROM = {
+    "typing": "Any Callable ClassVar Dict Generic Iterable Iterator List Literal Mapping NamedTuple Optional"
+    " Protocol Sequence Set TYPE_CHECKING Tuple TypeVar Union cast overload",
+    "collections": "Counter OrderedDict defaultdict deque namedtuple",
+    "dataclasses": "dataclass field",
+    "datetime": "date datetime timedelta timezone",
+    "pathlib": "Path PurePath",
+    "functools": "cache cmp_to_key lru_cache partial reduce wraps",
+    "itertools": "accumulate chain combinations count cycle groupby islice pairwise permutations product",
+    "math": "ceil comb floor gcd inf isqrt lcm log pi sqrt",
+    "heapq": "heapify heappop heappush nlargest nsmallest",
+    "bisect": "bisect_left bisect_right insort",
+    "operator": "add attrgetter itemgetter mul xor",
+    "random": "choice randint shuffle",
+    "abc": "ABC abstractmethod",
+    "enum": "Enum IntEnum auto",
+    "contextlib": "contextmanager suppress",
+    "copy": "deepcopy",
+    "time": "perf_counter sleep",
+    "string": "ascii_letters ascii_lowercase ascii_uppercase digits",
+    "threading": "Lock Thread",
+    "decimal": "Decimal",
+    "fractions": "Fraction",
+    "io": "BytesIO StringIO",
+    "argparse": "ArgumentParser",
+    "urllib.parse": "quote urlencode urljoin urlparse",
+}
+HOME = {name: module for module, names in _TAKEN_FROM.items() for name in names.split()}
+"""The module of a name that is often taken from it."""
+
+FOREIGN = {
+    **{"null": "None", "nil": "None", "undefined": "None", "true": "True", "false": "False", "this": "self"},
+    **{"NULL": "None", "TRUE": "True", "FALSE": "False", "string": "str", "boolean": "bool", "Array": "list"},
+    **{"ArrayList": "list", "parseInt": "int", "parseFloat": "float", "println": "print", "printf": "print"},
+    **{"raw_input": "input", "xrange": "range", "unicode": "str", "unichr": "chr", "basestring": "str"},
+}
+"""Names of other languages, and of Python 2."""
+
+FOREIGN_METHODS = {
+    **{"push": "append", "add": "append", "trim": "strip", "startsWith": "startswith"},
+    **{"endsWith": "endswith", "toLowerCase": "lower", "toUpperCase": "upper", "iteritems": "items"},
+    **{"iterkeys": "keys", "itervalues": "values", "indexOf": "find", "concat": "extend"},
+    **{"replaceAll": "replace", "readAll": "read"},
+}
+"""Methods of other languages, and of Python 2, with the Python name."""
+
+
+def closest(name: str, known: Collection[str], most: int = 2) -> list[str]:
+    """Those of `known` that `name` may be a slip for, the likeliest first."""
+    alike = [(-_likeness(name, each), each) for each in known if each != name]
+    return [each for score, each in sorted(alike) if score <= -0.7][:most]
+
+
+def _likeness(name: str, other: str) -> float:
+    if name.lower() == other.lower():
+        return 1.0
+    if sorted(name) == sorted(other):
+        return 0.95
+    return SequenceMatcher(None, name, other).ratio() if abs(len(name) - len(other)) <= 3 else 0.0
+
+
+@cache
+def names_of_module(module: str) -> frozenset[str]:
+    """The names that a module of the standard library defines; nothing of what is not known.
+
+    Its source is read, not run. Modules without source have no effects and are imported.
+    """
+    top, _, _ = module.partition(".")
+    if top not in MODULES:
+        return frozenset()
+    module = "posixpath" if module == "os.path" else module
+    base = Path(sysconfig.get_path("stdlib"), *module.split("."))
+    for file in (base.with_name(f"{base.name}.py"), base / "__init__.py"):
+        if file.is_file():
+            tree = ast.parse(file.read_bytes())
+            whole = [
+                each for each in tree.body if isinstance(each, ast.ImportFrom) and each.names[0].name == "*"
+            ]
+            return defined(tree).union(*(names_of_module(each.module or "") for each in whole))
+    spec = None if "." in module else find_spec(module)
+    if spec is not None and (spec.origin == "built-in" or isinstance(spec.loader, ExtensionFileLoader)):
+        return frozenset(dir(import_module(module)))
+    return frozenset()
+
+
+def defined(tree: ast.AST) -> frozenset[str]:
+    """Every name that is bound anywhere in `tree`."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name, ctx=ast.Store()) | ast.arg(arg=name):
+                found.add(name)
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                found.add(name)
+            case ast.alias(name=name, asname=asname):
+                found.add(asname or name.partition(".")[0])
+            case ast.ExceptHandler(name=str(name)):
+                found.add(name)
+            case _:
+                pass
+    return frozenset(found)

@@ -1,0 +1,168 @@
+"""Names that are misspelt, foreign, not imported, or without their `self`."""
+
+import ast
+import builtins
+import re
+from collections.abc import Iterator
+
+from repair.diagnostics import Diagnostic
+from repair.synthesis.rules import known_names
+from repair.synthesis.rules.known_names import BUILTINS, FOREIGN, FOREIGN_METHODS, HOME, MODULES, closest
+
+_UNDEFINED = re.compile(r'Undefined name `(\w+)`|"(\w+)" is (?:not defined|unbound)')
+_NOT_IN_MODULE = re.compile(r'"(\w+)" is not a known (?:attribute|member) of module "([\w.]+)"')
+_NOT_IN_CLASS = re.compile(
+    r'Cannot access (?:attribute|member) "(\w+)" for (?:class|type) "(?:type\[)?(\w+(?:\[.)?)'
+)
+_NO_SYMBOL = re.compile(r'"(\w+)" is unknown import symbol')
+_NO_MODULE = re.compile(r'Import "([\w.]+)" could not be resolved')
+_NOT_EXPORTED = re.compile(r'Undefined name `(\w+)` in `__all__`|"(\w+)" is specified in __all__')
+_NO_SELF = re.compile(r'Instance methods should take a "self" parameter')
+_FROM = re.compile(r"\s*from\s+([\w.]+)\s+import\b")
+
+
+def suggestions(rows: list[str], diagnostic: Diagnostic) -> Iterator[list[str]]:
+    """The file's lines after each repair that comes to mind, the likeliest first."""
+    message, row = diagnostic.message, rows[diagnostic.start_line]
+    if found := _NOT_EXPORTED.match(message):
+        for name in closest(found[1] or found[2], _bound(rows)):
+            yield _replaced(rows, diagnostic, found[1] or found[2], name)
+    elif found := _UNDEFINED.match(message):
+        yield from _undefined(rows, diagnostic, found[1] or found[2])
+    elif found := _NOT_IN_MODULE.match(message):
+        for name in closest(found[1], known_names.names_of_module(found[2])):
+            yield _replaced(rows, diagnostic, found[1], name)
+    elif found := _NO_SYMBOL.match(message):
+        module = _FROM.match(row)
+        word = re.compile(rf"(?<!\w){found[1]}(?!\w)")
+        for name in closest(found[1], known_names.names_of_module(module[1]) if module else ()):
+            yield [word.sub(name, each) for each in rows]  # its uses are misspelt alike, or not at all
+    elif found := _NO_MODULE.match(message):
+        top, dot, rest = found[1].partition(".")
+        for name in closest(top, MODULES):
+            yield _replaced(rows, diagnostic, found[1], name + dot + rest)
+    elif found := _NOT_IN_CLASS.match(message):
+        yield from _attribute(rows, diagnostic, found[1], found[2])
+    elif _NO_SELF.match(message):
+        yield _with_self(rows, diagnostic.start_line)
+
+
+def _undefined(rows: list[str], diagnostic: Diagnostic, name: str) -> Iterator[list[str]]:
+    if name == "self":
+        yield _with_self(rows, diagnostic.start_line)
+    called = rows[diagnostic.start_line][diagnostic.end_column :].lstrip()[:1] == "("
+    statements = [f"from {HOME[name]} import {name}"] if name in HOME else []
+    if name in MODULES:
+        # A module can't be called; and `datetime.datetime` is as common as `datetime.now`.
+        statements.insert(len(statements) if called else 0, f"import {name}")
+    for statement in statements:
+        yield _with_import(rows, statement)
+    if name in FOREIGN:
+        yield _replaced(rows, diagnostic, name, FOREIGN[name])
+    if name in _own_attributes(rows, diagnostic.start_line):
+        yield _replaced(rows, diagnostic, name, f"self.{name}")
+    known = _bound(rows)
+    for other in closest(name, known | BUILTINS):
+        yield _replaced(rows, diagnostic, name, other)
+    for other in closest(name, HOME.keys() - known, most=1):
+        yield _with_import(_replaced(rows, diagnostic, name, other), f"from {HOME[other]} import {other}")
+
+
+def _with_self(rows: list[str], line: int) -> list[str]:
+    """With `self` in the parameters of the function that begins on the 0-based `line` or last before it."""
+    for number in range(line, -1, -1):
+        if head := re.match(r"(\s*(?:async\s+)?def\s+\w+\()(\s*\))?", rows[number]):
+            parameters = rows[number][len(head[1]) :]
+            return _with_row(rows, number, f"{head[1]}{'self' if head[2] else 'self, '}{parameters}")
+    return rows
+
+
+def _attribute(rows: list[str], diagnostic: Diagnostic, name: str, owner: str) -> Iterator[list[str]]:
+    known = _own_attributes(rows, diagnostic.start_line) if _is_own(rows, diagnostic) else frozenset[str]()
+    known = known or _attributes_of_class(rows, owner.partition("[")[0])
+    kind = getattr(builtins, "str" if owner == "Literal['" else owner.partition("[")[0], None)
+    if isinstance(kind, type):
+        known |= frozenset(each for each in dir(kind) if not each.startswith("__"))
+        if FOREIGN_METHODS.get(name) in known:
+            yield _replaced(rows, diagnostic, name, FOREIGN_METHODS[name])
+    for other in closest(name, known, most=3):
+        yield _replaced(rows, diagnostic, name, other)
+    if name in BUILTINS and _is_own(rows, diagnostic):
+        row = rows[diagnostic.start_line]
+        start = diagnostic.start_column - len("self.")
+        yield _with_row(rows, diagnostic.start_line, row[:start] + row[start + len("self.") :])
+
+
+def _is_own(rows: list[str], diagnostic: Diagnostic) -> bool:
+    return rows[diagnostic.start_line][: diagnostic.start_column].endswith("self.")
+
+
+def _own_attributes(rows: list[str], line: int) -> frozenset[str]:
+    """The attributes of the innermost class around the 0-based `line`."""
+    around = [each for each in _classes(rows) if each.lineno <= line + 1 <= (each.end_lineno or 0)]
+    return _attributes(max(around, key=lambda each: each.lineno)) if around else frozenset()
+
+
+def _attributes_of_class(rows: list[str], name: str) -> frozenset[str]:
+    return next((_attributes(each) for each in _classes(rows) if each.name == name), frozenset())
+
+
+def _attributes(owner: ast.ClassDef) -> frozenset[str]:
+    found: set[str] = set()
+    for each in owner.body:
+        if isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            found.add(each.name)
+        else:
+            found |= known_names.defined(each)
+    for node in ast.walk(owner):
+        match node:
+            case ast.Attribute(value=ast.Name(id="self" | "cls"), attr=name, ctx=ast.Store()):
+                found.add(name)
+            case _:
+                pass
+    return frozenset(found)
+
+
+def _classes(rows: list[str]) -> list[ast.ClassDef]:
+    tree = _parsed(rows)
+    return [each for each in ast.walk(tree) if isinstance(each, ast.ClassDef)] if tree else []
+
+
+def _bound(rows: list[str]) -> frozenset[str]:
+    tree = _parsed(rows)
+    return known_names.defined(tree) if tree else frozenset()
+
+
+def _parsed(rows: list[str]) -> ast.Module | None:
+    try:
+        return ast.parse("\n".join(rows))
+    except (SyntaxError, ValueError, RecursionError):
+        return None
+
+
+def _replaced(rows: list[str], diagnostic: Diagnostic, old: str, new: str) -> list[str]:
+    """With the first `old` at or behind the diagnostic's place, or on its line, written `new`."""
+    row = rows[diagnostic.start_line]
+    word = re.compile(rf"(?<!\w){re.escape(old)}(?!\w)")
+    found = word.search(row, diagnostic.start_column) or word.search(row)
+    if found is None:
+        return rows
+    return _with_row(rows, diagnostic.start_line, row[: found.start()] + new + row[found.end() :])
+
+
+def _with_row(rows: list[str], line: int, row: str) -> list[str]:
+    return [*rows[:line], row, *rows[line + 1 :]]
+
+
+def _with_import(rows: list[str], statement: str) -> list[str]:
+    """With an import behind those at the top, or behind the module's docstring and first comments."""
+    tree = _parsed(rows)
+    place = 0
+    for index, each in enumerate(tree.body if tree else []):
+        is_docstring = index == 0 and isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant)
+        if not is_docstring and not isinstance(each, (ast.Import, ast.ImportFrom)):
+            break
+        place = each.end_lineno or 0
+    if place == 0:
+        place = next((index for index, row in enumerate(rows) if not row.startswith("#")), 0)
+    return [*rows[:place], statement, *rows[place:]]

@@ -1,0 +1,149 @@
+"""Colons, brackets and quotes that are missing or too many, `=` for `==`, and indentation."""
+
+import re
+from collections.abc import Iterator
+
+from repair.diagnostics import Diagnostic
+
+_NO_COLON = re.compile(r'Expected ":"|Expected `:`')
+_NOT_CLOSED = re.compile(r'"[([{]" was not closed|Expected [`"][)\]},]|unexpected EOF')
+_TOO_DEEP = re.compile(r"Unexpected indentation", re.IGNORECASE)
+_NOT_DEEP = re.compile(r"Expected (?:an )?indented block", re.IGNORECASE)
+_UNEVEN = re.compile(r"unindent (?:not expected|amount|does not match)", re.IGNORECASE)
+_STRING = re.compile(r"""[rbfuRBFU]{0,2}(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')""")
+_CONDITION = re.compile(r"\b(?:if|elif|while)\b")
+_COMPOUND = re.compile(r"\s*(?:async\s+)?(?:if|elif|else|while|for|def|class|try|except|finally|with)\b")
+_PLAIN_EQUALS = re.compile(r"(?<![=!<>:+\-*/%&|^@])=(?!=)")
+_CLOSER = {"(": ")", "[": "]", "{": "}"}
+_STEP = "    "
+
+
+def suggestions(rows: list[str], diagnostic: Diagnostic) -> Iterator[list[str]]:
+    """The file's lines after each repair that comes to mind, the likeliest first."""
+    line, message = diagnostic.start_line, diagnostic.message
+    row = rows[line]
+    yield from (_with_row(rows, line, each) for each in _compared(row))
+    yield from (_with_row(rows, line, each) for each in _quoted(row))
+    if _NOT_CLOSED.search(message):
+        yield from (_with_row(rows, line, each) for each in _closed(row))
+    if _NO_COLON.search(message) and _COMPOUND.match(row):
+        code, comment = _without_comment(row)
+        yield _with_row(rows, line, f"{code}:{comment}")
+    if row[diagnostic.start_column : diagnostic.start_column + 1] in (*")]}", ";"):
+        yield _with_row(rows, line, row[: diagnostic.start_column] + row[diagnostic.start_column + 1 :])
+    if _TOO_DEEP.search(message) or _UNEVEN.search(message):
+        yield from _levelled(rows, line)
+    if _NOT_DEEP.search(message):
+        yield from _deepened(rows, line)
+    # Where a server stops is often behind the line that is at fault.
+    yield from (_with_row(rows, line, each) for each in _closed(row))
+    if line:
+        above = rows[line - 1]
+        code, comment = _without_comment(above)
+        if _TOO_DEEP.search(message) and _COMPOUND.match(code) and not code.endswith(":"):
+            yield _with_row(rows, line - 1, f"{code}:{comment}")
+        for each in (*_compared(above), *_closed(above)):
+            yield _with_row(rows, line - 1, each)
+
+
+def _compared(row: str) -> Iterator[str]:
+    """The row with one `=` behind an `if` or `while` doubled."""
+    condition = _CONDITION.search(row)
+    for found in _PLAIN_EQUALS.finditer(row, condition.end()) if condition else ():
+        yield f"{row[: found.start()]}=={row[found.end() :]}"
+
+
+def _quoted(row: str) -> Iterator[str]:
+    """The row with its open string closed before what follows, closed at the end, or not opened."""
+    opening = re.search("['\"]", _masked(row))
+    if opening is None:
+        return
+    tail = re.search(r"[)\]},:\s]*$", row)
+    for cut in (tail.start() if tail else len(row), len(row)):
+        yield row[:cut] + opening[0] + row[cut:]
+    yield row[: opening.start()] + row[opening.end() :]
+
+
+def _closed(row: str) -> Iterator[str]:
+    """The row with what is open on it closed: before a last colon, at the end, before an arrow."""
+    code, comment = _without_comment(row)
+    closers = _open_brackets(code)
+    if not closers:
+        return
+    if code.endswith(":"):
+        yield f"{code[:-1]}{closers}:{comment}"
+    if (arrow := code.find("->")) >= 0:
+        yield f"{code[:arrow].rstrip()}{closers} {code[arrow:]}{comment}"
+    yield f"{code}{closers}{comment}"
+    for found in re.finditer(r" for |[\])] *(?:[-+*/]?=|[-+*/] )", code):  # a comprehension; an assignment
+        place = found.start() + (found[0][0] != " ")
+        yield f"{code[:place]}{_open_brackets(code[:place])[:1]}{code[place:]}{comment}"
+
+
+def _open_brackets(code: str) -> str:
+    """What would close the brackets that are open at the end of `code`, innermost first."""
+    waiting: list[str] = []
+    for each in _masked(code):
+        if each in _CLOSER:
+            waiting.append(_CLOSER[each])
+        elif waiting and each == waiting[-1]:
+            waiting.pop()
+    return "".join(reversed(waiting))
+
+
+def _levelled(rows: list[str], line: int) -> Iterator[list[str]]:
+    """The line, and those that follow it as deep, as deep as a line above."""
+    depth = _depth(rows[line])
+    above = [each for each in rows[:line] if each.strip()]
+    if not above:
+        yield _shifted(rows, line, _end_of_block(rows, line, depth), -depth)
+        return
+    wanted = [_depth(above[-1]), *(each for each in map(_depth, reversed(above)) if each <= depth)]
+    if above[-1].rstrip().endswith(":"):
+        wanted.insert(0, _depth(above[-1]) + len(_STEP))
+    for each in dict.fromkeys(wanted):
+        if each != depth:
+            yield _shifted(rows, line, _end_of_block(rows, line, depth), each - depth)
+            yield _shifted(rows, line, line + 1, each - depth)
+
+
+def _deepened(rows: list[str], line: int) -> Iterator[list[str]]:
+    """The line, and those that follow it as deep, one step deeper than the head above them."""
+    heads = [each for each in rows[:line] if each.rstrip().endswith(":")]
+    if not heads or not rows[line].strip():
+        return
+    depth, wanted = _depth(rows[line]), _depth(heads[-1]) + len(_STEP)
+    yield _shifted(rows, line, line + 1, wanted - depth)
+    yield _shifted(rows, line, _end_of_block(rows, line, depth), wanted - depth)
+    yield _shifted(rows, line, _end_of_block(rows, line, 0), wanted - depth)
+
+
+def _end_of_block(rows: list[str], line: int, depth: int) -> int:
+    inside = (i for i in range(line, len(rows)) if rows[i].strip() and _depth(rows[i]) < depth)
+    return next(inside, len(rows))
+
+
+def _shifted(rows: list[str], start: int, end: int, by: int) -> list[str]:
+    moved = [" " * (_depth(each) + by) + each.lstrip() if each.strip() else each for each in rows[start:end]]
+    return [*rows[:start], *moved, *rows[end:]]
+
+
+def _depth(row: str) -> int:
+    row = row.expandtabs(8)
+    return len(row) - len(row.lstrip())
+
+
+def _without_comment(row: str) -> tuple[str, str]:
+    """The code of a row without white space behind it, and the rest."""
+    plain = _masked(row)
+    code = row[: plain.find("#")] if "#" in plain else row
+    return code.rstrip(), row[len(code.rstrip()) :]
+
+
+def _masked(row: str) -> str:
+    """The row, as long as it was, without what stands in its strings."""
+    return _STRING.sub(lambda found: "_" * len(found[0]), row)
+
+
+def _with_row(rows: list[str], line: int, row: str) -> list[str]:
+    return [*rows[:line], row, *rows[line + 1 :]]

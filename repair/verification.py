@@ -1,0 +1,156 @@
+"""Does this diff repair that diagnostic?
+
+The checks come in this order: the diff applies, it changes something, the language servers no longer see the
+diagnostic and see no error that was not there before, and the diff is no way around the diagnostic. The first
+that fails names the reason:
+
+| reason | |
+|---|---|
+| `no_diff`, `malformed`, `not_rising` | the answer holds no diff, or not a numbered line diff |
+| `wrong_line`, `content_mismatch` | it does not apply exactly |
+| `no_change` | it applies and leaves every line as it was |
+| `diagnostic_absent` | there was nothing to repair: the diagnostic does not stand in the workspace |
+| `diagnostic_remains` | the servers still see it, on its line, in its hunk, or moved elsewhere in the file |
+| `new_error` | they see an error (no weaker severity counts) that was not there, in any file |
+| `cheat` | it silences what it should repair; the evidence begins with the kind of `repair.cheats` |
+| `server_crashed`, `server_timeout`, ... | the servers gave no answer: nothing is known of the diff |
+| `file_absent` | the diagnostic's file is not in the workspace |
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from repair.cheats import cheat
+from repair.comparison import Comparison, stands_in
+from repair.diagnostics import Diagnostic
+from repair.language_servers import LanguageServerError
+from repair.line_diff import LineDiffError, apply, diff, extract, parse
+from repair.outcomes import Reject, outcome_batch
+from repair.rounds import Checking, Servers, run
+from repair.schemas import VERIFIED_DIFFS
+
+_SHOWN = 3  # diagnostics named in an evidence; the rest is counted
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Accepted, or the reason why not.
+
+    `evidence` says what was seen, in words. `line_diff` is the change in the fewest signed lines, which
+    may be fewer than the judged diff has; `repaired` the text of the file after it; `after` every
+    diagnostic of the repaired workspace. They are set as far as the checks came.
+    """
+
+    accepted: bool
+    reason: str | None
+    evidence: str
+    line_diff: str | None = None
+    repaired: str | None = None
+    after: tuple[Diagnostic, ...] = ()
+
+
+def verify(
+    workspace: Mapping[str, str],
+    diagnostic: Diagnostic,
+    line_diff: str,
+    servers: Servers,
+    *,
+    before: Sequence[Diagnostic] | None = None,
+) -> Verdict:
+    """Judge a numbered line diff of the file `diagnostic.path` of `workspace` (path -> text).
+
+    `before` are all diagnostics of the workspace as it is; where it is not given, the servers are asked.
+    """
+    return run([examine(workspace, diagnostic, line_diff, before)], servers)[0]
+
+
+def verify_rows(batches: Iterable[pa.RecordBatch], servers: Servers) -> Iterator[pa.RecordBatch]:
+    """Outcomes of `VERIFIED_DIFFS` for rows of `SYNTHESIZED_DIFFS`, one batch for one batch."""
+    for batch in batches:
+        rows = batch.to_pylist()
+        verdicts = run([_examine_row(row) for row in rows], servers)
+        outcomes = [_outcome(row, verdict) for row, verdict in zip(rows, verdicts, strict=True)]
+        yield outcome_batch(outcomes, VERIFIED_DIFFS)
+
+
+def examine(
+    workspace: Mapping[str, str],
+    diagnostic: Diagnostic,
+    line_diff: str,
+    before: Sequence[Diagnostic] | None = None,
+) -> Checking[Verdict]:
+    """`verify` as a checking, for whoever judges many diffs."""
+    path = diagnostic.path
+    original = workspace.get(path)
+    if original is None:
+        return Verdict(
+            False, "file_absent", f"{path} is not among the {len(workspace)} files of the workspace"
+        )
+    try:
+        changed = apply(original, line_diff)
+    except LineDiffError as error:
+        return Verdict(False, error.reason, f"{path}: {error}")
+    fewest = diff(original, changed)
+    if not fewest:
+        return Verdict(False, "no_change", f"{path}: the diff leaves every line as it was")
+    # What is judged is what is kept, should the longer diff have touched a line's terminator.
+    repaired = apply(original, fewest)
+    try:
+        if before is None:
+            before = yield workspace
+        if not stands_in(diagnostic, before):
+            return Verdict(False, "diagnostic_absent", f"before the diff: no {_shown(diagnostic)}")
+        after = yield {**workspace, path: repaired}
+    except LanguageServerError as error:
+        return Verdict(False, error.reason, str(error), fewest, repaired)
+    reason, evidence = _compared(Comparison(path, original, repaired, before, after), diagnostic)
+    if reason is None and (found := cheat(original, repaired, diagnostic, parse(fewest))):
+        reason, evidence = "cheat", str(found)
+    return Verdict(reason is None, reason, evidence, fewest, repaired, tuple(after))
+
+
+def files_of(row: Mapping[str, Any]) -> dict[str, str]:
+    """The workspace of a row that has `files`, as path -> text."""
+    return {each["path"]: each["text"] for each in row["files"]}
+
+
+def _compared(comparison: Comparison, diagnostic: Diagnostic) -> tuple[str | None, str]:
+    if remaining := comparison.remaining(diagnostic):
+        return "diagnostic_remains", f"after the diff: {_listed(remaining)}"
+    if new_errors := comparison.new_errors():
+        return "new_error", f"after the diff, not before: {_listed(new_errors)}"
+    return None, f"gone: {_shown(diagnostic)}"
+
+
+def _examine_row(row: Mapping[str, Any]) -> Checking[Verdict]:
+    try:
+        line_diff = extract(row["answer"])
+    except LineDiffError as error:
+        return Verdict(False, error.reason, str(error))
+    before = [Diagnostic.from_row(each) for each in row["before"]]
+    diagnostic = Diagnostic.from_row(row["diagnostic"])
+    return (yield from examine(files_of(row), diagnostic, line_diff, before))
+
+
+def _outcome(row: Mapping[str, Any], verdict: Verdict) -> Mapping[str, Any] | Reject:
+    known = {
+        **row,
+        "line_diff": verdict.line_diff,
+        "repaired": verdict.repaired,
+        "after": [each.as_row() for each in verdict.after],
+    }
+    return known if verdict.reason is None else Reject(known, verdict.reason, verdict.evidence)
+
+
+def _shown(diagnostic: Diagnostic) -> str:
+    place = f"{diagnostic.path}:{diagnostic.start_line + 1}"
+    return f"{place} {diagnostic.severity} {diagnostic.code} {diagnostic.message}"
+
+
+def _listed(diagnostics: Sequence[Diagnostic]) -> str:
+    rest = len(diagnostics) - _SHOWN
+    listed = "; ".join(_shown(each) for each in diagnostics[:_SHOWN])
+    return f"{listed}; and {rest} more" if rest > 0 else listed

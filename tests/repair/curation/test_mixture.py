@@ -1,0 +1,140 @@
+"""The training mixture: one test for each reason, and what does not matter to it."""
+
+import random
+from collections import Counter
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from repair.curation.mixture import MIXTURE, MixtureSettings, mixture
+from repair.evaluation.benchmark import BENCHMARK_SAMPLES
+from repair.outcomes import outcome_schema
+from repair.schemas import REPAIR_EXAMPLES
+
+
+def program(seed: int, lines: int = 30) -> str:
+    chosen = random.Random(seed)
+    return "".join(f"{chosen.choice('abc')}{chosen.random()} = {chosen.random()}\n" for _ in range(lines))
+
+
+def example(
+    key: str, *, seed: int | None = None, text: str = "", line: int = 3, **more: Any
+) -> dict[str, Any]:
+    text = text or program(hash_of(key) if seed is None else seed)
+    return {
+        **dict.fromkeys(REPAIR_EXAMPLES.names),
+        "example_id": key,
+        "project_id": f"project-{key}",
+        "split": "train",
+        "code": "ruff[F821]",
+        "path": "main.py",
+        "prompt": f"prompt of {key}",
+        "response": f"response of {key}",
+        "files": [{"path": "other.py", "text": "x = 1\n"}, {"path": "main.py", "text": text}],
+        "diagnostic": {"code": "ruff[F821]", "message": "Undefined name", "start_line": line},
+        "line_diff": f"-{line + 1} x\n+{line + 1} y",
+        **more,
+    }
+
+
+def hash_of(key: str) -> int:
+    return int.from_bytes(key.encode(), "big")
+
+
+def sample(key: str, text: str, project_id: str) -> dict[str, Any]:
+    row = dict.fromkeys(BENCHMARK_SAMPLES.names) | {"sample_id": key, "project_id": project_id}
+    return row | {"path": "main.py", "files": [{"path": "main.py", "text": text}]}
+
+
+def outcomes(
+    examples: list[dict[str, Any]],
+    benchmarks: list[dict[str, Any]] | None = None,
+    at_once: int = 7,
+    **chosen: Any,
+) -> dict[str, dict[str, Any]]:
+    days = pa.Table.from_pylist(examples, schema=REPAIR_EXAMPLES).to_batches(max_chunksize=at_once)
+    frozen = pa.Table.from_pylist(benchmarks or [], schema=BENCHMARK_SAMPLES).to_batches()
+    batches = list(mixture(days, frozen, MixtureSettings(**chosen)))
+    assert all(batch.schema == outcome_schema(MIXTURE) for batch in batches)
+    rows = [row for batch in batches for row in batch.to_pylist()]
+    assert Counter(row["example_id"] for row in rows) == Counter(row["example_id"] for row in examples)
+    return {row["example_id"]: row for row in rows}
+
+
+def reasons(found: dict[str, dict[str, Any]]) -> dict[str, str | None]:
+    return {key: row["reason"] for key, row in found.items()}
+
+
+def test_train_and_validation_go_on_as_they_are() -> None:
+    found = outcomes([example("a"), example("b", split="validation")])
+    assert reasons(found) == {"a": None, "b": None}
+    assert [found["b"][name] for name in MIXTURE.names] == [
+        "b", "project-b", "ruff[F821]", "validation", "prompt of b", "response of b"
+    ]  # fmt: skip
+
+
+def test_held_out() -> None:
+    assert reasons(outcomes([example("a", split="test")])) == {"a": "held_out"}
+
+
+def test_contaminated_by_the_project() -> None:
+    found = outcomes([example("a")], [sample("s", program(99), "project-a")])
+    assert found["a"]["reason"] == "contaminated"
+    assert "project project-a" in found["a"]["detail"]
+
+
+def test_contaminated_by_nearly_the_same_file() -> None:
+    text = program(1, lines=60)
+    changed = text.replace("\n", "\nprint('changed')\n", 2)
+    found = outcomes([example("a", text=changed), example("b")], [sample("s", text, "elsewhere")])
+    assert reasons(found) == {"a": "contaminated", "b": None}
+    assert found["a"]["detail"] == "the file nearly equals that of sample s"
+
+
+def test_near_duplicate_across_days() -> None:
+    # The same error in the same lines, met in two projects on two days; the rest of the file differs.
+    there, here = (program(5, lines=14) + program(seed, lines=40) for seed in (6, 7))
+    found = outcomes([example("a", text=there), example("b", text=here), example("c")], at_once=1)
+    assert found["c"]["reason"] is None
+    assert sorted((reasons(found)["a"] or "", reasons(found)["b"] or "")) == ["", "near_duplicate"]
+
+
+def test_another_repair_of_another_place_of_one_file_is_no_duplicate() -> None:
+    text = program(8, lines=80)
+    found = outcomes([example("a", text=text, line=5), example("b", text=text, line=60)])
+    assert reasons(found) == {"a": None, "b": None}
+
+
+def test_cap_code() -> None:
+    codes = ["ruff[F821]"] * 10 + ["pyright"] * 2
+    found = outcomes([example(f"{n}", code=code) for n, code in enumerate(codes)], cap_per_code=4)
+    kept = Counter(row["code"] for row in found.values() if row["reason"] is None)
+    assert kept == {"ruff[F821]": 4, "pyright": 2}
+    assert Counter(reasons(found).values())["cap_code"] == 6
+
+
+@pytest.fixture
+def many() -> list[dict[str, Any]]:
+    # Each program comes three times, so that something is dropped.
+    return [example(f"{n}", seed=n // 3) for n in range(60)]
+
+
+def test_neither_the_order_nor_the_batches_matter(many: list[dict[str, Any]]) -> None:
+    shuffled = random.Random(3).sample(many, len(many))
+    expected = reasons(outcomes(many, cap_per_code=15))
+    assert reasons(outcomes(shuffled, cap_per_code=15)) == expected
+    assert reasons(outcomes(many, at_once=60, cap_per_code=15)) == expected
+    assert Counter(expected.values())[None] == 15
+
+
+def test_the_kept_rows_stand_in_a_seeded_order(many: list[dict[str, Any]]) -> None:
+    def kept(seed: int) -> list[str]:
+        return [key for key, row in outcomes(many, seed=seed).items() if row["reason"] is None]
+
+    assert kept(1) == kept(1)
+    assert kept(1) != kept(2)
+
+
+def test_nothing_in_is_nothing_out() -> None:
+    assert outcomes([]) == {}

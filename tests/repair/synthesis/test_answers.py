@@ -1,0 +1,71 @@
+"""Kept answers: found again, by key and by nobody else, from other threads and processes."""
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from repair.synthesis.answers import Answer, Answers, answer_key
+
+QUESTION: dict[str, Any] = {
+    "model": "openai/m",
+    "messages": [{"role": "user", "content": "x"}],
+    "sampling": {"temperature": 0.0, "max_tokens": 10},
+    "prompt_version": "1",
+    "sample": 0,
+}
+
+OTHERS = [
+    {"model": "openai/n"},
+    {"messages": [{"role": "user", "content": "y"}]},
+    {"messages": [{"role": "system", "content": "x"}]},
+    {"sampling": {"temperature": 0.1, "max_tokens": 10}},
+    {"sampling": {"temperature": None, "max_tokens": 10}},
+    {"prompt_version": "2"},
+    {"sample": 1},
+]
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_each_part_of_a_question_is_in_its_key(other: dict[str, Any]) -> None:
+    assert answer_key(**QUESTION) == answer_key(**QUESTION)
+    assert answer_key(**{**QUESTION, **other}) != answer_key(**QUESTION)
+
+
+ANSWERS = st.builds(
+    Answer,
+    text=st.text(st.characters(exclude_categories=["Cs"])),
+    input_tokens=st.one_of(st.none(), st.integers(0, 10**9)),
+    output_tokens=st.one_of(st.none(), st.integers(0, 10**9)),
+    cost_usd=st.one_of(st.none(), st.floats(0, 100)),
+)
+
+
+@given(ANSWERS, ANSWERS)
+def test_the_first_answer_stays(first: Answer, second: Answer) -> None:
+    with Answers(Path(":memory:")) as answers:
+        assert answers.get("k") is None
+        answers.put("k", "m", first)
+        answers.put("k", "m", second)
+        assert (answers.get("k"), answers.get("other"), len(answers)) == (first, None, 1)
+
+
+def test_many_threads_and_another_process_write_one_file(tmp_path: Path) -> None:
+    path = tmp_path / "folder" / "answers.sqlite"
+    program = (
+        "import sys; from pathlib import Path\n"
+        "from repair.synthesis.answers import Answer, Answers\n"
+        "with Answers(Path(sys.argv[1])) as answers:\n"
+        "    for n in range(200): answers.put(f'child {n}', 'm', Answer(str(n), n, n, 0.0))\n"
+    )
+    child = subprocess.Popen([sys.executable, "-c", program, str(path)], cwd=Path(__file__).parents[3])
+    with Answers(path) as answers, ThreadPoolExecutor(16) as threads:
+        list(threads.map(lambda n: answers.put(f"parent {n}", "m", Answer(str(n), n, n, 0.0)), range(200)))
+        assert child.wait(timeout=60) == 0
+        assert len(answers) == 400
+        assert answers.get("child 7") == answers.get("parent 7") == Answer("7", 7, 7, 0.0)

@@ -1,0 +1,397 @@
+"""The language model's teacher against a server that answers as told, and misbehaves as told."""
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from repair.errors import ConfigurationError, TeacherError
+from repair.outcomes import Reject
+from repair.schemas import REPAIR_CANDIDATES, SYNTHESIZED_DIFFS
+from repair.synthesis.language_model import LanguageModel
+from repair.synthesis.lm import LONGEST_PAUSE_S, MOST_CHARACTERS, MOST_FAILURES_RUNNING, LmTeacher
+from repair.synthesis.program import TeacherProgram
+from repair.synthesis.teacher import Proposal, synthesize
+from repair.unified_diff import diff as unified_diff
+from repair.verification import verify_rows
+from tests.model_server import (
+    ModelServer,
+    Script,
+    answers,
+    broken_off,
+    hangs,
+    invalid_utf8,
+    not_json,
+    server_error,
+    throttled,
+    written,
+)
+from tests.repair.synthesis.support import FunctionServers, as_batch, candidate, found, marked
+
+ROOT = Path(__file__).parents[3]
+
+
+def original(number: int) -> str:
+    return f"a = {number}\nb = error:name{number}x\nc = 3\n"
+
+
+def row(number: int) -> dict[str, Any]:
+    files = {"main.py": original(number)}
+    target = found("main.py", 1, f"found name{number}x", code=f"marker[name{number}x]")
+    return candidate(files, target, marked(files), number=number)
+
+
+def right(number: int) -> str:
+    return f"-2 b = error:name{number}x\n+2 b = name{number}x"
+
+
+TABLE = {f"error:name{number}x": right(number) for number in range(300)}
+RIGHT = answers(TABLE)
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Path:
+    return tmp_path / "answers.sqlite"
+
+
+def teacher(server: ModelServer, kept: Path, **settings: Any) -> LmTeacher:
+    fast = {"first_pause_s": 0.01, "timeout_s": 20.0, "attempts": 3}
+    model = LanguageModel(model="openai/scripted", base_url=server.base_url, **{**fast, **settings})
+    return LmTeacher(model, TeacherProgram(), kept)
+
+
+def outcomes(script: Script, kept: Path, rows: Iterable[Mapping[str, Any]], **settings: Any) -> list:
+    with ModelServer(script) as server, teacher(server, kept, **settings) as asked:
+        return list(asked.propose(rows))
+
+
+def verified(script: Script, kept: Path, count: int = 1, **settings: Any) -> list[dict[str, Any]]:
+    """What synthesis and verification make of some rows: one outcome each, in order."""
+    batch = as_batch([row(number) for number in range(count)], REPAIR_CANDIDATES)
+    with ModelServer(script) as server, teacher(server, kept, **settings) as asked:
+        [proposed] = synthesize([batch], asked)
+    results = proposed.to_pylist()
+    going_on = [index for index, each in enumerate(results) if each["reason"] is None]
+    asked_for = as_batch([results[index] for index in going_on], SYNTHESIZED_DIFFS)
+    [judged] = verify_rows([asked_for], FunctionServers(marked))
+    for index, each in zip(going_on, judged.to_pylist(), strict=True):
+        results[index] = each
+    assert [each["diagnostic_id"] for each in results] == [f"{number:032x}" for number in range(count)]
+    return results
+
+
+def test_a_right_answer_is_verified(kept: Path) -> None:
+    [result] = verified(RIGHT, kept, usd_per_million_input_tokens=1.0, usd_per_million_output_tokens=2.0)
+    assert (result["reason"], result["line_diff"]) == (None, right(0))
+    assert result["teacher"] == f"openai/scripted@{TeacherProgram().version}"
+    assert result["input_tokens"] > 100 and result["output_tokens"] > 5
+    assert result["cost_usd"] == (result["input_tokens"] + 2 * result["output_tokens"]) / 1e6
+
+
+GOOD_ANSWERS = {
+    "as prefilled": "\n{diff}\n</diff>",
+    "prefilled and without a first newline": "{diff}\n</diff>",
+    "prose around it": "The name lacks a quote.\n\n<diff>\n{diff}\n</diff>\n\nHope this helps!",
+    "a fence around it": "```\n<diff>\n{diff}\n</diff>\n```",
+    "thought better of": "<diff>\n-1 a\n+1 b\n</diff>\nNo, wait:\n<diff>\n{diff}\n</diff>",
+}
+
+
+@pytest.mark.parametrize("form", GOOD_ANSWERS.values(), ids=GOOD_ANSWERS)
+def test_the_diff_is_found_in(form: str, kept: Path) -> None:
+    [result] = verified(answers(TABLE, form=form), kept)
+    assert (result["reason"], result["line_diff"]) == (None, right(0)), result["detail"]
+
+
+UNIFIED = unified_diff(original(0), original(0).replace("error:", ""))
+
+BAD_ANSWERS = {
+    "nothing": ("no_diff", ""),
+    "half of it": ("no_diff", "<diff>\n-2 b = error:name0x\n+2 b ="),
+    "prose alone": ("no_diff", "I am sorry, but I can't see an error here."),
+    "prose within": ("malformed", "<diff>\nReplace line 2:\n+2 b = name0x\n</diff>"),
+    "a wrong line number": ("content_mismatch", "<diff>\n-3 b = error:name0x\n+3 b = name0x\n</diff>"),
+    "a line behind the end": ("wrong_line", "<diff>\n-20 b = error:name0x\n+20 b = name0x\n</diff>"),
+    "a line that is not there": ("content_mismatch", "<diff>\n-2 b = names[0]\n+2 b = name0x\n</diff>"),
+    "a unified diff": ("malformed", f"<diff>\n{UNIFIED}\n</diff>"),
+    "an empty diff": ("no_change", "<diff>\n</diff>"),
+    "the same again": ("no_change", "<diff>\n-2 b = error:name0x\n+2 b = error:name0x\n</diff>"),
+    "another error": ("new_error", "<diff>\n-2 b = error:name0x\n+2 b = error:typo\n</diff>"),
+    "another line": ("diagnostic_remains", "<diff>\n-3 c = 3\n+3 c = 4\n</diff>"),
+    "no end": ("answer_too_long", "<diff>\n" + "+2 b\n" * MOST_CHARACTERS),
+    "a lone surrogate": ("content_mismatch", "<diff>\n-2 b = \ud800\n+2 b\n</diff>"),
+}
+
+
+@pytest.mark.parametrize(("reason", "answer"), BAD_ANSWERS.values(), ids=BAD_ANSWERS)
+def test_a_wrong_answer_has_its_reason(reason: str, answer: str, kept: Path) -> None:
+    [result] = verified(written(answer), kept)
+    assert result["reason"] == reason, result["detail"]
+    assert result["detail"]
+
+
+PASSING_TROUBLES = {
+    "429": throttled(RIGHT, times=2),
+    "500": server_error(RIGHT, times=2),
+    "503": server_error(RIGHT, status=503, times=2),
+    "half a body": broken_off(RIGHT, times=2),
+    "a body that is not UTF-8": invalid_utf8(RIGHT, times=2),
+    "a body that is not JSON": not_json(RIGHT, times=2),
+    "silence": hangs(RIGHT, times=1),
+}
+
+
+@pytest.mark.parametrize("script", PASSING_TROUBLES.values(), ids=PASSING_TROUBLES)
+def test_a_trouble_that_passes_is_waited_for(script: Script, kept: Path) -> None:
+    results = verified(script, kept, 3, timeout_s=0.5)
+    assert [each["reason"] for each in results] == [None] * 3, results[0]["detail"]
+
+
+LASTING_TROUBLES = {
+    "429": (throttled(RIGHT, times=None), 3, "LMRateLimitError 429"),
+    "429 until tomorrow": (throttled(RIGHT, times=None, retry_after="86400"), 1, "LMRateLimitError 429"),
+    "500": (server_error(RIGHT, times=None), 3, "LMServerError 500"),
+    "400": (server_error(RIGHT, status=400, times=None), 1, "LMInvalidRequestError 400"),
+    "half a body": (broken_off(RIGHT, times=None), 3, "connection closed"),
+    "a body that is not UTF-8": (invalid_utf8(RIGHT, times=None), 3, "not JSON"),
+    "silence": (hangs(RIGHT, times=None), 3, "timed out"),
+}
+
+
+@pytest.mark.parametrize(("script", "attempts", "cause"), LASTING_TROUBLES.values(), ids=LASTING_TROUBLES)
+def test_a_trouble_that_lasts_rejects_the_row_with_its_cause(
+    script: Script, attempts: int, cause: str, kept: Path
+) -> None:
+    with ModelServer(script) as server, teacher(server, kept, timeout_s=0.2) as asked:
+        results = list(asked.propose([row(0), row(1)]))
+    assert [each.reason for each in results] == ["teacher_failed"] * 2
+    assert all(cause in each.detail for each in results), results[0].detail
+    assert len(server.requests) == 2 * attempts
+
+
+def test_one_row_in_trouble_costs_its_neighbours_nothing(kept: Path) -> None:
+    def script(exchange: Any) -> None:
+        (server_error(RIGHT, times=None) if "error:name3x" in exchange.prompt else RIGHT)(exchange)
+
+    results = verified(script, kept, 8)
+    assert [each["reason"] for each in results] == [None] * 3 + ["teacher_failed"] + [None] * 4
+
+
+def test_retry_after_is_waited_for(kept: Path) -> None:
+    start = time.monotonic()
+    [result] = outcomes(throttled(RIGHT, retry_after="0.5"), kept, [row(0)])
+    assert isinstance(result, Proposal)
+    assert 0.5 <= time.monotonic() - start < LONGEST_PAUSE_S / 4
+
+
+FATAL = [
+    # a wrong key, no credit, no such model: the next row would fare no better
+    401,
+    403,
+    402,
+    404,
+]
+
+
+@pytest.mark.parametrize("status", FATAL)
+def test_what_would_fail_for_every_row_ends_the_stage(status: int, kept: Path) -> None:
+    with pytest.raises(TeacherError, match="openai/scripted can't be asked") as caught:
+        outcomes(server_error(RIGHT, status=status, times=None), kept, [row(number) for number in range(20)])
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+def test_a_service_that_is_down_ends_the_stage(kept: Path) -> None:
+    rows = [row(number) for number in range(MOST_FAILURES_RUNNING + 20)]
+    with pytest.raises(TeacherError, match="failed with no answer in between"):
+        outcomes(server_error(RIGHT, times=None), kept, rows, attempts=1)
+
+
+def test_an_answer_is_paid_for_once(kept: Path) -> None:
+    rows = [row(number) for number in range(10)]
+    with ModelServer(RIGHT) as server, teacher(server, kept) as asked:
+        first = list(asked.propose(rows[:6]))
+    with ModelServer(RIGHT) as again, teacher(again, kept) as asked:
+        second = list(asked.propose(rows))
+    assert (len(server.requests), len(again.requests)) == (6, 4)
+    assert second[:6] == first
+
+
+def test_another_question_is_asked_anew(kept: Path) -> None:
+    with ModelServer(RIGHT) as server:
+        for settings in ({}, {"temperature": 0.5}, {"max_tokens": 99}, {"prefill": False}, {}):
+            with teacher(server, kept, **settings) as asked:
+                assert isinstance(next(asked.propose([row(0)])), Proposal)
+        assert len(server.requests) == 4
+    assert [each.get("temperature") for each in server.requests] == [0.0, 0.5, 0.0, 0.0]
+    assert [each["messages"][-1]["role"] for each in server.requests] == [*["assistant"] * 3, "user"]
+
+
+def test_many_questions_are_open_at_once_and_outcomes_keep_their_order(kept: Path) -> None:
+    rows = [row(number) for number in range(256)]
+    with ModelServer(answers(TABLE, delay_s=0.4)) as server, teacher(server, kept, concurrency=64) as asked:
+        results = list(asked.propose(iter(rows)))
+    assert [right(number) in each.answer for number, each in enumerate(results)] == [True] * 256
+    assert len(server.requests) == 256
+    assert 48 <= server.most_at_once <= 64
+
+
+def test_rows_are_taken_as_they_are_needed(kept: Path) -> None:
+    taken: list[int] = []
+
+    def rows() -> Iterator[dict[str, Any]]:
+        for number in range(300):
+            taken.append(number)
+            yield row(number)
+
+    with ModelServer(RIGHT) as server, teacher(server, kept, concurrency=2) as asked:
+        proposals = asked.propose(rows())
+        next(proposals)
+        assert len(taken) <= 10
+        proposals.close()
+    assert len(server.requests) <= len(taken)
+
+
+def test_a_spent_budget_rejects_the_rest(kept: Path) -> None:
+    rows = [row(number) for number in range(20)]
+    prices = {"usd_per_million_input_tokens": 1000.0, "usd_per_million_output_tokens": 1000.0}
+    with ModelServer(RIGHT) as server, teacher(server, kept, concurrency=1, **prices) as asked:
+        [one] = asked.propose(rows[:1])
+        cost = one.cost_usd
+    with ModelServer(RIGHT) as server:
+        for _ in range(2):  # a run that was killed and resumed ends at the same budget
+            with teacher(server, kept, concurrency=1, budget_usd=4.5 * cost, **prices) as asked:
+                results = list(asked.propose(rows))
+            assert [isinstance(each, Proposal) for each in results] == [True] * 5 + [False] * 15
+            assert {each.reason for each in results[5:]} == {"budget_exhausted"}
+            assert "USD of" in results[5].detail
+        assert len(server.requests) == 4
+
+
+def test_a_spent_token_budget_rejects_the_rest(kept: Path) -> None:
+    rows = [row(number) for number in range(20)]
+    results = outcomes(RIGHT, kept, rows, concurrency=4, budget_tokens=1500)
+    asked = [each for each in results if isinstance(each, Proposal)]
+    tokens = [each.input_tokens + each.output_tokens for each in asked]
+    assert 1500 <= sum(tokens) < 1500 + 4 * max(tokens)
+    assert {each.reason for each in results if isinstance(each, Reject)} == {"budget_exhausted"}
+
+
+def test_a_budget_in_money_needs_a_price(kept: Path) -> None:
+    with pytest.raises(ConfigurationError, match="usd_per_million_input_tokens"):
+        outcomes(RIGHT, kept, [row(0)], budget_usd=1.0)
+
+
+def test_the_public_price_list_is_used_where_it_knows_the_model(kept: Path) -> None:
+    with ModelServer(RIGHT) as server:
+        model = LanguageModel(model="openai/gpt-4o-mini", base_url=server.base_url)
+        with LmTeacher(model, TeacherProgram(), kept) as asked:
+            [proposal] = asked.propose([row(0)])
+    assert isinstance(proposal, Proposal)
+    assert proposal.cost_usd is not None and 0 < proposal.cost_usd < 0.01
+
+
+def test_a_row_that_is_no_prompt_is_rejected(kept: Path) -> None:
+    bad = row(0)
+    bad["path"] = bad["files"][0]["path"] = "two\nlines.py"
+    [reject] = outcomes(RIGHT, kept, [bad])
+    assert isinstance(reject, Reject) and reject.reason == "malformed_prompt"
+
+
+def test_text_without_a_utf8_form_is_rejected(kept: Path) -> None:
+    bad = row(0)
+    bad["files"][0]["text"] += "# \ud800"
+    [reject, proposal] = outcomes(RIGHT, kept, [bad, row(1)])
+    assert isinstance(reject, Reject) and reject.reason == "teacher_failed"
+    assert "not valid Unicode" in reject.detail
+    assert isinstance(proposal, Proposal)
+
+
+def test_the_key_comes_from_the_environment_and_stays_out_of_sight(
+    kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = LanguageModel(model="openai/scripted", key_variable="SCRIPTED_KEY")
+    with pytest.raises(ConfigurationError, match="SCRIPTED_KEY is not set"):
+        LmTeacher(model, TeacherProgram(), kept)
+    monkeypatch.setenv("SCRIPTED_KEY", "sk-very-secret")
+    with (
+        ModelServer(server_error(RIGHT, status=500)) as server,
+        teacher(server, kept, key_variable="SCRIPTED_KEY", attempts=1) as asked,
+    ):
+        results = list(asked.propose([row(0), row(1)])) + list(asked.propose([row(0)]))
+    assert server.headers[0]["Authorization"] == "Bearer sk-very-secret"
+    assert "sk-very-secret" not in repr(results) + repr(asked.model)
+    assert all(b"sk-very-secret" not in file.read_bytes() for file in kept.parent.iterdir())
+
+
+BAD_SETTINGS = [
+    {"model": ""},
+    {"concurrency": 0},
+    {"timeout_s": 0},
+    {"attempts": 0},
+    {"max_tokens": -1},
+    {"budget_usd": -1.0},
+    {"usd_per_million_input_tokens": 1.0},
+]
+
+
+@pytest.mark.parametrize("settings", BAD_SETTINGS)
+def test_impossible_settings_are_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError):
+        LanguageModel(**{"model": "openai/scripted", **settings})
+
+
+def test_a_model_that_refuses_the_settings_says_so(kept: Path) -> None:
+    with pytest.raises(ConfigurationError, match="temperature"):
+        LmTeacher(LanguageModel(model="openai/gpt-5"), TeacherProgram(), kept)
+
+
+CHILD = """
+import sys
+from pathlib import Path
+from repair.synthesis.language_model import LanguageModel
+from repair.synthesis.lm import LmTeacher
+from repair.synthesis.program import TeacherProgram
+from tests.repair.synthesis.test_lm import row
+
+model = LanguageModel(model="openai/scripted", base_url=sys.argv[1], concurrency=4)
+with LmTeacher(model, TeacherProgram(), Path(sys.argv[2])) as teacher:
+    print(sum(1 for _ in teacher.propose(row(number) for number in range(40))))
+"""
+
+
+@pytest.mark.slow
+def test_a_killed_run_resumes_without_paying_twice(kept: Path) -> None:
+    with ModelServer(answers(TABLE, delay_s=0.1)) as server:
+        command = [sys.executable, "-c", CHILD, server.base_url, str(kept)]
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT)
+        deadline = time.monotonic() + 60
+        while len(server.requests) < 14 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        os.kill(child.pid, signal.SIGKILL)
+        child.wait()
+        before = len(server.requests)
+        assert 14 <= before < 40
+        resumed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60, cwd=ROOT)
+        assert resumed.stdout == "40\n"
+        assert 40 <= len(server.requests) <= 40 + 4
+        # each conversation was answered; only what was open when the child died was asked twice
+        prompts = [each["messages"][-2]["content"] for each in server.requests]
+        assert len(set(prompts)) == 40
+
+
+def test_nothing_heavy_is_loaded_until_a_model_is_asked() -> None:
+    program = (
+        "import sys, repair.synthesis.lm, repair.synthesis.history, repair.verification\n"
+        "print(sorted({'dspy', 'litellm', 'torch', 'openai', 'transformers'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert done.stdout == "[]\n"

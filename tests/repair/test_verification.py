@@ -1,0 +1,372 @@
+"""Diffs that are right, and one wrong diff for every reason there is."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from repair.diagnostics import Diagnostic
+from repair.language_servers import LanguageServers, ServerCrashError, ServerTimeoutError
+from repair.line_diff import diff
+from repair.outcomes import outcome_schema
+from repair.schemas import SYNTHESIZED_DIFFS, VERIFIED_DIFFS
+from repair.verification import Verdict, verify, verify_rows
+from tests.repair.synthesis.support import FunctionServers, as_batch, candidate, found, marked
+
+MAIN = "a = 1\nb = error:name\nc = error:other warning:weak\nd = 4\n"
+WORKSPACE = {"main.py": MAIN, "helper.py": "ok\nx = error:elsewhere\n"}
+TARGET = found("main.py", 1, "found name", code="marker[name]")
+RIGHT = "-2 b = error:name\n+2 b = name"
+
+
+def judged(line_diff: str, target: Diagnostic = TARGET) -> Verdict:
+    return verify(WORKSPACE, target, line_diff, FunctionServers(marked))
+
+
+ACCEPTED = [
+    RIGHT,
+    # the line moves: what stands behind it is not new
+    "-2 b = error:name\n+2 import name\n+3\x20\n+4 b = name",
+    # the hunk holds a second error, which was there before
+    "-2 b = error:name\n-3 c = error:other warning:weak\n+2 b = name\n+3 c  =  error:other",
+    # a new warning is no new error
+    "-2 b = error:name\n+2 b = warning:fresh",
+    # a diff that takes away and puts back more than it changes
+    "-1 a = 1\n-2 b = error:name\n-3 c = error:other warning:weak\n"
+    "+1 a = 1\n+2 b = name\n+3 c = error:other warning:weak",
+    # another error is repaired with it
+    "-2 b = error:name\n-3 c = error:other warning:weak\n+2 b = name\n+3 c = other",
+]
+
+
+@pytest.mark.parametrize("line_diff", ACCEPTED)
+def test_repairs(line_diff: str) -> None:
+    verdict = judged(line_diff)
+    assert (verdict.accepted, verdict.reason) == (True, None), verdict.evidence
+    assert verdict.repaired is not None and "error:name" not in verdict.repaired
+    assert list(verdict.after) == marked({**WORKSPACE, "main.py": verdict.repaired})
+
+
+REJECTED = [
+    ("malformed", "replace line 2 by b = name"),
+    ("malformed", "@@ -2 +2 @@\n-b = error:name\n+b = name"),
+    ("not_rising", "-3 c = error:other warning:weak\n-2 b = error:name\n+2 b = name"),
+    ("wrong_line", "-9 b = error:name\n+9 b = name"),
+    ("content_mismatch", "-2 b = name\n+2 b = 1"),
+    ("content_mismatch", "-1 b = error:name\n+1 b = name"),
+    ("no_change", ""),
+    ("no_change", "-2 b = error:name\n+2 b = error:name"),
+    # on its line, in a changed file
+    ("diagnostic_remains", "-1 a = 1\n+1 a = 2"),
+    # on its line, which has moved
+    ("diagnostic_remains", "+1 import this"),
+    # its line was rewritten and it is still there
+    ("diagnostic_remains", "-2 b = error:name\n+2 b = (error:name)"),
+    # ... on another line of the hunk
+    ("diagnostic_remains", "-2 b = error:name\n+2 b = (\n+3     error:name\n+4 )"),
+    # the faulty line has moved behind others
+    ("diagnostic_remains", "-2 b = error:name\n+4 b = error:name"),
+    ("new_error", "-2 b = error:name\n+2 b = error:typo"),
+    # one more of an error that was there before
+    ("new_error", "-2 b = error:name\n+2 b = name\n+5 e = error:other"),
+    ("new_error", "-2 b = error:name\n+2 b = error:other"),
+    # the servers are content, for there is nothing left to look at
+    ("cheat", "-2 b = error:name"),
+]
+
+
+@pytest.mark.parametrize(("reason", "line_diff"), REJECTED)
+def test_does_not_repair(reason: str, line_diff: str) -> None:
+    verdict = judged(line_diff)
+    assert (verdict.accepted, verdict.reason) == (False, reason), verdict.evidence
+    assert verdict.evidence
+
+
+def test_a_warning_must_be_gone_as_well() -> None:
+    target = found("main.py", 2, "found weak", "warning", code="marker[weak]")
+    kept = "-3 c = error:other warning:weak\n+3 c = (error:other warning:weak)"
+    assert judged(kept, target).reason == "diagnostic_remains"
+    moved = "-3 c = error:other warning:weak\n+3 c = error:other\n+5 e = warning:weak"
+    assert judged(moved, target).reason == "diagnostic_remains"
+    assert judged("-3 c = error:other warning:weak\n+3 c = error:other", target).accepted
+
+
+def test_an_error_in_another_file_is_new_too() -> None:
+    def importing(files: Mapping[str, str]) -> list[Diagnostic]:
+        known = "def helper" in files["main.py"]
+        return [*marked(files), *([] if known else [found("user.py", 0, "helper is unknown")])]
+
+    files = {"main.py": "def helper(): error:name\n", "user.py": "from main import helper\n"}
+    target = found("main.py", 0, "found name", code="marker[name]")
+    line_diff = "-1 def helper(): error:name\n+1 def assistant(): name"
+    verdict = verify(files, target, line_diff, FunctionServers(importing))
+    assert verdict.reason == "new_error"
+    assert "user.py:1 error ruff[F821] helper is unknown" in verdict.evidence
+
+
+def test_a_line_number_in_a_message_moves_with_its_line() -> None:
+    def redefined(files: Mapping[str, str]) -> list[Diagnostic]:
+        rows = files["main.py"].split("\n")
+        places = [number for number, row in enumerate(rows) if row == "def f(): pass"]
+        return [
+            *marked(files),
+            *(
+                found("main.py", b, f"Redefinition of unused `f` from line {a + 1}")
+                for a, b in pairwise(places)
+            ),
+        ]
+
+    files = {"main.py": "x = error:name\ndef f(): pass\ndef f(): pass\n"}
+    line_diff = "-1 x = error:name\n+1 import name\n+2 x = name"
+    target = found("main.py", 0, "found name", code="marker[name]")
+    assert verify(files, target, line_diff, FunctionServers(redefined)).accepted
+
+
+def said(*diagnostics: Diagnostic) -> FunctionServers:
+    """Servers that see `diagnostics` as soon as main.py has no `(` that is not closed."""
+
+    def check(files: Mapping[str, str]) -> list[Diagnostic]:
+        parses = files["main.py"].count("(") == files["main.py"].count(")")
+        broken = [TELLTALE, found("main.py", 0, "expected )", code="ruff[invalid-syntax]")]
+        always = [each for each in diagnostics if each.code.startswith("pyright")]
+        return list(diagnostics) if parses else [*always, *broken]
+
+    return FunctionServers(check)
+
+
+TELLTALE = found("main.py", 0, "( was not closed", code="pyright")
+UNKNOWN = found("main.py", 1, "Undefined name `List`")
+ALSO_UNKNOWN = found("main.py", 1, '"List" is not defined', code="pyright[reportUndefinedVariable]")
+
+MASKED = [
+    (None, [UNKNOWN, ALSO_UNKNOWN]),
+    # nobody said it before
+    ("new_error", [UNKNOWN]),
+    # it was said of another line
+    ("new_error", [replace(UNKNOWN, start_line=2), ALSO_UNKNOWN]),
+    # ... or of another name
+    ("new_error", [replace(UNKNOWN, message="Undefined name `Set`"), ALSO_UNKNOWN]),
+    # ... or is of another kind
+    ("new_error", [replace(UNKNOWN, code="ruff[E902]"), ALSO_UNKNOWN]),
+]
+
+
+@pytest.mark.parametrize(("reason", "diagnostics"), MASKED)
+def test_what_only_a_syntax_error_kept_ruff_from_saying_is_not_new(
+    reason: str | None, diagnostics: list[Diagnostic]
+) -> None:
+    files = {"main.py": "f(1\nx: List\ny: List\n"}
+    verdict = verify(files, TELLTALE, "-1 f(1\n+1 f(1)", said(*diagnostics))
+    assert verdict.reason == reason, verdict.evidence
+
+
+def test_ruff_is_believed_of_a_file_that_parsed() -> None:
+    files = {"main.py": "x = error:name\ny: List\n"}
+
+    def check(files: Mapping[str, str]) -> list[Diagnostic]:
+        return [*marked(files), ALSO_UNKNOWN, *([] if marked(files) else [UNKNOWN])]
+
+    target = found("main.py", 0, "found name", code="marker[name]")
+    verdict = verify(files, target, "-1 x = error:name\n+1 x = name", FunctionServers(check))
+    assert verdict.reason == "new_error"
+
+
+def test_what_was_never_there_is_not_repaired() -> None:
+    absent = found("main.py", 3, "found name", code="marker[name]")
+    assert judged("-4 d = 4\n+4 d = 5", absent).reason == "diagnostic_absent"
+    nowhere = found("gone.py", 0, "found name", code="marker[name]")
+    assert judged("+1 d = 5", nowhere).reason == "file_absent"
+
+
+def test_given_diagnostics_are_not_asked_for_again() -> None:
+    servers = FunctionServers(marked)
+    assert verify(WORKSPACE, TARGET, RIGHT, servers, before=marked(WORKSPACE)).accepted
+    assert servers.checked == 1
+    assert verify(WORKSPACE, TARGET, RIGHT, servers).accepted
+    assert servers.checked == 3
+
+
+@pytest.mark.parametrize("error", [ServerCrashError("it died"), ServerTimeoutError("it was silent")])
+def test_servers_that_fail_say_nothing_about_the_diff(error: Exception) -> None:
+    def failing(files: Mapping[str, str]) -> list[Diagnostic]:
+        if files != WORKSPACE:
+            raise error
+        return marked(files)
+
+    verdict = verify(WORKSPACE, TARGET, RIGHT, FunctionServers(failing))
+    assert (verdict.accepted, verdict.reason, verdict.evidence) == (False, error.reason, str(error))
+
+
+# Each original line: its diagnostics, what comes before it, and what becomes of it (None: it stays).
+NAMES = st.sets(st.sampled_from(["error:p", "error:q", "warning:p"]), max_size=2)
+EDITS = st.lists(
+    st.tuples(NAMES, st.lists(NAMES, max_size=1), st.one_of(st.none(), st.lists(NAMES, max_size=2))),
+    min_size=1,
+    max_size=6,
+)
+
+
+@given(EDITS, st.data())
+def test_the_verdict_is_that_of_lines_with_names(edits: list, data: st.DataObject) -> None:
+    """Against an oracle that knows which line became which, as every line carries a number of its own."""
+    numbers = iter(range(10_000))
+
+    def line(names: set[str]) -> str:
+        return f"{next(numbers)} {' '.join(sorted(names))}"
+
+    # (place, text): the place of a kept line is its text, that of all others the gap between kept lines
+    original: list[tuple[object, str]] = []
+    repaired: list[tuple[object, str]] = []
+    gap = 0
+    for names, inserted, replaced in edits:
+        repaired += [(gap, line(each)) for each in inserted]
+        text = line(names)
+        if replaced is None:
+            gap += 1
+            original.append((text, text))
+            repaired.append((text, text))
+            gap += 1
+        else:
+            original.append((gap, text))
+            repaired += [(gap, line(each)) for each in replaced]
+    if not repaired:
+        repaired.append((gap, line(set())))
+
+    def keys(side: list[tuple[object, str]], severity: str) -> Counter:
+        return Counter(
+            (place, name) for place, text in side for name in text.split()[1:] if name.startswith(severity)
+        )
+
+    files = {"m.py": "\n".join(text for _, text in original)}
+    diagnostics = marked(files)
+    if not diagnostics:
+        return
+    target = data.draw(st.sampled_from(diagnostics))
+    name = f"{target.severity}:{target.code.removeprefix('marker[').removesuffix(']')}"
+    own = (original[target.start_line][0], name)
+    # severity is no part of what a diagnostic is: error:p and warning:p differ in nothing else here
+    plain = name.partition(":")[2]
+    before, after = (
+        Counter((place, each.partition(":")[2]) for (place, each) in keys(side, "").elements())
+        for side in (original, repaired)
+    )
+    new_errors = keys(repaired, "error") - keys(original, "error")
+    if [text for _, text in original] == [text for _, text in repaired]:
+        expected = "no_change"
+    elif after[own[0], plain] or any(each == plain for _, each in (after - before)):
+        expected = "diagnostic_remains"
+    else:
+        expected = "new_error" if new_errors else None
+    line_diff = diff(files["m.py"], "\n".join(text for _, text in repaired))
+    reason = verify(files, target, line_diff, FunctionServers(marked)).reason
+    # Whoever takes the line away may be told that this is no repair, but only then.
+    removed = isinstance(own[0], int)
+    assert reason == expected or (reason, expected, removed) == ("cheat", None, True)
+
+
+def synthesized(answer: str, number: int) -> dict:
+    row = candidate(WORKSPACE, TARGET, marked(WORKSPACE), number=number)
+    return {**dict.fromkeys(SYNTHESIZED_DIFFS.names), **row, "teacher": "test", "answer": answer}
+
+
+ANSWERS = [
+    (f"{RIGHT}\n</diff>", None),
+    (f"Sure! The name lacks a quote.\n<diff>\n{RIGHT}\n</diff>\nHope this helps.", None),
+    (f"<diff>\n{RIGHT}", "no_diff"),
+    ("", "no_diff"),
+    ("</diff>", "no_change"),
+    ("-2 b = error:name\n+2 b = error:typo\n</diff>", "new_error"),
+    ("-3 b = error:name\n+3 b = name\n</diff>", "content_mismatch"),
+]
+
+
+def test_rows_keep_their_order_and_none_is_lost() -> None:
+    rows = [synthesized(answer, number) for number, (answer, _) in enumerate(ANSWERS)]
+    batches = [as_batch(rows[:4], SYNTHESIZED_DIFFS), as_batch(rows[4:], SYNTHESIZED_DIFFS)]
+    servers = FunctionServers(marked)
+    outcomes = list(verify_rows(batches, servers))
+    assert [each.num_rows for each in outcomes] == [4, 3]
+    assert all(each.schema == outcome_schema(VERIFIED_DIFFS) for each in outcomes)
+    results = [row for each in outcomes for row in each.to_pylist()]
+    assert [row["reason"] for row in results] == [reason for _, reason in ANSWERS]
+    assert [row["diagnostic_id"] for row in results] == [row["diagnostic_id"] for row in rows]
+    assert results[1]["line_diff"] == RIGHT
+    assert results[1]["repaired"] == MAIN.replace("error:name", "name")
+    assert [Diagnostic.from_row(each) for each in results[1]["after"]] == marked(
+        {**WORKSPACE, "main.py": results[1]["repaired"]}
+    )
+    assert servers.rounds == [2, 1]  # the rows of a batch are asked about together
+
+
+@pytest.fixture(scope="module")
+def real() -> Iterator[LanguageServers]:
+    with LanguageServers() as servers:
+        yield servers
+
+
+REAL = [
+    # (files, code of the target, diff, expected reason)
+    (
+        {"main.py": "import turtle\n\nscreen = turtle.screen\n"},
+        "pyright[reportAttributeAccessIssue]",
+        "-3 screen = turtle.screen\n+3 screen = turtle.Screen()",
+        None,
+    ),
+    (
+        {"main.py": "import turtle\r\n\r\nscreen = turtle.screen\r\n"},
+        "pyright[reportAttributeAccessIssue]",
+        "-3 screen = turtle.screen\n+3 screen = turtle.Screen()",
+        None,
+    ),
+    (
+        {"main.py": "import turtle\n\nscreen = turtle.screen\n"},
+        "pyright[reportAttributeAccessIssue]",
+        "-3 screen = turtle.screen\n+3 screen = (turtle.screen)",
+        "diagnostic_remains",
+    ),
+    (
+        {"main.py": "print(total)\n"},
+        "ruff[F821]",
+        "-1 print(total)\n+1 print(len(items))",
+        "new_error",
+    ),
+    # the repair of a syntax error
+    ({"main.py": "def f(:\n    return 1\n"}, "pyright", "-1 def f(:\n+1 def f():", None),
+    # ruff says that List is unknown only when the file parses; pyright said it before
+    (
+        {"main.py": "def f(x: List[int]):\n    return (x\n"},
+        "pyright",
+        "-2     return (x\n+2     return (x)",
+        None,
+    ),
+    # ... but nobody said it of Set
+    (
+        {"main.py": "def f(x: List[int]):\n    return (x\n"},
+        "pyright",
+        "-2     return (x\n+2     return (x, Set)",
+        "new_error",
+    ),
+    # the helper is imported by another file
+    (
+        {
+            "main.py": "def helper(x: int) -> int:\n    return x + y\n",
+            "user.py": "from main import helper\n\nprint(helper(1))\n",
+        },
+        "ruff[F821]",
+        "-1 def helper(x: int) -> int:\n+1 def helper(x: int, y: int) -> int:",
+        "new_error",
+    ),
+]
+
+
+@pytest.mark.parametrize(("files", "code", "line_diff", "reason"), REAL)
+def test_real_servers(
+    real: LanguageServers, files: dict[str, str], code: str, line_diff: str, reason: str | None
+) -> None:
+    target = next(each for each in real.check_workspace(files) if each.code == code)
+    verdict = verify(files, target, line_diff, real)
+    assert verdict.reason == reason, verdict.evidence
