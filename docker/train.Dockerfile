@@ -1,0 +1,41 @@
+# The image of a GPU node: training and decoding as a Kubernetes job, started through Dagster Pipes.
+#
+#   docker build -f docker/train.Dockerfile -t repair-train .
+#
+# Never built or run so far: no machine with Docker and a GPU was at hand. What is known is that the
+# pinned packages install together and train on a CPU. That this base has Python 3.11, and that flash-attn
+# builds against its torch, is not.
+
+# torch is part of the base image, so that flash-attn is compiled against the very torch that runs it
+FROM pytorch/pytorch:2.7.0-cuda12.6-cudnn9-devel
+
+ENV PIP_NO_CACHE_DIR=1 \
+    PYTHONUNBUFFERED=1 \
+    HF_HUB_DISABLE_TELEMETRY=1 \
+    HF_HOME=/models
+
+WORKDIR /app
+COPY pyproject.toml constraints.txt README.md ./
+COPY repair repair
+COPY partitions partitions
+COPY resources resources
+COPY repair_assets repair_assets
+COPY training_assets training_assets
+COPY eval_assets eval_assets
+
+RUN pip install -c constraints.txt . gcsfs \
+ && python -c "import torch; assert torch.__version__.startswith('2.7.0') and torch.version.cuda, torch.__version__"
+
+# Hopper and Ampere; the build takes long and much memory: MAX_JOBS bounds it
+ARG MAX_JOBS=4
+ENV TORCH_CUDA_ARCH_LIST="8.0;9.0"
+RUN pip install packaging ninja \
+ && MAX_JOBS=${MAX_JOBS} pip install --no-build-isolation "flash-attn>=2.7,<3"
+
+RUN useradd --create-home trainer && mkdir -p /models && chown trainer /models
+USER trainer
+
+# NCCL exchanges through shared memory: give the pod an emptyDir of medium Memory at /dev/shm.
+# The extras of Pipes come by environment; by hand, add --recipe, --mixture and --out.
+ENTRYPOINT ["composer", "-n", "8", "-m"]
+CMD ["training_assets.train_main"]

@@ -1,0 +1,76 @@
+"""The frozen samples that checkpoints are scored on, and what a score row holds."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from repair.curation.near_duplicates import NearDuplicates
+from repair.curation.tasks import task_text
+from repair.outcomes import Reject, outcome_batch
+from repair.schemas import DIAGNOSTIC, FILES
+
+WORKSPACE, LEETCODE = "workspace", "leetcode"
+
+BENCHMARK_SAMPLES = pa.schema(
+    [
+        ("sample_id", pa.string()),
+        ("benchmark", pa.string()),  # workspace, leetcode
+        ("project_id", pa.string()),  # leetcode: the problem's slug
+        ("code", pa.string()),
+        ("path", pa.string()),
+        ("prompt", pa.string()),
+        ("reference", pa.string()),  # a response that is known to repair
+        ("files", FILES),
+        ("diagnostic", DIAGNOSTIC),
+        ("before", pa.list_(DIAGNOSTIC)),
+        ("target", pa.string()),  # the text of `path` after the reference
+        ("tests", pa.string()),  # leetcode: a program that exits 0 if `target` is right, else null
+    ]
+)
+
+SCORES = pa.schema(
+    [
+        ("sample_id", pa.string()),
+        ("benchmark", pa.string()),
+        ("system", pa.string()),  # model, history (the reference itself), empty
+        ("code", pa.string()),
+        ("path", pa.string()),
+        ("answer", pa.string()),
+        ("outcome", pa.string()),  # repaired, or why not
+        ("ast_match", pa.bool_()),
+        ("ast_or_string_match", pa.bool_()),
+        ("repaired", pa.bool_()),  # the servers agree
+        ("functional", pa.bool_()),  # all tests pass; null: the sample has none
+    ]
+)
+
+
+def workspace_samples(batches: Iterable[pa.RecordBatch], *, at_most: int) -> Iterator[pa.RecordBatch]:
+    """Outcomes of `BENCHMARK_SAMPLES` for rows of `REPAIR_EXAMPLES`.
+
+    Rejected: `not_held_out` (the project is trained on), `near_duplicate`, `benchmark_full` (beyond
+    `at_most` samples, by `example_id`).
+    """
+    rows = sorted((row for batch in batches for row in batch.to_pylist()), key=lambda row: row["example_id"])
+    seen = NearDuplicates()
+    taken = 0
+
+    def outcome(row: Mapping[str, Any]) -> dict[str, Any] | Reject:
+        nonlocal taken
+        if row["split"] != "test":
+            return Reject(row, "not_held_out", f"project {row['project_id']} is in {row['split']}")
+        if taken >= at_most:
+            return Reject(row, "benchmark_full", f"{at_most} samples are taken")
+        if (twin := seen.twin_of(row["example_id"], task_text(row))) is not None:
+            return Reject(row, "near_duplicate", f"of {twin}")
+        taken += 1
+        return {
+            **{name: row.get(name) for name in BENCHMARK_SAMPLES.names},
+            "sample_id": row["example_id"],
+            "benchmark": WORKSPACE,
+            "reference": row["response"],
+            "target": row["repaired"],
+        }
+
+    yield outcome_batch(map(outcome, rows), BENCHMARK_SAMPLES)

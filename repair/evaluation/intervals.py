@@ -1,0 +1,50 @@
+"""How much a rate, or the difference between two systems on the same samples, may owe to chance."""
+
+from fractions import Fraction
+from math import sqrt
+from statistics import NormalDist
+
+
+def wilson(successes: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Wilson's score interval (1927, without continuity correction) of a proportion, as (low, high) in 0
+    to 1.
+
+    With no trials nothing is known: (0, 1).
+
+    Raises:
+        ValueError: not 0 <= successes <= n, or not 0 < confidence < 1.
+    """
+    if not 0 <= successes <= n:
+        raise ValueError(f"{successes} successes of {n}: expected 0 <= successes <= n")
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence {confidence}: expected a number between 0 and 1, such as 0.95")
+    if n == 0:
+        return 0.0, 1.0
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    rate = successes / n
+    centre = (rate + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
+    # Exact at the ends, where rounding would leave the interval a hair beside 0 or 1.
+    return (
+        0.0 if successes == 0 else max(0.0, centre - half),
+        1.0 if successes == n else min(1.0, centre + half),
+    )
+
+
+def mcnemar_exact(b: int, c: int) -> float:
+    """Two-sided p-value of McNemar's exact test for two systems judged on the same samples.
+
+    `b` samples only the first system solved, `c` only the second; those that both or neither solved say
+    nothing about which is better. Without any of the former the p-value is 1.
+
+    Raises:
+        ValueError: a count is negative.
+    """
+    if b < 0 or c < 0:
+        raise ValueError(f"counts {b} and {c}: expected none below 0")
+    n = b + c
+    tail = outcomes = 1  # of n fair coins, those with k heads: n over k, summed up to the smaller count
+    for k in range(min(b, c)):
+        outcomes = outcomes * (n - k) // (k + 1)
+        tail += outcomes
+    return float(min(Fraction(1), Fraction(2 * tail, 2**n)))

@@ -1,0 +1,16 @@
+"""LeetCode repair: single bugs of DebugBench, judged by the tests of LeetCodeDataset."""
+
+from repair.evaluation.leetcode.judge import functional
+from repair.evaluation.leetcode.published import Checks, Instance, Published, fingerprint, read
+from repair.evaluation.leetcode.samples import VERSION, leetcode_samples
+
+__all__ = [
+    "VERSION",
+    "Checks",
+    "Instance",
+    "Published",
+    "fingerprint",
+    "functional",
+    "leetcode_samples",
+    "read",
+]

@@ -1,0 +1,140 @@
+"""Benchmark samples: single bugs that the servers see and the tests catch.
+
+An instance is a sample if pyright or ruff tells an error of the buggy version that it does not tell of the
+correct one, the correct version passes the tests, and the buggy one fails. Its diagnostic is the first such
+error that is one of syntax, else the first of all: what does not parse has consequences further up, such as
+a function that no longer returns. Rejected, the first reason that holds:
+
+| reason | |
+|---|---|
+| `repeated_instance` | an earlier instance has the same two versions |
+| `no_tests` | LeetCodeDataset does not have the problem |
+| `server_crashed`, `server_timeout`, ... | the servers gave no answer |
+| `no_new_error` | what the servers tell of both versions is the same, or weaker than an error |
+| `oracle_fails` | the correct version fails the tests here: it needs what is not at hand, or the tests err |
+| `bug_passes` | the buggy version passes them: they don't reach the bug, or it is none |
+| `too_long`, ... | it can't be rendered: `repair.prompt.PromptError` |
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from repair import line_diff
+from repair.comparison import Comparison
+from repair.diagnostics import SYNTAX, Diagnostic, is_stylistic, type_of_code
+from repair.evaluation.benchmark import BENCHMARK_SAMPLES, LEETCODE
+from repair.evaluation.leetcode.judge import judged, program
+from repair.evaluation.leetcode.person import file_of, prelude
+from repair.evaluation.leetcode.published import Instance, Published
+from repair.examples import prompt_of
+from repair.language_servers import LanguageServers, Request, Result
+from repair.outcomes import Reject, outcome_batch
+from repair.prompt import PromptError, render_response
+
+VERSION = "1"
+"""Rises with every change to which samples there are or what they hold."""
+
+PATH = "main.py"
+
+
+@dataclass(slots=True)
+class _Case:
+    """An instance on its way."""
+
+    row: dict[str, Any]
+    correct: str
+    buggy: str
+    reject: tuple[str, str] | None = None
+
+
+def leetcode_samples(published: Published, servers: LanguageServers) -> pa.RecordBatch:
+    """Outcomes of `BENCHMARK_SAMPLES`, one for each instance, in their order."""
+    cases = list(_cases(published))
+    _look(cases, servers)
+    _judge(cases)
+    return outcome_batch(map(_outcome, cases), BENCHMARK_SAMPLES)
+
+
+def _cases(published: Published) -> Iterator[_Case]:
+    seen: set[str] = set()
+    for instance in published.instances:
+        above = prelude(instance.correct)
+        correct, buggy = file_of(above, instance.correct), file_of(above, instance.buggy)
+        case = _Case(_known(instance, correct, buggy), correct, buggy)
+        tests = published.tests.get(instance.slug)
+        if case.row["sample_id"] in seen:
+            case.reject = "repeated_instance", f"{instance.bug} of {instance.slug}"
+        elif tests is None:
+            case.reject = "no_tests", f"LeetCodeDataset has no problem {instance.slug}"
+        else:
+            case.row["tests"] = program(tests)
+        seen.add(case.row["sample_id"])
+        yield case
+
+
+def _known(instance: Instance, correct: str, buggy: str) -> dict[str, Any]:
+    content = "\0".join((instance.slug, correct, buggy))
+    return {
+        "sample_id": hashlib.sha256(content.encode()).hexdigest()[:32],
+        "benchmark": LEETCODE,
+        "project_id": instance.slug,
+        "path": PATH,
+        "files": [{"path": PATH, "text": buggy}],
+        "target": correct,
+    }
+
+
+def _look(cases: Sequence[_Case], servers: LanguageServers) -> None:
+    """Ask the servers about both versions; what they tell anew of the buggy one is the diagnostic."""
+    left = [case for case in cases if not case.reject]
+    texts = (text for case in left for text in (case.correct, case.buggy))
+    results = servers.check_many(Request({PATH: text}) for text in texts)
+    for case, correct, buggy in zip(left, results, results, strict=True):
+        error = correct.error or buggy.error
+        if error:
+            case.reject = error.reason, str(error)
+        elif found := _new_errors(case, correct, buggy):
+            case.row["diagnostic"] = found[0].as_row()
+            case.row["code"] = found[0].code
+            case.row["before"] = [each.as_row() for each in buggy.diagnostics]
+        else:
+            case.reject = "no_new_error", f"{len(buggy.diagnostics)} diagnostics, none of them a new error"
+
+
+def _new_errors(case: _Case, correct: Result, buggy: Result) -> list[Diagnostic]:
+    compared = Comparison(PATH, case.correct, case.buggy, correct.diagnostics, buggy.diagnostics)
+    told = [each for each in compared.new_errors() if not is_stylistic(each.code)]
+    return sorted(told, key=lambda each: (type_of_code(each.code) != SYNTAX, each))
+
+
+def _judge(cases: Sequence[_Case]) -> None:
+    """Reject where the tests don't tell the two versions apart."""
+    left = [case for case in cases if not case.reject]
+    verdicts = judged(_pairs(left))
+    for case, correct, buggy in zip(left, verdicts, verdicts, strict=True):
+        if not correct:
+            case.reject = "oracle_fails", "the correct version does not pass the tests"
+        elif buggy:
+            case.reject = "bug_passes", "the buggy version passes the tests"
+
+
+def _pairs(cases: Iterable[_Case]) -> Iterator[tuple[str, str]]:
+    for case in cases:
+        yield from ((case.row["tests"], text) for text in (case.correct, case.buggy))
+
+
+def _outcome(case: _Case) -> Mapping[str, Any] | Reject:
+    if case.reject:
+        return Reject(case.row, *case.reject)
+    try:
+        rendered = {
+            "prompt": prompt_of(case.row),
+            "reference": render_response(line_diff.diff(case.buggy, case.correct)),
+        }
+    except PromptError as error:
+        return Reject(case.row, error.reason, str(error))
+    return {**case.row, **rendered}

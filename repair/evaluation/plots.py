@@ -1,0 +1,130 @@
+"""Plots as SVG text or PNG bytes, drawn by matplotlib without a display."""
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from repair.evaluation.summary import Share, SystemScore
+
+INK, ACCENT, MUTED = "#1f2933", "#2f6f9f", "#9fb3c8"
+PALETTE = {"model": ACCENT, "history": "#7b9e6b", "empty": MUTED}
+
+
+def _figure(width: float, height: float) -> tuple[Any, Any]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    axes = figure.add_subplot()
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(colors=INK, labelsize=9)
+    return figure, axes
+
+
+def _svg(figure: Any) -> str:
+    import matplotlib as mpl
+
+    buffer = io.StringIO()
+    # A fixed salt and no date: equal figures give equal text.
+    with mpl.rc_context({"svg.hashsalt": "repair", "svg.fonttype": "none"}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None}, transparent=True)
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]
+
+
+def loss_curve(records: Sequence[Mapping[str, Any]]) -> bytes:
+    """A PNG of training and validation loss by batch, out of a training's metrics."""
+    figure = _loss_figure(records)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=110)
+    return buffer.getvalue()
+
+
+def loss_svg(records: Sequence[Mapping[str, Any]]) -> str:
+    """`loss_curve` as SVG."""
+    return _svg(_loss_figure(records))
+
+
+def _loss_figure(records: Sequence[Mapping[str, Any]]) -> Any:
+    figure, axes = _figure(6.4, 3.0)
+    training = [each for each in records if "loss" in each]
+    held_out = [each for each in records if "validation_loss" in each]
+    axes.plot(
+        [each["batch"] for each in training],
+        [each["loss"] for each in training],
+        color=ACCENT,
+        linewidth=1.2,
+        label="training",
+    )
+    if held_out:
+        axes.plot(
+            [each["batch"] for each in held_out],
+            [each["validation_loss"] for each in held_out],
+            color="#c05621",
+            marker="o",
+            markersize=4,
+            label="validation",
+        )
+    axes.set_xlabel("batch")
+    axes.set_ylabel("loss (nats per response token)")
+    axes.set_ylim(bottom=0)
+    axes.legend(frameon=False, fontsize=9)
+    return figure
+
+
+def funnel_svg(steps: Mapping[str, int]) -> str:
+    """Rows left after each step, on a logarithmic scale."""
+    figure, axes = _figure(6.4, 0.34 * len(steps) + 0.6)
+    names = list(steps)
+    counts = [steps[name] for name in names]
+    bars = axes.barh(names, [max(count, 0.8) for count in counts], color=ACCENT, height=0.7)
+    axes.bar_label(bars, [f"{count:,}" for count in counts], padding=4, fontsize=9, color=INK)
+    axes.set_xscale("log")
+    axes.set_xlim(0.8, max([*counts, 1]) * 4)
+    axes.invert_yaxis()
+    axes.set_xlabel("diagnostics (logarithmic)")
+    return _svg(figure)
+
+
+def shares_svg(shares: Mapping[str, Share], label: str) -> str:
+    """Shares by name, each with its 95 % interval."""
+    figure, axes = _figure(6.4, 0.3 * max(1, len(shares)) + 0.8)
+    for place, (name, share) in enumerate(shares.items()):
+        low, high = share.interval
+        axes.plot([100 * low, 100 * high], [place, place], color=MUTED, linewidth=4, solid_capstyle="round")
+        axes.plot(100 * share.value, place, "o", color=ACCENT, markersize=6)
+        axes.annotate(
+            f"{share.successes}/{share.samples}", (101, place), va="center", fontsize=8, annotation_clip=False
+        )
+        axes.text(-2, place, name, ha="right", va="center", fontsize=9, color=INK)
+    axes.set_yticks([])
+    axes.set_xlim(0, 100)
+    axes.set_ylim(-0.7, max(1, len(shares)) - 0.3)
+    axes.invert_yaxis()
+    axes.set_xlabel(label)
+    return _svg(figure)
+
+
+def scores_svg(scores: Sequence[SystemScore], metrics: Sequence[str]) -> str:
+    """Metrics of each system side by side, with 95 % intervals."""
+    figure, axes = _figure(6.4, 3.2)
+    width = 0.8 / max(1, len(scores))
+    for place, score in enumerate(scores):
+        for column, metric in enumerate(metrics):
+            share = score.metrics[metric]
+            if share is None:
+                continue
+            low, high = share.interval
+            x = column + (place - (len(scores) - 1) / 2) * width
+            axes.bar(
+                x,
+                100 * share.value,
+                width * 0.9,
+                color=PALETTE.get(score.system, INK),
+                label=score.system if column == 0 else None,
+            )
+            axes.plot([x, x], [100 * low, 100 * high], color=INK, linewidth=1)
+    axes.set_xticks(range(len(metrics)), [metric.replace("_", " ") for metric in metrics])
+    axes.set_ylim(0, 100)
+    axes.set_ylabel("per cent of samples")
+    axes.legend(frameon=False, fontsize=9, ncols=3, loc="upper center", bbox_to_anchor=(0.5, 1.15))
+    return _svg(figure)

@@ -1,0 +1,71 @@
+"""One answer to one benchmark sample: what it is worth."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from repair import line_diff
+from repair.diagnostics import Diagnostic
+from repair.evaluation.benchmark import SCORES
+from repair.evaluation.metrics import ast_match, ast_or_string_match
+from repair.language_servers import LanguageServers
+from repair.verification import verify
+
+REPAIRED = "repaired"
+Functional = Callable[[Mapping[str, Any], str], bool]
+"""Whether the repaired text of a sample passes the sample's tests."""
+
+
+def score(
+    sample: Mapping[str, Any],
+    system: str,
+    answer: str,
+    servers: LanguageServers,
+    functional: Functional | None = None,
+) -> dict[str, Any]:
+    """The row of `SCORES` for an answer (a completion whose opening sentinel was prefilled)."""
+    files = {each["path"]: each["text"] for each in sample["files"]}
+    row: dict[str, Any] = {
+        **{name: sample[name] for name in ("sample_id", "benchmark", "code", "path")},
+        "system": system,
+        "answer": answer,
+        "ast_match": False,
+        "ast_or_string_match": False,
+        "repaired": False,
+        "functional": None if sample["tests"] is None else False,
+    }
+    try:
+        diff = line_diff.extract(answer)
+        repaired = line_diff.apply(files[sample["path"]], diff)
+    except line_diff.LineDiffError as error:
+        return {**row, "outcome": error.reason}
+    verdict = verify(
+        files,
+        Diagnostic.from_row(sample["diagnostic"]),
+        diff,
+        servers,
+        before=[Diagnostic.from_row(each) for each in sample["before"]],
+    )
+    return {
+        **row,
+        "outcome": REPAIRED if verdict.accepted else verdict.reason,
+        "ast_match": ast_match(repaired, sample["target"]),
+        "ast_or_string_match": ast_or_string_match(repaired, sample["target"]),
+        "repaired": verdict.accepted,
+        "functional": functional(sample, repaired) if functional and sample["tests"] else row["functional"],
+    }
+
+
+def scores(
+    samples: Iterable[Mapping[str, Any]],
+    answers: Mapping[str, Callable[[Mapping[str, Any]], str]],
+    servers: LanguageServers,
+    functional: Functional | None = None,
+) -> Iterator[pa.RecordBatch]:
+    """A batch of `SCORES` per sample: every system's answer, in the order of `answers`."""
+    for sample in samples:
+        rows = [
+            score(sample, system, answer(sample), servers, functional) for system, answer in answers.items()
+        ]
+        yield pa.RecordBatch.from_pylist(rows, schema=SCORES)

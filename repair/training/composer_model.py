@@ -1,0 +1,75 @@
+"""A Hugging Face causal model under Composer, fed with packed rows.
+
+Only a training process imports this module: it loads torch and Composer.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from composer.models import HuggingFaceModel
+from torchmetrics import Metric
+
+from repair.training.dataset import IGNORED
+from repair.training.packed_attention import PackedRow, model_inputs, padded_labels
+
+
+class ResponseLoss(Metric):
+    """Cross entropy a learned token, in nats, over all rows of all processes."""
+
+    full_state_update = False
+    total: torch.Tensor
+    tokens: torch.Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_state("total", torch.tensor(0.0, dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("tokens", torch.tensor(0), dist_reduce_fx="sum")
+
+    def update(self, total: torch.Tensor, tokens: torch.Tensor) -> None:
+        self.total += total.double()
+        self.tokens += tokens
+
+    def compute(self) -> torch.Tensor:
+        return self.total / self.tokens
+
+
+class PackedCausalModel(HuggingFaceModel):
+    """Takes a list of packed rows and learns their responses.
+
+    The vocabulary's logits, the largest tensor of a small batch, are made at learned tokens only.
+    """
+
+    def __init__(self, model: Any, tokenizer: Any, attention: str) -> None:
+        super().__init__(model, tokenizer, eval_metrics=[ResponseLoss()])
+        self.attention = attention
+        self.pad_token = int(tokenizer.pad_token_id)
+        blocks = type(model)._no_split_modules or []
+        is_block: Callable[[torch.nn.Module], bool] = lambda module: type(module).__name__ in blocks  # noqa: E731
+        # what Composer shards and checkpoints by: one transformer block at a time
+        model.fsdp_wrap_fn = is_block
+        model.activation_checkpointing_fn = is_block
+
+    def forward(self, batch: Sequence[PackedRow]) -> dict[str, torch.Tensor]:
+        """`total`: the summed cross entropy of the learned tokens; `tokens`: their number."""
+        labels = padded_labels(batch, self.attention)
+        targets = torch.nn.functional.pad(labels[:, 1:], (0, 1), value=IGNORED)
+        learned = targets != IGNORED
+        # a row of padding still takes part in every collective operation of a sharded model
+        kept = learned if bool(learned.any()) else torch.ones_like(learned).cumsum(1) == 1
+        inputs = model_inputs(batch, self.attention, pad_token=self.pad_token)
+        logits = self.model(**inputs, use_cache=False, logits_to_keep=kept).logits
+        total = torch.nn.functional.cross_entropy(
+            logits.float(), targets[kept], ignore_index=IGNORED, reduction="sum"
+        )
+        return {"total": total, "tokens": learned.sum()}
+
+    def loss(self, outputs: Any, batch: Any) -> torch.Tensor:
+        return outputs["total"] / outputs["tokens"].clamp(min=1)
+
+    def eval_forward(self, batch: Any, outputs: Any | None = None) -> Any:
+        return outputs if outputs is not None else self.forward(batch)
+
+    def update_metric(self, batch: Any, outputs: Any, metric: Metric) -> dict[str, Any]:
+        metric.update(outputs["total"], outputs["tokens"])
+        return {}

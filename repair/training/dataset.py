@@ -1,0 +1,135 @@
+"""From a training mixture to tokens with labels.
+
+A mixture is a folder of Parquet files (or one file) with the columns `example_id`, `prompt`,
+`response` and `split` (`train` or `validation`). The prompt ends with the line that opens the diff,
+the response is the diff and the line that closes it. Only the response's tokens, and the
+end-of-text token after them, are learned.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any, ClassVar
+
+from repair.errors import InputError
+from repair.training.tokenizer import encode_prompts, encode_responses
+
+COLUMNS = ("example_id", "prompt", "response", "split")
+TRAIN, VALIDATION = "train", "validation"
+IGNORED = -100  # the label of a token that is not learned
+_AT_A_TIME = 1024
+
+
+class MixtureError(InputError):
+    """A mixture is absent, empty or has rows that can't be trained on."""
+
+    reason: ClassVar[str] = "bad_mixture"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One training sample as text."""
+
+    example_id: str
+    prompt: str
+    response: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mixture:
+    """The records of both splits, and a SHA-256 of all that they hold."""
+
+    train: list[Record]
+    validation: list[Record]
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One sample as tokens; the first `prompt_length` of them are not learned."""
+
+    tokens: tuple[int, ...]
+    prompt_length: int
+
+    @property
+    def labels(self) -> list[int]:
+        """One label a token: itself where it is learned, `IGNORED` where it is not."""
+        return [IGNORED] * self.prompt_length + list(self.tokens[self.prompt_length :])
+
+
+def read_mixture(uri: str) -> Mixture:
+    """The mixture at `uri`: a folder of Parquet files or one of them, local or of any fsspec store.
+
+    Files whose names begin with `rejects`, `_` or `.` are none of it. The records come in the order
+    of their ids, so that neither the number of files nor their names change the training. Raises
+    MixtureError, which names the file or the row.
+    """
+    rows: list[dict[str, Any]] = []
+    for path, table in _tables(uri):
+        absent = [column for column in COLUMNS if column not in table.column_names]
+        if absent:
+            raise MixtureError(f"{path} has no column {', '.join(absent)}; expected {', '.join(COLUMNS)}")
+        rows += table.select(list(COLUMNS)).to_pylist()
+    rows.sort(key=lambda row: str(row["example_id"]))
+    digest = hashlib.sha256()
+    splits: dict[str, list[Record]] = {TRAIN: [], VALIDATION: []}
+    previous = None
+    for row in rows:
+        name = row["example_id"]
+        if any(not isinstance(row[column], str) or not row[column] for column in COLUMNS):
+            raise MixtureError(f"{uri}, example {name!r}: expected text in {', '.join(COLUMNS)}")
+        if row["split"] not in splits:
+            raise MixtureError(f"{uri}, example {name!r}: split is {row['split']!r}; expected {list(splits)}")
+        if name == previous:
+            raise MixtureError(f"{uri}, example {name!r} is there twice")
+        previous = name
+        for column in COLUMNS:
+            value = row[column].encode("utf-8", "surrogatepass")
+            digest.update(len(value).to_bytes(8, "big") + value)
+        splits[row["split"]].append(Record(name, row["prompt"], row["response"]))
+    if not splits[TRAIN]:
+        raise MixtureError(f"{uri} has no row of the split {TRAIN!r} among {len(rows)} rows")
+    return Mixture(splits[TRAIN], splits[VALIDATION], digest.hexdigest())
+
+
+def _tables(uri: str) -> list[tuple[str, Any]]:
+    import fsspec
+    import pyarrow.parquet as pq
+
+    fs, root = fsspec.url_to_fs(uri)
+    if fs.isfile(root):
+        paths: list[str] = [root]
+    else:
+        names = [str(path) for path in fs.find(root)] if fs.exists(root) else []
+        paths = sorted(
+            path
+            for path in names
+            if path.endswith(".parquet") and not PurePosixPath(path).name.startswith(("rejects", "_", "."))
+        )
+    if not paths:
+        raise MixtureError(f"no Parquet file of a training mixture at {uri}: make the mixture first")
+    tables: list[tuple[str, Any]] = []
+    for path in paths:
+        with fs.open(path, "rb") as file:
+            tables.append((path, pq.read_table(file)))
+    return tables
+
+
+def tokenise(tokenizer: Any, records: Sequence[Record], max_seq_len: int) -> tuple[list[Sample], list[str]]:
+    """The samples of `records`, and the ids of those that are longer than `max_seq_len` tokens.
+
+    Those are left out: cut through its answer, a sample would teach an answer without an end.
+    """
+    samples: list[Sample] = []
+    too_long: list[str] = []
+    for start in range(0, len(records), _AT_A_TIME):
+        chunk = records[start : start + _AT_A_TIME]
+        prompts = encode_prompts(tokenizer, [record.prompt for record in chunk])
+        responses = encode_responses(tokenizer, [record.response for record in chunk])
+        for record, prompt, response in zip(chunk, prompts, responses, strict=True):
+            if len(prompt) + len(response) > max_seq_len:
+                too_long.append(record.example_id)
+            else:
+                samples.append(Sample((*prompt, *response), len(prompt)))
+    return samples, too_long

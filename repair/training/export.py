@@ -1,0 +1,140 @@
+"""A trained model as a folder that any Hugging Face program reads, and that says what made it.
+
+`made_by.json` is written last: a folder or prefix without it is no checkpoint.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from repair.errors import StoreError
+
+MADE_BY, METRICS = "made_by.json", "metrics.jsonl"
+_PACKAGES = ("mosaicml", "torch", "transformers", "tokenizers", "repair")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingResult:
+    """What a training run made, in figures. Losses are nats a learned token."""
+
+    checkpoint: str
+    """The folder or URI of the model."""
+    recipe: str
+    data_fingerprint: str
+    """SHA-256 of the mixture's rows."""
+    parameters: int
+    samples: int
+    """Samples that were trained on, each once an epoch."""
+    validation_samples: int
+    left_out_too_long: int
+    """Samples of both splits that are longer than a row, and were not used."""
+    tokens: int
+    """Of the training samples, once."""
+    learned_tokens: int
+    """Those of them that belong to a response."""
+    packing_efficiency: float
+    """The share of the rows' room that holds samples."""
+    epochs: int
+    batches: int
+    warmup_batches: int
+    resumed_from_batch: int
+    """0: the run was not resumed."""
+    first_loss: float
+    """Mean over the first batches, a tenth of all and at most 10."""
+    last_loss: float
+    """Mean over as many last batches."""
+    validation_loss: float | None
+    """At the end; None without validation samples. Not what a checkpoint is chosen by."""
+    seconds: float
+    """Of this process, from its start to the last batch."""
+    tokens_per_second: float
+    """Over all batches' own time."""
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def versions() -> dict[str, str]:
+    """The versions of the packages that make the weights."""
+    return {package: version(package) for package in _PACKAGES}
+
+
+def write_notes(folder: Path, made_by: Mapping[str, Any], curve: Sequence[Mapping[str, Any]]) -> None:
+    """`metrics.jsonl` and then `made_by.json` beside the model in `folder`."""
+    lines = "".join(json.dumps(record) + "\n" for record in curve)
+    (folder / METRICS).write_text(lines, encoding="utf-8")
+    (folder / MADE_BY).write_text(json.dumps(made_by, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def read_made_by(checkpoint: str) -> dict[str, Any]:
+    """What made the checkpoint at a folder or URI. Raises StoreError if it is none."""
+    import fsspec
+
+    fs, root = fsspec.url_to_fs(checkpoint)
+    try:
+        return json.loads(fs.cat_file(f"{root}/{MADE_BY}"))
+    except FileNotFoundError as error:
+        raise StoreError(f"{checkpoint} holds no {MADE_BY}: it is no finished checkpoint") from error
+    except ValueError as error:
+        raise StoreError(f"{checkpoint}/{MADE_BY} is no JSON: {error}") from error
+
+
+@contextmanager
+def whole_folder(destination: str) -> Generator[Path]:
+    """A local folder to write into, which is at `destination` if and only if the block succeeds.
+
+    A local destination is replaced by renaming, any other one by copying with `made_by.json` last.
+    Whatever ends the block, the folder that was written into is gone afterwards.
+    """
+    import fsspec
+    from fsspec.implementations.local import LocalFileSystem
+
+    fs, root = fsspec.url_to_fs(destination)
+    local = isinstance(fs, LocalFileSystem)
+    if local:
+        Path(root).parent.mkdir(parents=True, exist_ok=True)
+    parent = str(Path(root).parent) if local else None
+    folder = Path(tempfile.mkdtemp(prefix=f".{Path(root).name}.", suffix=".partial", dir=parent))
+    try:
+        yield folder
+        if local:
+            folder.chmod(0o755)  # a temporary folder is made for its owner alone, and so are weights
+            for path in folder.rglob("*"):
+                path.chmod(0o755 if path.is_dir() else 0o644)
+            _replace(folder, Path(root))
+        else:
+            _upload(fs, folder, root)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _replace(folder: Path, destination: Path) -> None:
+    if not destination.exists():
+        folder.rename(destination)
+        return
+    old = Path(tempfile.mkdtemp(prefix=f".{destination.name}.", suffix=".old", dir=destination.parent))
+    destination.rename(old / "replaced")
+    folder.rename(destination)
+    shutil.rmtree(old)
+
+
+def _upload(fs: Any, folder: Path, root: str) -> None:
+    with suppress(FileNotFoundError):
+        fs.rm_file(f"{root}/{MADE_BY}")
+    names = sorted(
+        os.path.relpath(path, folder) for path in folder.rglob("*") if path.is_file() and path.name != MADE_BY
+    )
+    fs.makedirs(root, exist_ok=True)
+    for name in names:
+        fs.put_file(str(folder / name), f"{root}/{name}")
+    for path in fs.find(root):
+        if os.path.relpath(path, root) not in names:
+            fs.rm_file(path)
+    fs.put_file(str(folder / MADE_BY), f"{root}/{MADE_BY}")

@@ -1,0 +1,97 @@
+"""Text to tokens and back, the same way for training and for decoding.
+
+A text is never taken for a special token: a user's file may hold the very characters of an
+end-of-text token, and must not end a sample. So special tokens are put in by number only.
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from repair.errors import ConfigurationError
+from repair.training.recipe import Pretrained
+
+BEGIN, END, PAD = "<|begin|>", "<|end|>", "<|pad|>"
+
+
+def train_tokenizer(texts: Iterable[str], vocabulary: int, *, context: int) -> Any:
+    """A byte-level BPE tokenizer learned from `texts`: a Hugging Face fast tokenizer.
+
+    Digits stand alone, so that a line number is spelled the same wherever it occurs.
+    """
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer: Any = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        special_tokens=[BEGIN, END, PAD],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{BEGIN} $A", special_tokens=[(BEGIN, tokenizer.token_to_id(BEGIN))]
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        bos_token=BEGIN,
+        eos_token=END,
+        pad_token=PAD,
+        model_max_length=context,
+        clean_up_tokenization_spaces=False,
+    )
+
+
+def load_tokenizer(path: str | Path, *, revision: str | None = None) -> Any:
+    """The tokenizer that is stored with a model."""
+    from transformers import AutoTokenizer
+
+    tokenizer: Any = AutoTokenizer.from_pretrained(str(path), revision=revision)
+    if tokenizer.eos_token_id is None:
+        raise ConfigurationError(f"the tokenizer of {path} has no end-of-text token: an answer has no end")
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def encode_prompts(tokenizer: Any, prompts: Sequence[str]) -> list[list[int]]:
+    """The tokens of each prompt, begun as the tokenizer begins a text, and open at its end."""
+    encoded: list[list[int]] = tokenizer(list(prompts), split_special_tokens=True, verbose=False)["input_ids"]
+    end = tokenizer.eos_token_id
+    return [tokens[:-1] if tokens and tokens[-1] == end else tokens for tokens in encoded]
+
+
+def encode_responses(tokenizer: Any, responses: Sequence[str]) -> list[list[int]]:
+    """The tokens of each response, ended by the end-of-text token."""
+    encoded: list[list[int]] = tokenizer(
+        list(responses), add_special_tokens=False, split_special_tokens=True, verbose=False
+    )["input_ids"]
+    return [[*tokens, tokenizer.eos_token_id] for tokens in encoded]
+
+
+def check_tokenizer(tokenizer: Any, base: Pretrained, sentinels: Iterable[str], texts: Iterable[str]) -> None:
+    """That the tokenizer suits the prompt format: sentinels of a few tokens, and no text changed.
+
+    Raises ConfigurationError, which names the sentinel or the text.
+    """
+    fewest, most = base.fewest_sentinel_tokens, base.most_sentinel_tokens
+    for sentinel in sentinels:
+        count = len(tokenizer(sentinel, add_special_tokens=False, split_special_tokens=True)["input_ids"])
+        if not fewest <= count <= most:
+            raise ConfigurationError(
+                f"the tokenizer of {base.path} makes {count} tokens of {sentinel!r}; the recipe expects "
+                f"{fewest} to {most}: check the base model's revision, or change base.*_sentinel_tokens"
+            )
+    for text in texts:
+        tokens = tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+        back = tokenizer.decode(tokens, clean_up_tokenization_spaces=False)
+        if back != text:
+            raise ConfigurationError(
+                f"the tokenizer of {base.path} does not give back the text that went in: "
+                f"{text[:80]!r} became {back[:80]!r}; a diff must equal the file's characters exactly"
+            )

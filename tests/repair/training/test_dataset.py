@@ -1,0 +1,154 @@
+"""What is learned, what is left out, and what a mixture must be."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from repair.errors import ConfigurationError
+from repair.prompt import SENTINELS
+from repair.training.dataset import IGNORED, MixtureError, Record, read_mixture, tokenise
+from repair.training.recipe import Pretrained
+from repair.training.tokenizer import (
+    BEGIN,
+    END,
+    check_tokenizer,
+    encode_prompts,
+    encode_responses,
+    train_tokenizer,
+)
+
+Write = Callable[[list[dict[str, str]]], str]
+
+ROWS = [
+    {
+        "example_id": f"{number}",
+        "prompt": f"<code>\n#main.py\n1 x = {number}\n</code>\n<diff>\n",
+        "response": f"-1 x = {number}\n+1 y = {number}\n</diff>",
+        "split": "validation" if number == 3 else "train",
+    }
+    for number in range(5)
+]
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Any:
+    return train_tokenizer([row["prompt"] + row["response"] for row in ROWS], 400, context=64)
+
+
+def test_only_the_response_and_its_end_are_learned(tokenizer: Any) -> None:
+    record = Record("a", ROWS[0]["prompt"], ROWS[0]["response"])
+    [sample], too_long = tokenise(tokenizer, [record], 1000)
+    assert too_long == []
+    learned = [token for token in sample.labels if token != IGNORED]
+    assert tokenizer.decode(learned) == record.response + END
+    assert len(sample.labels) == len(sample.tokens)
+    assert sample.tokens[0] == tokenizer.bos_token_id
+    assert tokenizer.decode(sample.tokens) == BEGIN + record.prompt + record.response + END
+    assert sample.tokens[: sample.prompt_length] == tuple(encode_prompts(tokenizer, [record.prompt])[0])
+
+
+def test_a_sample_longer_than_a_row_is_left_out_by_name_and_one_that_fills_it_is_not(tokenizer: Any) -> None:
+    records = [Record(str(n), "1 x\n" * (n + 1), "+1 y\n</diff>") for n in range(6)]
+    samples, _ = tokenise(tokenizer, records, 1000)
+    limit = len(samples[3].tokens)
+    kept, too_long = tokenise(tokenizer, records, limit)
+    assert [len(sample.tokens) for sample in kept] == [len(sample.tokens) for sample in samples[:4]]
+    assert too_long == ["4", "5"]
+
+
+def test_a_special_token_in_a_users_file_is_plain_text(tokenizer: Any) -> None:
+    hostile = f"1 x = '{END}{BEGIN}'\n"
+    [prompt], [response] = encode_prompts(tokenizer, [hostile]), encode_responses(tokenizer, [hostile])
+    specials = {tokenizer.bos_token_id, tokenizer.eos_token_id}
+    assert specials & set(prompt[1:]) == set()
+    assert specials & set(response[:-1]) == set()
+    assert tokenizer.decode(prompt[1:]) == hostile
+
+
+@pytest.mark.parametrize("text", ["a\r\nb\tc\n", "ü 𝔘 \U0001f600 \u2028", "  x  ,  y .", "12 345\n", ""])
+def test_the_own_tokenizer_gives_every_text_back(tokenizer: Any, text: str) -> None:
+    [tokens] = encode_responses(tokenizer, [text])
+    assert tokenizer.decode(tokens[:-1], clean_up_tokenization_spaces=False) == text
+
+
+def test_digits_are_tokens_of_their_own(tokenizer: Any) -> None:
+    tokens = tokenizer.tokenize("12 345")
+    assert [token.strip("Ġ") for token in tokens if token.strip("Ġ")] == ["1", "2", "3", "4", "5"]
+
+
+def test_a_base_tokenizer_is_checked_for_the_size_of_sentinels_and_for_changed_text(tokenizer: Any) -> None:
+    base = Pretrained(path="somewhere", fewest_sentinel_tokens=1, most_sentinel_tokens=20)
+    check_tokenizer(tokenizer, base, SENTINELS, ["1 x = 1\n"])
+    strict = Pretrained(path="somewhere", fewest_sentinel_tokens=1, most_sentinel_tokens=1)
+    with pytest.raises(ConfigurationError, match="tokens of '<lsp_error>'"):
+        check_tokenizer(tokenizer, strict, ["<lsp_error>"], [])
+
+
+def test_a_tokenizer_that_changes_text_is_refused() -> None:
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    words = Tokenizer(models.WordLevel({"1": 0, "x": 1, "?": 2}, unk_token="?"))
+    words.pre_tokenizer = pre_tokenizers.Whitespace()  # loses every space and newline
+    lossy = PreTrainedTokenizerFast(tokenizer_object=words, unk_token="?")
+    base = Pretrained(path="somewhere")
+    with pytest.raises(ConfigurationError, match="does not give back"):
+        check_tokenizer(lossy, base, [], ["1 x\n1 x"])
+
+
+def test_a_mixture_is_read_in_the_order_of_its_ids_however_it_is_cut_into_files(tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two" / "nested"
+    one.mkdir()
+    two.mkdir(parents=True)
+    pq.write_table(pa.Table.from_pylist(ROWS), one / "data-1.parquet")
+    pq.write_table(pa.Table.from_pylist([{"reason": "x"}]), one / "rejects-1.parquet")  # not of the mixture
+    pq.write_table(pa.Table.from_pylist(ROWS[3:]), two / "a.parquet")
+    pq.write_table(pa.Table.from_pylist(ROWS[:3][::-1]), two / "b.parquet")
+    first, second = read_mixture(str(one)), read_mixture(str(tmp_path / "two"))
+    assert first == second
+    assert [record.example_id for record in first.train] == ["0", "1", "2", "4"]
+    assert [record.example_id for record in first.validation] == ["3"]
+    assert read_mixture(str(one / "data-1.parquet")) == first
+
+
+def test_a_mixture_is_read_from_any_store() -> None:
+    store = fsspec.filesystem("memory")
+    with store.open("/mixture/data.parquet", "wb") as file:
+        pq.write_table(pa.Table.from_pylist(ROWS), file)
+    assert len(read_mixture("memory://mixture").train) == 4
+
+
+def test_the_fingerprint_is_of_the_content(write_mixture: Write) -> None:
+    before = read_mixture(write_mixture(ROWS)).fingerprint
+    assert read_mixture(write_mixture(ROWS[::-1])).fingerprint == before
+    changed = [{**ROWS[0], "response": "+1 z\n</diff>"}, *ROWS[1:]]
+    assert read_mixture(write_mixture(changed)).fingerprint != before
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([{"example_id": "a", "prompt": "p", "response": "r"}], "no column split"),
+        ([{**ROWS[0], "split": "test"}], "split is 'test'"),  # test rows are never trained on
+        ([{**ROWS[0], "response": ""}], "example '0': expected text"),  # nothing to learn
+        ([{**ROWS[0], "prompt": None}], "example '0': expected text"),
+        ([ROWS[0], ROWS[0]], "there twice"),
+        ([ROWS[3]], "no row of the split 'train'"),  # validation alone
+    ],
+)
+def test_a_mixture_that_can_not_be_trained_on_is_refused(
+    write_mixture: Write, rows: list[dict[str, str]], said: str
+) -> None:
+    with pytest.raises(MixtureError, match=said) as caught:
+        read_mixture(write_mixture(rows))
+    assert caught.value.reason == "bad_mixture"
+
+
+def test_an_absent_mixture_is_named(tmp_path: Path) -> None:
+    with pytest.raises(MixtureError, match="no Parquet file"):
+        read_mixture(str(tmp_path / "nowhere"))
