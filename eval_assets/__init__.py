@@ -1,0 +1,1 @@
+"""Benchmarks, predictions, scores and the scorecard."""

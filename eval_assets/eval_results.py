@@ -1,0 +1,120 @@
+"""A checkpoint's answers on the frozen benchmarks, and what they are worth."""
+
+import tempfile
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from eval_assets.benchmarks import BENCHMARKS, leetcode_benchmark, workspace_benchmark
+from partitions.keys import DATE_AND_TYPE, Key
+from repair.evaluation.benchmark import SCORES
+from repair.evaluation.leetcode import functional
+from repair.evaluation.scoring import scores
+from repair.prompt import PROMPT_VERSION
+from repair.storage import PartitionStore, PartitionWriter
+from resources.language_servers import LanguageServersResource
+from resources.stages import Input, Stage, check_specs
+from resources.store import StoreResource
+from resources.trainer import TrainerResource
+from training_assets.checkpoint import CHECKPOINT, checkpoint
+
+SYSTEMS = ("model", "history", "empty")
+
+
+class Decoding(dg.Config):
+    """How the model answers: pass@1."""
+
+    temperature: float = 0.1
+    top_p: float = 0.95
+    top_k: int = 50
+    seed: int = 17
+    max_new_tokens: int = 256
+
+
+@dg.asset(
+    partitions_def=DATE_AND_TYPE,
+    deps=[checkpoint, workspace_benchmark, leetcode_benchmark],
+    check_specs=check_specs("eval_results", DATE_AND_TYPE),
+    code_version="2",
+    group_name="evaluation",
+    kinds={"pytorch", "parquet"},
+)
+def eval_results(
+    context: dg.AssetExecutionContext,
+    config: Decoding,
+    store: StoreResource,
+    language_servers: LanguageServersResource,
+    trainer: TrainerResource,
+) -> dg.MaterializeResult:
+    """Each system's answer to each sample of the type: AST match, string match, repaired, functional.
+
+    Systems: the model, `history` (the reference fix itself: the ceiling) and `empty` (the floor). An
+    answer that does not extract or apply is scored as wrong, never left out.
+    """
+    opened = store.store()
+    key = Key.of(context)
+    benchmarks = [Input(name, Key(None, key.diagnostic_type)) for name in BENCHMARKS]
+    model = Input("checkpoint", Key(key.date))
+    stage = Stage(
+        context=context,
+        store=opened,
+        inputs=[*benchmarks, model],
+        schema=SCORES,
+        configuration=config.model_dump(),
+        versions={"prompt": PROMPT_VERSION, **language_servers.versions()},
+    )
+    manifests = stage.manifests()
+
+    def work(writer: PartitionWriter) -> None:
+        samples = [
+            row for each in benchmarks for batch in stage.rows(each.asset) for row in batch.to_pylist()
+        ]
+        if not samples:
+            return
+        answers = {
+            "model": partial(_of, _decoded(context, opened, trainer, model, samples, config)),
+            "history": lambda sample: sample["reference"],
+            "empty": lambda sample: "</diff>",
+        }
+        for batch in scores(samples, answers, language_servers.servers(), functional):
+            writer.write("data", batch)
+
+    return stage.materialize(
+        work, rows_in=len(SYSTEMS) * sum(manifests[str(each)].rows_out for each in benchmarks)
+    )
+
+
+def _of(completions: dict[str, str], sample: dict[str, Any]) -> str:
+    return completions[sample["sample_id"]]
+
+
+def _decoded(
+    context: dg.AssetExecutionContext,
+    store: PartitionStore,
+    trainer: TrainerResource,
+    model: Input,
+    samples: list[dict[str, Any]],
+    config: Decoding,
+) -> dict[str, str]:
+    """Sample id -> completion, decoded by a child process."""
+    with tempfile.TemporaryDirectory() as folder:
+        weights = store.local_tree(model.asset, model.key.segments(), CHECKPOINT, Path(folder, CHECKPOINT))
+        prompts, predictions = Path(folder, "prompts.parquet"), Path(folder, "predictions.parquet")
+        pq.write_table(
+            pa.table({name: [row[name] for row in samples] for name in ("sample_id", "prompt")}), prompts
+        )
+        trainer.run(
+            context,
+            "eval_assets.decode_main",
+            {
+                "checkpoint": str(weights),
+                "inputs": [[str(prompts), str(predictions)]],
+                **config.model_dump(),
+            },
+        )
+        rows = pq.read_table(predictions).to_pylist()
+    return {row["sample_id"]: row["completion"] or "" for row in rows}

@@ -1,0 +1,56 @@
+"""The page about a checkpoint."""
+
+from dataclasses import asdict
+
+import dagster as dg
+
+from eval_assets.eval_results import eval_results
+from partitions.dates import DATES
+from partitions.keys import Key
+from partitions.mappings import ALL_TYPES_OF_THE_DATE
+from partitions.types import DIAGNOSTIC_TYPES
+from repair.evaluation.benchmark import SCORES
+from repair.evaluation.scorecard import render
+from repair.funnel import funnels
+from repair.storage import PartitionWriter
+from resources.stages import Input, Stage, check_specs
+from resources.store import StoreResource
+
+PAGE = "scorecard.html"
+
+
+@dg.asset(
+    partitions_def=DATES,
+    deps=[dg.AssetDep(eval_results, partition_mapping=ALL_TYPES_OF_THE_DATE)],
+    check_specs=check_specs("scorecard", DATES),
+    code_version="1",
+    group_name="evaluation",
+    kinds={"html"},
+)
+def scorecard(context: dg.AssetExecutionContext, store: StoreResource) -> dg.MaterializeResult:
+    """A self-contained HTML page: funnel, reproduction rate by type, loss, scores."""
+    opened = store.store()
+    date = Key.of(context).date or ""
+    results = [Input("eval_results", Key(date, each)) for each in DIAGNOSTIC_TYPES.get_partition_keys()]
+    mixture = Input("training_mixture", Key(date))
+    made_of = opened.manifest(mixture.asset, mixture.key.segments())
+    dates = made_of.extra["dates"] if made_of else [date]
+    stage = Stage(
+        context=context,
+        store=opened,
+        inputs=[*results, Input("checkpoint", Key(date)), mixture],
+        schema=SCORES,
+        configuration={"funnel": [asdict(each) for each in funnels(opened, dates)]},
+    )
+
+    def work(writer: PartitionWriter) -> None:
+        for batch in stage.rows("eval_results"):
+            writer.write("data", batch)
+        writer.write_bytes(PAGE, render(opened, date, dates).encode())
+
+    manifests = stage.manifests()
+    return stage.materialize(
+        work,
+        rows_in=sum(manifests[str(each)].rows_out for each in results),
+        metadata=lambda _: {"page": opened.file_uri("scorecard", stage.key.segments(), PAGE)},
+    )

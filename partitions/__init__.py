@@ -1,0 +1,1 @@
+"""Date x diagnostic type: the only place that makes or parses a partition key."""

@@ -1,0 +1,45 @@
+"""Partition keys of the two dimensions, and where their data lies in the store."""
+
+from dataclasses import dataclass
+
+import dagster as dg
+
+from partitions.dates import DATES
+from partitions.types import DIAGNOSTIC_TYPES
+
+DATE, DIAGNOSTIC_TYPE = "date", "diagnostic_type"
+DATE_AND_TYPE = dg.MultiPartitionsDefinition({DATE: DATES, DIAGNOSTIC_TYPE: DIAGNOSTIC_TYPES})
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A partition of one asset: by date, by type, by both or by neither."""
+
+    date: str | None = None
+    diagnostic_type: str | None = None
+
+    @classmethod
+    def of(cls, context: dg.AssetExecutionContext) -> "Key":
+        """The key of the running partition."""
+        if not context.has_partition_key:
+            return cls()
+        key = context.partition_key
+        if isinstance(key, dg.MultiPartitionKey):
+            return cls(**key.keys_by_dimension)
+        if context.assets_def.partitions_def == DIAGNOSTIC_TYPES:
+            return cls(diagnostic_type=key)
+        return cls(date=key)
+
+    def dagster(self) -> str | dg.MultiPartitionKey | None:
+        """The key as Dagster wants it."""
+        if self.date and self.diagnostic_type:
+            return dg.MultiPartitionKey({DATE: self.date, DIAGNOSTIC_TYPE: self.diagnostic_type})
+        return self.date or self.diagnostic_type
+
+    def segments(self) -> dict[str, str]:
+        """Dimension -> value, in the order of the store's folders."""
+        named = {DATE: self.date, DIAGNOSTIC_TYPE: self.diagnostic_type}
+        return {name: value for name, value in named.items() if value is not None}
+
+    def __str__(self) -> str:
+        return "|".join(self.segments().values()) or "unpartitioned"

@@ -1,0 +1,1 @@
+"""Session events to training examples: one file per stage, and the code location's definitions."""

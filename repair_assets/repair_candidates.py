@@ -1,0 +1,57 @@
+"""The diagnostics that are worth a repair."""
+
+import dagster as dg
+
+from partitions.keys import DATE_AND_TYPE, Key
+from repair.curation.candidates import candidates
+from repair.schemas import REPAIR_CANDIDATES
+from repair.storage import Manifest
+from repair_assets.reproduced_diagnostics import reproduced_diagnostics
+from resources.language_servers import LanguageServersResource
+from resources.stages import Input, ManifestCheck, Stage, Verdict, check_specs
+from resources.store import StoreResource
+
+MOST_WITH_CODE_ACTION = 0.5
+
+
+def _code_actions(manifest: Manifest) -> Verdict:
+    having = manifest.rejects.get("has_code_action", 0)
+    if not manifest.rows_in:
+        return Verdict(True, "no rows")
+    share = having / manifest.rows_in
+    said = f"{having} of {manifest.rows_in} ({share:.0%}) have a CodeAction; published: 10% over all types"
+    return Verdict(share <= MOST_WITH_CODE_ACTION, said, {"share": share})
+
+
+CHECKS = (
+    ManifestCheck(
+        "code_action_share", "The servers themselves fix only a minor share of this type.", _code_actions
+    ),
+)
+
+
+@dg.asset(
+    partitions_def=DATE_AND_TYPE,
+    deps=[reproduced_diagnostics],
+    check_specs=check_specs("repair_candidates", DATE_AND_TYPE, CHECKS),
+    code_version="1",
+    group_name="diagnostics",
+    kinds={"parquet", "python"},
+)
+def repair_candidates(
+    context: dg.AssetExecutionContext, store: StoreResource, language_servers: LanguageServersResource
+) -> dg.MaterializeResult:
+    """No CodeAction, not style, code and not prose; redacted; near-duplicates of the partition out.
+
+    No unredacted text goes further. Where redaction changed a workspace, the servers have confirmed
+    the diagnostic once more.
+    """
+    stage = Stage(
+        context=context,
+        store=store.store(),
+        inputs=[Input("reproduced_diagnostics", Key.of(context))],
+        schema=REPAIR_CANDIDATES,
+        versions=language_servers.versions(),
+        checks=CHECKS,
+    )
+    return stage.map(lambda batches: candidates(batches, language_servers.servers()))

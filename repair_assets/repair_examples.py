@@ -1,0 +1,82 @@
+"""Training examples: rendered and split by project; then all types of a day together."""
+
+import dagster as dg
+
+from partitions.dates import DATES
+from partitions.keys import DATE, DATE_AND_TYPE, DIAGNOSTIC_TYPE, Key
+from partitions.mappings import ALL_TYPES_OF_THE_DATE
+from partitions.types import DIAGNOSTIC_TYPES
+from repair.examples import examples
+from repair.prompt import PROMPT_VERSION
+from repair.schemas import REPAIR_EXAMPLES
+from repair.storage import PartitionWriter
+from repair_assets.session_events import PUBLISHED
+from repair_assets.verified_diffs import verified_diffs
+from resources.stages import Input, Stage, check_specs
+from resources.store import StoreResource
+
+
+class Splitting(dg.Config):
+    """Which project is on which side."""
+
+    split_seed: int = 14
+    """The embedded sample has projects on all three sides under this one."""
+
+
+@dg.asset(
+    partitions_def=DATE_AND_TYPE,
+    deps=[verified_diffs],
+    check_specs=check_specs("repair_examples", DATE_AND_TYPE),
+    code_version="1",
+    group_name="synthesis",
+    kinds={"parquet"},
+)
+def repair_examples(
+    context: dg.AssetExecutionContext, config: Splitting, store: StoreResource
+) -> dg.MaterializeResult:
+    """Verified repairs in the sentinel schema, each on its project's side of the split."""
+    stage = Stage(
+        context=context,
+        store=store.store(),
+        inputs=[Input("verified_diffs", Key.of(context))],
+        schema=REPAIR_EXAMPLES,
+        configuration=config.model_dump(),
+        versions={"prompt": PROMPT_VERSION},
+    )
+    return stage.map(lambda batches: examples(batches, split_seed=config.split_seed))
+
+
+@dg.asset(
+    partitions_def=DATES,
+    deps=[dg.AssetDep(repair_examples, partition_mapping=ALL_TYPES_OF_THE_DATE)],
+    check_specs=check_specs("daily_examples", DATES),
+    code_version="1",
+    group_name="synthesis",
+    kinds={"parquet"},
+)
+def daily_examples(context: dg.AssetExecutionContext, store: StoreResource) -> dg.MaterializeResult:
+    """The examples of all types of the day; refuses a day of which a type is missing or lost rows.
+
+    A type of which nothing was published that day need not be materialized.
+    """
+    opened = store.store()
+    day = Key.of(context).date
+    events = opened.manifest("session_events", Key(day).segments())
+    published = events.extra[PUBLISHED] if events else {}
+    stored = {each[DIAGNOSTIC_TYPE] for each in opened.partitions("repair_examples") if each[DATE] == day}
+    stage = Stage(
+        context=context,
+        store=opened,
+        inputs=[
+            Input("repair_examples", Key(day, name))
+            for name in DIAGNOSTIC_TYPES.get_partition_keys()
+            if events is None or published.get(name) or name in stored
+        ],
+        schema=REPAIR_EXAMPLES,
+    )
+
+    def work(writer: PartitionWriter) -> None:
+        for batch in stage.rows("repair_examples"):
+            writer.write("data", batch)
+
+    return stage.materialize(work)

@@ -1,0 +1,40 @@
+"""Pyright and ruff say it again."""
+
+import dagster as dg
+
+from partitions.keys import DATE_AND_TYPE, Key
+from repair.reproduction import reproduce
+from repair.schemas import REPRODUCED_DIAGNOSTICS
+from repair_assets.error_states import error_states
+from resources.language_servers import LanguageServersResource
+from resources.stages import Input, Stage, check_specs, share_check
+from resources.store import StoreResource
+
+CHECKS = (share_check("reproduction_rate", "Replayed diagnostics that the servers say again.", at_least=0.8),)
+
+
+@dg.asset(
+    partitions_def=DATE_AND_TYPE,
+    deps=[error_states],
+    check_specs=check_specs("reproduced_diagnostics", DATE_AND_TYPE, CHECKS),
+    code_version="1",
+    group_name="diagnostics",
+    kinds={"parquet", "python"},
+)
+def reproduced_diagnostics(
+    context: dg.AssetExecutionContext, store: StoreResource, language_servers: LanguageServersResource
+) -> dg.MaterializeResult:
+    """The replayed diagnostics that pyright and ruff report at the same place, with all the others.
+
+    The versions of the servers are in the row: what an older server recorded is matched on code
+    family and place.
+    """
+    stage = Stage(
+        context=context,
+        store=store.store(),
+        inputs=[Input("error_states", Key.of(context))],
+        schema=REPRODUCED_DIAGNOSTICS,
+        versions=language_servers.versions(),
+        checks=CHECKS,
+    )
+    return stage.map(lambda batches: reproduce(batches, language_servers.servers()))

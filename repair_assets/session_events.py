@@ -1,0 +1,109 @@
+"""The timeline of a day: every recorded event that can be trusted in its form."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+import pyarrow.compute
+
+from partitions.dates import DATES, window
+from partitions.keys import DATE, Key
+from partitions.types import OTHER, known_types
+from repair.diagnostics import is_stylistic, type_of_code
+from repair.events import EVENTS, PROJECTS, EventKind
+from repair.sources.validation import session_events as validated
+from repair.storage import Manifest, PartitionWriter
+from resources.recordings import RecordingsResource
+from resources.stages import ManifestCheck, Stage, Verdict, check_specs
+from resources.store import StoreResource
+
+pc: Any = pyarrow.compute  # its functions are made at import, so that type checkers do not see them
+
+PUBLISHED = "published"  # diagnostics in publications, by diagnostic type
+
+
+DESERVES_A_TYPE = 0.05
+"""Share of a day's published diagnostics from which on a code should not stay in `other`."""
+
+
+def _tail(manifest: Manifest) -> Verdict:
+    codes: dict[str, int] = manifest.extra["codes"]
+    published = sum(codes.values())
+    known = known_types(window(manifest.partition[DATE])[0].date())
+    large = {
+        code: count
+        for code, count in codes.items()
+        if type_of_code(code) not in known and not is_stylistic(code) and count > DESERVES_A_TYPE * published
+    }
+    said = "; ".join(f"{code}: {count} of {published}" for code, count in large.items())
+    if not large:
+        return Verdict(True, "no code of `other` is large")
+    return Verdict(
+        False, f"large enough for a type of its own in partitions/types.py: {said}", {"codes": large}
+    )
+
+
+CHECKS = (ManifestCheck("tail_is_small", "No code in `other` deserves a diagnostic type of its own.", _tail),)
+
+
+def published_codes(batch: pa.RecordBatch) -> Counter[str]:
+    """Diagnostics in the publications of `batch`, by code."""
+    publications = batch.filter(pc.equal(batch["kind"], EventKind.DIAGNOSTICS.value))
+    codes = publications["diagnostics"].flatten().field("code").value_counts()
+    return Counter({each["values"]: each["counts"] for each in codes.to_pylist()})
+
+
+@dg.asset(
+    partitions_def=DATES,
+    check_specs=check_specs("session_events", DATES, CHECKS),
+    code_version="1",
+    group_name="events",
+    kinds={"parquet"},
+)
+def session_events(
+    context: dg.AssetExecutionContext, store: StoreResource, recordings: RecordingsResource
+) -> dg.MaterializeResult:
+    """The day's events of every project, and a record of each project.
+
+    Rows that are no events (unknown kind, a path that climbs out, a packet that does not decode) are
+    rejected here; what rests on a packet that does not fit its file is rejected where it is used.
+    """
+    recording = recordings.recording()
+    day = Key.of(context).date or ""
+    start, end = window(day)
+    stage = Stage(
+        context=context,
+        store=store.store(),
+        inputs=(),
+        schema=EVENTS,
+        configuration={"recording": recording.fingerprint(start, end)},
+        checks=CHECKS,
+    )
+    known = known_types(start.date())
+
+    def work(writer: PartitionWriter) -> dict[str, Any]:
+        projects = recording.projects()
+        codes: Counter[str] = Counter()
+        sessions: set[str] = set()
+        for project_id in recording.project_ids(start, end):
+            events: Iterator[pa.RecordBatch] = recording.events(start, end, project_ids=[project_id])
+            for outcome in validated(events, projects):
+                writer.write_outcomes(outcome)
+                kept = outcome.filter(pc.is_null(outcome["reason"]))
+                codes += published_codes(kept)
+                sessions.update(pc.unique(kept["session_id"]).drop_null().to_pylist())
+        writer.write("projects", projects.cast(PROJECTS))
+        published: Counter[str] = Counter()
+        for code, count in codes.items():
+            name = type_of_code(code)
+            published[name if name in known else OTHER] += count
+        return {
+            PUBLISHED: dict(published),
+            "codes": dict(codes),
+            "sessions": len(sessions),
+            "projects": projects.num_rows,
+        }
+
+    return stage.materialize(work, rows_in=recording.count(start, end))

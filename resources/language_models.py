@@ -1,0 +1,53 @@
+"""The language model that the `lm` teacher asks."""
+
+from pathlib import Path
+
+import dagster as dg
+
+from repair.errors import ConfigurationError
+from repair.synthesis.language_model import LanguageModel
+from repair.synthesis.lm import LmTeacher
+from repair.synthesis.program import TeacherProgram
+
+
+class LanguageModelResource(dg.ConfigurableResource[None]):
+    """Any model that LiteLLM names; the key stays in the environment."""
+
+    model: str = ""
+    """LiteLLM's name, e.g. `openai/gpt-4o`. Empty: none is configured."""
+    base_url: str | None = None
+    key_variable: str | None = None
+    """The environment variable that holds the key."""
+    temperature: float | None = 0.0
+    max_tokens: int = 1024
+    """The most tokens of one answer."""
+    prefill: bool = True
+    """Begin the assistant's turn with `<diff>`. Some interfaces refuse a begun turn."""
+    concurrency: int = 8
+    """Questions open at once."""
+    timeout_s: float = 120.0
+    budget_usd: float | None = None
+    """What one partition may cost; the rows beyond it are rejected as `budget_exhausted`."""
+    budget_tokens: int | None = None
+    usd_per_million_input_tokens: float | None = None
+    usd_per_million_output_tokens: float | None = None
+    answers: str
+    """The file that keeps every answer, so that none is paid for twice."""
+
+    def language_model(self) -> LanguageModel:
+        """The configured model.
+
+        Raises:
+            ConfigurationError: no model is named.
+        """
+        if not self.model:
+            raise ConfigurationError(
+                "the teacher `lm` needs a model: set REPAIR_MODEL to a name that LiteLLM knows "
+                "(e.g. openai/gpt-4o), or choose the teacher `history`"
+            )
+        settings = self.model_dump(exclude={"answers"})
+        return LanguageModel(**settings)
+
+    def teacher(self, program: TeacherProgram) -> LmTeacher:
+        """The model as a teacher; a context manager."""
+        return LmTeacher(self.language_model(), program, Path(self.answers))

@@ -1,0 +1,45 @@
+"""Warm language servers, shared by everything that runs in one process."""
+
+import atexit
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+import dagster as dg
+
+from repair.language_servers import LanguageServers
+
+
+@cache
+def _shared(workers: int, timeout: float, memory_limit_mb: int, results: str) -> LanguageServers:
+    """One pool per configuration: starting costs far more than checking, so it lives with the process."""
+    servers = LanguageServers(
+        workers=workers,
+        timeout=timeout,
+        memory_limit_mb=memory_limit_mb,
+        cache=Path(results) if results else None,
+    )
+    servers.__enter__()
+    atexit.register(servers.__exit__, None, None, None)
+    return servers
+
+
+class LanguageServersResource(dg.ConfigurableResource[None]):
+    """Pyright and ruff, kept warm for the life of the process."""
+
+    workers: int = 2
+    """Servers that check side by side."""
+    timeout: float = 30.0
+    """Seconds that one workspace may take before its server is replaced."""
+    memory_limit_mb: int = 1500
+    """Resident memory of a server, in MB, at which it is replaced."""
+    cache: str = ""
+    """File of the results' cache; empty: no cache."""
+
+    def servers(self) -> LanguageServers:
+        """The pool of this process."""
+        return _shared(self.workers, self.timeout, self.memory_limit_mb, self.cache)
+
+    def versions(self) -> dict[str, str]:
+        """The versions of pyright and ruff, without starting either."""
+        return {name: version(name) for name in ("pyright", "ruff")}

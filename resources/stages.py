@@ -1,0 +1,238 @@
+"""How an asset's partition runs over the store: reuse, write, prove the counts, report.
+
+An asset says what it reads and which function of `repair` runs on it; everything that all stages
+share is here. A stage whose inputs, configuration and versions equal those of the stored result
+returns that result, marked `reused`. Every result carries the check that rows in = rows out + rejects.
+"""
+
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+
+from partitions.keys import Key
+from repair.storage import Manifest, PartitionStore, PartitionWriter, fingerprint
+from resources.reporting import column_schema, preview
+
+ROWS_ADD_UP = "rows_add_up"
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A partition of an asset that a stage reads."""
+
+    asset: str
+    key: Key
+
+    def __str__(self) -> str:
+        return f"{self.asset}[{self.key}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a check found: passed or not, a sentence for people, and figures."""
+
+    passed: bool
+    description: str
+    figures: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestCheck:
+    """An asset check that is answered from the manifest of the partition."""
+
+    name: str
+    description: str
+    evaluate: Callable[[Manifest], Verdict]
+    blocking: bool = False
+
+
+def _add_up(manifest: Manifest) -> Verdict:
+    rejected = sum(manifest.rejects.values())
+    return Verdict(
+        manifest.adds_up,
+        f"{manifest.rows_in} rows in, {manifest.rows_out} out, {rejected} rejected",
+        {"rows_in": manifest.rows_in, "rows_out": manifest.rows_out, "rejected": rejected},
+    )
+
+
+_ROWS_ADD_UP = ManifestCheck(ROWS_ADD_UP, "Rows in equal rows out plus rejects.", _add_up, blocking=True)
+
+
+def share_check(name: str, description: str, *, at_least: float) -> ManifestCheck:
+    """A check that warns where the share of rows that go on is below `at_least`."""
+
+    def evaluate(manifest: Manifest) -> Verdict:
+        share = manifest.rows_out / manifest.rows_in if manifest.rows_in else None
+        if share is None:
+            return Verdict(True, "no rows")
+        said = f"{manifest.rows_out} of {manifest.rows_in} ({share:.0%}); at least {at_least:.0%} expected"
+        return Verdict(share >= at_least, said, {"share": share, "at_least": at_least})
+
+    return ManifestCheck(name, description, evaluate)
+
+
+def check_specs(
+    asset: str, partitions_def: dg.PartitionsDefinition | None, checks: Sequence[ManifestCheck] = ()
+) -> list[dg.AssetCheckSpec]:
+    """The specifications of a stage's checks: the one helper that touches partitioned checks.
+
+    They are a preview in this release of Dagster, which is pinned; its warning is for those who meet
+    them unawares.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.PreviewWarning)
+        return [
+            dg.AssetCheckSpec(
+                check.name,
+                asset=asset,
+                description=check.description,
+                blocking=check.blocking,
+                partitions_def=partitions_def,
+            )
+            for check in (_ROWS_ADD_UP, *checks)
+        ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One run of one partition of a stage."""
+
+    context: dg.AssetExecutionContext
+    store: PartitionStore
+    inputs: Sequence[Input]
+    schema: pa.Schema
+    configuration: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    versions: Mapping[str, str] = field(default_factory=dict[str, str])
+    checks: Sequence[ManifestCheck] = ()
+
+    @property
+    def asset(self) -> str:
+        return self.context.asset_key.path[-1]
+
+    @property
+    def key(self) -> Key:
+        return Key.of(self.context)
+
+    def manifests(self) -> dict[str, Manifest]:
+        """The manifests of the inputs, by `asset[key]`.
+
+        Raises:
+            dagster.Failure: an input is absent, or its own rows do not add up.
+        """
+        found: dict[str, Manifest] = {}
+        for each in self.inputs:
+            manifest = self.store.manifest(each.asset, each.key.segments())
+            if manifest is None:
+                raise dg.Failure(
+                    f"{each} is not in the store at {self.store.uri(each.asset, each.key.segments())}; "
+                    "materialize it first, or select it in the same run",
+                    allow_retries=False,
+                )
+            if not manifest.adds_up:
+                raise dg.Failure(
+                    f"{each} lost rows ({_add_up(manifest).description}); materialize it again first",
+                    allow_retries=False,
+                )
+            found[str(each)] = manifest
+        return found
+
+    def rows(self, asset: str) -> Iterator[pa.RecordBatch]:
+        """The rows of every input partition of `asset`, in small batches."""
+        for each in self.inputs:
+            if each.asset == asset:
+                yield from self.store.read(asset, each.key.segments())
+
+    def map(
+        self, function: Callable[[Iterator[pa.RecordBatch]], Iterable[pa.RecordBatch]]
+    ) -> dg.MaterializeResult:
+        """Write the outcomes of `function` over the rows of all inputs."""
+
+        def work(writer: PartitionWriter) -> None:
+            rows = (
+                batch
+                for name in dict.fromkeys(each.asset for each in self.inputs)
+                for batch in self.rows(name)
+            )
+            for outcome in function(rows):
+                writer.write_outcomes(outcome)
+
+        return self.materialize(work)
+
+    def materialize(
+        self,
+        work: Callable[[PartitionWriter], Mapping[str, Any] | None],
+        *,
+        rows_in: int | None = None,
+        metadata: Callable[[Manifest], Mapping[str, Any]] | None = None,
+    ) -> dg.MaterializeResult:
+        """Run `work` unless the stored result still holds, and report either.
+
+        Args:
+            work: writes the partition's rows; what it returns is kept in the manifest's `extra`.
+            rows_in: rows that the stage must account for; default: all rows of the inputs.
+            metadata: more metadata from the manifest.
+        """
+        started = time.monotonic()
+        manifests = self.manifests()
+        segments = self.key.segments()
+        inputs = {name: manifest.data_version for name, manifest in manifests.items()}
+        versions = {**self.versions, "code": self._code_version()}
+        wanted = fingerprint(inputs, self.configuration, versions)
+        manifest = self.store.manifest(self.asset, segments)
+        reused = manifest is not None and manifest.fingerprint == wanted
+        if manifest is None or not reused:
+            expected = sum(each.rows_out for each in manifests.values()) if rows_in is None else rows_in
+            with self.store.writer(self.asset, segments) as writer:
+                writer.declare(self.schema)
+                extra = dict(work(writer) or {})
+                extra["seconds"] = round(time.monotonic() - started, 3)
+                manifest = writer.commit(
+                    fingerprint=wanted, inputs=inputs, versions=versions, rows_in=expected, extra=extra
+                )
+        self.context.log.info(
+            "%s[%s] %s: %s",
+            self.asset,
+            self.key,
+            "reused" if reused else "written",
+            _add_up(manifest).description,
+        )
+        rejected = preview(self.store, manifest, "rejects")
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": manifest.rows_out,
+                "dagster/uri": self.store.uri(self.asset, segments),
+                "dagster/column_schema": column_schema(self.schema),
+                "reused": reused,
+                "rows_in": manifest.rows_in,
+                "seconds": float(manifest.extra.get("seconds", 0.0)),
+                "rejects": dict(manifest.rejects),
+                "preview": preview(self.store, manifest, "data"),
+                "rejected_rows": rejected,
+                **(metadata(manifest) if metadata else {}),
+            },
+            check_results=[self._check(check, manifest, rejected) for check in (_ROWS_ADD_UP, *self.checks)],
+            data_version=dg.DataVersion(manifest.data_version),
+        )
+
+    def _check(
+        self, check: ManifestCheck, manifest: Manifest, rejected: dg.MetadataValue[Any]
+    ) -> dg.AssetCheckResult:
+        verdict = check.evaluate(manifest)
+        return dg.AssetCheckResult(
+            check_name=check.name,
+            passed=verdict.passed,
+            severity=dg.AssetCheckSeverity.ERROR if check.blocking else dg.AssetCheckSeverity.WARN,
+            description=verdict.description,
+            metadata={**verdict.figures, "rejects": dict(manifest.rejects), "rejected_rows": rejected},
+        )
+
+    def _code_version(self) -> str:
+        version = self.context.assets_def.code_versions_by_key.get(self.context.asset_key)
+        if version is None:
+            raise dg.DagsterInvariantViolationError(f"{self.asset} has no code_version")
+        return version

@@ -1,0 +1,76 @@
+from datetime import UTC, date, datetime
+
+import dagster as dg
+import pytest
+
+from partitions.dates import dates_between, dates_from, window
+from partitions.keys import DATE_AND_TYPE, Key
+from partitions.types import DIAGNOSTIC_TYPES, OTHER, TYPES, DiagnosticType, known_types
+from repair.errors import ConfigurationError
+
+
+def test_a_multi_partition_key_joins_its_values_by_dimension_name():
+    key = Key("2026-01-05", "F821")
+    assert str(key.dagster()) == str(key) == "2026-01-05|F821"
+    assert DATE_AND_TYPE.has_partition_key(key.dagster())
+
+
+@pytest.mark.parametrize("key", [Key(), Key("2026-01-05"), Key(None, "F821"), Key("2026-01-05", "F821")])
+def test_a_key_survives_the_way_through_dagster(key: Key):
+    definition = {0: None, 2: DATE_AND_TYPE}.get(
+        len(key.segments()), DATE_AND_TYPE.primary_dimension.partitions_def if key.date else DIAGNOSTIC_TYPES
+    )
+    seen = []
+
+    @dg.asset(partitions_def=definition)
+    def probe(context: dg.AssetExecutionContext) -> None:
+        seen.append(Key.of(context))
+
+    assert dg.materialize([probe], partition_key=key.dagster()).success
+    assert seen == [key]
+
+
+@pytest.mark.parametrize("name", DIAGNOSTIC_TYPES.get_partition_keys())
+def test_no_type_holds_a_character_that_a_multi_partition_key_reserves(name: str):
+    assert not set(name) & set("|,[]/=")
+
+
+def test_the_tail_has_one_partition():
+    assert DIAGNOSTIC_TYPES.get_partition_keys().count(OTHER) == 1
+    assert OTHER not in known_types(date(2026, 1, 5))
+
+
+def test_a_promoted_type_stays_in_other_before_its_date(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("partitions.types.TYPES", (*TYPES, DiagnosticType("F402", since=date(2026, 2, 1))))
+    assert "F402" not in known_types(date(2026, 1, 31))
+    assert "F402" in known_types(date(2026, 2, 1))
+
+
+@pytest.mark.parametrize(
+    ("environment", "second"),
+    [
+        ({"REPAIR_FIRST_DATE": "2020-01-01"}, "2020-01-02"),
+        ({"REPAIR_FIRST_DATE": "2020-01-05", "REPAIR_CADENCE": "weekly"}, "2020-01-12"),
+        ({"REPAIR_FIRST_DATE": "2020-01-01", "REPAIR_CADENCE": "monthly"}, "2020-02-01"),
+    ],
+)
+def test_the_cadence_is_configuration(environment: dict[str, str], second: str):
+    assert dates_from(environment).get_partition_keys()[1] == second
+
+
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        ({"REPAIR_CADENCE": "hourly"}, "expected one of daily, weekly, monthly"),
+        ({"REPAIR_FIRST_DATE": "5 January"}, "expected YYYY-MM-DD"),
+    ],
+)
+def test_a_wrong_setting_says_what_was_expected(environment: dict[str, str], message: str):
+    with pytest.raises(ConfigurationError, match=message):
+        dates_from(environment)
+
+
+def test_a_window_is_half_open_and_in_utc():
+    start, end = window("2026-01-05")
+    assert (start, end) == (datetime(2026, 1, 5, tzinfo=UTC), datetime(2026, 1, 6, tzinfo=UTC))
+    assert dates_between(start, end) == ["2026-01-05", "2026-01-06"]

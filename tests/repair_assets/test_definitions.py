@@ -1,0 +1,105 @@
+"""The code location loads fast, holds the graph of the design, and imports nothing heavy."""
+
+import json
+import os
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+ASSETS = {
+    "session_events": {"date"},
+    "error_states": {"date", "diagnostic_type"},
+    "reproduced_diagnostics": {"date", "diagnostic_type"},
+    "repair_candidates": {"date", "diagnostic_type"},
+    "few_shot_examples": set(),
+    "teacher_program": set(),
+    "synthesized_diffs": {"date", "diagnostic_type"},
+    "verified_diffs": {"date", "diagnostic_type"},
+    "repair_examples": {"date", "diagnostic_type"},
+    "daily_examples": {"date"},
+    "training_mixture": {"date"},
+    "checkpoint": {"date"},
+    "workspace_benchmark": {"diagnostic_type"},
+    "leetcode_benchmark": {"diagnostic_type"},
+    "eval_results": {"date", "diagnostic_type"},
+    "scorecard": {"date"},
+}
+
+LOAD = """
+import json, sys, time
+import repair_assets.definitions
+seconds = time.process_time()  # what it costs, whatever else the machine is doing
+heavy = sorted(set(sys.modules) & {"torch", "composer", "pyspark", "dspy", "transformers", "matplotlib"})
+print(json.dumps({"seconds": seconds, "heavy": heavy}))
+"""
+
+
+@pytest.fixture(scope="module")
+def defs() -> dg.Definitions:
+    from repair_assets.definitions import defs
+
+    return defs
+
+
+def test_the_code_location_loads_in_under_four_seconds_and_imports_nothing_heavy():
+    runs = [
+        json.loads(subprocess.run([sys.executable, "-c", LOAD], check=True, capture_output=True).stdout)
+        for _ in range(2)  # the first may compile the modules
+    ]
+    assert runs[1]["heavy"] == []
+    assert min(run["seconds"] for run in runs) < 4
+
+
+def test_the_graph_has_all_stages_with_their_partitions(defs: dg.Definitions):
+    graph = defs.resolve_asset_graph()
+    assert {key.path[-1] for key in graph.get_all_asset_keys()} == set(ASSETS)
+    for name, dimensions in ASSETS.items():
+        partitions = graph.get(dg.AssetKey(name)).partitions_def
+        if isinstance(partitions, dg.MultiPartitionsDefinition):
+            found = {each.name for each in partitions.partitions_defs}
+        elif isinstance(partitions, dg.StaticPartitionsDefinition):
+            found = {"diagnostic_type"}
+        else:
+            found = {"date"} if partitions else set()
+        assert found == dimensions, name
+
+
+@pytest.mark.parametrize("asset", sorted(ASSETS))
+def test_every_stage_proves_its_counts_by_a_blocking_check_of_the_same_partitions(
+    defs: dg.Definitions, asset: str
+):
+    graph = defs.resolve_asset_graph()
+    spec = graph.get_check_spec(dg.AssetCheckKey(dg.AssetKey(asset), "rows_add_up"))
+    assert spec.blocking
+    assert spec.partitions_def == graph.get(dg.AssetKey(asset)).partitions_def
+
+
+def test_no_training_sample_reaches_a_checkpoint_without_passing_every_stage(defs: dg.Definitions):
+    graph = defs.resolve_asset_graph()
+    chain = [
+        *("session_events", "error_states", "reproduced_diagnostics", "repair_candidates"),
+        *("synthesized_diffs", "verified_diffs", "repair_examples", "daily_examples"),
+        *("training_mixture", "checkpoint", "eval_results", "scorecard"),
+    ]
+    for parent, child in pairwise(chain):
+        assert dg.AssetKey(parent) in graph.get(dg.AssetKey(child)).parent_keys
+
+
+def test_the_schedules_ask_for_one_run_of_each_partition(defs: dg.Definitions):
+    repository = defs.get_repository_def()
+    assert {each.name for each in repository.schedule_defs} == {"events_schedule", "diagnostics_schedule"}
+
+
+def test_dagster_accepts_the_definitions(tmp_path: Path):
+    done = subprocess.run(
+        [sys.executable, "-m", "dagster", "definitions", "validate", "-w", "workspace.yaml"],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "DAGSTER_HOME": str(tmp_path)},  # that of `make demo` need not be there yet
+    )
+    assert done.returncode == 0, done.stderr

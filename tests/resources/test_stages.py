@@ -1,0 +1,175 @@
+"""What every stage shares: reuse, the counts, clear refusals."""
+
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+import pytest
+
+from partitions.keys import DATE_AND_TYPE, Key
+from repair.outcomes import Reject, outcome_batch
+from repair.storage import PartitionStore
+from resources.stages import ROWS_ADD_UP, Input, Stage, check_specs, share_check
+from resources.store import StoreResource
+
+KEY = Key("2026-01-05", "F821")
+SCHEMA = pa.schema([("diagnostic_id", pa.string())])
+IDS = [str(number) for number in range(10)]
+
+
+class Runs:
+    """Counts how often a stage really worked."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
+def graph(runs: Runs, *, lose: int = 0, keep: int = 6, seed: int = 1) -> list[dg.AssetsDefinition]:
+    """`numbers` -> `kept`: `kept` keeps some rows, rejects some, and loses `lose` without a word."""
+    half = share_check("share", "Rows that go on.", at_least=0.5)
+
+    @dg.asset(
+        partitions_def=DATE_AND_TYPE, check_specs=check_specs("numbers", DATE_AND_TYPE), code_version="1"
+    )
+    def numbers(context: dg.AssetExecutionContext, store: StoreResource) -> dg.MaterializeResult:
+        stage = Stage(context=context, store=store.store(), inputs=(), schema=SCHEMA)
+        rows = [{"diagnostic_id": each} for each in IDS]
+        return stage.materialize(
+            lambda writer: writer.write_outcomes(outcome_batch(rows, SCHEMA)), rows_in=len(IDS)
+        )
+
+    @dg.asset(
+        partitions_def=DATE_AND_TYPE,
+        deps=[numbers],
+        check_specs=check_specs("kept", DATE_AND_TYPE, [half]),
+        code_version="1",
+    )
+    def kept(context: dg.AssetExecutionContext, store: StoreResource) -> dg.MaterializeResult:
+        stage = Stage(
+            context=context,
+            store=store.store(),
+            inputs=[Input("numbers", Key.of(context))],
+            schema=SCHEMA,
+            configuration={"seed": seed},
+            checks=[half],
+        )
+
+        def work(batches: Any) -> Any:
+            runs.count += 1
+            for batch in batches:
+                rows = batch.to_pylist()[lose:]
+                yield outcome_batch([*rows[:keep], *(Reject(row, "odd") for row in rows[keep:])], SCHEMA)
+
+        return stage.map(work)
+
+    @dg.asset(
+        partitions_def=DATE_AND_TYPE,
+        deps=[kept],
+        check_specs=check_specs("after", DATE_AND_TYPE),
+        code_version="1",
+    )
+    def after(context: dg.AssetExecutionContext, store: StoreResource) -> dg.MaterializeResult:
+        inputs = [Input("kept", Key.of(context))]
+        return Stage(context=context, store=store.store(), inputs=inputs, schema=SCHEMA).map(
+            lambda batches: (outcome_batch(batch.to_pylist(), SCHEMA) for batch in batches)
+        )
+
+    return [numbers, kept, after]
+
+
+def run(
+    assets: list[dg.AssetsDefinition], folder: Path, names: list[str] | None = None
+) -> dg.ExecuteInProcessResult:
+    return dg.materialize(
+        assets,
+        selection=names,
+        partition_key=KEY.dagster(),
+        resources={"store": StoreResource(base_uri=str(folder))},
+        raise_on_error=False,
+    )
+
+
+def check(result: dg.ExecuteInProcessResult, asset: str, name: str) -> dg.AssetCheckEvaluation:
+    (found,) = (
+        each
+        for each in result.get_asset_check_evaluations()
+        if each.check_name == name and each.asset_key == dg.AssetKey(asset)
+    )
+    return found
+
+
+def metadata(result: dg.ExecuteInProcessResult, asset: str) -> dict[str, Any]:
+    (event,) = result.asset_materializations_for_node(asset)
+    tables = ("preview", "rejected_rows")
+    return {name: value if name in tables else value.value for name, value in event.metadata.items()}
+
+
+def test_rows_and_rejects_are_counted_and_shown(tmp_path: Path):
+    result = run(graph(Runs()), tmp_path)
+    assert result.success
+    seen = metadata(result, "kept")
+    assert (seen["rows_in"], seen["dagster/row_count"], seen["rejects"]) == (10, 6, {"odd": 4})
+    assert [record.data["reason"] for record in seen["rejected_rows"].records] == ["odd"] * 4
+    proved = check(result, "kept", ROWS_ADD_UP)
+    assert proved.passed
+    assert proved.partition == str(KEY)
+
+
+def test_a_lost_row_fails_the_blocking_check_and_stops_what_follows(tmp_path: Path):
+    result = run(graph(Runs(), lose=1), tmp_path)
+    assert not result.success
+    failed = check(result, "kept", ROWS_ADD_UP)
+    assert (failed.passed, failed.blocking) == (False, True)
+    assert "10 rows in, 6 out, 3 rejected" in (failed.description or "")
+    assert not result.asset_materializations_for_node("after")
+
+
+def test_a_partition_that_lost_rows_is_refused_in_a_later_run_too(tmp_path: Path):
+    assets = graph(Runs(), lose=1)
+    run(assets, tmp_path)
+    result = run(assets, tmp_path, ["after"])
+    assert not result.success
+    assert "lost rows" in str(result.failure_data_for_node("after"))
+
+
+def test_a_missing_input_says_what_to_materialize(tmp_path: Path):
+    result = run(graph(Runs()), tmp_path, ["kept"])
+    assert not result.success
+    assert "numbers[2026-01-05|F821] is not in the store" in str(result.failure_data_for_node("kept"))
+
+
+def test_a_share_below_the_bar_warns_and_does_not_stop(tmp_path: Path):
+    result = run(graph(Runs(), keep=4), tmp_path)
+    assert result.success
+    warned = check(result, "kept", "share")
+    assert (warned.passed, warned.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert "4 of 10 (40%)" in (warned.description or "")
+    assert "rejected_rows" in warned.metadata
+
+
+@pytest.mark.parametrize(
+    ("second", "works"),
+    [
+        ({}, 1),  # nothing changed
+        ({"seed": 2}, 2),  # the configuration changed
+    ],
+)
+def test_a_result_that_still_holds_is_reused(tmp_path: Path, second: dict[str, Any], works: int):
+    runs = Runs()
+    first_version = metadata(run(graph(runs), tmp_path), "kept")
+    result = run(graph(runs, **second), tmp_path)
+    assert runs.count == works
+    assert metadata(result, "kept")["reused"] is (works == 1)
+    assert metadata(result, "kept")["rejects"] == first_version["rejects"]
+    assert check(result, "kept", ROWS_ADD_UP).passed
+
+
+def test_equal_rows_have_an_equal_data_version(tmp_path: Path):
+    versions = []
+    for name in ("a", "b"):
+        run(graph(Runs()), tmp_path / name)
+        manifest = PartitionStore(str(tmp_path / name)).manifest("kept", KEY.segments())
+        assert manifest is not None
+        versions.append(manifest.data_version)
+    assert versions[0] == versions[1]

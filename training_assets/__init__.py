@@ -1,0 +1,1 @@
+"""Training examples to a checkpoint."""

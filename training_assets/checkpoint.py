@@ -1,0 +1,118 @@
+"""A fine-tuned model, trained outside the code location."""
+
+import base64
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+
+from partitions.dates import DATES
+from partitions.keys import Key
+from repair.outcomes import REJECTS
+from repair.prompt import PROMPT_VERSION
+from repair.storage import Manifest, PartitionWriter
+from repair.training.export import MADE_BY, METRICS, versions
+from resources.stages import Input, ManifestCheck, Stage, Verdict, check_specs
+from resources.store import StoreResource
+from resources.trainer import TrainerResource
+from training_assets.training_mixture import training_mixture
+
+CHECKPOINT = "checkpoint"
+TRAINED = pa.schema([("example_id", pa.string())])
+
+
+def _loss_falls(manifest: Manifest) -> Verdict:
+    result = manifest.extra["result"]
+    first, last = result["first_loss"], result["last_loss"]
+    return Verdict(last < first, f"from {first:.3f} to {last:.3f}", {"first": first, "last": last})
+
+
+CHECKS = (
+    ManifestCheck("loss_falls", "The training loss is lower at the end than at the start.", _loss_falls),
+)
+
+
+class Training(dg.Config):
+    """What differs from the recipe."""
+
+    overrides: dict[str, Any] = {}  # noqa: RUF012  (Dagster copies the default)
+
+
+@dg.asset(
+    partitions_def=DATES,
+    deps=[training_mixture],
+    check_specs=check_specs("checkpoint", DATES, CHECKS),
+    code_version="1",
+    group_name="training",
+    kinds={"pytorch", "huggingface"},
+    pool="h100",
+)
+def checkpoint(
+    context: dg.AssetExecutionContext, config: Training, store: StoreResource, trainer: TrainerResource
+) -> dg.MaterializeResult:
+    """The model in Hugging Face format, with a JSON of what made it.
+
+    The training is a child process that reports its losses as they go. Do not choose between
+    checkpoints by evaluation loss: it rises with model size while the repair rate rises too.
+    """
+    opened = store.store()
+    mixture = Input("training_mixture", Key.of(context))
+    stage = Stage(
+        context=context,
+        store=opened,
+        inputs=[mixture],
+        schema=TRAINED,
+        configuration={"recipe": trainer.recipe, "overrides": config.overrides},
+        versions={"prompt": PROMPT_VERSION, **versions()},
+        checks=CHECKS,
+    )
+
+    def work(writer: PartitionWriter) -> dict[str, Any]:
+        segments = mixture.key.segments()
+        with tempfile.TemporaryDirectory() as folder:
+            out = Path(folder, CHECKPOINT)
+            trainer.run(
+                context,
+                "training_assets.train_main",
+                {
+                    "recipe": trainer.recipe,
+                    "overrides": config.overrides,
+                    "mixture_uri": opened.file_uri(mixture.asset, segments),
+                    "output_dir": str(out),
+                },
+            )
+            made_by = json.loads((out / MADE_BY).read_text())
+            writer.write_tree(out, CHECKPOINT)
+        left_out = set(made_by["left_out_too_long"])
+        rows = opened.table(mixture.asset, segments, columns=["example_id", "project_id", "code"]).to_pylist()
+        trained = [{"example_id": row["example_id"]} for row in rows if row["example_id"] not in left_out]
+        writer.write("data", pa.Table.from_pylist(trained, TRAINED))
+        rejects = [
+            {
+                "project_id": row["project_id"],
+                "code": row["code"],
+                "reason": "longer_than_context",
+                "detail": f"example {row['example_id']} does not fit a row; an answer is never cut",
+                "rows": 1,
+            }
+            for row in rows
+            if row["example_id"] in left_out
+        ]
+        writer.write_rejects(pa.Table.from_pylist(rejects, REJECTS))
+        return {"result": made_by["result"]}
+
+    def metadata(manifest: Manifest) -> dict[str, Any]:
+        from repair.evaluation.plots import loss_curve
+
+        lines = opened.read_bytes("checkpoint", stage.key.segments(), f"{CHECKPOINT}/{METRICS}").splitlines()
+        picture = base64.b64encode(loss_curve([json.loads(line) for line in lines])).decode()
+        figures = manifest.extra["result"]
+        return {
+            "loss_curve": dg.MetadataValue.md(f"![loss by batch](data:image/png;base64,{picture})"),
+            **{name: value for name, value in figures.items() if isinstance(value, int | float)},
+        }
+
+    return stage.materialize(work, metadata=metadata)

@@ -1,0 +1,87 @@
+"""What a checkpoint is trained on: a window of days."""
+
+from typing import Any
+
+import dagster as dg
+
+from eval_assets.benchmarks import BENCHMARKS, leetcode_benchmark, workspace_benchmark
+from partitions.dates import DATES
+from partitions.keys import Key
+from partitions.mappings import dates_up_to
+from partitions.types import DIAGNOSTIC_TYPES
+from repair.curation.mixture import MIXTURE, MixtureSettings, mixture
+from repair.storage import PartitionWriter
+from repair_assets.repair_examples import daily_examples
+from resources.stages import Input, Stage, check_specs
+from resources.store import StoreResource
+
+WINDOW = 30
+"""Date partitions that a mixture reads, its own among them."""
+
+
+class Mixing(dg.Config):
+    """How examples are mixed."""
+
+    seed: int = 17
+    cap_per_code: int = 20_000
+
+
+@dg.asset(
+    partitions_def=DATES,
+    deps=[
+        dg.AssetDep(
+            daily_examples,
+            partition_mapping=dates_up_to(WINDOW),
+        ),
+        dg.AssetDep(workspace_benchmark, partition_mapping=dg.AllPartitionMapping()),
+        dg.AssetDep(leetcode_benchmark, partition_mapping=dg.AllPartitionMapping()),
+    ],
+    check_specs=check_specs("training_mixture", DATES),
+    code_version="1",
+    group_name="training",
+    kinds={"parquet"},
+)
+def training_mixture(
+    context: dg.AssetExecutionContext, config: Mixing, store: StoreResource
+) -> dg.MaterializeResult:
+    """The examples of the window without repeats, without test projects and without the benchmarks.
+
+    Days of the window that were never materialized are left out, and named in the metadata; a day that
+    lost rows is refused. Without frozen benchmarks there is nothing to decontaminate against: they are
+    materialized first.
+    """
+    opened = store.store()
+    key = Key.of(context)
+    keys = DATES.get_partition_keys()
+    place = keys.index(key.date or "")
+    days = [
+        each
+        for each in keys[max(0, place + 1 - WINDOW) : place + 1]
+        if each == key.date or opened.manifest("daily_examples", Key(each).segments())
+    ]
+    examples = [Input("daily_examples", Key(each)) for each in days]
+    benchmarks = [
+        Input(name, Key(None, each)) for name in BENCHMARKS for each in DIAGNOSTIC_TYPES.get_partition_keys()
+    ]
+    stage = Stage(
+        context=context,
+        store=opened,
+        inputs=[*examples, *benchmarks],
+        schema=MIXTURE,
+        configuration=config.model_dump(),
+    )
+
+    def work(writer: PartitionWriter) -> dict[str, Any]:
+        frozen = (
+            batch for name in ("workspace_benchmark", "leetcode_benchmark") for batch in stage.rows(name)
+        )
+        for outcome in mixture(stage.rows("daily_examples"), frozen, MixtureSettings(**config.model_dump())):
+            writer.write_outcomes(outcome)
+        return {"dates": days}
+
+    manifests = stage.manifests()
+    return stage.materialize(
+        work,
+        rows_in=sum(manifests[str(each)].rows_out for each in examples),
+        metadata=lambda manifest: {"dates": manifest.extra["dates"]},
+    )
