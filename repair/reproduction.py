@@ -19,7 +19,8 @@ UNKNOWN_FILE = "unknown_file"
 def reproduce(batches: Iterable[pa.RecordBatch], servers: LanguageServers) -> Iterator[pa.RecordBatch]:
     """One outcome batch of `REPRODUCED_DIAGNOSTICS` for each batch of `ERROR_STATES`, in order.
 
-    The servers look at the whole workspace, so `before` holds every diagnostic of it. A row is rejected as
+    The servers look at the whole workspace, or at what an edit of the row's file may reach where it is large,
+    and `before` holds every diagnostic of that. A row is rejected as
     `not_reproduced` (its detail: what is said on that line instead), as `unknown_file` where its path is
     not among its files, or with the reason of the servers' error.
     """
@@ -30,7 +31,8 @@ def reproduce(batches: Iterable[pa.RecordBatch], servers: LanguageServers) -> It
         for batch in batches:
             rows.append(batch.to_pylist())
             for row in rows[-1]:
-                yield Request({file["path"]: file["text"] for file in row["files"]})
+                files = {file["path"]: file["text"] for file in row["files"]}
+                yield Request(files, edited=(row["path"],))
 
     results = servers.check_many(requests())
     # `requests` runs ahead of `results`: a batch of no rows shows only when the next result is asked for

@@ -1,18 +1,18 @@
 """Work that stops to ask the language servers, done for many rows at once.
 
-A `Checking` is a generator: it yields workspaces and is sent their diagnostics, or has the servers' error
+A `Checking` is a generator: it yields requests and is sent their diagnostics, or has the servers' error
 thrown into it. It reads as a straight line of steps for one row; `run` asks for all rows together, round by
 round, so that every server is busy.
 """
 
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
 from repair.diagnostics import Diagnostic
 from repair.language_servers import Request, Result
 
 T = TypeVar("T")
-Checking = Generator[Mapping[str, str], Sequence[Diagnostic], T]
+Checking = Generator[Request, Sequence[Diagnostic], T]
 
 
 class Servers(Protocol):
@@ -26,7 +26,7 @@ class Servers(Protocol):
 def run(checkings: Iterable[Checking[T]], servers: Servers) -> list[T]:
     """What each checking returns, in order."""
     returned: dict[int, T] = {}
-    waiting: list[tuple[int, Checking[T], Mapping[str, str]]] = []
+    waiting: list[tuple[int, Checking[T], Request]] = []
     started = list(checkings)
     for index, checking in enumerate(started):
         try:
@@ -34,17 +34,17 @@ def run(checkings: Iterable[Checking[T]], servers: Servers) -> list[T]:
         except StopIteration as stop:
             returned[index] = stop.value
     while waiting:
-        results = servers.check_many([Request(files) for _, _, files in waiting])
-        still: list[tuple[int, Checking[T], Mapping[str, str]]] = []
+        results = servers.check_many([request for _, _, request in waiting])
+        still: list[tuple[int, Checking[T], Request]] = []
         for (index, checking, _), result in zip(waiting, results, strict=True):
             try:
                 if result.error is None:
-                    files = checking.send(result.diagnostics)
+                    request = checking.send(result.diagnostics)
                 else:
-                    files = checking.throw(result.error)
+                    request = checking.throw(result.error)
             except StopIteration as stop:
                 returned[index] = stop.value
             else:
-                still.append((index, checking, files))
+                still.append((index, checking, request))
         waiting = still
     return [returned[index] for index in range(len(started))]

@@ -66,7 +66,7 @@ REPRODUCED_DIAGNOSTICS = extended(
     ERROR_STATES,
     pa.field("diagnostic", DIAGNOSTIC),  # the one that matches `recorded`
     pa.field("agreed", pa.list_(pa.string())),  # which of code, line, range, message agreed
-    pa.field("before", pa.list_(DIAGNOSTIC)),  # every diagnostic of the workspace
+    pa.field("before", pa.list_(DIAGNOSTIC)),  # every diagnostic that an edit of `path` may change
     pa.field("pyright_version", pa.string()),
     pa.field("ruff_version", pa.string()),
 )
@@ -90,7 +90,7 @@ VERIFIED_DIFFS = extended(
     SYNTHESIZED_DIFFS,
     pa.field("line_diff", pa.string()),
     pa.field("repaired", pa.string()),  # the text of `path` after the diff
-    pa.field("after", pa.list_(DIAGNOSTIC)),  # every diagnostic of the repaired workspace
+    pa.field("after", pa.list_(DIAGNOSTIC)),  # the same of the repaired workspace
 )
 
 REPAIR_EXAMPLES = pa.schema(

@@ -26,7 +26,7 @@ import pyarrow as pa
 from repair.cheats import cheat
 from repair.comparison import Comparison, stands_in
 from repair.diagnostics import Diagnostic
-from repair.language_servers import LanguageServerError
+from repair.language_servers import LanguageServerError, Request
 from repair.line_diff import LineDiffError, apply, diff, extract, parse
 from repair.outcomes import Reject, outcome_batch
 from repair.rounds import Checking, Servers, run
@@ -100,10 +100,10 @@ def examine(
     repaired = apply(original, fewest)
     try:
         if before is None:
-            before = yield workspace
+            before = yield Request(workspace, edited=(path,))
         if not stands_in(diagnostic, before):
             return Verdict(False, "diagnostic_absent", f"before the diff: no {_shown(diagnostic)}")
-        after = yield {**workspace, path: repaired}
+        after = yield Request({**workspace, path: repaired}, edited=(path,))
     except LanguageServerError as error:
         return Verdict(False, error.reason, str(error), fewest, repaired)
     reason, evidence = _compared(Comparison(path, original, repaired, before, after), diagnostic)

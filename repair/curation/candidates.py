@@ -100,7 +100,8 @@ class _Redacted:
 def _confirmed(outcomes: list[_Redacted | Reject], servers: Servers) -> Iterator[Mapping[str, Any] | Reject]:
     changed = [each for each in outcomes if isinstance(each, _Redacted) and each.changed]
     results = servers.check_many(
-        Request({file["path"]: file["text"] for file in each.row["files"]}) for each in changed
+        Request({file["path"]: file["text"] for file in each.row["files"]}, edited=(each.row["path"],))
+        for each in changed
     )
     for outcome in outcomes:
         if isinstance(outcome, Reject):

@@ -30,10 +30,15 @@ _AHEAD = 2  # batches taken from the requests for each worker before their turn
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A workspace (path -> text) and the paths whose diagnostics are wanted; None: all Python files."""
+    """A workspace (path -> text) and the paths whose diagnostics are wanted; None: all Python files.
+
+    `edited`, without `paths`: files that are, or may be, edited. Of a large workspace only what an edit of
+    them may reach (`repair.imports`) is wanted then: nothing else can change.
+    """
 
     files: Mapping[str, str]
     paths: tuple[str, ...] | None = None
+    edited: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +204,7 @@ class LanguageServers:
 
 def _prepared(request: Request) -> Workspace | LanguageServerError:
     try:
-        return Workspace.of(request.files, request.paths)
+        return Workspace.of(request.files, request.paths, request.edited)
     except LanguageServerError as error:
         return error
 

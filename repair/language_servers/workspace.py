@@ -2,16 +2,19 @@
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from repair.imports import reached
 from repair.language_servers.configuration import pyright_configuration
 from repair.language_servers.errors import UnknownFileError
 from repair.language_servers.paths import encoded, is_python
 
 # What pyright's command line leaves out of a project that has no configuration of its own.
 _LEFT_OUT = ("node_modules", "__pycache__")
+# Up to so many Python files all are looked at: to leave some out spares little.
+_FEW = 16
 _ENVIRONMENT_MARKS = ("/pyvenv.cfg", "/bin/activate", "/Scripts/activate", "/conda-meta/")
 
 
@@ -29,11 +32,16 @@ class Workspace:
     configuration: str | None
 
     @classmethod
-    def of(cls, files: Mapping[str, str], paths: Iterable[str] | None) -> "Workspace":
+    def of(
+        cls, files: Mapping[str, str], paths: Iterable[str] | None, edited: Collection[str] | None = None
+    ) -> "Workspace":
         """Raises `UnsafePathError`, `UnencodableTextError`, `UnknownFileError`."""
         data = encoded(files)
         if paths is None:
             targets = tuple(path for path in data if is_python(path))
+            if edited is not None and len(targets) > _FEW:
+                wanted = reached(files, edited)
+                targets = tuple(path for path in targets if path in wanted)
         else:
             targets = tuple(dict.fromkeys(paths))
             for path in targets:

@@ -11,18 +11,16 @@ A file that is gone has its diagnostics withdrawn. A file whose text is not know
 packets do not replay) is not there.
 """
 
-import re
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import lru_cache
-from pathlib import PurePosixPath
 from typing import Any, Protocol
 
 from repair.diagnostics import Diagnostic
 from repair.error_states import is_readable
 from repair.events import EventKind, FileOperation
+from repair.imports import imported_names, module_name
 from repair.language_servers import Request, Result
 from repair.recording import Event
 from repair.timeline import Change, StoredCopy
@@ -34,8 +32,6 @@ PUBLICATION_DELAY = timedelta(milliseconds=300)
 """Between the last edit and the diagnostics: about what an editor's servers need."""
 
 _EDITS = (EventKind.OT, EventKind.FILE)
-_IMPORT = re.compile(r"^[ \t]*(?:from|import)[ \t][^\n(]*(?:\([^)]*\))?", re.MULTILINE)
-_NAME = re.compile(r"\w+")
 
 
 class Servers(Protocol):
@@ -283,25 +279,11 @@ class _Files:
             elif text != before:
                 self._texts[path] = text
                 targets.add(path)
-        moved = {name for path in targets | gone if (name := _module(path)) is not None}
+        moved = {name for path in targets | gone if (name := module_name(path)) is not None}
         importers = (
             path
             for path, text in sorted(self._texts.items())
-            if path not in targets and not moved.isdisjoint(_imported(text))
+            if path not in targets and not moved.isdisjoint(imported_names(text))
         )
         targets.update(path for path, _ in zip(importers, range(MOST_IMPORTERS), strict=False))
         return tuple(sorted(path for path in targets if path.endswith((".py", ".pyi")))), tuple(sorted(gone))
-
-
-def _module(path: str) -> str | None:
-    """The last part of the name under which a Python file is imported."""
-    pure = PurePosixPath(path)
-    if pure.suffix not in (".py", ".pyi"):
-        return None
-    return pure.parent.name or None if pure.stem == "__init__" else pure.stem
-
-
-@lru_cache(maxsize=4096)
-def _imported(text: str) -> frozenset[str]:
-    """Every name in the text's import statements, of modules and of what is taken from them."""
-    return frozenset(name for statement in _IMPORT.findall(text) for name in _NAME.findall(statement))
