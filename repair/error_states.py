@@ -10,6 +10,7 @@ expected:
 | `not_text` | the diagnostic's file is not UTF-8 |
 | `not_python` | the diagnostic's file is none that the servers check |
 | `range_outside_file` | the diagnostic's line is behind the last one of the file |
+| `too_large` | the files that the servers read have more than `LARGEST_WORKSPACE` code points together |
 | `malformed_event` | a row of the project is not an event |
 """
 
@@ -33,6 +34,7 @@ from repair.timeline import Change, StoredCopy, changes
 from repair.workspace import Broken, Mismatch, State, Workspace, path_fault
 
 SETTLE_SECONDS = 3.0
+LARGEST_WORKSPACE = 16 << 20
 
 _SUFFIXES = (".py", ".pyi")
 _CONFIGURATIONS = frozenset({"pyproject.toml", "pyrightconfig.json", "ruff.toml", ".ruff.toml"})
@@ -182,6 +184,10 @@ def _fault(path: str, line: int, state: State) -> Broken | None:
         return Broken("not_text", f"{path}: its content is not UTF-8")
     if path not in state.files:
         return Broken("file_absent", f"{path}: there is no such file at the moment")
+    size = sum(map(len, state.files.values()))
+    if size > LARGEST_WORKSPACE:
+        detail = f"{len(state.files)} files have {size} code points, expected at most {LARGEST_WORKSPACE}"
+        return Broken("too_large", detail)
     lines = len(lines_of(state.files[path]))
     if not 0 <= line < lines:
         return Broken("range_outside_file", f"{path}: line {line} (0-based) of a file of {lines} lines")

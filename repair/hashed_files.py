@@ -58,6 +58,7 @@ class TableFile:
 
     def __init__(self, sink: HashedFile, schema: pa.Schema) -> None:
         self.sink, self.rows = sink, 0
+        self.row_group_bytes = ROW_GROUP_BYTES
         self._schema = schema.remove_metadata()
         self._hash = TableHash(self._schema)
         self._waiting: list[pa.RecordBatch] = []
@@ -71,13 +72,13 @@ class TableFile:
             raise StoreError(
                 f"{self.sink.file} has the schema\n{self._schema}\na batch has another one:\n{batch.schema}"
             )
-        parts = max(1, -(-batch.nbytes // ROW_GROUP_BYTES))
+        parts = max(1, -(-batch.nbytes // self.row_group_bytes))
         step = max(1, -(-batch.num_rows // parts))
         for start in range(0, batch.num_rows, step):
             part = batch.slice(start, step)
             self._hash.update(part)
             self.rows += part.num_rows
-            if self._waiting_bytes + part.nbytes > ROW_GROUP_BYTES:
+            if self._waiting_bytes + part.nbytes > self.row_group_bytes:
                 self._flush()
             self._waiting.append(part)
             self._waiting_bytes += part.nbytes

@@ -63,11 +63,16 @@ class PartitionWriter:
                 f"{self._store.uri(self._asset, self._partition)} was left without a commit: nothing is kept"
             )
 
-    def declare(self, schema: pa.Schema, name: str = DATA) -> None:
-        """The partition has the table `name`, even if no row is written to it."""
+    def declare(self, schema: pa.Schema, name: str = DATA, *, row_group_bytes: int | None = None) -> None:
+        """The partition has the table `name`, even if no row is written to it.
+
+        `row_group_bytes`: rows of so many bytes in memory are read together, or not at all.
+        """
         if name not in self._tables:
             sink = self._create(f"{segment('table name', name)}-{self._token}.parquet")
             self._tables[name] = TableFile(sink, schema)
+        if row_group_bytes is not None:
+            self._tables[name].row_group_bytes = row_group_bytes
 
     def write(self, name: str, batch: pa.RecordBatch | pa.Table) -> None:
         """Appends rows to the table `name`. All batches of a table have one schema."""

@@ -12,13 +12,16 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from itertools import groupby, pairwise
+from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import fsspec
 import pyarrow as pa
+import pyarrow.compute
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from pyarrow.fs import FSSpecHandler, PyFileSystem
@@ -28,6 +31,8 @@ from repair.events import EVENTS, PROJECTS, TIMESTAMP, EventKind
 
 if TYPE_CHECKING:
     from repair.sources.midnight import OnBroken
+
+pc: Any = pyarrow.compute  # its functions are made at import, so that type checkers do not see them
 
 EVENTS_FOLDER, PROJECTS_FILE = "events", "projects.parquet"
 PARQUET: dict[str, Any] = {"compression": "zstd", "row_group_size": 8192}
@@ -263,10 +268,36 @@ class Recording:
         wanted = window.wanted
         if project_ids is not None:
             wanted = wanted & ds.field("project_id").isin(pa.array(list(project_ids), pa.string()))
-        scanned = window.dataset.to_batches(
-            filter=wanted, batch_size=1 << 14, batch_readahead=2, fragment_readahead=2
-        )
-        yield from (batch for batch in scanned if batch.num_rows)
+        yield from window.batches(wanted)
+
+    def events_of_day(self, day: date) -> Iterator[pa.RecordBatch]:
+        """`events` of a UTC day in one pass, project by project: each batch is of one project, whose batches
+        come one behind the other, in time order, its closing copies last.
+
+        The closing copies stand in the next day's files. As long as the projects have the same order there,
+        as `RecordingWriter` gives them, those of one project are held at a time. Raises InputError if a
+        project's rows do not stand together.
+        """
+        start = datetime(day.year, day.month, day.day, tzinfo=UTC)
+        window = self._window(start, start + timedelta(days=1))
+        if window is None:
+            return
+        left, closed = set(window.project_ids), window.closing_ids()
+        closing = groupby(_by_project(window.batches(window.closing)), key=itemgetter(0))
+        held: dict[str, list[pa.RecordBatch]] = {}
+        for project_id, pieces in groupby(_by_project(window.batches(window.within)), key=itemgetter(0)):
+            if project_id not in left:
+                raise InputError(
+                    f"{self.uri}: the rows of project {project_id!r} do not stand together on {day}; "
+                    "`repair import events` puts them in order"
+                )
+            left.remove(project_id)
+            yield from (batch for _, batch in pieces)
+            while project_id in closed and project_id not in held:
+                name, copies = next(closing)
+                if name in closed:
+                    held.setdefault(name, []).extend(batch for _, batch in copies)
+            yield from held.pop(project_id, ())
 
     def project_ids(self, start: datetime, end: datetime) -> list[str]:
         """The projects with an event in [`start`, `end`), sorted."""
@@ -330,21 +361,44 @@ class Recording:
 
 
 class _Window:
-    """Part of a recording: a dataset, and the filter for the rows of [start, end] in it."""
+    """Part of a recording: a dataset, and the filters for the rows of [start, end] in it."""
 
     def __init__(self, dataset: Any, start: datetime, end: datetime) -> None:
         self.dataset = dataset
         time = ds.field("timestamp")
         first, last = (pa.scalar(moment, TIMESTAMP) for moment in (start, end))
-        within = (time >= first) & (time < last)
-        names: set[str] = set()
-        for batch in dataset.to_batches(columns=["project_id"], filter=within):
-            names.update(batch.column(0).unique().to_pylist())
-        self.project_ids = sorted(names)
-        closing = (time == last) & (ds.field("kind") == EventKind.SNAPSHOT.value)
-        self.wanted = within | (
-            closing & ds.field("project_id").isin(pa.array(self.project_ids, pa.string()))
+        self.within = (time >= first) & (time < last)
+        self.project_ids = sorted(self._ids(self.within))
+        self.closing = (time == last) & (ds.field("kind") == EventKind.SNAPSHOT.value)
+        self.wanted = self.within | (
+            self.closing & ds.field("project_id").isin(pa.array(self.project_ids, pa.string()))
         )
+
+    def closing_ids(self) -> set[str]:
+        """Those of `project_ids` that have a closing copy."""
+        return self._ids(self.closing) & set(self.project_ids)
+
+    def batches(self, wanted: Any) -> Iterator[pa.RecordBatch]:
+        """The rows for which the filter `wanted` holds, in the order of the files."""
+        scanned = self.dataset.to_batches(
+            filter=wanted, batch_size=1 << 14, batch_readahead=2, fragment_readahead=2
+        )
+        return (batch for batch in scanned if batch.num_rows)
+
+    def _ids(self, wanted: Any) -> set[str]:
+        names: set[str] = set()
+        for batch in self.dataset.to_batches(columns=["project_id"], filter=wanted):
+            names.update(batch.column(0).unique().to_pylist())
+        return names
+
+
+def _by_project(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[str, pa.RecordBatch]]:
+    """Batches cut where the project changes, each with its project."""
+    for batch in batches:
+        ids = batch.column("project_id")
+        changes = pc.indices_nonzero(pc.not_equal(ids[1:], ids[:-1])).to_pylist()
+        for start, end in pairwise([0, *(place + 1 for place in changes), len(ids)]):
+            yield ids[start].as_py(), batch.slice(start, end - start)
 
 
 def _day(moment: datetime) -> date:

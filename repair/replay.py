@@ -44,6 +44,11 @@ class FileReplay:
         self._buffer = TextBuffer(text)
         self.version = version
 
+    @property
+    def length(self) -> int:
+        """Of the text, in code points."""
+        return len(self._buffer)
+
     def text(self) -> str:
         return self._buffer.text()
 

@@ -14,9 +14,8 @@ The unit that is accounted for is one published diagnostic: publications = sampl
 | `cap_type` | 1: the episode; the type has enough |
 | the project's own reason | its publications; one line for each project, path and code |
 
-All of it works on columns and is linear: 10 million publications of a million episodes took 41 s on one
-busy core, and under 1 GB. Memory holds the chunk at work (`CHUNK_ROWS` events), the sample, and the reject
-lines, of which caps make one for each episode.
+All of it works on columns and is linear (`bench/sampling.py`). Memory holds the chunk at work (`CHUNK_ROWS`
+events) and the sample; reject lines, of which caps make one for each episode, are handed on chunk by chunk.
 """
 
 import hashlib
@@ -40,6 +39,7 @@ pc: Any = pyarrow.compute  # its functions are made at import, so that type chec
 
 OTHER = "other"
 CHUNK_ROWS = 500_000
+_ORDER = ("project_id", "path", "code", REASON, "timestamp", "diagnostic_id")  # of reject lines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,20 +76,21 @@ def sample_partition(
     known_types: AbstractSet[str],
     project_rejects: Mapping[str, str],
     settings: SamplingSettings,
-) -> tuple[pa.Table, pa.Table, SamplingCounts]:
-    """The sampled episodes of one type (`SAMPLED_EPISODES`), the rejects (`REJECTS`), and the counts.
+    reject: Callable[[pa.Table], None],
+) -> tuple[pa.Table, SamplingCounts]:
+    """The sampled episodes of one type (`SAMPLED_EPISODES`) and the counts; `reject` takes `REJECTS`.
 
     `events` has the `COLUMNS` of whole projects, in any order: all events of a project are in one
     table. A code belongs to `diagnostic_type` if `type_of_code` says so, or, for `other`, if it says
     none of `known_types`. `project_rejects` names the projects that may not be used, with the reason.
-    The result depends neither on how the projects are spread over tables nor on their order.
+    The result depends neither on how the projects are spread over tables nor on their order, but for the
+    order of the reject lines.
     """
 
     def wanted(code: str) -> bool:
         name = type_of_code(code)
         return (name if name in known_types else OTHER) == diagnostic_type
 
-    rejects: list[pa.Table] = [REJECTS.empty_table()]
     sampled = EPISODES.empty_table()
     publications = found = settled = 0
     for chunk in _chunks(events):
@@ -102,21 +103,20 @@ def sample_partition(
         found += each.num_rows
         candidates = each.filter(each["settled"])
         settled += candidates.num_rows
-        kept, over = _split_by_project(candidates, settings)
-        rejects += [
+        kept, above = _split_by_project(candidates, settings)
+        # What is over the cap now stays over it, whatever comes: the sample never holds much more.
+        sampled, over = _lowest(pa.concat_tables([sampled, kept]), settings.cap_per_type, settings.seed)
+        rejects = [
             lines,
             _repeats(each),
             _lines(each.filter(pc.invert(each["settled"])), "never_settled", _unsettled(settings)),
-            _lines(over, "cap_project", f"more than {settings.cap_per_project} of one project"),
+            _lines(above, "cap_project", f"more than {settings.cap_per_project} of one project"),
+            _lines(over, "cap_type", f"more than {settings.cap_per_type} of the type"),
         ]
-        # What is over the cap now stays over it, whatever comes: the sample never holds much more.
-        sampled, over = _lowest(pa.concat_tables([sampled, kept]), settings.cap_per_type, settings.seed)
-        rejects.append(_lines(over, "cap_type", f"more than {settings.cap_per_type} of the type"))
+        reject(pa.concat_tables(rejects).sort_by([(name, "ascending") for name in _ORDER]))
     sampled = sampled.sort_by([(name, "ascending") for name in ("project_id", "moment", "diagnostic_id")])
-    order = ["project_id", "path", "code", REASON, "timestamp", "diagnostic_id"]
-    rejected = pa.concat_tables(rejects).sort_by([(name, "ascending") for name in order])
     counts = SamplingCounts(publications, found, settled, sampled.num_rows)
-    return sampled.select(SAMPLED_EPISODES.names), rejected, counts
+    return sampled.select(SAMPLED_EPISODES.names), counts
 
 
 def _rank(table: pa.Table, seed: int) -> npt.NDArray[np.uint64]:

@@ -16,12 +16,13 @@ writer whose files are no longer there refuses to commit.
 
 import contextlib
 import hashlib
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
 import pyarrow as pa
+import pyarrow.compute
 import pyarrow.parquet as pq
 from fsspec.core import url_to_fs
 
@@ -29,7 +30,19 @@ from repair.errors import StoreError
 from repair.manifest import CHUNK_BYTES, DATA, MANIFEST, Manifest, StoredFile, fingerprint, folder_of
 from repair.partition_writer import SWEEP_AFTER, PartitionWriter
 
+pc: Any = pyarrow.compute  # its functions are made at import, so that type checkers do not see them
+
 __all__ = ["SWEEP_AFTER", "Manifest", "PartitionStore", "PartitionWriter", "StoredFile", "fingerprint"]
+
+
+def _among(column: Any, names: Set[str]) -> Any:
+    return pc.is_in(column, pa.array(list(names), pa.string()))
+
+
+def _has_any(parquet: pq.ParquetFile, group: int, projects: Set[str]) -> bool:
+    """Whether a row group has a row of one of `projects`, for which the one column is read."""
+    column = parquet.read_row_group(group, columns=["project_id"], use_threads=False)["project_id"]
+    return bool(pc.any(_among(column, projects)).as_py())
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +99,13 @@ class PartitionStore:
         *,
         verify: bool = False,
         batch_rows: int = 64,
+        projects: Set[str] | None = None,
     ) -> Iterator[pa.RecordBatch]:
         """The rows of a table in order, in batches of at most `batch_rows`; one empty batch if it has none.
 
-        `verify` compares the file's SHA-256 with the manifest's first, which reads it twice.
+        `projects`: only rows with one of these in `project_id`, which must be among the columns. Of a row
+        group without any, no other column is read. `verify` compares the file's SHA-256 with the manifest's
+        first, which reads it twice.
         """
         stored = self._stored(asset, partition, name)
         if verify:
@@ -98,9 +114,19 @@ class PartitionStore:
         with self._open(asset, partition, stored) as handle:
             try:
                 parquet = pq.ParquetFile(handle)
-                if parquet.metadata.num_rows == 0:
-                    yield pa.RecordBatch.from_pylist([], schema=parquet.read(columns=columns).schema)
-                yield from parquet.iter_batches(batch_size=batch_rows, columns=columns, use_threads=False)
+                groups = range(parquet.num_row_groups)
+                if projects is not None:
+                    groups = [group for group in groups if _has_any(parquet, group, projects)]
+                if parquet.metadata.num_rows == 0 or not groups:
+                    empty = parquet.schema_arrow.empty_table()
+                    yield pa.RecordBatch.from_pylist(
+                        [], schema=empty.select(columns or empty.column_names).schema
+                    )
+                    return
+                for batch in parquet.iter_batches(batch_rows, list(groups), columns, use_threads=False):
+                    kept = batch if projects is None else batch.filter(_among(batch["project_id"], projects))
+                    if kept.num_rows:
+                        yield kept
             except (pa.ArrowException, OSError) as error:
                 raise self._damaged(asset, partition, stored, str(error)) from error
 

@@ -60,8 +60,8 @@ def changes(events: pa.Table) -> Iterator[Change | StoredCopy]:
     """The changes and stored copies of one project, by (timestamp, sequence).
 
     `events` has the schema of `repair.events.EVENTS`, in any order. The SNAPSHOT rows of one
-    timestamp are one stored copy, placed where its last row is. Raises EventError for a row that lacks
-    what its kind needs, ValueError for the events of several projects.
+    timestamp are one stored copy, placed where its last row is; of two rows with one path the first counts.
+    Raises EventError for a row that lacks what its kind needs, ValueError for the events of several projects.
     """
     projects = events["project_id"].unique().to_pylist()
     if len(projects) > 1:
@@ -77,7 +77,7 @@ def changes(events: pa.Table) -> Iterator[Change | StoredCopy]:
         if row.kind == EventKind.SNAPSHOT:
             files = {} if held is None else held.files
             if row.path is not None:
-                files[row.path] = (row.content, row.version)
+                files.setdefault(row.path, (row.content, row.version))
             held = StoredCopy(row.timestamp, row.sequence, files)
             continue
         change = _checked(row)

@@ -12,6 +12,7 @@ until something says what is in it: an event that creates or modifies it, or a s
 | `no_content` | an event says that the file changed but not to what |
 | `unknown_source` | a file was moved here that is not known |
 | `unsafe_path` | its path could lead out of the project's folder |
+| `too_large` | it has more than `LARGEST_TEXT` code points, or more than `LARGEST_CONTENT` bytes of no text |
 | `snapshot_mismatch` | since the snapshot before, the replay went another way than the next stored copy |
 """
 
@@ -31,6 +32,11 @@ from repair.ot import Author, Delete, Insert, OTError, Packet, decode_packet
 from repair.positions import lines_of
 from repair.replay import FileReplay, ReplayError
 from repair.timeline import Change, StoredCopy, changes
+
+LARGEST_TEXT = 4 << 20
+"""Code points of one file. What is larger was generated, and would be held in memory once for each state."""
+LARGEST_CONTENT = 4 * LARGEST_TEXT
+"""Bytes of the content or the packet of one event: no less than the largest text may take."""
 
 _LONGEST_PATH, _LONGEST_NAME = 1024, 255  # bytes; the second is what Linux file systems allow
 # Edits of a file wait until somebody asks for its text. From so many on they are replayed in compiled code,
@@ -93,10 +99,11 @@ class _File:
     broken: Broken | None = None
     ghostwriter_packets: int = 0
     waiting: list[Change] = field(default_factory=list[Change])
+    waiting_bytes: int = 0
 
     def settle(self) -> None:
         """Applies the edits that wait. What is wrong with one breaks the file."""
-        edits, self.waiting = self.waiting, []
+        edits, self.waiting, self.waiting_bytes = self.waiting, [], 0
         if len(edits) >= _LONG and self._replay_at_once(edits):
             return
         for edit in edits:
@@ -115,10 +122,16 @@ class _File:
             _break(self, error.reason, f"event {edit.sequence} at {edit.timestamp}: {error}")
         else:
             self.ghostwriter_packets += _is_ghostwritten(packet)
+            if self.replay.length > LARGEST_TEXT:
+                detail = f"event {edit.sequence} at {edit.timestamp}: {_too_large(self.replay.length)}"
+                _break(self, "too_large", detail)
 
     def _replay_at_once(self, edits: list[Change]) -> bool:
         """False: something is wrong with one of them; nothing has happened."""
         if self.replay is None:
+            return False
+        inserted = sum(len(edit.packet or b"") for edit in edits)  # no fewer than the code points in them
+        if self.replay.length + inserted > LARGEST_TEXT:
             return False
         ops = ops_of_packets(pa.array([edit.packet for edit in edits], pa.binary()))
         everything = np.array([len(edits)])
@@ -229,7 +242,8 @@ class Workspace:
             file = self._files[change.path] = _new_file(change.path, b"", None)
         if file.broken is None:
             file.waiting.append(change)
-            if len(file.waiting) == _MOST:
+            file.waiting_bytes += len(change.packet or b"")
+            if len(file.waiting) == _MOST or file.waiting_bytes > LARGEST_CONTENT:
                 file.settle()
 
     def _write(self, change: Change) -> None:
@@ -321,10 +335,21 @@ def _new_file(path: str, content: bytes | None, version: int | None) -> _File:
         return _File(broken=Broken("unsafe_path", fault))
     if content is None:
         return _File(broken=Broken("no_content", "an event says that the file changed but not to what"))
+    if len(content) > LARGEST_CONTENT:
+        return _File(
+            broken=Broken("too_large", f"it has {len(content)} bytes, expected at most {LARGEST_CONTENT}")
+        )
     try:
-        return _File(replay=FileReplay(content.decode(), version))
+        text = content.decode()
     except UnicodeDecodeError:
         return _File(binary=content)
+    if len(text) > LARGEST_TEXT:
+        return _File(broken=Broken("too_large", _too_large(len(text))))
+    return _File(replay=FileReplay(text, version))
+
+
+def _too_large(length: int) -> str:
+    return f"it has {length} code points, expected at most {LARGEST_TEXT}"
 
 
 def _break(file: _File, reason: str, detail: str) -> None:

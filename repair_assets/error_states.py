@@ -124,14 +124,14 @@ def _replay(
     refused = {name: reason for name, row in projects.items() if (reason := project_reject(row))}
     columns = ["project_id", "session_id", "timestamp", "sequence", "kind", "path", "diagnostics"]
     light = by_project(store.read(day.asset, segments, columns=columns))
-    sampled, rejects, counts = sample_partition(
+    sampled, counts = sample_partition(
         (table.filter(pc.is_in(table["kind"], SAMPLING_KINDS)) for _, table in light),
         diagnostic_type=key.diagnostic_type or "",
         known_types=known_types(start.date()),
         project_rejects=refused,
         settings=SamplingSettings(**config.model_dump()),
+        reject=writer.write_rejects,
     )
-    writer.write_rejects(rejects)
     wanted = set(sampled["project_id"].to_pylist())
     compared = equal = 0
     mismatches: list[str] = []

@@ -233,7 +233,7 @@ class _Files:
         if event.kind == EventKind.SNAPSHOT:
             self._stored = self._stored or {}
             if event.path is not None:
-                self._stored[event.path] = (event.content, event.version)
+                self._stored.setdefault(event.path, (event.content, event.version))
             return
         if self._stored is not None:
             self._workspace.restore(StoredCopy(event.timestamp, sequence, self._stored))

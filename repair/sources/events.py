@@ -50,7 +50,7 @@ def projects_and_events(
     """
     known = {project.project_id: project for project in _projects(path, projects, report)}
     with tempfile.TemporaryDirectory(prefix="repair-import-") as folder:
-        sizes = _set_down(_event_files(path, projects), Path(folder), report)
+        sizes = _set_down(_event_files(path, projects, report), Path(folder), report)
         for name in sorted(sizes.keys() - known.keys()):
             report.add(
                 Problem(
@@ -100,12 +100,17 @@ def _project_rows(file: Path, report: Report) -> Iterator[tuple[str, Project]]:
             report.add(error.problem.at(str(file), place))
 
 
-def _event_files(path: Path, projects: Path | None) -> list[Path]:
+def _event_files(path: Path, projects: Path | None, report: Report) -> list[Path]:
     if not path.exists():
         raise InputError(f"there is nothing at {path}; give a file or a folder of events")
     found = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.suffix in SUFFIXES)
     reserved = {projects, *(path / f"projects{suffix}" for suffix in SUFFIXES)}
-    files = [file for file in found if file not in reserved and file.is_file()]
+    files: list[Path] = []
+    for file in found:
+        if file != path and file.is_symlink():
+            report.add(Problem("unsafe_path", "a plain file, not a symbolic link", "copy it in", str(file)))
+        elif file not in reserved and file.is_file():
+            files.append(file)
     if not files or files[0].suffix not in SUFFIXES:
         raise InputError(f"no {' or '.join(SUFFIXES)} file with events at {path}")
     return files

@@ -7,7 +7,7 @@ of pyright and ruff.
 
 A commit's time is its author's time, for that is when the text was written, but never later than the
 committer's, and never earlier than 1 ms after the commit before it: clocks differ, and rebasing keeps the
-author's time. All events of a commit have the same time.
+author's time. A time before 1970 or in the future counts as none. All events of a commit have the same time.
 """
 
 import zlib
@@ -23,6 +23,7 @@ from repair.ot import Packet, encode_packet, minimal_ops
 from repair.recording import Event, Project
 from repair.sources.git_repository import Commit, FileChange, GitRepository, TreeEntry
 from repair.sources.licences import LICENCE_FILE, spdx
+from repair.sources.validation import EARLIEST, is_time
 from repair.workspace import safe_path
 
 SUFFIXES = (".py", ".pyi")
@@ -42,6 +43,7 @@ def projects_and_events(
     visibility: Visibility = Visibility.PUBLIC,
     licence: str | None = None,
     ignored: Counter[str] | None = None,
+    now: datetime | None = None,
 ) -> Iterator[tuple[Project, Iterator[Event]]]:
     """One project for each repository (bare or with a work tree), named after its folder.
 
@@ -49,7 +51,7 @@ def projects_and_events(
     `licence`: an SPDX identifier; by default that of the newest commit's licence file, where it is
     recognised. The owner's consent is taken from the licence: with none it is not known.
     `ignored` counts what was left out: changes of a `symlink` or an `unsafe_path` that would have mattered,
-    and each `submodule` of the newest commit.
+    and each `submodule` of the newest commit. `now`: the present (default: the clock).
 
     Raises ConfigurationError for a folder that is no complete repository, and GitError.
     """
@@ -60,7 +62,10 @@ def projects_and_events(
         with GitRepository(folder) as repository:
             found = _licence(repository, counts) if licence is None else licence
             project = Project(project_id, visibility.value, "python", found, True if found else None)
-            yield project, _History(repository, project_id, counts).events(max_commits)
+            yield (
+                project,
+                _History(repository, project_id, counts, now or datetime.now(UTC)).events(max_commits),
+            )
 
 
 def _project_ids(repositories: Sequence[Path]) -> list[str]:
@@ -93,10 +98,13 @@ def _licence(repository: GitRepository, ignored: Counter[str]) -> str | None:
 class _History:
     """Turns the commits of one repository into events. What is kept in memory is a version per file."""
 
-    def __init__(self, repository: GitRepository, project_id: str, ignored: Counter[str]) -> None:
+    def __init__(
+        self, repository: GitRepository, project_id: str, ignored: Counter[str], present: datetime
+    ) -> None:
         self._repository = repository
         self._project_id = project_id
         self._ignored = ignored
+        self._present = present
         self._versions: dict[str, int] = {}
         self._now = datetime.min.replace(tzinfo=UTC)
         self._session: str | None = None
@@ -106,10 +114,10 @@ class _History:
         if self._repository.head() is None:
             return
         for number, commit in enumerate(self._repository.history(_PATTERNS, max_commits)):
-            moment = _moment(commit)
+            moment = _moment(commit, self._present)
             earliest = self._now + _BETWEEN_COMMITS
             if number == 0:
-                self._now = (moment or datetime(1970, 1, 1, tzinfo=UTC)) - _BETWEEN_COMMITS
+                self._now = max((moment or EARLIEST) - _BETWEEN_COMMITS, EARLIEST)
                 if commit.parents:
                     yield from self._base(commit.parents[0])
                 earliest = self._now + _BETWEEN_COMMITS
@@ -222,10 +230,14 @@ def _text(content: bytes) -> str | None:
         return None
 
 
-def _moment(commit: Commit) -> datetime | None:
-    """The author's time, not later than the committer's; `None` if there is none that a clock can show."""
-    times = [time for time in (commit.authored, commit.committed) if time is not None]
+def _moment(commit: Commit, present: datetime) -> datetime | None:
+    """The author's time, not later than the committer's; `None` if neither can be."""
+    times = [_time(seconds) for seconds in (commit.authored, commit.committed)]
+    return min((time for time in times if time is not None and is_time(time, present)), default=None)
+
+
+def _time(seconds: int | None) -> datetime | None:
     try:
-        return datetime.fromtimestamp(min(times), UTC) if times else None
+        return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
     except (OverflowError, ValueError, OSError):
         return None

@@ -80,7 +80,7 @@ class _Files(Workspace):
             again = event.sequence is not None and event.sequence == self._sequence
             self._sequence = event.sequence
             if _is_stored(event) and event.path is not None and event.content is not None:
-                stored[event.path] = (event.content, event.version)
+                stored.setdefault(event.path, (event.content, event.version))  # as `session_events` does
             elif not again and _is_change(event):  # delivered twice, it happened once
                 self.apply(_change(event))
             if place == last:

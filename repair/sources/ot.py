@@ -17,7 +17,8 @@ the path that its file stands at, so after a move the packets stand under the ne
 the order is: stored copies, file events, packets, diagnostics, the rest; a stored copy therefore holds
 what was there just before its instant.
 
-No symbolic link is followed and no name leads out of the folder: such are reported as `unsafe_path`.
+No symbolic link is followed and no name leads out of the folder: such are reported as `unsafe_path`. A packet
+or a stored copy whose time is before 1970 or in the future is left out: it would draw later ones along.
 A project's events are held in memory.
 """
 
@@ -45,8 +46,8 @@ from repair.sources.rows import (
     project_of,
     text,
 )
-from repair.sources.validation import Problem
-from repair.workspace import safe_path
+from repair.sources.validation import Problem, is_time
+from repair.workspace import LARGEST_CONTENT, safe_path
 
 PROJECTS = "projects.jsonl"
 PLACES = {
@@ -171,9 +172,10 @@ class _ProjectReader:
     def _timed(self, path: str, packets: list[tuple[str, bytes]]) -> list[tuple[str, Event]]:
         """Packets as events, in their order: none before the one in front of it, whatever a clock said.
 
-        One that does not decode takes the time of the one before it, or else the next.
+        One that does not decode takes the time of the one before it, or else the next. One that says a time
+        that can't be is left out.
         """
-        times = [_committed(packet) for _, packet in packets]
+        packets, times = self._with_sound_times(path, packets)
         latest = next((time for time in times if time is not None), None)
         events: list[tuple[str, Event]] = []
         for (place, packet), time in zip(packets, times, strict=True):
@@ -185,6 +187,20 @@ class _ProjectReader:
                 continue
             events.append((place, Event(self._name, latest, EventKind.OT.value, path=path, packet=packet)))
         return events
+
+    def _with_sound_times(
+        self, path: str, packets: list[tuple[str, bytes]]
+    ) -> tuple[list[tuple[str, bytes]], list[datetime | None]]:
+        kept: list[tuple[str, bytes]] = []
+        times: list[datetime | None] = []
+        for place, packet in packets:
+            time = _committed(packet)
+            if time is not None and not is_time(time, self._report.now):
+                self._report.add(_bad_time(time, self._label(f"packets/{path}"), place))
+                continue
+            kept.append((place, packet))
+            times.append(time)
+        return kept, times
 
     def _publications(self) -> Iterator[Event]:
         """Rows of equal (timestamp, path) are what was published together; a null code: nothing was."""
@@ -235,15 +251,24 @@ class _ProjectReader:
             except RowError as error:
                 self._report.add(error.problem.at(self._label(label), ""))
                 continue
+            if not is_time(time, self._report.now):
+                self._report.add(_bad_time(time, self._label(label), ""))
+                continue
             files = [
-                (
-                    path,
-                    Event(self._name, time, EventKind.SNAPSHOT.value, path=path, content=file.read_bytes()),
-                )
-                for path, file in self._walk(label)
+                (path, Event(self._name, time, EventKind.SNAPSHOT.value, path=path, content=content))
+                for path, content in self._contents(label)
             ]
             nothing = [("", Event(self._name, time, EventKind.SNAPSHOT.value))]
             yield from self._checked(label, iter(files or nothing), drop_bad=False)
+
+    def _contents(self, name: str) -> Iterator[tuple[str, bytes]]:
+        for path, file in self._walk(name):
+            if file.stat().st_size > LARGEST_CONTENT:
+                expected = f"a file of at most {LARGEST_CONTENT >> 20} MiB"
+                hint = "leave it out: what rests on it is rejected"
+                self._report.add(Problem("too_large", expected, hint, self._label(name), path))
+            else:
+                yield path, file.read_bytes()
 
     def _walk(self, name: str) -> Iterator[tuple[str, Path]]:
         """The regular files under the folder `name` of the project: their paths from there, POSIX, sorted."""
@@ -291,6 +316,11 @@ def _varint(data: bytes, offset: int, file: Path) -> tuple[int, int]:
         if byte < 0x80:
             return value, offset + place + 1
     raise InputError(f"{file} has no packet length at byte {offset}; is it length-delimited protobuf?")
+
+
+def _bad_time(time: datetime, source: str, place: str) -> Problem:
+    expected = f"a time from 1970 to now, not {time.isoformat()}"
+    return Problem("bad_timestamp", expected, "check the recorder's clock", source, place)
 
 
 def _committed(packet: bytes) -> datetime | None:

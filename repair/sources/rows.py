@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import IO, Any, cast
 
 from repair.errors import InputError
 from repair.events import EVENTS, PROJECTS, PUBLISHED_DIAGNOSTIC
@@ -16,6 +16,9 @@ from repair.sources.validation import EARLIEST, Problem
 
 INVALID_TAG = b"\x07"
 """No protobuf message begins with this byte. It stands before a packet that was recorded as broken JSON."""
+
+LONGEST_LINE = 64 << 20
+"""Bytes of a line of JSON: more than the largest content of an event takes in base64."""
 
 Row = Mapping[str, Any]
 TEXTS = ("project_id", "kind", "session_id", "path", "operation", "destination")
@@ -37,8 +40,12 @@ def malformed(expected: str, hint: str, reason: str = "malformed_event") -> RowE
 def json_rows(path: Path, name: str, problem: Callable[[Problem], None]) -> Iterator[tuple[str, Row]]:
     """The objects of the JSON Lines file `name`, each with its place (`line 7`); other lines are problems."""
     with path.open("rb") as lines:
-        for number, line in enumerate(lines, start=1):
+        for number, line in enumerate(_lines(lines), start=1):
             place = f"line {number}"
+            if len(line) > LONGEST_LINE:
+                expected, hint = f"a line of at most {LONGEST_LINE >> 20} MiB", "leave such files out"
+                problem(Problem("too_large", expected, hint, name, place))
+                continue
             if not line.strip():
                 continue
             try:
@@ -61,6 +68,14 @@ def json_rows(path: Path, name: str, problem: Callable[[Problem], None]) -> Iter
                 problem(
                     Problem("malformed_event", "a JSON object a line", "write columns as {...}", name, place)
                 )
+
+
+def _lines(file: IO[bytes]) -> Iterator[bytes]:
+    """Lines; of one that is longer than `LONGEST_LINE` its beginning, one byte longer than that."""
+    while line := file.readline(LONGEST_LINE + 1):
+        yield line
+        while len(line) > LONGEST_LINE and not line.endswith(b"\n"):
+            line = file.readline(LONGEST_LINE + 1)
 
 
 def event_of(row: Row) -> Event:

@@ -18,7 +18,7 @@ from repair.errors import InputError
 from repair.events import EVENTS, EventKind, FileOperation
 from repair.ot import decode_packet
 from repair.outcomes import DETAIL, REASON, ROWS, outcome_schema
-from repair.workspace import safe_path
+from repair.workspace import LARGEST_CONTENT, safe_path
 
 pc: Any = pyarrow.compute  # makes its functions at import, so no checker knows them
 
@@ -50,6 +50,13 @@ TEXT_SUFFIXES = (".py", ".pyi")
 
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 CLOCK_SKEW = timedelta(days=1)
+
+
+def is_time(moment: datetime, now: datetime) -> bool:
+    """Whether something that was recorded by `now` can have happened at `moment`."""
+    return EARLIEST <= moment <= now + CLOCK_SKEW
+
+
 PLACES = ("start_line", "start_character", "end_line", "end_character")
 
 
@@ -86,6 +93,7 @@ def check_batch(batch: pa.RecordBatch, *, now: datetime) -> dict[int, Problem]:
     _check_kinds(batch, kinds, problems)
     _check_times(batch, now, problems)
     _check_paths(batch, problems)
+    _check_sizes(batch, problems)
     _check_diagnostics(batch, problems)
     _check_payloads(batch, problems)
     _check_contents(batch, problems)
@@ -110,16 +118,45 @@ def readable(batch: pa.RecordBatch) -> tuple[pa.RecordBatch, dict[int, Problem]]
     columns = list(batch.columns)
     for position, field in enumerate(batch.schema):
         if pa.types.is_string(field.type):
-            try:
-                columns[position].validate(full=True)
-            except pa.ArrowInvalid:
-                values = columns[position].cast(pa.binary()).to_pylist()
-                for row, value in enumerate(values):
-                    if value is not None and not _is_utf8(value):
-                        problems.setdefault(row, _not_utf8(field.name))
-                texts = [None if value is None else value.decode(errors="replace") for value in values]
-                columns[position] = pa.array(texts, field.type)
+            columns[position], bad = _decodable(columns[position])
+            for row in bad:
+                problems.setdefault(row, _not_utf8(field.name))
+        elif pa.types.is_list(field.type):
+            columns[position], bad = _decodable_structs(columns[position])
+            for row in bad:
+                problems.setdefault(row, _not_utf8(field.name))
     return pa.RecordBatch.from_arrays(columns, schema=batch.schema), problems
+
+
+def _decodable(texts: pa.Array) -> tuple[pa.Array, list[int]]:
+    """`texts` with replacement characters where they are no UTF-8, and the elements that were not."""
+    try:
+        texts.validate(full=True)
+    except pa.ArrowInvalid:
+        values = texts.cast(pa.binary()).to_pylist()
+        bad = [place for place, value in enumerate(values) if value is not None and not _is_utf8(value)]
+        decoded = [None if value is None else value.decode(errors="replace") for value in values]
+        return pa.array(decoded, texts.type), bad
+    return texts, []
+
+
+def _decodable_structs(lists: Any) -> tuple[pa.Array, list[int]]:
+    """The same for lists of structs with texts in them."""
+    parents, values = pc.list_parent_indices(lists).to_pylist(), lists.flatten()
+    columns: list[pa.Array] = []
+    found: set[int] = set()
+    for field in values.type:
+        column = pc.struct_field(values, field.name)
+        if pa.types.is_string(field.type):
+            column, bad = _decodable(column)
+            found.update(parents[place] for place in bad)
+        columns.append(column)
+    if not found:
+        return lists, []
+    structs = pa.StructArray.from_arrays(columns, fields=list(values.type), mask=pc.is_null(values))
+    lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
+    offsets = pa.array([0, *lengths.cumsum().tolist()], pa.int32())
+    return pa.ListArray.from_arrays(offsets, structs, type=lists.type, mask=pc.is_null(lists)), sorted(found)
 
 
 def _check_kinds(batch: pa.RecordBatch, kinds: list[str | None], problems: dict[int, Problem]) -> None:
@@ -191,6 +228,20 @@ def _check_paths(batch: pa.RecordBatch, problems: dict[int, Problem]) -> None:
                     )
 
 
+def _check_sizes(batch: pa.RecordBatch, problems: dict[int, Problem]) -> None:
+    for name in ("content", "packet"):
+        large = pc.greater(pc.binary_length(batch.column(name)), LARGEST_CONTENT)
+        for row in _where(pc.fill_null(large, False)):
+            problems.setdefault(
+                row,
+                Problem(
+                    "too_large",
+                    f"a {name} of at most {LARGEST_CONTENT >> 20} MiB",
+                    "leave such files out: what rests on them is rejected",
+                ),
+            )
+
+
 def _check_diagnostics(batch: pa.RecordBatch, problems: dict[int, Problem]) -> None:
     column = batch.column("diagnostics")
     parents, values = pc.list_parent_indices(column), column.flatten()
@@ -232,6 +283,8 @@ def _check_payloads(batch: pa.RecordBatch, problems: dict[int, Problem]) -> None
 def _check_contents(batch: pa.RecordBatch, problems: dict[int, Problem]) -> None:
     contents, paths = batch.column("content"), batch.column("path")
     for row in _where(pc.is_valid(contents)):
+        if row in problems:
+            continue
         path = paths[row].as_py() or ""
         if path.endswith(TEXT_SUFFIXES) and not _is_utf8(contents[row].as_py()):
             problems.setdefault(row, _not_utf8("content"))
@@ -272,15 +325,18 @@ def session_events(
 
     `projects`: the table of `PROJECTS`; events of others are rejected. `now`: the present, from which
     a timestamp is told to lie in the future (default: the clock). Reasons: `malformed_event`,
-    `unknown_kind`, `unsafe_path`, `malformed_packet`, `bad_utf8`, `bad_timestamp`, `duplicate_event`
-    (an earlier row of the project has its sequence), `unknown_project`.
+    `unknown_kind`, `unsafe_path`, `malformed_packet`, `bad_utf8`, `bad_timestamp`, `too_large`,
+    `duplicate_event` (an earlier row of the project has its sequence, or is of the same snapshot and has its
+    path), `unknown_project`.
     """
     known = set(projects.column("project_id").to_pylist())
     seen: dict[str, _Numbers] = {}
+    stored: dict[str, _Snapshot] = {}
     for recorded in batches:
         problems = check_batch(recorded, now=now or datetime.now(UTC))
         batch, _ = readable(recorded)
         names, sequences = batch.column("project_id").to_pylist(), batch.column("sequence").to_pylist()
+        copies = _stored_paths(batch, problems)
         for row, (name, sequence) in enumerate(zip(names, sequences, strict=True)):
             if row in problems:
                 continue
@@ -294,7 +350,24 @@ def session_events(
                 problems[row] = Problem(
                     "duplicate_event", f"one event with sequence {sequence}", "record each event once"
                 )
+            elif row in copies and not stored.setdefault(name, _Snapshot()).add(*copies[row]):
+                problems[row] = Problem(
+                    "duplicate_event", f"one copy of {copies[row][1]!r} in a snapshot", "store each file once"
+                )
         yield _outcome(batch, problems)
+
+
+def _stored_paths(batch: pa.RecordBatch, problems: dict[int, Problem]) -> dict[int, tuple[int, str]]:
+    """The time in microseconds and the path of each sound row that is a file of a snapshot."""
+    stored = pc.and_(
+        pc.equal(batch.column("kind"), EventKind.SNAPSHOT.value), pc.is_valid(batch.column("path"))
+    )
+    times, paths = batch.column("timestamp").cast(pa.int64()), batch.column("path")
+    return {
+        row: (times[row].as_py(), paths[row].as_py())
+        for row in _where(pc.fill_null(stored, False))
+        if row not in problems
+    }
 
 
 def _outcome(batch: pa.RecordBatch, problems: dict[int, Problem]) -> pa.RecordBatch:
@@ -307,6 +380,23 @@ def _outcome(batch: pa.RecordBatch, problems: dict[int, Problem]) -> pa.RecordBa
         ROWS: pa.array([1] * batch.num_rows, pa.int64()),
     }
     return pa.RecordBatch.from_arrays([*batch.columns, *added.values()], schema=outcome_schema(batch.schema))
+
+
+class _Snapshot:
+    """The paths of the snapshot that a project's rows are at: of one instant, for they come in order."""
+
+    def __init__(self) -> None:
+        self._time: int | None = None
+        self._paths: set[str] = set()
+
+    def add(self, time: int, path: str) -> bool:
+        """Put `path` in; False if it was there at this time."""
+        if time != self._time:
+            self._time, self._paths = time, set()
+        if path in self._paths:
+            return False
+        self._paths.add(path)
+        return True
 
 
 class _Numbers:

@@ -20,7 +20,7 @@ from repair.episodes import COLUMNS, EPISODES
 from repair.errors import ConfigurationError
 from repair.events import EVENTS
 from repair.outcomes import REJECTS
-from repair.sampling import SamplingSettings, sample_partition
+from repair.sampling import SamplingCounts, SamplingSettings, sample_partition
 from repair.schemas import SAMPLED_EPISODES
 
 MIDNIGHT = datetime(2026, 1, 5, tzinfo=UTC)
@@ -61,14 +61,20 @@ class Session:
         return pa.Table.from_pylist(self.rows, schema=SCHEMA)
 
 
-def sample(*tables: pa.Table, of: str = "F821", refused: dict[str, str] | None = None, **chosen: Any):
-    return sample_partition(
+def sample(
+    *tables: pa.Table, of: str = "F821", refused: dict[str, str] | None = None, **chosen: Any
+) -> tuple[pa.Table, pa.Table, SamplingCounts]:
+    """The sample, the reject lines in an order of their own, and the counts."""
+    rejects = [REJECTS.empty_table()]
+    sampled, counts = sample_partition(
         tables,
         diagnostic_type=of,
         known_types=KNOWN,
         project_rejects=refused or {},
         settings=SamplingSettings(**chosen),
+        reject=rejects.append,
     )
+    return sampled, pa.concat_tables(rejects).sort_by([(name, "ascending") for name in REJECTS.names]), counts
 
 
 def reasons(rejects: pa.Table) -> dict[str, int]:
@@ -424,6 +430,29 @@ def test_every_publication_is_accounted_for_as_the_oracle_says(
     assert by_reason.get("private", 0) == sum(e["publications"] for e in expected if e["project_id"] == "p0")
     assert by_reason.get("cap_project", 0) == over
     assert by_reason.get("cap_type", 0) == max(0, settled.total() - over - cap_type)
+
+
+@settings(max_examples=60, deadline=None)
+@given(projects, st.integers(0, 3), st.integers(1, 9), st.integers(1, 40), st.randoms())
+def test_the_sample_is_the_same_whatever_the_partitioning_of_the_input(
+    recorded: list, cap: int, tables: int, chunk_rows: int, random: Any
+) -> None:
+    """Projects spread at random over tables, tables in any order, chunks of any size."""
+    sessions = [Session(f"p{number}") for number in range(3 * len(recorded))]
+    for number, session in enumerate(sessions):
+        for clock, (_, (kind, path, diagnostics)) in enumerate(recorded[number % len(recorded)]):
+            session.add(clock + number, kind, path, diagnostics)
+    chosen: dict[str, Any] = {"refused": {"p1": "private"}, "cap_per_project": cap, "cap_per_type": 2 * cap}
+    whole = sample(pa.concat_tables([each.table() for each in sessions]), **chosen)
+    spread: list[list[pa.Table]] = [[SCHEMA.empty_table()] for _ in range(tables)]
+    for session in random.sample(sessions, len(sessions)):
+        random.choice(spread).append(session.table())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sampling, "CHUNK_ROWS", chunk_rows)
+        other = sample(*map(pa.concat_tables, spread), **chosen)
+    assert other[0].equals(whole[0])
+    assert other[2] == whole[2]
+    assert other[1].equals(whole[1])  # each line is of one project, so chunks do not matter
 
 
 # --- scale -----------------------------------------------------------------------------------------
