@@ -166,6 +166,13 @@ def import_git(
     "--days", type=int, default=2, show_default=True, help="Days on which each project is worked on."
 )
 @click.option("--first-date", type=click.DateTime(["%Y-%m-%d"]), default="2024-05-06", show_default=True)
+@click.option(
+    "--copies",
+    type=int,
+    default=1,
+    show_default=True,
+    help="Each project so often, in other words: a large recording in short time.",
+)
 @click.option("--corpus", type=FOLDER, help="Python files that are typed; by default the standard library.")
 @importing
 def simulated(first_date: datetime, **options: Any) -> None:
@@ -185,6 +192,7 @@ def import_simulated(
     seed: int = 0,
     projects: int = 24,
     days: int = 2,
+    copies: int = 1,
     corpus: Path | None = None,
     replace: bool = False,
     check: bool = False,
@@ -192,11 +200,19 @@ def import_simulated(
     """The command `repair import simulated`, for those who import from Python."""
     from repair.error_states import SETTLE_SECONDS
     from repair.sources.simulated import projects_and_events
+    from repair.sources.simulated.copies import with_copies
 
     source = projects_and_events(
         seed=seed, projects=projects, days=days, first_date=first_date, corpus=corpus
     )
-    _import(lambda _: source, out=out, replace=replace, check=check, settle_seconds=SETTLE_SECONDS)
+    _import(
+        lambda _: source,
+        out=out,
+        replace=replace,
+        check=check,
+        settle_seconds=SETTLE_SECONDS,
+        enlarged=lambda found: with_copies(found, copies),
+    )
 
 
 def _import(
@@ -206,8 +222,10 @@ def _import(
     replace: bool,
     check: bool,
     settle_seconds: float | None = None,
+    enlarged: "Callable[[Source], Source]" = lambda source: source,
 ) -> None:
-    """`settle_seconds`: the source has no diagnostics, so the language servers are asked at its pauses."""
+    """`settle_seconds`: the source has no diagnostics, so the language servers are asked at its pauses.
+    `enlarged`: what is made of it once it has them."""
     from contextlib import ExitStack
 
     from repair.sources.importing import check_source, with_diagnostics, write_recording
@@ -224,7 +242,7 @@ def _import(
             workers = os.cpu_count() or 1
             servers = stack.enter_context(LanguageServers(workers))
             source = with_diagnostics(source, servers, report, settle_seconds=settle_seconds)
-        source = stack.enter_context(_Progress()).watched(source)
+        source = stack.enter_context(_Progress()).watched(enlarged(source))
         if out is None:
             check_source(source, report)
         else:

@@ -15,7 +15,8 @@ The unit that is accounted for is one published diagnostic: publications = sampl
 | the project's own reason | its publications; one line for each project, path and code |
 
 All of it works on columns and is linear (`bench/sampling.py`). Memory holds the chunk at work (`CHUNK_ROWS`
-events) and the sample; reject lines, of which caps make one for each episode, are handed on chunk by chunk.
+events and diagnostics) and the sample; reject lines, of which caps make one for each episode, are handed on
+chunk by chunk.
 """
 
 import hashlib
@@ -232,7 +233,7 @@ def _chunks(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
 
     for table in tables:
         waiting.append(table.select(COLUMNS))
-        rows += table.num_rows
+        rows += table.num_rows + (pc.sum(pc.list_value_length(table["diagnostics"])).as_py() or 0)
         if rows >= CHUNK_ROWS:
             yield gathered()
             rows = 0

@@ -27,12 +27,12 @@ def typed(before: str, after: str, random: Random) -> Iterator[tuple[int, list[O
         # A few characters go by backspace, many by a selection.
         burst = left if left > 24 else min(left, random.randint(1, 4))
         left -= burst
-        yield random.randint(60, 250), _ops(head + left, burst, "")
+        yield random.randint(60, 250), ops_of(head + left, burst, "")
     done = 0
     while done < len(come):
         burst = _burst(come, done, random)
         gap = random.randint(300, LONGEST_GAP_MS) if come[done] in "\n(:" else random.randint(50, 300)
-        yield gap, _ops(head + done, 0, come[done : done + burst])
+        yield gap, ops_of(head + done, 0, come[done : done + burst])
         done += burst
 
 
@@ -46,6 +46,7 @@ def _burst(text: str, at: int, random: Random) -> int:
     return min(longest, random.choice([1, 2, 2, 3, 3, 4, 6]))
 
 
-def _ops(head: int, gone: int, come: str) -> list[Op]:
+def ops_of(head: int, gone: int, come: str) -> list[Op]:
+    """Behind `head` code points, `gone` of them are replaced by `come`."""
     ops = [Skip(head) if head else None, Delete(gone) if gone else None, Insert(come) if come else None]
     return [op for op in ops if op is not None]

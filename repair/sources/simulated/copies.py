@@ -1,0 +1,204 @@
+"""Copies of recorded projects in other words, so that a recording can have any size.
+
+To find the diagnostics of a recording the servers look at each of its pauses, which takes seconds for a
+project. A copy takes none of that: it is the same project, its diagnostics included, with words exchanged.
+At every moment a file of the copy is the original's text with each chosen word replaced by a made-up one of
+the same length and case, everywhere alike. So places stay, packets keep their times and carry the CRC-32 of
+the copy's text, and what the servers say of it is what they said of the original, in the copy's words.
+
+A word is chosen if nothing but the project itself can give it a meaning: it does not occur in the stubs of
+the standard library, nor in a path, nor in the wording of a diagnostic. These are mostly the names that the
+project made up and the prose of its comments; enough for no copy to be a near-duplicate of another.
+"""
+
+import builtins
+import json
+import keyword
+import re
+import string
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from functools import cache
+from hashlib import sha256
+from random import Random
+from typing import Any, NamedTuple
+
+from repair.errors import ConfigurationError
+from repair.events import EventKind, FileOperation
+from repair.language_servers.programs import programs
+from repair.ot import Packet, apply, decode_packet, encode_packet
+from repair.recording import Event
+from repair.sources.importing import Source
+from repair.sources.simulated.keystrokes import ops_of, replacement
+from repair.sources.simulated.typist import seeded
+
+_ANY_WORD = re.compile(r"\w+")
+# Words of one and two letters are prefixes of strings and the letters of formats; behind a backslash or a per
+# cent sign the first letter is not the word's own.
+_WORD = re.compile(r"(?<![\w\\%])[A-Za-z_]{3,}(?!\w)")
+_QUOTED = re.compile(r'"[^"]*"|`[^`]*`')
+# Comments that tell a server something.
+_DIRECTIVES = frozenset(
+    {"noqa", "type", "ignore", "pyright", "ruff", "isort", "flake8", "pylint", "basic", "strict"}
+)
+
+Rename = Callable[[str], str]
+
+
+def with_copies(source: Source, copies: int) -> Source:
+    """Every project of `source`, and behind each its copies: `copies` projects for one. They have its record.
+
+    The events of one project are held in memory. Raises ConfigurationError.
+    """
+    if copies < 1:
+        raise ConfigurationError(f"copies is {copies}, expected 1 or more")
+    for project, events in source:
+        if copies == 1:
+            yield project, events
+            continue
+        recorded = list(events)
+        yield project, iter(recorded)
+        original = _Original(recorded)
+        for number in range(2, copies + 1):
+            project_id = f"{project.project_id}-{number}"
+            yield replace(project, project_id=project_id), original.copied(project_id)
+
+
+class _Edit(NamedTuple):
+    """What a packet did: at `start` it replaced whole words, `before`, by whole words, `after`."""
+
+    packet: Packet
+    start: int
+    before: str
+    after: str
+
+
+class _Original:
+    """A project's events, with the words that can be exchanged in them."""
+
+    def __init__(self, events: list[Event]) -> None:
+        self._steps: list[tuple[Event, _Edit | None]] = []
+        self._words: set[str] = set()
+        fixed: set[str] = set()
+        texts: dict[str, str] = {}
+        for event in events:
+            edit = None
+            for path in (event.path, event.destination):
+                fixed.update(_ANY_WORD.findall(path or ""))
+            if event.kind == EventKind.OT:
+                edit = _edit(event, texts)
+                self._words.update(_ANY_WORD.findall(edit.after))
+            elif event.kind == EventKind.FILE:
+                _happen(event, texts)
+                self._words.update(_ANY_WORD.findall((event.content or b"").decode()))
+            for diagnostic in event.diagnostics or ():
+                fixed.update(_ANY_WORD.findall(_QUOTED.sub(" ", diagnostic["message"])))
+            self._steps.append((event, edit))
+        meaningful = fixed | _known_words()
+        self._exchanged = sorted(word for word in self._words - meaningful if _is_exchanged(word))
+
+    def copied(self, project_id: str) -> Iterator[Event]:
+        """The events of the copy `project_id`, on which its words depend."""
+        words = self._new_words(seeded("copy", project_id))
+
+        def rename(text: str) -> str:
+            return _WORD.sub(lambda found: words.get(found[0], found[0]), text)
+
+        texts: dict[str, str] = {}
+        for event, edit in self._steps:
+            copy = replace(
+                event,
+                project_id=project_id,
+                session_id=event.session_id
+                and sha256(f"{project_id} {event.session_id}".encode()).hexdigest()[:16],
+                content=None if event.content is None else rename(event.content.decode()).encode(),
+                diagnostics=event.diagnostics and [_in_words(rename, each) for each in event.diagnostics],
+                payload=event.payload
+                and json.dumps(_renamed(rename, json.loads(event.payload)), ensure_ascii=False),
+            )
+            if edit is not None:
+                copy = replace(copy, packet=_packet(edit, rename, texts, event.path or ""))
+            elif event.kind == EventKind.FILE:
+                _happen(copy, texts)
+            yield copy
+
+    def _new_words(self, random: Random) -> dict[str, str]:
+        taken = self._words | _known_words()
+        words: dict[str, str] = {}
+        for word in self._exchanged:
+            new = word
+            while new in taken:
+                new = "".join(_letter(letter, random) for letter in word)
+            taken.add(new)
+            words[word] = new
+        return words
+
+
+@cache
+def _known_words() -> frozenset[str]:
+    """Every word that means something without the project."""
+    stubs = (programs().typeshed / "stdlib").rglob("*.pyi")
+    found = {word for stub in stubs for word in _ANY_WORD.findall(stub.read_text(encoding="utf-8"))}
+    return frozenset(found | set(dir(builtins)) | set(keyword.kwlist) | set(keyword.softkwlist) | _DIRECTIVES)
+
+
+def _is_exchanged(word: str) -> bool:
+    return _WORD.fullmatch(word) is not None and word.strip("_") != "" and not word.startswith("__")
+
+
+def _letter(letter: str, random: Random) -> str:
+    if letter == "_":
+        return letter
+    return random.choice(string.ascii_lowercase if letter.islower() else string.ascii_uppercase)
+
+
+def _happen(event: Event, texts: dict[str, str]) -> None:
+    """A file event."""
+    path = event.path or ""
+    if event.operation == FileOperation.MOVE:
+        texts[event.destination or ""] = texts.pop(path)
+    elif event.operation == FileOperation.REMOVE:
+        del texts[path]
+    else:
+        texts[path] = (event.content or b"").decode()
+
+
+def _edit(event: Event, texts: dict[str, str]) -> _Edit:
+    packet, path = decode_packet(event.packet or b""), event.path or ""
+    before = texts.get(path, "")
+    after = texts[path] = apply(before, packet.ops)
+    start, gone, _ = replacement(before, after)
+    end = start + len(gone)
+    while start and (before[start - 1] in "\\%" or _ANY_WORD.fullmatch(before[start - 1])):
+        start -= 1
+    while end < len(before) and _ANY_WORD.fullmatch(before[end]):
+        end += 1
+    return _Edit(packet, start, before[start:end], after[start : len(after) - (len(before) - end)])
+
+
+def _packet(edit: _Edit, rename: Rename, texts: dict[str, str], path: str) -> bytes:
+    head, gone, come = replacement(rename(edit.before), rename(edit.after))
+    start = edit.start + head
+    before = texts.get(path, "")
+    texts[path] = before[:start] + come + before[start + len(gone) :]
+    return encode_packet(
+        replace(
+            edit.packet, ops=tuple(ops_of(start, len(gone), come)), crc32=zlib.crc32(texts[path].encode())
+        )
+    )
+
+
+def _in_words(rename: Rename, diagnostic: Mapping[str, Any]) -> dict[str, Any]:
+    return {**diagnostic, "message": rename(diagnostic["message"])}
+
+
+def _renamed(rename: Rename, value: Any) -> Any:
+    """The texts in a JSON value."""
+    if isinstance(value, str):
+        return rename(value)
+    if isinstance(value, list):
+        return [_renamed(rename, each) for each in value]
+    return (
+        {name: _renamed(rename, each) for name, each in value.items()} if isinstance(value, dict) else value
+    )
