@@ -6,9 +6,10 @@ At every moment a file of the copy is the original's text with each chosen word 
 the same length and case, everywhere alike. So places stay, packets keep their times and carry the CRC-32 of
 the copy's text, and what the servers say of it is what they said of the original, in the copy's words.
 
-A word is chosen if nothing but the project itself can give it a meaning: it does not occur in the stubs of
-the standard library, nor in a path, nor in the wording of a diagnostic. These are mostly the names that the
-project made up and the prose of its comments; enough for no copy to be a near-duplicate of another.
+A word is chosen if nothing but the project itself can give it a meaning: it occurs neither in the stubs of
+what the project imports (of all that these import in turn, and of the builtins), nor in a path, nor in the
+wording of a diagnostic. These are the names that the project made up and the prose of its comments; enough for
+copies to be no near-duplicates, but for a few files that are made of the library's names.
 """
 
 import builtins
@@ -17,7 +18,7 @@ import keyword
 import re
 import string
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 from hashlib import sha256
@@ -37,6 +38,8 @@ _ANY_WORD = re.compile(r"\w+")
 # Words of one and two letters are prefixes of strings and the letters of formats; behind a backslash or a per
 # cent sign the first letter is not the word's own.
 _WORD = re.compile(r"(?<![\w\\%])[A-Za-z_]{3,}(?!\w)")
+_COMMENT = re.compile(r"#.*")
+_IMPORTED = re.compile(r"^[ \t]*(?:from|import)[ \t]+(\w+)", re.MULTILINE)
 _QUOTED = re.compile(r'"[^"]*"|`[^`]*`')
 # Comments that tell a server something.
 _DIRECTIVES = frozenset(
@@ -95,8 +98,8 @@ class _Original:
             for diagnostic in event.diagnostics or ():
                 fixed.update(_ANY_WORD.findall(_QUOTED.sub(" ", diagnostic["message"])))
             self._steps.append((event, edit))
-        meaningful = fixed | _known_words()
-        self._exchanged = sorted(word for word in self._words - meaningful if _is_exchanged(word))
+        self._meaningful = fixed | _known(self._words)
+        self._exchanged = sorted(word for word in self._words - self._meaningful if _is_exchanged(word))
 
     def copied(self, project_id: str) -> Iterator[Event]:
         """The events of the copy `project_id`, on which its words depend."""
@@ -124,7 +127,7 @@ class _Original:
             yield copy
 
     def _new_words(self, random: Random) -> dict[str, str]:
-        taken = self._words | _known_words()
+        taken = self._words | self._meaningful
         words: dict[str, str] = {}
         for word in self._exchanged:
             new = word
@@ -136,11 +139,33 @@ class _Original:
 
 
 @cache
-def _known_words() -> frozenset[str]:
-    """Every word that means something without the project."""
-    stubs = (programs().typeshed / "stdlib").rglob("*.pyi")
-    found = {word for stub in stubs for word in _ANY_WORD.findall(stub.read_text(encoding="utf-8"))}
-    return frozenset(found | set(dir(builtins)) | set(keyword.kwlist) | set(keyword.softkwlist) | _DIRECTIVES)
+def _stubs() -> dict[str, tuple[frozenset[str], frozenset[str]]]:
+    """Of each package or module of the standard library: the words of its stubs, and what these import."""
+    root = programs().typeshed / "stdlib"
+    found: dict[str, tuple[set[str], set[str]]] = {}
+    for stub in root.rglob("*.pyi"):
+        words, imports = found.setdefault(
+            stub.relative_to(root).parts[0].removesuffix(".pyi"), (set(), set())
+        )
+        text = _COMMENT.sub("", stub.read_text(encoding="utf-8"))
+        words.update(_ANY_WORD.findall(text))
+        imports.update(_IMPORTED.findall(text))
+    return {name: (frozenset(words), frozenset(imports)) for name, (words, imports) in found.items()}
+
+
+def _known(words: Iterable[str]) -> set[str]:
+    """Every word that may mean something in a project of these `words`, among them the modules it imports."""
+    waiting = ["builtins", *words]
+    reached: set[str] = set()
+    known = set(dir(builtins)) | set(keyword.kwlist) | set(keyword.softkwlist) | _DIRECTIVES
+    while waiting:
+        name = waiting.pop()
+        if name in _stubs() and name not in reached:
+            reached.add(name)
+            there, imports = _stubs()[name]
+            known |= there
+            waiting += imports
+    return known
 
 
 def _is_exchanged(word: str) -> bool:
