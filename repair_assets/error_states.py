@@ -24,6 +24,8 @@ from resources.store import StoreResource
 
 pc: Any = pyarrow.compute  # its functions are made at import, so that type checkers do not see them
 
+LIGHT_ROWS = 1 << 13
+"""Rows read at a time without their packets and contents."""
 SAMPLING_KINDS = pa.array([EventKind.DIAGNOSTICS, EventKind.OT, EventKind.FILE], pa.string())
 
 
@@ -123,7 +125,7 @@ def _replay(
     projects = {each["project_id"]: each for each in store.table(day.asset, segments, "projects").to_pylist()}
     refused = {name: reason for name, row in projects.items() if (reason := project_reject(row))}
     columns = ["project_id", "session_id", "timestamp", "sequence", "kind", "path", "diagnostics"]
-    light = by_project(store.read(day.asset, segments, columns=columns))
+    light = by_project(store.read(day.asset, segments, columns=columns, batch_rows=LIGHT_ROWS))
     sampled, counts = sample_partition(
         (table.filter(pc.is_in(table["kind"], SAMPLING_KINDS)) for _, table in light),
         diagnostic_type=key.diagnostic_type or "",
@@ -135,9 +137,7 @@ def _replay(
     wanted = set(sampled["project_id"].to_pylist())
     compared = equal = 0
     mismatches: list[str] = []
-    for project_id, events in by_project(store.read(day.asset, segments)):
-        if project_id not in wanted:
-            continue
+    for project_id, events in by_project(store.read(day.asset, segments, projects=wanted)):
         episodes = sampled.filter(pc.equal(sampled["project_id"], project_id))
         states, snapshots = replay_project(
             events, episodes, projects[project_id], settle_seconds=config.settle_seconds
