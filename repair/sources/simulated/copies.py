@@ -8,8 +8,8 @@ the copy's text, and what the servers say of it is what they said of the origina
 
 A word is chosen if nothing but the project itself can give it a meaning: it occurs neither in the stubs of
 what the project imports (of all that these import in turn, and of the builtins), nor in a path, nor in the
-wording of a diagnostic. These are the names that the project made up and the prose of its comments; enough for
-copies to be no near-duplicates, but for a few files that are made of the library's names.
+wording of a diagnostic. These are the names that the project made up and the prose of its comments: enough
+for copies to be no near-duplicates, but for a few files that are made of the library's names.
 """
 
 import builtins
@@ -153,11 +153,19 @@ def _stubs() -> dict[str, tuple[frozenset[str], frozenset[str]]]:
     return {name: (frozenset(words), frozenset(imports)) for name, (words, imports) in found.items()}
 
 
+@cache
+def _module_names() -> frozenset[str]:
+    """Of the whole standard library: a misspelt import must not become a right one."""
+    stubs = (programs().typeshed / "stdlib").rglob("*.pyi")
+    return frozenset(part.removesuffix(".pyi") for stub in stubs for part in stub.parts)
+
+
 def _known(words: Iterable[str]) -> set[str]:
     """Every word that may mean something in a project of these `words`, among them the modules it imports."""
     waiting = ["builtins", *words]
     reached: set[str] = set()
-    known = set(dir(builtins)) | set(keyword.kwlist) | set(keyword.softkwlist) | _DIRECTIVES
+    known = set(_module_names()) | set(dir(builtins)) | _DIRECTIVES
+    known.update(keyword.kwlist, keyword.softkwlist)
     while waiting:
         name = waiting.pop()
         if name in _stubs() and name not in reached:
