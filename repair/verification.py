@@ -23,11 +23,12 @@ from typing import Any
 
 import pyarrow as pa
 
+from repair.answer_formats import answer_format
 from repair.cheats import cheat
 from repair.comparison import Comparison, stands_in
 from repair.diagnostics import Diagnostic
 from repair.language_servers import LanguageServerError, Request
-from repair.line_diff import LineDiffError, apply, diff, extract, parse
+from repair.line_diff import LineDiffError, apply, diff, parse
 from repair.outcomes import Reject, outcome_batch
 from repair.rounds import Checking, Servers, run
 from repair.schemas import VERIFIED_DIFFS
@@ -127,7 +128,8 @@ def _compared(comparison: Comparison, diagnostic: Diagnostic) -> tuple[str | Non
 
 def _examine_row(row: Mapping[str, Any]) -> Checking[Verdict]:
     try:
-        line_diff = extract(row["answer"])
+        original = files_of(row).get(row["diagnostic"]["path"], "")
+        line_diff = answer_format(row["answer_format"]).read(row["answer"], original)
     except LineDiffError as error:
         return Verdict(False, error.reason, str(error))
     before = [Diagnostic.from_row(each) for each in row["before"]]

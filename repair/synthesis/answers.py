@@ -46,6 +46,7 @@ def answer_key(
     messages: Sequence[Mapping[str, str]],
     sampling: Mapping[str, Any],
     prompt_version: str,
+    answer_format: str,
     sample: int,
 ) -> str:
     """The key of an answer: a hash of everything that it depends on."""
@@ -54,6 +55,7 @@ def answer_key(
         "messages": [dict(message) for message in messages],
         "sampling": dict(sampling),
         "prompt_version": prompt_version,
+        "answer_format": answer_format,
         "sample": sample,
     }
     return hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()

@@ -1,7 +1,6 @@
 """Which language model is asked, how, and how much may be spent on it."""
 
 import os
-import threading
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -34,8 +33,12 @@ class LanguageModel:
     """Of one question, before its row is rejected."""
     first_pause_s: float = 1.0
     """Before the second attempt, where the service names no time; it doubles with each attempt."""
+    requests_per_minute: int | None = None
+    """The most requests sent in any 60 seconds, attempts included; None: no limit."""
+    tokens_per_minute: int | None = None
+    """The most tokens of questions and answers in any 60 seconds, as far as they can be foreseen."""
     budget_usd: float | None = None
-    """When this is spent, the remaining rows are rejected. Passed by what is open then, at most."""
+    """What may be spent. A question that could pass it is not sent, and its row is rejected."""
     budget_tokens: int | None = None
     """As `budget_usd`, in tokens of questions and answers together."""
     usd_per_million_input_tokens: float | None = None
@@ -45,9 +48,13 @@ class LanguageModel:
     def __post_init__(self) -> None:
         if not self.model:
             raise ConfigurationError("model is empty: name one as LiteLLM does, e.g. openai/gpt-4o")
-        for name in ("max_tokens", "concurrency", "timeout_s", "attempts"):
-            if getattr(self, name) <= 0:
-                raise ConfigurationError(f"{name} is {getattr(self, name)}: it must be above 0")
+        for name in (
+            *("max_tokens", "concurrency", "timeout_s", "attempts"),
+            *("requests_per_minute", "tokens_per_minute"),
+        ):
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                raise ConfigurationError(f"{name} is {value}: it must be above 0")
         for name in ("first_pause_s", "budget_usd", "budget_tokens"):
             if (getattr(self, name) or 0) < 0:
                 raise ConfigurationError(f"{name} is {getattr(self, name)}: it can't be below 0")
@@ -85,45 +92,14 @@ class LanguageModel:
         cost = (answer.input_tokens * paid + answer.output_tokens * written) / 1e6
         return replace(answer, cost_usd=cost)
 
+    def price(self) -> tuple[float, float] | None:
+        """USD for a million tokens of questions and of answers: as set here, or as the public list has it."""
+        paid, written = self.usd_per_million_input_tokens, self.usd_per_million_output_tokens
+        if paid is not None and written is not None:
+            return paid, written
+        from dspy.clients.model_metadata import model_info  # what DSPy prices answers by
 
-class Spending:
-    """What has been spent against a budget, by several threads.
-
-    An answer that was kept by an earlier run counts as well: a run that was killed and resumed ends at
-    the same budget as one that was not.
-    """
-
-    def __init__(self, model: LanguageModel) -> None:
-        self._model = model
-        self._lock = threading.Lock()
-        self.usd = 0.0
-        self.tokens = 0
-
-    def add(self, answer: Answer) -> None:
-        """Count an answer.
-
-        Raises:
-            ConfigurationError: there is a budget, and what it limits is not known of the answer.
-        """
-        if self._model.budget_usd is not None and answer.cost_usd is None:
-            raise ConfigurationError(
-                f"budget_usd is set, but no price of {self._model.model} is known: set"
-                " usd_per_million_input_tokens and usd_per_million_output_tokens"
-            )
-        if self._model.budget_tokens is not None and None in (answer.input_tokens, answer.output_tokens):
-            raise ConfigurationError(
-                f"budget_tokens is set, but {self._model.model} does not report its tokens"
-            )
-        with self._lock:
-            self.usd += answer.cost_usd or 0.0
-            self.tokens += (answer.input_tokens or 0) + (answer.output_tokens or 0)
-
-    def exhausted(self) -> str | None:
-        """What has been used up, in words, or None."""
-        budget_usd, budget_tokens = self._model.budget_usd, self._model.budget_tokens
-        with self._lock:
-            if budget_usd is not None and self.usd >= budget_usd:
-                return f"{self.usd:.4f} USD of {budget_usd} are spent"
-            if budget_tokens is not None and self.tokens >= budget_tokens:
-                return f"{self.tokens} tokens of {budget_tokens} are spent"
-        return None
+        provider, _, name = self.model.partition("/")
+        listed = model_info(provider, name)
+        paid, written = listed.get("input_cost_per_token"), listed.get("output_cost_per_token")
+        return None if paid is None or written is None else (paid * 1e6, written * 1e6)

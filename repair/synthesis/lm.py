@@ -1,75 +1,135 @@
 """The teacher that is a large language model, asked through the DSPy program.
 
 Many questions are open at once; outcomes come in the order of the rows. An answer is kept on disk as soon
-as it is there, so that a killed run resumes without paying twice. Rejected:
+as it is there, so that a killed run resumes without paying twice. Where more than one candidate may be asked
+for, each answer is verified while others are open, and only rows without a verified one are asked again.
+Rejected:
 
 | reason | |
 |---|---|
 | `teacher_failed` | this question was refused, or failed on every attempt; the detail says why |
 | `answer_too_long` | the answer can't be a diff of the size that is learned from |
-| `budget_exhausted` | the budget was spent before this row's turn |
+| `budget_exhausted` | another question could have passed the budget |
 | `malformed_prompt` | the row can't be written as a prompt |
 
 What would fail for every row alike (a wrong key, an unknown model, a service that is down) ends the stage
 with `TeacherError` or `ConfigurationError`: rows are not rejected for the mistakes of a deployment.
 """
 
-import threading
-import zlib
+import queue
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from repair.errors import ConfigurationError, TeacherError
-from repair.outcomes import Reject
-from repair.prompt import Example, PromptError, render_prompt
-from repair.synthesis.answers import Answer, Answers, answer_key
-from repair.synthesis.language_model import LanguageModel, Spending
-from repair.synthesis.program import Shot, TeacherProgram
+import pyarrow as pa
+
+from repair.errors import ConfigurationError
+from repair.outcomes import REASON, Reject
+from repair.prompt import Example, PromptError
+from repair.rounds import Servers
+from repair.schemas import SYNTHESIZED_DIFFS
+from repair.synthesis.answers import Answer
+from repair.synthesis.asking import Asking, QuestionFailedError
+from repair.synthesis.language_model import LanguageModel
+from repair.synthesis.limits import BudgetExhaustedError, Spent
+from repair.synthesis.program import TeacherProgram
+from repair.synthesis.progress import Progress, Reporter
 from repair.synthesis.teacher import Proposal
-from repair.verification import files_of
-
-if TYPE_CHECKING:
-    from repair.synthesis.sentinel_adapter import RepairProgram
+from repair.verification import files_of, verify_rows
 
 # 400 lines of diff, ten times what a fix out of the history may have.
 MOST_CHARACTERS = 40_000
 
-# A service that asks for a longer pause is as good as down: the row fails, and a later run asks again.
-LONGEST_PAUSE_S = 60.0
-
-# So many rows in a row without one answer: the service is down, and the rest would only wait for it.
-MOST_FAILURES_RUNNING = 50
-
 # Rows ahead of the one that is waited for, per open question: a slow answer must not idle the others.
 _AHEAD = 4
+
+# Answers that are verified together: enough for the servers to share their work, few enough to go on.
+_VERIFIED_TOGETHER = 32
+
+
+@dataclass(slots=True, eq=False)
+class _Asked:
+    """A row on its way: `latest` came last, `proposal` is the last one that can be a diff."""
+
+    row: Mapping[str, Any]
+    sample: int = 0
+    latest: Proposal | Reject | BaseException | None = None
+    paid: tuple[Answer, ...] = ()
+    proposal: Proposal | None = None
+    outcome: Proposal | Reject | None = None
 
 
 class LmTeacher:
     """Asks `model` with `program` and keeps the answers in the file `answers`. A context manager.
 
-    `sample` tells apart several answers to the same question. Raises ConfigurationError if the key is missing
-    or the model does not take the settings.
+    `candidates` is the most answers for one row; with more than one, `servers` verify each but the last.
+    `report` is told every few seconds how far it is, of `total` rows.
+
+    Raises ConfigurationError if the key is missing, the model does not take the settings, there is a budget
+    in money and no known price, or several candidates would be one and the same.
     """
 
     def __init__(
-        self, model: LanguageModel, program: TeacherProgram, answers: Path, *, sample: int = 0
+        self,
+        model: LanguageModel,
+        program: TeacherProgram,
+        answers: Path,
+        *,
+        candidates: int = 1,
+        servers: Servers | None = None,
+        report: Callable[[Progress], None] | None = None,
+        total: int | None = None,
     ) -> None:
+        if candidates < 1 or (candidates > 1 and servers is None):
+            raise ConfigurationError(
+                f"candidates is {candidates}: it must be above 0, and more than one need language servers"
+            )
+        if candidates > 1 and model.temperature == 0:
+            raise ConfigurationError(
+                f"candidates is {candidates} and temperature 0: every answer would be the same one; set a"
+                " temperature above 0"
+            )
+        from repair.synthesis.sentinel_adapter import RepairProgram
+
         self.model = model
         self.program = program
-        self.sample = sample
-        self.spending = Spending(model)
-        self._asking = _repair_program(model, program)
-        self._answers = Answers(answers)
-        self._failures_running = 0
+        self.candidates = candidates
+        self._servers = servers
+        self._asking = Asking(model, answers)
+        self._dspy = RepairProgram(model, program, self._asking)
+        budget = self._asking.budget
+        self._reporter = Reporter(report or _quiet, lambda: budget.spent, total=total)
+        self._settled = 0
 
     @property
     def name(self) -> str:
         """The model and the version of the program."""
         return f"{self.model.model}@{self.program.version}"
+
+    @property
+    def spent(self) -> Spent:
+        """What all answers took until now, those of rejected rows included."""
+        return self._asking.budget.spent
+
+    def count_kept(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Count the kept answers to these rows against the budget, before any of them is asked.
+
+        Without it a resumed run could ask first and find out later what an earlier one had spent.
+        """
+        if not self._asking.budget.limited:
+            return
+        for row in rows:
+            try:
+                messages = self._dspy.messages(_example(row), self.program.shots_for(row))
+            except PromptError:
+                continue
+            for sample in range(self.candidates):
+                if self._asking.kept(self._asking.key(self.program, messages, sample)) is None:
+                    break
 
     def propose(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[Proposal | Reject]:
         """One outcome for each row, in order.
@@ -78,25 +138,41 @@ class LmTeacher:
             TeacherError: every row would fail alike.
             ConfigurationError: there is a budget, and what it limits is not known of an answer.
         """
-        concurrency = self.model.concurrency
-        open_rows: deque[Future[Proposal | Reject]] = deque()
-        stop = threading.Event()
-        with ThreadPoolExecutor(concurrency, thread_name_prefix="teacher") as threads:
-            try:
-                for row in rows:
-                    open_rows.append(threads.submit(self._outcome, row, stop))
-                    if len(open_rows) == _AHEAD * concurrency:
-                        yield open_rows.popleft().result()
-                while open_rows:
-                    yield open_rows.popleft().result()
-            finally:
-                stop.set()  # whoever pauses before another attempt, wakes up and gives up
-                threads.shutdown(wait=False, cancel_futures=True)
+        remaining = iter(rows)
+        window: deque[_Asked] = deque()
+        answered: queue.SimpleQueue[_Asked] = queue.SimpleQueue()
+        self._asking.stop.clear()
+        threads = ThreadPoolExecutor(self.model.concurrency, thread_name_prefix="teacher")
+
+        def ask(asked: _Asked) -> None:
+            threads.submit(self._ask, asked, answered)
+
+        try:
+            while True:
+                while len(window) < _AHEAD * self.model.concurrency:
+                    row = next(remaining, None)
+                    if row is None:
+                        break
+                    window.append(_Asked(row))
+                    ask(window[-1])
+                if not window:
+                    break
+                if (outcome := window[0].outcome) is not None:
+                    window.popleft()
+                    yield outcome
+                else:
+                    for asked in self._settle(_taken(answered, self._reporter.every_s)):
+                        ask(asked)
+                self._reporter.tick(self._settled)
+            self._reporter.end(self._settled)
+        finally:
+            self._asking.stop.set()  # whoever pauses before another attempt, wakes up and gives up
+            threads.shutdown(wait=True, cancel_futures=True)
 
     def close(self) -> None:
         """Close the connections and the file of answers."""
+        self._dspy.close()
         self._asking.close()
-        self._answers.close()
 
     def __enter__(self) -> "LmTeacher":
         return self
@@ -109,123 +185,99 @@ class LmTeacher:
     ) -> None:
         self.close()
 
-    def _outcome(self, row: Mapping[str, Any], stop: threading.Event) -> Proposal | Reject:
+    def _ask(self, asked: _Asked, answered: "queue.SimpleQueue[_Asked]") -> None:
+        """In a thread of its own: get one more answer for the row."""
         try:
-            prompt = _prompt(row)
+            asked.latest = self._candidate(asked)
+        except BaseException as error:
+            asked.latest = error
+        answered.put(asked)
+
+    def _candidate(self, asked: _Asked) -> Proposal | Reject:
+        row = asked.row
+        try:
+            answer = self._dspy.ask(_example(row), self.program.shots_for(row), asked.sample)
         except PromptError as error:
             return Reject(row, error.reason, str(error))
-        shots = self.program.shots_for(row)
-        key = answer_key(
-            model=self.model.model,
-            messages=self._asking.messages(prompt, shots),
-            sampling=self.model.sampling(),
-            prompt_version=self.program.prompt_version,
-            sample=self.sample,
-        )
-        answer = self._answers.get(key)
-        if answer is None:
-            if spent := self.spending.exhausted():
-                return Reject(row, "budget_exhausted", spent)
-            try:
-                answer = self._asked(prompt, shots, stop)
-            except _RowFailed as failure:
-                return Reject(row, "teacher_failed", str(failure))
-            self._answers.put(key, self.model.model, answer)
-        self.spending.add(answer)
+        except BudgetExhaustedError as error:
+            return Reject(row, "budget_exhausted", str(error))
+        except QuestionFailedError as error:
+            return Reject(row, "teacher_failed", str(error))
+        asked.paid = (*asked.paid, answer)
         if len(answer.text) > MOST_CHARACTERS:
             return Reject(row, "answer_too_long", f"{len(answer.text)} characters, at most {MOST_CHARACTERS}")
-        return Proposal(
-            answer.text,
-            input_tokens=answer.input_tokens,
-            output_tokens=answer.output_tokens,
-            cost_usd=answer.cost_usd,
-        )
+        return Proposal(answer.text, self.program.answer_format)
 
-    def _asked(self, prompt: str, shots: Sequence[Shot], stop: threading.Event) -> Answer:
-        from dspy.utils.exceptions import LMError
-
-        # Questions that were turned away together must not come back together.
-        spread = 1 + zlib.crc32(prompt.encode(errors="replace")) / 2**33
-        attempt = 0
-        while True:
-            attempt += 1
-            try:
-                answer = self.model.priced(self._asking.ask(prompt, shots))
-            except (LMError, ValueError) as error:  # ValueError: a text that has no UTF-8 form
-                _raise_if_fatal(error, self.model.model)
-                pause = _pause(error, self.model.first_pause_s * 2 ** (attempt - 1))
-                if pause is None or attempt == self.model.attempts or stop.wait(pause * spread):
-                    self._count_failure(error)
-                    raise _RowFailed(f"attempt {attempt}: {_cause(error)}") from error
+    def _settle(self, answered: Sequence[_Asked]) -> list[_Asked]:
+        """Decide what becomes of rows that have an answer; returns those to be asked once more."""
+        for asked in answered:
+            if isinstance(asked.latest, BaseException):
+                raise asked.latest
+            if isinstance(asked.latest, Proposal):
+                asked.proposal = _summed(asked.latest, asked.paid)
+        verified = self._verified(answered)
+        again: list[_Asked] = []
+        for asked in answered:
+            paid = isinstance(asked.latest, Proposal) or asked.latest.reason == "answer_too_long"
+            if paid and asked not in verified and asked.sample + 1 < self.candidates:
+                asked.sample += 1
+                again.append(asked)
+                continue
+            if asked.proposal is not None:
+                # The last one that can be a diff: verification says what it lacks.
+                asked.outcome = _summed(asked.proposal, asked.paid)
             else:
-                self._failures_running = 0
-                return answer
+                assert isinstance(asked.latest, Reject)
+                asked.outcome = asked.latest
+            self._settled += 1
+        return again
 
-    def _count_failure(self, error: Exception) -> None:
-        self._failures_running += 1
-        if self._failures_running >= MOST_FAILURES_RUNNING:
-            raise TeacherError(
-                f"{self._failures_running} questions to {self.model.model} failed with no answer in between,"
-                f" the last one with: {_cause(error)}"
-            ) from error
+    def _verified(self, answered: Sequence[_Asked]) -> set[_Asked]:
+        """Those whose answer repairs; only rows that could be asked again are looked at."""
+        judged = [
+            (asked, asked.latest)
+            for asked in answered
+            if asked.sample + 1 < self.candidates and isinstance(asked.latest, Proposal)
+        ]
+        if not judged or self._servers is None:
+            return set()
+        rows = [{**asked.row, "teacher": self.name, **asdict(proposal)} for asked, proposal in judged]
+        batch = pa.RecordBatch.from_pylist(rows, schema=SYNTHESIZED_DIFFS)
+        [outcomes] = verify_rows([batch], self._servers)
+        reasons = outcomes.column(REASON).to_pylist()
+        return {asked for (asked, _), reason in zip(judged, reasons, strict=True) if reason is None}
 
 
-def _repair_program(model: LanguageModel, program: TeacherProgram) -> "RepairProgram":
-    from dspy.utils.exceptions import LMConfigurationError
+def _quiet(progress: Progress) -> None:
+    """Where nobody wants to know."""
 
-    from repair.synthesis.sentinel_adapter import RepairProgram
 
+def _taken(answered: "queue.SimpleQueue[_Asked]", timeout_s: float) -> list[_Asked]:
+    """What has been answered: at least one if any comes in time, at most what is verified together."""
+    taken: list[_Asked] = []
     try:
-        return RepairProgram(
-            model=model.model,
-            instructions=program.instructions,
-            prefill=model.prefill,
-            client=model.client(),
-            sampling=model.sampling(),
-        )
-    except LMConfigurationError as error:
-        raise ConfigurationError(str(error)) from error
+        taken.append(answered.get(timeout=timeout_s))
+        while len(taken) < _VERIFIED_TOGETHER:
+            taken.append(answered.get_nowait())
+    except queue.Empty:
+        pass
+    return taken
 
 
-def _prompt(row: Mapping[str, Any]) -> str:
-    path, diagnostic = row["path"], row["diagnostic"]
-    text = files_of(row)[path]
-    return render_prompt(Example(path, text, diagnostic["message"], diagnostic["start_line"]))
-
-
-class _RowFailed(Exception):  # noqa: N818 - it never leaves this module
-    """This question got no answer."""
-
-
-def _raise_if_fatal(error: Exception, model: str) -> None:
-    from dspy.utils import exceptions
-
-    for_all = (
-        exceptions.LMAuthError,
-        exceptions.LMBillingError,
-        exceptions.LMConfigurationError,
-        exceptions.LMUnsupportedModelError,
+def _summed(proposal: Proposal, paid: Sequence[Answer]) -> Proposal:
+    """`proposal` with what all answers of its row took; unknown if it is of one of them."""
+    inputs = [answer.input_tokens for answer in paid]
+    outputs = [answer.output_tokens for answer in paid]
+    costs = [answer.cost_usd for answer in paid]
+    return replace(
+        proposal,
+        candidates=len(paid),
+        input_tokens=None if None in inputs else sum(filter(None, inputs)),
+        output_tokens=None if None in outputs else sum(filter(None, outputs)),
+        cost_usd=None if None in costs else sum(filter(None, costs)),
     )
-    # 404: no such model, or no such address
-    if isinstance(error, for_all) or getattr(error, "status", None) == 404:
-        raise TeacherError(f"{model} can't be asked: {_cause(error)}") from error
 
 
-def _pause(error: Exception, usual: float) -> float | None:
-    """Seconds before another attempt, or None if there is no point in one."""
-    from dspy.utils.exceptions import LMUnexpectedError, is_retryable_lm_error
-
-    # A success whose body can't be read is most often a proxy's.
-    unreadable = getattr(error, "status", None) == 200 or isinstance(error, LMUnexpectedError)
-    if not unreadable and not is_retryable_lm_error(error):
-        return None
-    asked_for: float | None = getattr(error, "retry_after", None)
-    if asked_for is None:
-        return min(usual, LONGEST_PAUSE_S)
-    return asked_for if asked_for <= LONGEST_PAUSE_S else None
-
-
-def _cause(error: Exception) -> str:
-    status = getattr(error, "status", None)
-    said = str(error).partition("\n\n")[0]  # general advice stands behind it
-    return f"{type(error).__name__}{f' {status}' if status else ''}: {said[:500]}"
+def _example(row: Mapping[str, Any]) -> Example:
+    path, diagnostic = row["path"], row["diagnostic"]
+    return Example(path, files_of(row)[path], diagnostic["message"], diagnostic["start_line"])

@@ -12,8 +12,9 @@ from typing import Any
 import pyarrow as pa
 from fsspec.core import url_to_fs
 
+from repair.answer_formats import LINE_DIFF, answer_format
 from repair.errors import ConfigurationError
-from repair.prompt import PROMPT_VERSION, ZERO_SHOT_SYSTEM
+from repair.prompt import PROMPT_VERSION
 from repair.synthesis.few_shot import FEW_SHOT_EXAMPLES, rank
 
 
@@ -33,15 +34,27 @@ class Shot:
 class TeacherProgram:
     """Instructions, and examples of which each question gets a few with its own diagnostic code."""
 
-    instructions: str = ZERO_SHOT_SYSTEM
+    answer_format: str = LINE_DIFF
+    """A name of `repair.answer_formats`."""
+    instructions: str = ""
+    """Empty: those of the format."""
+    demos: tuple[Shot, ...] = ()
+    """Examples that every question is given first: an optimizer's choice."""
     shots: tuple[Shot, ...] = ()
+    """Examples of which a question is given those with its own diagnostic code."""
     shots_per_question: int = 3
-    """The most examples that one question is given."""
+    """The most of them that one question is given."""
     seed: int = 0
     """Of the draw of a question's examples among those with its code."""
     prompt_version: str = PROMPT_VERSION
     score: float | None = None
     """The share of its diffs that the language servers confirmed, if that was measured."""
+    score_before: float | None = None
+    """The same of the program from which it was compiled, on the same rows."""
+
+    def __post_init__(self) -> None:
+        if not self.instructions:
+            object.__setattr__(self, "instructions", answer_format(self.answer_format).instructions)
 
     @classmethod
     def from_examples(cls, examples: Iterable[pa.RecordBatch], **settings: Any) -> "TeacherProgram":
@@ -64,26 +77,30 @@ class TeacherProgram:
 
     @property
     def version(self) -> str:
-        """A hash of all but the score: 16 hexadecimal digits."""
-        content = {name: value for name, value in asdict(self).items() if name != "score"}
+        """A hash of all but the scores: 16 hexadecimal digits."""
+        content = {name: value for name, value in asdict(self).items() if not name.startswith("score")}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
-    def scored(self, score: float) -> "TeacherProgram":
-        """This program with its measured score."""
-        return replace(self, score=score)
+    def scored(self, score: float, before: float | None = None) -> "TeacherProgram":
+        """This program with its measured score, and that of the program from which it was compiled."""
+        return replace(self, score=score, score_before=before)
 
     def shots_for(self, row: Mapping[str, Any]) -> list[Shot]:
         """The examples for a row that has `diagnostic_id`, `project_id` and `diagnostic`.
 
-        They are drawn at random by the row's id and the seed; none is of the row's own project.
+        First the demos, then those drawn at random by the row's id and the seed; none is of the row's own
+        project.
         """
+        demos = [shot for shot in self.demos if shot.project_id != row["project_id"]]
         fitting = [
             shot
             for shot in self.shots
-            if shot.code == row["diagnostic"]["code"] and shot.project_id != row["project_id"]
+            if shot.code == row["diagnostic"]["code"]
+            and shot.project_id != row["project_id"]
+            and shot not in demos
         ]
         fitting.sort(key=lambda shot: rank(self.seed, row["diagnostic_id"], shot.example_id))
-        return fitting[: self.shots_per_question]
+        return demos + fitting[: self.shots_per_question]
 
     def save(self, uri: str) -> None:
         """Write the program as JSON to a path or an fsspec URI."""
@@ -105,7 +122,8 @@ class TeacherProgram:
         try:
             content: dict[str, Any] = json.loads(data)
             version = content.pop("version")
-            content["shots"] = tuple(Shot(**shot) for shot in content["shots"])
+            for name in ("demos", "shots"):
+                content[name] = tuple(Shot(**shot) for shot in content[name])
             program = cls(**content)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ConfigurationError(f"{uri} is not a teacher program: {error!r}") from error

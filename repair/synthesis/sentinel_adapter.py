@@ -1,39 +1,38 @@
 """The DSPy program: a signature over the sentinel schema, and the adapter that writes it as messages.
 
 DSPy's own adapters wrap every field in headings of their own. Here the messages are exactly those that
-`repair.prompt` defines, so that examples, teacher and student speak one format. This module imports DSPy
-at its top: import it within functions.
+`repair.answer_formats` defines, so that examples, teacher and student speak one format. This module imports
+DSPy at its top: import it within functions.
 """
 
-import os
-import re
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-# Before DSPy, which imports LiteLLM when it needs it: that would fetch its price list from the network.
-os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
-
 import dspy
-from dspy.utils.exceptions import AdapterParseError
+from dspy.utils.exceptions import AdapterParseError, LMConfigurationError
 
-from repair.line_diff import OPENING
+from repair.answer_formats import answer_format, written
+from repair.errors import ConfigurationError
+from repair.line_diff import OPENING, LineDiffError, extract
+from repair.prompt import Example
 from repair.synthesis.answers import Answer
-from repair.synthesis.program import Shot
-
-_SECTION = re.compile(r"^<(\w+)>\n(.*?)\n?^</\1>$", re.DOTALL | re.MULTILINE)
+from repair.synthesis.asking import Asking
+from repair.synthesis.language_model import LanguageModel
+from repair.synthesis.program import Shot, TeacherProgram
 
 
 class RepairSignature(dspy.Signature):
-    """Repair the reported error by a line diff."""
+    """Repair the reported error by a diff."""
 
-    code: str = dspy.InputField(desc="the file's path and its numbered lines")
+    code: str = dspy.InputField(desc="the file's path and its lines")
     lsp_error: str = dspy.InputField(desc="the language server's message")
-    error_line: str = dspy.InputField(desc="the numbered line in which the error begins")
-    diff: str = dspy.OutputField(desc="the numbered line diff")
+    error_line: str = dspy.InputField(desc="the line in which the error begins")
+    diff: str = dspy.OutputField(desc="the diff")
 
 
 class SentinelAdapter(dspy.Adapter):
-    """Writes each field between its sentinels and gives the model's answer back as it is.
+    """Writes each field between its sentinels and reads the diff between its own.
 
     `prefill`: begin the assistant's turn with the opening sentinel of the diff.
     """
@@ -47,84 +46,117 @@ class SentinelAdapter(dspy.Adapter):
     ) -> list[dict[str, Any]]:
         messages = [{"role": "system", "content": signature.instructions}]
         for demo in demos:
-            messages.append({"role": "user", "content": _written(signature.input_fields, demo)})
-            messages.append({"role": "assistant", "content": _written(signature.output_fields, demo)})
-        messages.append({"role": "user", "content": _written(signature.input_fields, inputs)})
+            messages.append({"role": "user", "content": _picked(signature.input_fields, demo)})
+            messages.append({"role": "assistant", "content": _picked(signature.output_fields, demo)})
+        messages.append({"role": "user", "content": _picked(signature.input_fields, inputs)})
         if self.prefill:
             messages.append({"role": "assistant", "content": OPENING})
         return messages
 
     def parse(self, signature: Any, completion: str) -> dict[str, Any]:
-        return dict.fromkeys(signature.output_fields, completion)
+        try:
+            return {"diff": extract(completion)}
+        except LineDiffError as error:
+            raise AdapterParseError(
+                adapter_name=type(self).__name__,
+                signature=signature,
+                lm_response=completion,
+                message=str(error),
+            ) from error
 
 
-class _RecordingLM(dspy.LM):
-    """Keeps the record of its last call itself; DSPy would hold 10,000 of them for the whole process."""
+class PaidLM(dspy.LM):
+    """A model as DSPy knows it, whose answers come through `Asking`: kept, limited, tried again.
 
-    record: Mapping[str, Any] | None = None
+    `sample` tells apart several answers to one question. `answer` is the last one: threads that want to know
+    theirs each ask a copy.
+    """
+
+    def __init__(self, model: LanguageModel, program: TeacherProgram, asking: Asking) -> None:
+        super().__init__(model.model, cache=False, num_retries=0, **model.client(), **model.sampling())
+        self.sample = 0
+        self.answer: Answer | None = None
+        self._asking, self._program = asking, program
+        self._last = threading.local()
 
     def update_history(self, entry: Mapping[str, Any]) -> None:
-        self.record = entry
+        self._last.record = entry  # DSPy would hold 10,000 of them for the whole process
+
+    def __call__(
+        self, prompt: str | None = None, *, messages: list[dict[str, Any]] | None = None, **kwargs: Any
+    ) -> list[str]:
+        assert messages is not None, "an adapter writes messages"
+
+        def send() -> Answer:
+            self._last.record = None
+            [text] = super(PaidLM, self).__call__(messages=messages, **kwargs)
+            record: Mapping[str, Any] = self._last.record or {}
+            usage: Mapping[str, int] = record.get("usage") or {}
+            return Answer(
+                text=_encodable(text or ""),
+                input_tokens=usage.get("prompt_tokens"),
+                output_tokens=usage.get("completion_tokens"),
+                cost_usd=record.get("cost"),
+            )
+
+        key = self._asking.key(self._program, messages, self.sample)
+        self.answer = self._asking.answer(key, messages, send)
+        return [self.answer.text]
 
 
 class RepairProgram:
-    """One question at a time to one model; several threads may ask at once.
+    """The teacher program as DSPy runs it. Several threads may ask at once.
 
-    `client` are the settings of the connection, `sampling` those of the answer, as LiteLLM names them.
+    Raises ConfigurationError if the key is missing or the model does not take the settings.
     """
 
-    def __init__(
-        self,
-        *,
-        model: str,
-        instructions: str,
-        prefill: bool,
-        client: Mapping[str, Any],
-        sampling: Mapping[str, Any],
-    ) -> None:
-        self._adapter = SentinelAdapter(prefill=prefill)
-        self._predict = dspy.Predict(RepairSignature.with_instructions(instructions))
-        self._lm = _RecordingLM(model, cache=False, num_retries=0, **client, **sampling)
+    def __init__(self, model: LanguageModel, program: TeacherProgram, asking: Asking) -> None:
+        self.format = answer_format(program.answer_format)
+        self.adapter = SentinelAdapter(prefill=model.prefill)
+        self.predict = dspy.Predict(RepairSignature.with_instructions(program.instructions))
+        try:
+            self.lm = PaidLM(model, program, asking)
+        except LMConfigurationError as error:
+            raise ConfigurationError(str(error)) from error
+        self._solved: dict[Shot, dict[str, str]] = {}
 
     def close(self) -> None:
         """Close the connections."""
-        self._lm.close()
+        self.lm.close()
 
-    def messages(self, prompt: str, shots: Sequence[Shot]) -> list[dict[str, Any]]:
-        """What the model will be sent for a rendered prompt."""
-        return self._adapter.format(self._predict.signature, _demos(shots), fields_of(prompt))
+    def demos(self, shots: Sequence[Shot]) -> list[dict[str, str]]:
+        """Examples as fields of the signature, in the program's format."""
+        for shot in shots:
+            if shot not in self._solved:
+                self._solved[shot] = self.format.solved(shot.prompt + shot.response)
+        return [self._solved[shot] for shot in shots]
 
-    def ask(self, prompt: str, shots: Sequence[Shot]) -> Answer:
-        """Ask once, without a retry; raises DSPy's `LMError`."""
-        lm = self._lm.copy()  # its record belongs to this call
-        with dspy.context(adapter=self._adapter, trace=None, disable_history=False):
+    def messages(self, example: Example, shots: Sequence[Shot]) -> list[dict[str, Any]]:
+        """What the model will be sent for a question."""
+        return self.adapter.format(self.predict.signature, self.demos(shots), self.format.question(example))
+
+    def ask(self, example: Example, shots: Sequence[Shot], sample: int = 0) -> Answer:
+        """The answer number `sample` to a question.
+
+        Raises:
+            PromptError: the example can't be written.
+            QuestionFailedError, ...: as `Asking.answer`.
+        """
+        question, demos = self.format.question(example), self.demos(shots)
+        lm = self.lm.copy(sample=sample)
+        with dspy.context(adapter=self.adapter, trace=None, disable_history=False):
             try:
-                text = self._predict(lm=lm, demos=_demos(shots), **fields_of(prompt)).diff
+                self.predict(lm=lm, demos=demos, **question)
             except AdapterParseError:
-                if lm.record is None:
+                if lm.answer is None:
                     raise
-                text = ""  # the model answered nothing, which is an answer, and was paid for
-        record = lm.record or {}
-        usage: Mapping[str, int] = record.get("usage") or {}
-        return Answer(
-            text=_encodable(text),
-            input_tokens=usage.get("prompt_tokens"),
-            output_tokens=usage.get("completion_tokens"),
-            cost_usd=record.get("cost"),
-        )
+                # An answer without a diff is an answer, and was paid for: verification says what it lacks.
+        assert lm.answer is not None
+        return lm.answer
 
 
-def fields_of(rendered: str) -> dict[str, str]:
-    """The signature's fields in a rendered prompt, with or without its response: sentinel name -> body."""
-    return {match[1]: match[2] for match in _SECTION.finditer(rendered)}
-
-
-def _demos(shots: Sequence[Shot]) -> list[dict[str, str]]:
-    return [fields_of(shot.prompt + shot.response) for shot in shots]
-
-
-def _written(fields: Mapping[str, Any], values: Mapping[str, Any]) -> str:
-    return "\n".join(f"<{name}>\n{values[name]}\n</{name}>" for name in fields)
+def _picked(fields: Mapping[str, Any], values: Mapping[str, Any]) -> str:
+    return written({name: values[name] for name in fields})
 
 
 def _encodable(text: str) -> str:

@@ -1,11 +1,13 @@
 """What a teacher is, and the stage that asks one."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 import pyarrow as pa
 
+from repair.answer_formats import LINE_DIFF
 from repair.outcomes import Reject, outcome_batch
 from repair.schemas import SYNTHESIZED_DIFFS
 
@@ -14,12 +16,15 @@ from repair.schemas import SYNTHESIZED_DIFFS
 class Proposal:
     """A teacher's answer for one row, not verified yet.
 
-    `answer` is what the teacher wrote, diff block and all; a null count or cost is not known.
+    `answer` is what the teacher wrote, diff block and all, in `answer_format`. Tokens and cost are of all
+    `candidates` that were asked for; a null count or cost is not known.
     """
 
     answer: str
+    answer_format: str = LINE_DIFF
     shrunk: bool = False
     """Whether less than the whole of a found change is proposed."""
+    candidates: int = 1
     input_tokens: int | None = 0
     output_tokens: int | None = 0
     cost_usd: float | None = 0.0
@@ -38,12 +43,31 @@ class Teacher(Protocol):
         ...
 
 
-def synthesize(batches: Iterable[pa.RecordBatch], teacher: Teacher) -> Iterator[pa.RecordBatch]:
-    """Outcomes of `SYNTHESIZED_DIFFS` for rows of `REPAIR_CANDIDATES`, one batch for one batch."""
-    for batch in batches:
-        rows = batch.to_pylist()
-        proposals = zip(rows, teacher.propose(rows), strict=True)
-        outcomes = [_outcome(row, proposal, teacher.name) for row, proposal in proposals]
+def synthesize(
+    batches: Iterable[pa.RecordBatch], teacher: Teacher, *, rows_at_once: int = 64
+) -> Iterator[pa.RecordBatch]:
+    """Outcomes of `SYNTHESIZED_DIFFS` for rows of `REPAIR_CANDIDATES`, in order, in batches of that size.
+
+    The teacher sees one stream of rows and holds as many of them as it works on; a last batch may be small.
+    """
+    held: deque[Mapping[str, Any]] = deque()
+
+    def rows() -> Iterator[Mapping[str, Any]]:
+        for batch in batches:
+            for row in batch.to_pylist():
+                held.append(row)
+                yield row
+
+    outcomes: list[Mapping[str, Any] | Reject] = []
+    written = False
+    for proposal in teacher.propose(rows()):
+        outcomes.append(_outcome(held.popleft(), proposal, teacher.name))
+        if len(outcomes) == rows_at_once:
+            yield outcome_batch(outcomes, SYNTHESIZED_DIFFS)
+            outcomes, written = [], True
+    if held:
+        raise RuntimeError(f"the teacher {teacher.name} left {len(held)} rows without an outcome")
+    if outcomes or not written:
         yield outcome_batch(outcomes, SYNTHESIZED_DIFFS)
 
 

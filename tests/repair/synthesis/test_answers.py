@@ -17,6 +17,7 @@ QUESTION: dict[str, Any] = {
     "messages": [{"role": "user", "content": "x"}],
     "sampling": {"temperature": 0.0, "max_tokens": 10},
     "prompt_version": "1",
+    "answer_format": "line_diff",
     "sample": 0,
 }
 
@@ -27,6 +28,7 @@ OTHERS = [
     {"sampling": {"temperature": 0.1, "max_tokens": 10}},
     {"sampling": {"temperature": None, "max_tokens": 10}},
     {"prompt_version": "2"},
+    {"answer_format": "unified_diff"},
     {"sample": 1},
 ]
 

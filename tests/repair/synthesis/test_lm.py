@@ -15,8 +15,9 @@ import pytest
 from repair.errors import ConfigurationError, TeacherError
 from repair.outcomes import Reject
 from repair.schemas import REPAIR_CANDIDATES, SYNTHESIZED_DIFFS
+from repair.synthesis.asking import LONGEST_PAUSE_S, MOST_FAILURES_RUNNING
 from repair.synthesis.language_model import LanguageModel
-from repair.synthesis.lm import LONGEST_PAUSE_S, MOST_CHARACTERS, MOST_FAILURES_RUNNING, LmTeacher
+from repair.synthesis.lm import MOST_CHARACTERS, LmTeacher
 from repair.synthesis.program import TeacherProgram
 from repair.synthesis.teacher import Proposal, synthesize
 from repair.unified_diff import diff as unified_diff
@@ -258,29 +259,50 @@ def test_rows_are_taken_as_they_are_needed(kept: Path) -> None:
     assert len(server.requests) <= len(taken)
 
 
-def test_a_spent_budget_rejects_the_rest(kept: Path) -> None:
-    rows = [row(number) for number in range(20)]
-    prices = {"usd_per_million_input_tokens": 1000.0, "usd_per_million_output_tokens": 1000.0}
-    with ModelServer(RIGHT) as server, teacher(server, kept, concurrency=1, **prices) as asked:
-        [one] = asked.propose(rows[:1])
-        cost = one.cost_usd
+PRICES = {"usd_per_million_input_tokens": 1000.0, "usd_per_million_output_tokens": 2000.0}
+MOST_TOKENS = 2_800  # of a question and its answer; they take a fifth of it
+
+
+def counted(server: ModelServer) -> tuple[int, float]:
+    """The tokens and USD of everything that the server was asked, by its own count."""
+    questions = [sum(len(each["content"]) for each in body["messages"]) // 4 for body in server.requests]
+    written = len("<diff>\n\n</diff>") + len(right(100))
+    answers_ = len(server.requests) * (written // 4 + 1)
+    return sum(questions) + answers_, (1000 * sum(questions) + 2000 * answers_) / 1e6
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+@pytest.mark.parametrize("limit", ["budget_usd", "budget_tokens"])
+def test_a_budget_is_never_passed_and_the_rest_is_rejected(limit: str, concurrency: int, kept: Path) -> None:
+    rows = [row(number) for number in range(40)]
+    budget = 12_000 if limit == "budget_tokens" else 12.0
+    settings = {limit: budget, "concurrency": concurrency, **PRICES}
     with ModelServer(RIGHT) as server:
-        for _ in range(2):  # a run that was killed and resumed ends at the same budget
-            with teacher(server, kept, concurrency=1, budget_usd=4.5 * cost, **prices) as asked:
-                results = list(asked.propose(rows))
-            assert [isinstance(each, Proposal) for each in results] == [True] * 5 + [False] * 15
-            assert {each.reason for each in results[5:]} == {"budget_exhausted"}
-            assert "USD of" in results[5].detail
-        assert len(server.requests) == 4
+        for run in range(3):  # a run that was killed and resumed ends at the same budget
+            ordered = rows[::-1] if run == 2 else rows
+            with teacher(server, kept, **settings) as asked:
+                asked.count_kept(ordered)
+                results = list(asked.propose(ordered))
+                spent = asked.spent
+            rejects = [each for each in results if isinstance(each, Reject)]
+            assert {each.reason for each in rejects} == {"budget_exhausted"}
+            assert f"of {budget} " in rejects[0].detail
+            assert spent.answers_paid + spent.answers_kept == len(results) - len(rejects) > 15
+            assert counted(server)[limit == "budget_usd"] <= budget
+            if run == 0:  # nearly all of it was used: less is left than one question could take
+                used = spent.cost_usd if limit == "budget_usd" else spent.input_tokens + spent.output_tokens
+                assert used + (MOST_TOKENS if limit == "budget_tokens" else MOST_TOKENS * 1.5e-3) > budget
+                asked_first = len(server.requests)
+            paid_and_kept = (asked_first, 0) if run == 0 else (0, asked_first)
+            assert (spent.answers_paid, spent.answers_kept) == paid_and_kept
+        assert len(server.requests) == asked_first
 
 
-def test_a_spent_token_budget_rejects_the_rest(kept: Path) -> None:
-    rows = [row(number) for number in range(20)]
-    results = outcomes(RIGHT, kept, rows, concurrency=4, budget_tokens=1500)
-    asked = [each for each in results if isinstance(each, Proposal)]
-    tokens = [each.input_tokens + each.output_tokens for each in asked]
-    assert 1500 <= sum(tokens) < 1500 + 4 * max(tokens)
-    assert {each.reason for each in results if isinstance(each, Reject)} == {"budget_exhausted"}
+def test_a_budget_too_small_for_one_question_asks_none(kept: Path) -> None:
+    with ModelServer(RIGHT) as server, teacher(server, kept, budget_tokens=1500) as asked:
+        results = list(asked.propose([row(number) for number in range(20)]))
+    assert {each.reason for each in results} == {"budget_exhausted"}
+    assert server.requests == []
 
 
 def test_a_budget_in_money_needs_a_price(kept: Path) -> None:

@@ -1,6 +1,7 @@
 """Few-shot examples are drawn from training projects; a program is what its version says."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from repair.answer_formats import LINE_DIFF, NAMES, answer_format
 from repair.errors import ConfigurationError
 from repair.prompt import PROMPT_VERSION, ZERO_SHOT_SYSTEM, Example, chat_messages, render_prompt
 from repair.schemas import REPAIR_EXAMPLES
+from repair.synthesis.asking import Asking
 from repair.synthesis.few_shot import FEW_SHOT_EXAMPLES, choose_examples
+from repair.synthesis.language_model import LanguageModel
 from repair.synthesis.program import Shot, TeacherProgram
 from repair.synthesis.sentinel_adapter import RepairProgram
 from tests.repair.synthesis.support import as_batch
@@ -109,9 +113,9 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     uri = str(tmp_path / "folder" / "program.json")
     made.save(uri)
     assert TeacherProgram.load(uri) == made
-    made.scored(0.75).save(uri)
+    made.scored(0.75, before=0.5).save(uri)
     loaded = TeacherProgram.load(uri)
-    assert (loaded.score, loaded.version) == (0.75, made.version)
+    assert (loaded.score, loaded.score_before, loaded.version) == (0.75, 0.5, made.version)
 
 
 CHANGES = [
@@ -119,6 +123,8 @@ CHANGES = [
     {"shots": ()},
     {"shots_per_question": 1},
     {"seed": 9},
+    {"answer_format": "unified_diff"},
+    {"demos": [{"example_id": "e", "project_id": "p", "code": "c", "prompt": "", "response": ""}]},
 ]
 
 
@@ -151,27 +157,51 @@ def test_another_prompt_version_is_refused(tmp_path: Path) -> None:
         TeacherProgram.from_examples([as_batch([row], FEW_SHOT_EXAMPLES)])
 
 
-def asking(prefill: bool) -> RepairProgram:
-    return RepairProgram(
-        model="openai/m",
-        instructions=ZERO_SHOT_SYSTEM,
-        prefill=prefill,
-        client={"api_key": "k"},
-        sampling={"temperature": 0.0, "max_tokens": 10},
-    )
+def messages(
+    tmp_path: Path, shots: Sequence[Shot], prefill: bool = True, **settings: Any
+) -> list[dict[str, Any]]:
+    model = LanguageModel(model="openai/m", prefill=prefill)
+    asking = Asking(model, tmp_path / "answers.sqlite")
+    try:
+        return RepairProgram(model, TeacherProgram(**settings), asking).messages(EXAMPLE, shots)
+    finally:
+        asking.close()
 
 
-def test_without_examples_the_messages_are_the_zero_shot_conversation() -> None:
-    prompt = render_prompt(EXAMPLE)
-    assert asking(True).messages(prompt, []) == chat_messages(EXAMPLE)
-    assert asking(False).messages(prompt, []) == chat_messages(EXAMPLE)[:-1]
+def shot(number: int) -> Shot:
+    row = example_row(number)
+    return Shot(**{name: row[name] for name in ("example_id", "project_id", "code", "prompt", "response")})
 
 
-def test_examples_stand_before_the_question_as_turns_in_the_same_form() -> None:
-    row = example_row(4)
-    shot = Shot(**{name: row[name] for name in ("example_id", "project_id", "code", "prompt", "response")})
-    messages = asking(True).messages(render_prompt(EXAMPLE), [shot])
-    assert [each["role"] for each in messages] == ["system", "user", "assistant", "user", "assistant"]
-    assert messages[1]["content"] + "\n" + messages[2]["content"] == shot.prompt + shot.response
-    assert messages[2]["content"].startswith(messages[4]["content"])
-    assert [messages[0], *messages[3:]] == chat_messages(EXAMPLE)
+def test_without_examples_the_messages_are_the_zero_shot_conversation(tmp_path: Path) -> None:
+    assert messages(tmp_path, []) == chat_messages(EXAMPLE)
+    assert messages(tmp_path, [], prefill=False) == chat_messages(EXAMPLE)[:-1]
+
+
+def test_examples_stand_before_the_question_as_turns_in_the_same_form(tmp_path: Path) -> None:
+    said = messages(tmp_path, [shot(4)])
+    assert [each["role"] for each in said] == ["system", "user", "assistant", "user", "assistant"]
+    assert said[1]["content"] + "\n" + said[2]["content"] == shot(4).prompt + shot(4).response
+    assert said[2]["content"].startswith(said[4]["content"])
+    assert [said[0], *said[3:]] == chat_messages(EXAMPLE)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != LINE_DIFF])
+def test_another_format_tells_asks_and_shows_in_that_format(name: str, tmp_path: Path) -> None:
+    said = messages(tmp_path, [shot(4)], answer_format=name)
+    assert said[0]["content"] == answer_format(name).instructions != ZERO_SHOT_SYSTEM
+    number = "3 " if name == "unified_diff" else ""
+    for question in (said[1]["content"], said[3]["content"]):
+        assert f"\n{number}print(math.pie)\n</code>" in question
+        assert f"<error_line>\n{number}print(math.pie)\n</error_line>" in question
+    assert said[2]["content"].startswith("<diff>\n@@ -1,3 +1,3 @@\n import math\n \n-print(math.pie)\n+")
+    assert said[4] == {"role": "assistant", "content": "<diff>"}
+
+
+def test_demos_are_shown_to_every_question_but_those_of_their_project() -> None:
+    made = program(demos=(shot(4), shot(20)))
+    ids = [each.example_id for each in made.shots_for(question(code="pyright"))]
+    assert ids == ["e4", "e20"]
+    ids = [each.example_id for each in made.shots_for(question())]
+    assert ids[:2] == ["e4", "e20"] and len(set(ids)) == 5
+    assert [each.example_id for each in made.shots_for(question(code="pyright", project="p4"))] == ["e20"]

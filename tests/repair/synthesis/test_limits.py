@@ -1,0 +1,108 @@
+"""The limiter against a plain oracle, and on a real clock with threads."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from repair.synthesis import limits
+from repair.synthesis.limits import MINUTE_S, RateLimit, StoppedError, likely_tokens, most_tokens
+
+
+class Clock(threading.Event):
+    """A clock that goes on when somebody waits for the event."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def wait(self, timeout: float | None = None) -> bool:
+        assert timeout is not None and timeout > 0
+        self.now += timeout
+        return False
+
+
+QUESTIONS = st.lists(
+    st.tuples(st.floats(0, 30), st.integers(1, 60), st.integers(1, 60)), min_size=1, max_size=30
+)
+
+
+@given(QUESTIONS, st.none() | st.integers(1, 6), st.none() | st.integers(1, 100))
+def test_no_minute_holds_more_than_the_limits(
+    questions: list[tuple[float, int, int]], requests: int | None, tokens: int | None
+) -> None:
+    clock = Clock()
+    rate = RateLimit(requests, tokens, clock=clock)
+    sent: list[tuple[float, int]] = []
+    for pause, foreseen, taken in questions:
+        clock.now += pause
+        arrived = clock.now
+        admitted = rate.admit(foreseen, clock)
+        counted = [each for each in sent if each[0] > clock.now - MINUTE_S]
+        alone = not counted
+        assert requests is None or len(counted) < requests
+        assert tokens is None or alone or sum(each[1] for each in counted) + foreseen <= tokens
+        if clock.now > arrived:  # it waited no longer than it had to, but for the time between two looks
+            just_before = clock.now - limits._LOOK_AGAIN_S - 0.001
+            then = [each for each in sent if each[0] > just_before - MINUTE_S]
+            crowded = requests is not None and len(then) >= requests
+            assert crowded or (tokens is not None and sum(each[1] for each in then) + foreseen > tokens)
+        rate.correct(admitted, taken)
+        sent.append((clock.now, taken))
+
+
+def test_an_answer_that_comes_late_changes_no_later_minute() -> None:
+    clock = Clock()
+    rate = RateLimit(None, 100, clock=clock)
+    first = rate.admit(100, clock)
+    clock.now += MINUTE_S
+    rate.admit(100, clock)
+    rate.correct(first, 1)
+    started = clock.now
+    rate.admit(100, clock)
+    assert clock.now - started >= MINUTE_S
+
+
+def test_threads_share_one_limit_and_wake_when_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MINUTE_S", 0.5)
+    rate, stop = RateLimit(10), threading.Event()
+    started = time.monotonic()
+    with ThreadPoolExecutor(16) as threads:
+        at = sorted(each.at - started for each in threads.map(lambda _: rate.admit(1, stop), range(25)))
+    assert at[9] < 0.4
+    assert all(later - earlier >= 0.5 for earlier, later in zip(at, at[10:], strict=False))
+    assert at[-1] < 3
+
+
+def test_who_waits_is_woken_at_the_end_of_the_run() -> None:
+    rate, stop = RateLimit(1), threading.Event()
+    rate.admit(1, stop)
+    raised: list[Any] = []
+
+    def wait() -> None:
+        try:
+            rate.admit(1, stop)
+        except StoppedError as error:
+            raised.append(error)
+
+    waiting = [threading.Thread(target=wait) for _ in range(3)]
+    for each in waiting:
+        each.start()
+    stop.set()
+    for each in waiting:
+        each.join(timeout=5)
+    assert len(raised) == 3
+
+
+@given(st.lists(st.text(max_size=20), max_size=4))
+def test_the_bound_is_above_the_guess(texts: list[str]) -> None:
+    messages = [{"role": "user", "content": text} for text in texts]
+    assert likely_tokens(messages) <= most_tokens(messages)
+    assert most_tokens(messages) >= sum(len(text.encode(errors="surrogatepass")) for text in texts)

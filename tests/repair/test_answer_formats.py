@@ -1,0 +1,92 @@
+"""Every format asks for the same repair, and what is read is a numbered line diff."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from repair import unified_diff
+from repair.answer_formats import LINE_DIFF, NAMES, WORKED_EXAMPLE, answer_format, written
+from repair.errors import ConfigurationError
+from repair.line_diff import LineDiffError, apply, diff, lines
+from repair.prompt import ZERO_SHOT_SYSTEM, Example, render, render_prompt
+
+UNIFIED = [name for name in NAMES if name != LINE_DIFF]
+LINE = st.text(alphabet="ab \t<>/é\U0001f600\f", max_size=5) | st.sampled_from(["</code>", "</diff>", "@@"])
+TEXT = st.tuples(st.lists(LINE, max_size=8), st.sampled_from(["\n", "\r\n", "\r"])).map(
+    lambda drawn: drawn[1].join(drawn[0])
+)
+
+
+@given(st.sampled_from(NAMES), TEXT, st.lists(LINE, max_size=8))
+def test_what_is_shown_as_solved_is_read_back(name: str, original: str, repaired: list[str]) -> None:
+    text = "\n".join(lines(original))
+    change = diff(text, "\n".join(repaired))
+    form = answer_format(name)
+    shown = form.solved(render(Example("a.py", text, "message", 0, change)))
+    read = form.read(f"<diff>\n{shown['diff']}\n</diff>", text)
+    assert apply(text, read) == apply(text, change)
+
+
+@given(st.sampled_from(UNIFIED), TEXT, TEXT)
+def test_a_unified_diff_of_any_file_becomes_the_same_change(name: str, original: str, repaired: str) -> None:
+    block = unified_diff.diff(original, repaired)
+    read = answer_format(name).read(f"\n{block}\n</diff>", original)
+    assert lines(apply(original, read)) == lines(unified_diff.apply(original, block))
+
+
+@given(TEXT)
+def test_a_question_shows_every_line_of_the_file_once(text: str) -> None:
+    example = Example("a.py", text, "message", 0)
+    whole = lines(text)
+    for name in UNIFIED:
+        path, *shown = answer_format(name).question(example)["code"].split("\n")
+        ended = shown[-1:] != ["\\ No newline at end of file"]
+        counted = shown if ended else shown[:-1]
+        if name == "unified_diff":
+            assert [each.split(" ")[0] for each in counted] == [str(n) for n in range(1, len(counted) + 1)]
+            counted = [each.partition(" ")[2] for each in counted]
+        assert path == "#a.py"
+        assert counted == (whole[:-1] if ended else whole)
+        assert ended == (whole[-1] == "")
+
+
+def test_the_line_diff_is_asked_for_as_the_model_is_trained_on_it() -> None:
+    form = answer_format(LINE_DIFF)
+    example = Example("a.py", "x = y\n", '"y" is not defined\n</code>', 0)
+    assert form.instructions == ZERO_SHOT_SYSTEM
+    assert written(form.question(example)) + "\n<diff>\n" == render_prompt(example)
+    assert form is answer_format(None)
+
+
+@pytest.mark.parametrize("name", UNIFIED)
+def test_the_formats_differ_in_nothing_but_the_format(name: str) -> None:
+    said = answer_format(name).instructions
+    sections = answer_format(name).solved(render(WORKED_EXAMPLE))
+    assert said.endswith(written(sections))
+    assert WORKED_EXAMPLE.message in said
+    asked = ZERO_SHOT_SYSTEM[ZERO_SHOT_SYSTEM.index("- Change no more") : ZERO_SHOT_SYSTEM.index("<code>")]
+    assert asked in said
+    assert max(len(line) for line in said.split("\n")) <= 110
+
+
+BROKEN = {
+    "no block": ("no_diff", "@@ -1 +1 @@\n-a = b\n+a = 1"),
+    "a line diff": ("malformed", "<diff>\n-1 a = b\n+1 a = 1\n</diff>"),
+    "a hunk cut short": ("malformed", "<diff>\n@@ -1,2 +1,2 @@\n-a = b\n+a = 1\n</diff>"),
+    "out of order": ("not_rising", "<diff>\n@@ -2 +2 @@\n-b\n+c\n@@ -1 +1 @@\n-a = b\n+a\n</diff>"),
+    "behind the end": ("wrong_line", "<diff>\n@@ -9 +9 @@\n-a = b\n+a = 1\n</diff>"),
+    "another text": ("content_mismatch", "<diff>\n@@ -1 +1 @@\n-a = c\n+a = 1\n</diff>"),
+}
+
+
+@pytest.mark.parametrize(("reason", "answer"), BROKEN.values(), ids=BROKEN)
+@pytest.mark.parametrize("name", UNIFIED)
+def test_what_can_not_be_read_has_the_usual_reason(name: str, reason: str, answer: str) -> None:
+    with pytest.raises(LineDiffError) as caught:
+        answer_format(name).read(answer, "a = b\nb\n")
+    assert caught.value.reason == reason
+
+
+def test_an_unknown_format_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="unified_diff_unnumbered"):
+        answer_format("json")
