@@ -1,19 +1,23 @@
 """Diffs from a teacher: the user's own later fix, or a language model led by the teacher program."""
 
-import json
 import tempfile
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
 import dagster as dg
 
 from partitions.keys import DATE_AND_TYPE, Key
+from repair.answer_formats import LINE_DIFF
 from repair.prompt import PROMPT_VERSION
 from repair.schemas import SYNTHESIZED_DIFFS
 from repair.storage import PartitionStore, PartitionWriter
-from repair.synthesis.few_shot import FEW_SHOT_EXAMPLES, choose_examples
+from repair.synthesis.few_shot import FEW_SHOT_EXAMPLES, choose_examples, draw_rows
 from repair.synthesis.history import HistoryTeacher
+from repair.synthesis.limits import Spent
+from repair.synthesis.lm import LmTeacher
+from repair.synthesis.optimize import Optimized, optimize
 from repair.synthesis.program import TeacherProgram
 from repair.synthesis.rules import RulesTeacher
 from repair.synthesis.teacher import synthesize
@@ -82,48 +86,121 @@ def few_shot_examples(
     return stage.materialize(work, rows_in=chosen.num_rows)
 
 
+class Program(dg.Config):
+    """What the program is like, and whether an optimizer compiles it."""
+
+    answer_format: str = LINE_DIFF
+    """A name of `repair.answer_formats`: line_diff, unified_diff, unified_diff_unnumbered."""
+    optimize: Literal["none", "examples"] = "none"
+    """`examples`: DSPy chooses demos by the share of diffs that the language servers confirm. This asks the
+    configured model."""
+    rows: int = 90
+    """Stored repairs of training projects to compile and score with, drawn at random; a third each to learn
+    from, to compare on and to be scored on."""
+    seed: int = 17
+    most_demos: int = 3
+    programs: int = 6
+    """Sets of demos that are drawn at random."""
+
+
 @dg.asset(
     deps=[few_shot_examples],
     check_specs=check_specs("teacher_program", None),
-    code_version="1",
+    code_version="2",
     group_name="teacher",
     kinds={"dspy"},
 )
-def teacher_program(context: dg.AssetExecutionContext, store: StoreResource) -> dg.MaterializeResult:
-    """What a model is told and shown, as one versioned file; synthesis names the version it used."""
+def teacher_program(
+    context: dg.AssetExecutionContext,
+    config: Program,
+    store: StoreResource,
+    language_servers: LanguageServersResource,
+    language_model: LanguageModelResource,
+) -> dg.MaterializeResult:
+    """What a model is told and shown, as one versioned file; synthesis names the version it used.
+
+    An optimizer's score before and after stands in the program and in the metadata. It learns from the
+    `repair_examples` of the pinned release alone.
+    """
+    opened = store.store()
+    shown = Input("few_shot_examples", Key())
+    inputs, versions = [shown], {"prompt": PROMPT_VERSION}
+    if config.optimize != "none":
+        inputs += _release(opened, shown)
+        versions |= {**language_servers.versions(), "model": language_model.decisive()}
     stage = Stage(
         context=context,
-        store=store.store(),
-        inputs=[Input("few_shot_examples", Key())],
+        store=opened,
+        inputs=inputs,
         schema=FEW_SHOT_EXAMPLES,
-        versions={"prompt": PROMPT_VERSION},
+        configuration=config.model_dump(),
+        versions=versions,
     )
 
     def work(writer: PartitionWriter) -> dict[str, Any]:
         batches = list(stage.rows("few_shot_examples"))
-        program = TeacherProgram.from_examples(batches)
+        program = TeacherProgram.from_examples(batches, answer_format=config.answer_format)
+        extra: dict[str, Any] = {}
+        if config.optimize != "none":
+            done = optimize(
+                program,
+                draw_rows(lambda: stage.rows("repair_examples"), seed=config.seed, total=config.rows),
+                language_servers.servers(),
+                language_model.language_model(),
+                Path(language_model.answers),
+                seed=config.seed,
+                most_demos=config.most_demos,
+                programs=config.programs,
+            )
+            program, extra = done.program, _compiled(done)
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder, PROGRAM)
             program.save(str(file))
             writer.write_bytes(PROGRAM, file.read_bytes())
         for batch in batches:
             writer.write("data", batch)
-        return {"version": program.version}
+        return {"program_version": program.version, "answer_format": program.answer_format, **extra}
 
-    return stage.materialize(work, metadata=lambda manifest: {"program_version": manifest.extra["version"]})
+    return stage.materialize(
+        work,
+        rows_in=stage.manifests()[str(shown)].rows_out,
+        metadata=lambda manifest: {
+            name: value for name, value in manifest.extra.items() if name != "seconds"
+        },
+    )
+
+
+def _release(store: PartitionStore, shown: Input) -> list[Input]:
+    """The partitions of `repair_examples` from which the few-shot examples were drawn."""
+    manifest = store.manifest(shown.asset, shown.key.segments())
+    pinned = manifest.inputs if manifest else {}
+    stored = (Input("repair_examples", Key(**each)) for each in store.partitions("repair_examples"))
+    return [each for each in stored if str(each) in pinned]
+
+
+def _compiled(done: Optimized) -> dict[str, Any]:
+    return {
+        "score_before": done.score_before,
+        "score_after": done.score_after,
+        "demos": len(done.program.demos),
+        "rows_learned_compared_scored": list(done.rows),
+        **asdict(done.spent),
+    }
 
 
 class Synthesis(dg.Config):
     """Who writes the diffs."""
 
     teacher: Literal["history", "rules", "lm"] = "history"
+    candidates: int = 1
+    """The most answers that `lm` is asked for one row: the first that verifies is kept."""
 
 
 @dg.asset(
     partitions_def=DATE_AND_TYPE,
     deps=[repair_candidates, teacher_program],
     check_specs=check_specs("synthesized_diffs", DATE_AND_TYPE),
-    code_version="1",
+    code_version="2",
     group_name="synthesis",
     kinds={"parquet", "dspy"},
 )
@@ -145,8 +222,7 @@ def synthesized_diffs(
     by_model = config.teacher == "lm"
     versions = {"prompt": PROMPT_VERSION, **language_servers.versions()}
     if by_model:
-        asked = language_model.model_dump(exclude={"answers", "concurrency", "timeout_s"})
-        versions["model"] = json.dumps(asked, sort_keys=True)
+        versions["model"] = language_model.decisive()
     stage = Stage(
         context=context,
         store=opened,
@@ -156,19 +232,39 @@ def synthesized_diffs(
         versions=versions,
     )
 
-    def work(writer: PartitionWriter) -> None:
+    # The rows of the teacher program lead the model; they are none to account for.
+    total = stage.manifests()[str(candidates)].rows_out
+
+    def work(writer: PartitionWriter) -> dict[str, Any]:
         with ExitStack() as held:
+            spent = Spent()
             if by_model:
-                teacher = held.enter_context(language_model.teacher(stored_program(opened)))
+                teacher = held.enter_context(
+                    language_model.teacher(
+                        stored_program(opened),
+                        candidates=config.candidates,
+                        servers=language_servers.servers() if config.candidates > 1 else None,
+                        report=lambda progress: context.log.info("%s", progress),
+                        total=total,
+                    )
+                )
+                teacher.count_kept(row for batch in stage.rows(candidates.asset) for row in batch.to_pylist())
             elif config.teacher == "rules":
                 teacher = RulesTeacher(language_servers.servers())
             else:
                 teacher = HistoryTeacher(language_servers.servers())
             for outcome in synthesize(stage.rows(candidates.asset), teacher):
                 writer.write_outcomes(outcome)
+            if isinstance(teacher, LmTeacher):
+                spent = teacher.spent
+            # Rejected rows cost as much as the others, and no table of rows holds that.
+            return {"teacher": teacher.name, "spent": asdict(spent)}
 
-    # The rows of the teacher program lead the model; they are none to account for.
-    return stage.materialize(work, rows_in=stage.manifests()[str(candidates)].rows_out)
+    return stage.materialize(
+        work,
+        rows_in=total,
+        metadata=lambda manifest: {"teacher": manifest.extra["teacher"], **manifest.extra["spent"]},
+    )
 
 
 def stored_program(store: PartitionStore) -> TeacherProgram:

@@ -1,13 +1,17 @@
 """The language model that the `lm` teacher asks."""
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import dagster as dg
 
 from repair.errors import ConfigurationError
+from repair.rounds import Servers
 from repair.synthesis.language_model import LanguageModel
 from repair.synthesis.lm import LmTeacher
 from repair.synthesis.program import TeacherProgram
+from repair.synthesis.progress import Progress
 
 
 class LanguageModelResource(dg.ConfigurableResource[None]):
@@ -26,6 +30,9 @@ class LanguageModelResource(dg.ConfigurableResource[None]):
     concurrency: int = 8
     """Questions open at once."""
     timeout_s: float = 120.0
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    """Of questions and answers together, in this process."""
     budget_usd: float | None = None
     """What one partition may cost; the rows beyond it are rejected as `budget_exhausted`."""
     budget_tokens: int | None = None
@@ -48,6 +55,27 @@ class LanguageModelResource(dg.ConfigurableResource[None]):
         settings = self.model_dump(exclude={"answers"})
         return LanguageModel(**settings)
 
-    def teacher(self, program: TeacherProgram) -> LmTeacher:
-        """The model as a teacher; a context manager."""
-        return LmTeacher(self.language_model(), program, Path(self.answers))
+    def decisive(self) -> str:
+        """What decides an answer and how many there are, as JSON: the rest is about speed."""
+        about_speed = {"answers", "concurrency", "timeout_s", "requests_per_minute", "tokens_per_minute"}
+        return json.dumps(self.model_dump(exclude=about_speed), sort_keys=True)
+
+    def teacher(
+        self,
+        program: TeacherProgram,
+        *,
+        candidates: int = 1,
+        servers: Servers | None = None,
+        report: Callable[[Progress], None] | None = None,
+        total: int | None = None,
+    ) -> LmTeacher:
+        """The model as a teacher; a context manager. The arguments are those of `LmTeacher`."""
+        return LmTeacher(
+            self.language_model(),
+            program,
+            Path(self.answers),
+            candidates=candidates,
+            servers=servers,
+            report=report,
+            total=total,
+        )

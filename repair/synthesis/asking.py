@@ -6,8 +6,9 @@ What would fail for every question alike (a wrong key, an unknown model, a servi
 
 import threading
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from repair.errors import ConfigurationError, TeacherError
 from repair.synthesis.answers import Answer, Answers, answer_key
@@ -49,12 +50,18 @@ class Asking:
         """Close the file of answers."""
         self._answers.close()
 
-    def key(self, program: TeacherProgram, messages: Messages, sample: int) -> str:
-        """The key of the answer number `sample` to `messages`."""
+    def key(
+        self,
+        program: TeacherProgram,
+        messages: Messages,
+        sample: int,
+        sampling: Mapping[str, Any] | None = None,
+    ) -> str:
+        """The key of the answer number `sample` to `messages`; `sampling` differs from the model's own."""
         return answer_key(
             model=self._model.model,
             messages=messages,
-            sampling=self._model.sampling(),
+            sampling={**self._model.sampling(), **(sampling or {})},
             prompt_version=program.prompt_version,
             answer_format=program.answer_format,
             sample=sample,
@@ -99,12 +106,13 @@ class Asking:
 
     def _paid(self, key: str, messages: Messages, send: Callable[[], Answer]) -> Answer:
         reservation = self.budget.reserve(messages, self.stop)
-        answer: Answer | None = None
         try:
             answer = self._model.priced(self._asked(messages, send))
             self._answers.put(key, self._model.model, answer)
-        finally:
-            self.budget.settle(reservation, key, answer)
+        except BaseException:
+            self.budget.settle(reservation, key, None)
+            raise
+        self.budget.settle(reservation, key, answer)
         return answer
 
     def _asked(self, messages: Messages, send: Callable[[], Answer]) -> Answer:

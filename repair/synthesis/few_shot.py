@@ -2,10 +2,13 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute
+
+pc: Any = pyarrow.compute  # its functions are made at import, so that type checkers do not see them
 
 FEW_SHOT_EXAMPLES = pa.schema(
     [
@@ -47,6 +50,26 @@ def choose_examples(
     turns.sort(key=lambda each: each[:2])
     chosen = sorted((row for _, _, row in turns[:total]), key=lambda row: (row["code"], row["example_id"]))
     return pa.RecordBatch.from_pylist([dict(row) for row in chosen], schema=FEW_SHOT_EXAMPLES)
+
+
+def draw_rows(
+    read: Callable[[], Iterable[pa.RecordBatch]], *, seed: int, total: int
+) -> list[Mapping[str, Any]]:
+    """At most `total` rows of the training split out of `REPAIR_EXAMPLES`, from as many projects as it takes.
+
+    The draw depends on the rows and the seed, not on the order or the batches in which they come. `read` is
+    called twice, so that only what was drawn is held.
+    """
+    names = ["split", "example_id", "project_id"]
+    known = (row for batch in read() for row in batch.select(names).to_pylist())
+    training = {row["example_id"]: row for row in known if row["split"] == "train"}
+    drawn = _spread(sorted(training.values(), key=lambda row: rank(seed, row["example_id"])))[:total]
+    ids = pa.array([row["example_id"] for row in drawn], pa.string())
+    rows: dict[str, Mapping[str, Any]] = {}
+    for batch in read():
+        found = batch.filter(pc.is_in(batch.column("example_id"), value_set=ids)).to_pylist()
+        rows.update((row["example_id"], row) for row in found)
+    return [rows[example_id] for example_id in sorted(rows)]
 
 
 def _spread(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

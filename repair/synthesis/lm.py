@@ -53,13 +53,19 @@ _VERIFIED_TOGETHER = 32
 
 @dataclass(slots=True, eq=False)
 class _Asked:
-    """A row on its way: `latest` came last, `proposal` is the last one that can be a diff."""
+    """A row on its way to its outcome."""
 
     row: Mapping[str, Any]
     sample: int = 0
-    latest: Proposal | Reject | BaseException | None = None
+    """Which of its candidates is asked for."""
     paid: tuple[Answer, ...] = ()
+    """The answers until now."""
     proposal: Proposal | None = None
+    """The last of them that can be a diff."""
+    latest: Proposal | Reject | None = None
+    """What the last question came to."""
+    error: BaseException | None = None
+    """What would end the run."""
     outcome: Proposal | Reject | None = None
 
 
@@ -190,7 +196,7 @@ class LmTeacher:
         try:
             asked.latest = self._candidate(asked)
         except BaseException as error:
-            asked.latest = error
+            asked.error = error  # raised again where the outcomes are made
         answered.put(asked)
 
     def _candidate(self, asked: _Asked) -> Proposal | Reject:
@@ -211,24 +217,22 @@ class LmTeacher:
     def _settle(self, answered: Sequence[_Asked]) -> list[_Asked]:
         """Decide what becomes of rows that have an answer; returns those to be asked once more."""
         for asked in answered:
-            if isinstance(asked.latest, BaseException):
-                raise asked.latest
-            if isinstance(asked.latest, Proposal):
-                asked.proposal = _summed(asked.latest, asked.paid)
+            if asked.error is not None:
+                raise asked.error
         verified = self._verified(answered)
         again: list[_Asked] = []
         for asked in answered:
-            paid = isinstance(asked.latest, Proposal) or asked.latest.reason == "answer_too_long"
-            if paid and asked not in verified and asked.sample + 1 < self.candidates:
+            latest = asked.latest
+            if isinstance(latest, Proposal):
+                asked.proposal = latest
+            answered_badly = isinstance(latest, Reject) and latest.reason == "answer_too_long"
+            more = asked.sample + 1 < self.candidates and asked not in verified
+            if more and (answered_badly or isinstance(latest, Proposal)):
                 asked.sample += 1
                 again.append(asked)
                 continue
-            if asked.proposal is not None:
-                # The last one that can be a diff: verification says what it lacks.
-                asked.outcome = _summed(asked.proposal, asked.paid)
-            else:
-                assert isinstance(asked.latest, Reject)
-                asked.outcome = asked.latest
+            # Without a good one the last that can be a diff goes on: verification says what it lacks.
+            asked.outcome = latest if asked.proposal is None else _summed(asked.proposal, asked.paid)
             self._settled += 1
         return again
 

@@ -85,7 +85,8 @@ class PaidLM(dspy.LM):
     def __call__(
         self, prompt: str | None = None, *, messages: list[dict[str, Any]] | None = None, **kwargs: Any
     ) -> list[str]:
-        assert messages is not None, "an adapter writes messages"
+        if messages is None:
+            raise ValueError("no messages: an adapter writes them")
 
         def send() -> Answer:
             self._last.record = None
@@ -99,7 +100,7 @@ class PaidLM(dspy.LM):
                 cost_usd=record.get("cost"),
             )
 
-        key = self._asking.key(self._program, messages, self.sample)
+        key = self._asking.key(self._program, messages, self.sample, kwargs)
         self.answer = self._asking.answer(key, messages, send)
         return [self.answer.text]
 
@@ -148,10 +149,11 @@ class RepairProgram:
             try:
                 self.predict(lm=lm, demos=demos, **question)
             except AdapterParseError:
+                # An answer without a diff is an answer, and was paid for: verification says what it lacks.
                 if lm.answer is None:
                     raise
-                # An answer without a diff is an answer, and was paid for: verification says what it lacks.
-        assert lm.answer is not None
+        if lm.answer is None:
+            raise RuntimeError("DSPy returned without asking its model")
         return lm.answer
 
 

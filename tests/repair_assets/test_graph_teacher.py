@@ -69,7 +69,7 @@ def test_the_examples_are_those_of_the_pinned_release(house: House):
     assert {row["project_id"] for row in shown} == {LEARNED}
     assert len(shown) == 2
     assert house.manifest("few_shot_examples", WHOLE).inputs.keys() == {f"repair_examples[{NAMES}]"}
-    assert house.manifest("teacher_program", WHOLE).extra["version"]
+    assert house.manifest("teacher_program", WHOLE).extra["program_version"]
 
 
 def test_the_model_repairs_what_no_user_did_and_what_it_makes_up_is_rejected(house: House):
