@@ -11,6 +11,7 @@ Rejected:
 | `answer_too_long` | the answer can't be a diff of the size that is learned from |
 | `budget_exhausted` | another question could have passed the budget |
 | `malformed_prompt` | the row can't be written as a prompt |
+| `file_absent` | the diagnostic's file is not in the workspace |
 
 What would fail for every row alike (a wrong key, an unknown model, a service that is down) ends the stage
 with `TeacherError` or `ConfigurationError`: rows are not rejected for the mistakes of a deployment.
@@ -131,7 +132,7 @@ class LmTeacher:
         for row in rows:
             try:
                 messages = self._dspy.messages(_example(row), self.program.shots_for(row))
-            except PromptError:
+            except (PromptError, _FileAbsentError):
                 continue
             for sample in range(self.candidates):
                 if self._asking.kept(self._asking.key(self.program, messages, sample)) is None:
@@ -203,6 +204,8 @@ class LmTeacher:
         row = asked.row
         try:
             answer = self._dspy.ask(_example(row), self.program.shots_for(row), asked.sample)
+        except _FileAbsentError as error:
+            return Reject(row, "file_absent", str(error))
         except PromptError as error:
             return Reject(row, error.reason, str(error))
         except BudgetExhaustedError as error:
@@ -283,5 +286,11 @@ def _summed(proposal: Proposal, paid: Sequence[Answer]) -> Proposal:
 
 
 def _example(row: Mapping[str, Any]) -> Example:
-    path, diagnostic = row["path"], row["diagnostic"]
-    return Example(path, files_of(row)[path], diagnostic["message"], diagnostic["start_line"])
+    path, diagnostic, files = row["path"], row["diagnostic"], files_of(row)
+    if path not in files:
+        raise _FileAbsentError(f"{path} is not among the {len(files)} files of the workspace")
+    return Example(path, files[path], diagnostic["message"], diagnostic["start_line"])
+
+
+class _FileAbsentError(Exception):
+    """A row lacks the file that its diagnostic is about."""

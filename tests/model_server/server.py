@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -104,6 +105,12 @@ class ModelServer:
     def base_url(self) -> str:
         return f"http://127.0.0.1:{self._http.server_port}/v1"
 
+    @property
+    def open_now(self) -> int:
+        """Requests that came and are not answered."""
+        with self._lock:
+            return self._open
+
     def note(self, body: dict[str, Any], key: str) -> int:
         with self._lock:
             self.requests.append(body)
@@ -125,6 +132,8 @@ class ModelServer:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            # Head and body are two writes: Nagle's algorithm would hold the second one for 40 ms.
+            disable_nagle_algorithm = True
 
             def log_message(self, format: str, *args: object) -> None:
                 pass
@@ -153,3 +162,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     # 64 clients may connect in the same instant: the default backlog of 5 would refuse some
     request_queue_size = 256
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), ConnectionError):  # the client was killed
+            super().handle_error(request, client_address)

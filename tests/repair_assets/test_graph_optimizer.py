@@ -1,4 +1,4 @@
-"""A compiled teacher program: demos chosen by what real language servers confirm, scored on other projects."""
+"""A compiled teacher program: demos that real language servers confirm, scored on other projects."""
 
 import re
 from collections.abc import Iterator
@@ -64,7 +64,9 @@ def test_the_compiled_program_scores_higher_and_the_asset_shows_both_scores(hous
 
 def test_only_training_projects_are_learned_from_or_asked_about(house: House, server: ModelServer):
     assert {shot.project_id for shot in stored_program(house.store).demos} <= set(LEARNED)
-    asked = {number for each in server.requests for number in re.findall(r"widht_(\d+)", str(each["messages"]))}
+    asked = {
+        number for each in server.requests for number in re.findall(r"widht_(\d+)", str(each["messages"]))
+    }
     assert asked and asked <= {str(number) for number in range(1, 7)}
 
 

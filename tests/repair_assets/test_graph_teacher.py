@@ -5,14 +5,17 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from partitions.keys import Key
+from repair.synthesis.costs import costs
+from repair.unified_diff import diff as unified_diff
 from repair_assets.synthesized_diffs import few_shot_examples, synthesized_diffs, teacher_program
 from repair_assets.verified_diffs import verified_diffs
 from resources.language_models import LanguageModelResource
 from tests.graph import DAY, House, Session, failure, misspelt, record, reused, typing_errors, undefined
-from tests.model_server import ModelServer, answers
+from tests.model_server import Exchange, ModelServer, answers
 from tests.stored_examples import projects_of
 
 NAMES, WHOLE = Key(DAY, "F821"), Key()
@@ -54,7 +57,11 @@ def house(server: ModelServer, tmp_path_factory: pytest.TempPathFactory) -> Hous
         unsolved.publishes(path, undefined(text, name))
     record(house.folder / "recording", [typing_errors(LEARNED, [1, 2]), unsolved])
     house.resources["language_model"] = LanguageModelResource(
-        model="openai/scripted", base_url=server.base_url, answers=str(house.folder / "answers.sqlite")
+        model="openai/scripted",
+        base_url=server.base_url,
+        usd_per_million_input_tokens=1.0,
+        usd_per_million_output_tokens=2.0,
+        answers=str(house.folder / "answers.sqlite"),
     )
     house.events()
     house.diagnostics("F821")
@@ -90,6 +97,36 @@ def test_no_unredacted_text_reaches_the_model(house: House, server: ModelServer)
     assert "lovelace" not in said
 
 
+def test_what_was_paid_is_shown_and_the_cost_of_a_verified_diff_follows(house: House):
+    spent = house.manifest("synthesized_diffs", NAMES).extra["spent"]
+    assert (spent["answers_paid"], spent["answers_kept"], spent["answers_without_cost"]) == (4, 0, 0)
+    rows = house.rows("synthesized_diffs", NAMES)
+    assert spent["cost_usd"] > 0
+    assert spent["cost_usd"] == pytest.approx(sum(row["cost_usd"] for row in rows))
+    assert spent["input_tokens"] == sum(row["input_tokens"] for row in rows)
+    [cost] = costs(house.store)
+    assert (cost.diagnostic_type, cost.rows, cost.synthesized, cost.verified) == ("F821", 4, 4, 3)
+    assert cost.teacher == rows[0]["teacher"]
+    assert cost.usd_per_verified == pytest.approx(spent["cost_usd"] / 3)
+
+
+def test_progress_stands_in_the_log_of_the_run(house: House, capfd: pytest.CaptureFixture[str]):
+    shutil.rmtree(Path(house.store.uri("synthesized_diffs", NAMES.segments())))
+    loud = {"loggers": {"console": {"config": {"log_level": "INFO"}}}}
+    ops = {name: {"config": values} for name, values in BY_MODEL.items()}
+    result = dg.materialize(
+        [synthesized_diffs],
+        partition_key=NAMES.dagster(),
+        resources=house.resources,
+        run_config={**loud, "ops": ops},
+    )
+    assert "4 of 4 (100%) rows" in capfd.readouterr().err
+    (materialization,) = (each.materialization for each in result.get_asset_materialization_events())
+    shown = {name: each.value for name, each in materialization.metadata.items()}
+    assert (shown["answers_paid"], shown["answers_kept"], shown["cost_usd_now"]) == (0, 4, 0.0)
+    assert shown["cost_usd"] > 0 and shown["seconds"] > 0
+
+
 def test_a_rerun_is_reused_and_a_lost_partition_is_made_again_without_paying(
     house: House, server: ModelServer
 ):
@@ -117,3 +154,37 @@ def test_without_a_program_or_a_model_the_run_says_what_to_do(tmp_path: Path, ho
 def test_there_is_nothing_to_draw_examples_from(tmp_path: Path):
     result = House(tmp_path).run([few_shot_examples], WHOLE, raise_on_error=False)
     assert "no repair_examples of any date to draw from" in failure(result, "few_shot_examples")
+
+
+def in_unified_diffs(exchange: Exchange) -> None:
+    """Wrong at first; then right, as a unified diff."""
+    number = next((n for n in (1, 2) if f"return widht_{n} " in exchange.prompt), None)
+    if exchange.attempt == 1 or number is None:
+        exchange.answer("I have no idea.")
+        return
+    broken, repaired, _ = misspelt(number)
+    exchange.answer(f"<diff>\n{unified_diff(broken, repaired)}\n</diff>")
+
+
+def test_another_format_and_a_second_candidate_go_through_the_graph(tmp_path: Path, house: House):
+    other = House(tmp_path)
+    for asset in ("few_shot_examples", "repair_candidates"):
+        shutil.copytree(house.folder / "store" / asset, tmp_path / "store" / asset)
+    with ModelServer(in_unified_diffs) as server:
+        other.resources["language_model"] = LanguageModelResource(
+            model="openai/scripted",
+            base_url=server.base_url,
+            temperature=0.8,
+            answers=str(tmp_path / "answers.sqlite"),
+        )
+        unnumbered = {"teacher_program": {"answer_format": "unified_diff_unnumbered"}}
+        other.run([teacher_program], WHOLE, config=unnumbered)
+        twice = {"synthesized_diffs": {"teacher": "lm", "candidates": 2}}
+        other.run([synthesized_diffs, verified_diffs], NAMES, config=twice)
+        assert len(server.requests) == 4 * 2
+    rows = other.rows("synthesized_diffs", NAMES)
+    assert [row["candidates"] for row in rows] == [2] * 4
+    assert {row["answer_format"] for row in rows} == {"unified_diff_unnumbered"}
+    verified = {row["path"]: row["line_diff"] for row in other.rows("verified_diffs", NAMES)}
+    assert verified == {f"area_{number}.py": repair_of(number) for number in (1, 2)}
+    assert {reason for _, reason in other.rejects("verified_diffs", NAMES)} == {"no_diff"}

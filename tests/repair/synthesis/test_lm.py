@@ -1,8 +1,7 @@
 """The language model's teacher against a server that answers as told, and misbehaves as told."""
 
-import os
 import pickle
-import signal
+import re
 import subprocess
 import sys
 import time
@@ -15,13 +14,16 @@ import pytest
 from repair.errors import ConfigurationError, TeacherError
 from repair.outcomes import Reject
 from repair.schemas import REPAIR_CANDIDATES, SYNTHESIZED_DIFFS
+from repair.synthesis import limits
 from repair.synthesis.asking import LONGEST_PAUSE_S, MOST_FAILURES_RUNNING
 from repair.synthesis.language_model import LanguageModel
 from repair.synthesis.lm import MOST_CHARACTERS, LmTeacher
 from repair.synthesis.program import TeacherProgram
+from repair.synthesis.progress import Progress
 from repair.synthesis.teacher import Proposal, synthesize
 from repair.unified_diff import diff as unified_diff
 from repair.verification import verify_rows
+from tests import teacher_trial
 from tests.model_server import (
     ModelServer,
     Script,
@@ -66,6 +68,12 @@ def teacher(server: ModelServer, kept: Path, **settings: Any) -> LmTeacher:
     fast = {"first_pause_s": 0.01, "timeout_s": 20.0, "attempts": 3}
     model = LanguageModel(model="openai/scripted", base_url=server.base_url, **{**fast, **settings})
     return LmTeacher(model, TeacherProgram(), kept)
+
+
+def candidates_teacher(server: ModelServer, kept: Path, candidates: int, **settings: Any) -> LmTeacher:
+    model = LanguageModel(model="openai/scripted", base_url=server.base_url, **settings)
+    servers = FunctionServers(marked)
+    return LmTeacher(model, TeacherProgram(), kept, candidates=candidates, servers=servers)
 
 
 def outcomes(script: Script, kept: Path, rows: Iterable[Mapping[str, Any]], **settings: Any) -> list:
@@ -326,6 +334,12 @@ def test_a_row_that_is_no_prompt_is_rejected(kept: Path) -> None:
     assert isinstance(reject, Reject) and reject.reason == "malformed_prompt"
 
 
+def test_a_row_without_its_file_is_rejected(kept: Path) -> None:
+    bad = {**row(0), "path": "gone.py"}
+    [reject] = outcomes(RIGHT, kept, [bad], budget_tokens=100)
+    assert isinstance(reject, Reject) and reject.reason == "file_absent"
+
+
 def test_text_without_a_utf8_form_is_rejected(kept: Path) -> None:
     bad = row(0)
     bad["files"][0]["text"] += "# \ud800"
@@ -374,38 +388,111 @@ def test_a_model_that_refuses_the_settings_says_so(kept: Path) -> None:
         LmTeacher(LanguageModel(model="openai/gpt-5"), TeacherProgram(), kept)
 
 
-CHILD = """
-import sys
-from pathlib import Path
-from repair.synthesis.language_model import LanguageModel
-from repair.synthesis.lm import LmTeacher
-from repair.synthesis.program import TeacherProgram
-from tests.repair.synthesis.test_lm import row
+def at_last(exchange: Any) -> None:
+    """The answer number `number % 4` to a row is right, and those before it are not."""
+    number = int(exchange.prompt.partition("error:name")[2].partition("x")[0])
+    wrong = ("I don't know.", "<diff>\n" + "+2 b\n" * MOST_CHARACTERS, "-3 c = 3\n+3 c = 4\n</diff>")
+    tried = exchange.attempt - 1
+    exchange.answer(f"{right(number)}\n</diff>" if tried == number % 4 else wrong[tried])
 
-model = LanguageModel(model="openai/scripted", base_url=sys.argv[1], concurrency=4)
-with LmTeacher(model, TeacherProgram(), Path(sys.argv[2])) as teacher:
-    print(sum(1 for _ in teacher.propose(row(number) for number in range(40))))
-"""
+
+def test_candidates_are_asked_for_until_one_verifies(kept: Path) -> None:
+    rows = [row(number) for number in range(40)]
+    settings: dict[str, Any] = {"temperature": 0.7, "concurrency": 4, **PRICES}
+    with ModelServer(at_last) as server:
+        for _ in range(2):  # the second time nothing is paid for
+            with candidates_teacher(server, kept, 3, **settings) as asked:
+                results = list(asked.propose(rows))
+                spent = asked.spent
+            assert len(server.requests) == 10 * (1 + 2 + 3 + 3)
+            for number, each in enumerate(results):
+                assert isinstance(each, Proposal)
+                assert (right(number) in each.answer) == (number % 4 < 3)
+                assert each.candidates == min(number % 4 + 1, 3)
+            # what the second candidate of every other row took was lost with it, and is counted
+            assert results[3].answer.startswith("-3 c = 3")
+            assert sum(each.cost_usd for each in results) == pytest.approx(spent.cost_usd)
+            assert results[2].cost_usd > 20 * results[1].cost_usd > 20 * results[0].cost_usd / 20
+        assert (spent.answers_paid, spent.answers_kept, spent.cost_usd_now) == (0, 90, 0.0)
+
+
+def test_the_reason_of_a_row_is_that_of_its_last_candidate(kept: Path) -> None:
+    def script(exchange: Any) -> None:
+        (server_error(RIGHT, status=400, times=None) if exchange.attempt > 1 else written("None."))(exchange)
+
+    with ModelServer(script) as server, candidates_teacher(server, kept, 3, temperature=1.0) as asked:
+        [failed_later] = asked.propose([row(0)])
+    assert isinstance(failed_later, Proposal)
+    assert (failed_later.answer, failed_later.candidates) == ("None.", 1)
+    endless = written("+1 a\n" * MOST_CHARACTERS)
+    with ModelServer(endless) as server, candidates_teacher(server, kept, 2, temperature=1.0) as asked:
+        [never] = asked.propose([row(1)])
+    assert isinstance(never, Reject) and never.reason == "answer_too_long"
+    assert len(server.requests) == 2
+
+
+def test_impossible_candidates_are_refused(kept: Path) -> None:
+    with ModelServer(RIGHT) as server:
+        for candidates, settings in ((2, {"temperature": 0.0}), (0, {})):
+            with pytest.raises(ConfigurationError, match=f"candidates is {candidates}"):
+                candidates_teacher(server, kept, candidates, **settings)
+
+
+def test_equal_questions_are_paid_for_once(kept: Path) -> None:
+    rows = [{**row(0), "diagnostic_id": f"{number:032x}"} for number in range(20)]
+    with ModelServer(answers(TABLE, delay_s=0.2)) as server, teacher(server, kept) as asked:
+        results = list(asked.propose(rows))
+        assert asked.spent.answers_paid == len(server.requests) == 1
+    assert all(each == results[0] for each in results)
+
+
+def test_progress_is_reported_while_it_goes_on(kept: Path) -> None:
+    said: list[Progress] = []
+    model = {"model": "openai/scripted", "concurrency": 2, **PRICES}
+    with ModelServer(answers(TABLE, delay_s=0.05)) as server:
+        asked = LmTeacher(
+            LanguageModel(base_url=server.base_url, **model),
+            TeacherProgram(),
+            kept,
+            report=said.append,
+            total=40,
+        )
+        asked._reporter.every_s = 0.2
+        with asked:
+            list(asked.propose(row(number) for number in range(40)))
+    assert len(said) >= 3
+    assert [each.rows for each in said] == sorted(each.rows for each in said)
+    early, last = said[1], said[-1]
+    assert 5 < early.rate <= 45 and 0 < early.seconds_left < 10
+    assert (last.rows, last.total, last.seconds_left) == (40, 40, 0)
+    assert last.spent == asked.spent and last.spent.answers_paid == 40
+    line = r"40 of 40 \(100%\) rows, [0-9.]+ rows/s; 40 answers paid for now, 0 kept ones; [0-9.]+ USD, "
+    assert re.match(line, str(last))
+
+
+def test_requests_keep_to_their_rate(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MINUTE_S", 0.6)
+    came: list[float] = []
+
+    def script(exchange: Any) -> None:
+        came.append(time.monotonic())
+        (throttled(RIGHT, retry_after="0") if "error:name3x" in exchange.prompt else RIGHT)(exchange)
+
+    results = outcomes(script, kept, [row(number) for number in range(20)], requests_per_minute=7)
+    assert all(isinstance(each, Proposal) for each in results)
+    assert len(came) == 21  # an attempt is a request
+    assert all(later - earlier > 0.5 for earlier, later in zip(came, came[7:], strict=False))
 
 
 @pytest.mark.slow
-def test_a_killed_run_resumes_without_paying_twice(kept: Path) -> None:
-    with ModelServer(answers(TABLE, delay_s=0.1)) as server:
-        command = [sys.executable, "-c", CHILD, server.base_url, str(kept)]
-        child = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT)
-        deadline = time.monotonic() + 60
-        while len(server.requests) < 14 and time.monotonic() < deadline:
-            time.sleep(0.01)
-        os.kill(child.pid, signal.SIGKILL)
-        child.wait()
-        before = len(server.requests)
-        assert 14 <= before < 40
-        resumed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60, cwd=ROOT)
-        assert resumed.stdout == "40\n"
-        assert 40 <= len(server.requests) <= 40 + 4
-        # each conversation was answered; only what was open when the child died was asked twice
-        prompts = [each["messages"][-2]["content"] for each in server.requests]
-        assert len(set(prompts)) == 40
+def test_a_run_of_hundreds_with_bad_answers_adds_up_and_pays_nothing_twice(tmp_path: Path) -> None:
+    rows, concurrency, kills = 300, 16, 2
+    trial = teacher_trial.run(tmp_path, rows, concurrency=concurrency, delay_s=0.05, kills=kills, seed=5)
+    assert sorted(each for each, _ in trial.outcomes) == [f"{number:032x}" for number in range(rows)]
+    assert trial.reasons == teacher_trial.expected(rows)
+    assert {way for way in map(teacher_trial.way, range(rows)) if way} == set(teacher_trial.WAYS)
+    paid_twice = trial.requests - teacher_trial.requests_undisturbed(rows)
+    assert paid_twice <= kills * concurrency
 
 
 def test_nothing_heavy_is_loaded_until_a_model_is_asked() -> None:

@@ -1,0 +1,55 @@
+"""What a verified diff costs, by type and teacher, from the manifests of a store.
+
+The cost is that of all answers behind a partition, whether their rows were rejected or not, and whenever
+they were paid for.
+"""
+
+from dataclasses import dataclass
+
+from repair.storage import PartitionStore
+
+SYNTHESIZED, VERIFIED = "synthesized_diffs", "verified_diffs"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """The figures of one type and one teacher over all dates."""
+
+    diagnostic_type: str
+    teacher: str
+    rows: int = 0
+    """Candidates that the teacher was given."""
+    synthesized: int = 0
+    verified: int = 0
+    cost_usd: float = 0.0
+    tokens: int = 0
+    answers_without_cost: int = 0
+    """Answers of which no cost is known: with them, the cost is a lower bound."""
+
+    @property
+    def usd_per_verified(self) -> float | None:
+        """None where nothing is verified."""
+        return self.cost_usd / self.verified if self.verified else None
+
+
+def costs(store: PartitionStore) -> list[Cost]:
+    """By type and teacher, of all partitions whose diffs have been verified as they are stored now."""
+    totals: dict[tuple[str, str], Cost] = {}
+    for partition in store.partitions(VERIFIED):
+        made, verified = store.manifest(SYNTHESIZED, partition), store.manifest(VERIFIED, partition)
+        if made is None or verified is None or made.data_version not in verified.inputs.values():
+            continue
+        key = partition["diagnostic_type"], made.extra["teacher"]
+        spent = made.extra["spent"]
+        known = totals.get(key, Cost(diagnostic_type=key[0], teacher=key[1]))
+        totals[key] = Cost(
+            diagnostic_type=key[0],
+            teacher=key[1],
+            rows=known.rows + made.rows_in,
+            synthesized=known.synthesized + made.rows_out,
+            verified=known.verified + verified.rows_out,
+            cost_usd=known.cost_usd + spent["cost_usd"],
+            tokens=known.tokens + spent["input_tokens"] + spent["output_tokens"],
+            answers_without_cost=known.answers_without_cost + spent["answers_without_cost"],
+        )
+    return [totals[key] for key in sorted(totals)]
