@@ -91,9 +91,9 @@ class Program(dg.Config):
 
     answer_format: str = LINE_DIFF
     """A name of `repair.answer_formats`: line_diff, unified_diff, unified_diff_unnumbered."""
-    optimize: Literal["none", "examples"] = "none"
-    """`examples`: DSPy chooses demos by the share of diffs that the language servers confirm. This asks the
-    configured model."""
+    optimize: Literal["none", "examples", "instructions_and_examples"] = "none"
+    """What DSPy chooses by the share of diffs that the language servers confirm. It asks the configured
+    model."""
     rows: int = 90
     """Stored repairs of training projects to compile and score with, drawn at random; a third each to learn
     from, to compare on and to be scored on."""
@@ -148,6 +148,7 @@ def teacher_program(
                 language_servers.servers(),
                 language_model.language_model(),
                 Path(language_model.answers),
+                instructions=config.optimize == "instructions_and_examples",
                 seed=config.seed,
                 most_demos=config.most_demos,
                 programs=config.programs,
@@ -183,6 +184,7 @@ def _compiled(done: Optimized) -> dict[str, Any]:
         "score_before": done.score_before,
         "score_after": done.score_after,
         "demos": len(done.program.demos),
+        "instructions": done.program.instructions,
         "rows_learned_compared_scored": list(done.rows),
         **asdict(done.spent),
     }

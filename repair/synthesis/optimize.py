@@ -1,10 +1,10 @@
 """The teacher program, compiled by a DSPy optimizer against the language servers.
 
-The metric is the share of diffs that verify (`repair.verification`). `BootstrapFewShotWithRandomSearch` tries
-sets of demos: repairs as they are stored, and repairs that the model itself wrote and the servers confirmed.
-The rows are dealt out by project: demos come from some, sets are compared on others, and the two scores are
-measured on a third part that no choice has seen. Questions are paid for as in synthesis: kept answers, limits
-and budget are the same.
+The metric is the share of diffs that verify (`repair.verification`). `COPRO` tries instructions that the
+model itself proposes. `BootstrapFewShotWithRandomSearch` tries sets of demos: repairs as they are stored, and
+repairs that the model wrote and the servers confirmed. The rows are dealt out by project: demos come from
+some, candidates are compared on others, and the two scores are measured on a third part that no choice has
+seen. Questions are paid for as in synthesis: kept answers, limits and budget are the same.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from typing import Any
 
 from repair.curation.splits import TRAIN
 from repair.diagnostics import Diagnostic
-from repair.errors import ConfigurationError, InputError
+from repair.errors import ConfigurationError, InputError, TeacherError
 from repair.prompt import render_response
 from repair.rounds import Servers
 from repair.synthesis.asking import Asking, QuestionFailedError
@@ -28,6 +28,9 @@ from repair.synthesis.program import Shot, TeacherProgram
 from repair.verification import files_of, verify
 
 _PARTS = 3
+
+# Instructions that are compared in a round, the best until then among them, and rounds.
+_INSTRUCTIONS, _ROUNDS = 4, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,29 +54,34 @@ def optimize(
     model: LanguageModel,
     answers: Path,
     *,
+    instructions: bool = False,
     seed: int = 0,
     most_demos: int = 3,
     programs: int = 6,
 ) -> Optimized:
     """Compile `program` on rows of `REPAIR_EXAMPLES`, of which the training split alone is used.
 
-    `most_demos` bounds the demos of each kind, `programs` the sets that are drawn at random beside three
-    fixed ones (none, stored ones, the model's own).
+    `instructions`: let the model propose better ones first. `most_demos` bounds the demos of each kind,
+    `programs` the sets that are drawn at random beside three fixed ones (none, stored ones, the model's own).
 
     Raises:
         ConfigurationError: there are fewer than three training projects, or the budget ended too early.
-        TeacherError: every question would fail alike.
+        TeacherError: every question would fail alike, or the model proposed nothing that can be read.
     """
     parts = _dealt([row for row in rows if row["split"] == TRAIN], seed)
-    asking = Asking(model, answers)
-    try:
-        return _Compilation(program, parts, servers, model, asking).run(seed, most_demos, programs)
-    except Exception as error:
-        if asking.fatal is not None:
-            raise asking.fatal from error
-        raise
-    finally:
-        asking.close()
+    with contextlib.ExitStack() as held:
+        asking = Asking(model, answers)
+        held.callback(asking.close)
+        compilation = _Compilation(program, parts, servers, model, asking)
+        held.callback(compilation.repair.close)
+        try:
+            return compilation.run(instructions, seed, most_demos, programs)
+        except BudgetExhaustedError as error:
+            raise _budget_ended(error) from error
+        except Exception as error:
+            if asking.fatal is not None:  # DSPy stops with an error of its own
+                raise asking.fatal from error
+            raise
 
 
 def _dealt(rows: Sequence[Mapping[str, Any]], seed: int) -> list[list[Mapping[str, Any]]]:
@@ -111,44 +119,62 @@ class _Compilation:
         self.rows = {row["example_id"]: row for part in parts for row in part}
         self.of_question: dict[tuple[str, ...], Mapping[str, Any]] = {}
 
-    def run(self, seed: int, most_demos: int, programs: int) -> Optimized:
+    def run(self, instructions: bool, seed: int, most_demos: int, programs: int) -> Optimized:
         import dspy
 
+        from repair.synthesis.sentinel_adapter import OptimizerAdapter
+
         learned, compared, scored = ([self._example(row) for row in part] for part in self.parts)
-        evaluate = dspy.Evaluate(
-            devset=scored, metric=self._verified, num_threads=self.model.concurrency, max_errors=1
-        )
-        optimizer: Any
+        # Its own seeds are fixed; the order in which it finds the rows is ours.
+        learned.sort(key=lambda example: rank(seed, example["example_id"]))
+        threads = self.model.concurrency
+        evaluate = dspy.Evaluate(devset=scored, metric=self._verified, num_threads=threads)
+        adapter = OptimizerAdapter(prefill=self.model.prefill)
         # DSPy's optimizers print what they do.
         with (
             contextlib.redirect_stdout(io.StringIO()),
-            dspy.context(lm=self.repair.lm, adapter=self.repair.adapter),
+            dspy.context(lm=self.repair.lm, adapter=adapter, max_errors=1),
         ):
-            student = self._module()
-            before: float = evaluate(student).score / 100
-            optimizer = dspy.BootstrapFewShotWithRandomSearch(
+            compiled = self._module()
+            before: float = evaluate(compiled).score / 100
+            if instructions:
+                compiled = self._instructed(compiled, compared)
+            optimizer: Any = dspy.BootstrapFewShotWithRandomSearch(
                 metric=self._verified,
                 max_bootstrapped_demos=most_demos,
                 max_labeled_demos=most_demos,
                 num_candidate_programs=programs,
-                num_threads=self.model.concurrency,
-                max_errors=1,
+                num_threads=threads,
             )
-            # Its own seeds are fixed; the order in which it finds the rows is ours.
-            learned.sort(key=lambda example: rank(seed, example["example_id"]))
-            compiled = optimizer.compile(student, trainset=learned, valset=compared)
+            compiled = optimizer.compile(compiled, trainset=learned, valset=compared)
             after: float = evaluate(compiled).score / 100
-        self.repair.close()
-        demos = tuple(self._shot(demo) for demo in compiled.predict.demos)
-        better = after > before
-        made = replace(self.program, demos=demos) if better else self.program
+        made = self.program
+        if after > before:
+            demos = tuple(self._shot(demo) for demo in compiled.predict.demos)
+            made = replace(made, instructions=compiled.predict.signature.instructions, demos=demos)
         return Optimized(
-            made.scored(after if better else before, before),
+            made.scored(max(before, after), before),
             before,
             after,
             (len(learned), len(compared), len(scored)),
             self.asking.budget.spent,
         )
+
+    def _instructed(self, student: Any, compared: Sequence[Any]) -> Any:
+        """The program with the best instructions: those it has, or proposed ones."""
+        import dspy
+        from dspy.utils.exceptions import AdapterParseError
+
+        optimizer: Any = dspy.COPRO(
+            metric=self._verified, breadth=_INSTRUCTIONS, depth=_ROUNDS, init_temperature=1.0
+        )
+        try:
+            threads = {"num_threads": self.model.concurrency}
+            return optimizer.compile(student, trainset=compared, eval_kwargs=threads)
+        except AdapterParseError as error:
+            raise TeacherError(
+                f"{self.model.model} proposed no instructions that DSPy can read: {str(error)[:500]}"
+            ) from error
 
     def _example(self, row: Mapping[str, Any]) -> Any:
         import dspy
@@ -188,10 +214,7 @@ class _Compilation:
         except (AdapterParseError, QuestionFailedError):
             return dspy.Prediction(diff=None)
         except BudgetExhaustedError as error:
-            self.asking.fatal = ConfigurationError(
-                f"the budget ended before the program was compiled: {error}; raise it and run again, the"
-                " answers until now are kept"
-            )
+            self.asking.fatal = _budget_ended(error)
             raise
 
     def _verified(self, example: Any, prediction: Any, trace: Any = None) -> bool:
@@ -220,6 +243,13 @@ class _Compilation:
 
     def _line_diff(self, block: str, text: str) -> str:
         return self.repair.format.read(f"<diff>\n{block}\n</diff>", text)
+
+
+def _budget_ended(error: BudgetExhaustedError) -> ConfigurationError:
+    return ConfigurationError(
+        f"the budget ended before the program was compiled: {error}; raise it and run again, the answers"
+        " until now are kept"
+    )
 
 
 def _question_key(fields: Mapping[str, Any]) -> tuple[str, ...]:

@@ -65,6 +65,22 @@ class SentinelAdapter(dspy.Adapter):
             ) from error
 
 
+class OptimizerAdapter(SentinelAdapter):
+    """Leaves all but repairs to DSPy's own adapter: an optimizer asks for instructions in its own form."""
+
+    def __call__(
+        self,
+        lm: dspy.BaseLM,
+        lm_kwargs: dict[str, Any],
+        signature: Any,
+        demos: list[dict[str, Any]],
+        inputs: dict[str, Any],
+    ) -> list[dict[str, Any]]:
+        if set(signature.output_fields) == set(RepairSignature.output_fields):
+            return super().__call__(lm, lm_kwargs, signature, demos, inputs)
+        return dspy.ChatAdapter()(lm, lm_kwargs, signature, demos, inputs)
+
+
 class PaidLM(dspy.LM):
     """A model as DSPy knows it, whose answers come through `Asking`: kept, limited, tried again.
 
@@ -100,9 +116,12 @@ class PaidLM(dspy.LM):
                 cost_usd=record.get("cost"),
             )
 
-        key = self._asking.key(self._program, messages, self.sample, kwargs)
-        self.answer = self._asking.answer(key, messages, send)
-        return [self.answer.text]
+        texts: list[str] = []
+        for sample in range(self.sample, self.sample + (kwargs.pop("n", None) or 1)):
+            key = self._asking.key(self._program, messages, sample, kwargs)
+            self.answer = self._asking.answer(key, messages, send)
+            texts.append(self.answer.text)
+        return texts
 
 
 class RepairProgram:

@@ -1,6 +1,7 @@
 """A compiled teacher program: demos that real language servers confirm, scored on other projects."""
 
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from partitions.keys import Key
 from repair_assets.synthesized_diffs import few_shot_examples, stored_program, teacher_program
 from resources.language_models import LanguageModelResource
 from tests.graph import DAY, House, failure, reused
-from tests.model_server import Exchange, ModelServer
+from tests.model_server import Exchange, ModelServer, written
 from tests.stored_examples import misspelt_in, projects_of, store_examples
 
 NAMES, WHOLE = Key(DAY, "F821"), Key()
@@ -77,6 +78,51 @@ def test_compiling_again_pays_nothing(house: House, server: ModelServer):
     assert stored_program(house.store).demos == ()
     house.run([teacher_program], WHOLE, config=COMPILED)
     assert (len(server.requests), stored_program(house.store).version) == (asked, version)
+
+
+TOLD = "Write the diff between its tags, and no word more."
+
+
+def needs_to_be_told(exchange: Exchange) -> None:
+    """Proposes instructions, and writes a diff only under its own."""
+    system = exchange.body["messages"][0]["content"]
+    if "proposed_instruction" in system:
+        exchange.answer(
+            f"[[ ## proposed_instruction ## ]]\n{TOLD}\n\n"
+            "[[ ## proposed_prefix_for_output_field ## ]]\nDiff:\n\n[[ ## completed ## ]]"
+        )
+        return
+    match = re.search(r"^2     return widht_(\d+) (.*)$", exchange.prompt, re.MULTILINE)
+    assert match
+    repaired = f"    return width_{match[1]} {match[2]}"
+    exchange.answer(f"-2 {match[0][2:]}\n+2 {repaired}\n</diff>" if system == TOLD else repaired)
+
+
+def test_instructions_that_the_model_proposes_are_chosen_where_they_help(house: House, tmp_path: Path):
+    other = House(tmp_path)
+    for asset in ("few_shot_examples", "repair_examples"):
+        shutil.copytree(house.folder / "store" / asset, tmp_path / "store" / asset)
+    both = {"teacher_program": {**COMPILED["teacher_program"], "optimize": "instructions_and_examples"}}
+    with ModelServer(needs_to_be_told) as server:
+        other.resources["language_model"] = LanguageModelResource(
+            model="openai/scripted", base_url=server.base_url, answers=str(tmp_path / "answers.sqlite")
+        )
+        other.run([teacher_program], WHOLE, config=both)
+    program = stored_program(other.store)
+    assert (program.instructions, program.score_before, program.score) == (TOLD, 0.0, 1.0)
+
+
+def test_a_model_that_proposes_nothing_readable_is_said(house: House, tmp_path: Path):
+    other = House(tmp_path)
+    for asset in ("few_shot_examples", "repair_examples"):
+        shutil.copytree(house.folder / "store" / asset, tmp_path / "store" / asset)
+    both = {"teacher_program": {**COMPILED["teacher_program"], "optimize": "instructions_and_examples"}}
+    with ModelServer(written("I would rather not.")) as server:
+        other.resources["language_model"] = LanguageModelResource(
+            model="openai/scripted", base_url=server.base_url, answers=str(tmp_path / "answers.sqlite")
+        )
+        result = other.run([teacher_program], WHOLE, config=both, raise_on_error=False)
+    assert "proposed no instructions that DSPy can read" in failure(result, "teacher_program")
 
 
 def test_too_few_projects_and_a_budget_too_small_are_said(tmp_path: Path, server: ModelServer):
