@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,14 +16,16 @@ from repair.synthesis.few_shot import FEW_SHOT_EXAMPLES, choose_examples
 from repair.synthesis.history import HistoryTeacher
 from repair.synthesis.program import TeacherProgram
 from repair.synthesis.rules import RulesTeacher
-from repair.synthesis.teacher import synthesize
+from repair.synthesis.teacher import synthesize, synthesize_offline
 from repair_assets.repair_candidates import repair_candidates
+from resources.engine import EngineResource
 from resources.language_models import LanguageModelResource
 from resources.language_servers import LanguageServersResource
 from resources.stages import Input, Stage, check_specs
 from resources.store import StoreResource
 
 PROGRAM = "program.json"
+TEACHERS = {"history": HistoryTeacher, "rules": RulesTeacher}
 
 
 class FewShot(dg.Config):
@@ -131,6 +133,7 @@ def synthesized_diffs(
     context: dg.AssetExecutionContext,
     config: Synthesis,
     store: StoreResource,
+    engine: EngineResource,
     language_servers: LanguageServersResource,
     language_model: LanguageModelResource,
 ) -> dg.MaterializeResult:
@@ -154,18 +157,19 @@ def synthesized_diffs(
         schema=SYNTHESIZED_DIFFS,
         configuration=config.model_dump(),
         versions=versions,
+        engine=engine.engine(),
     )
 
     def work(writer: PartitionWriter) -> None:
-        with ExitStack() as held:
-            if by_model:
-                teacher = held.enter_context(language_model.teacher(stored_program(opened)))
-            elif config.teacher == "rules":
-                teacher = RulesTeacher(language_servers.servers())
-            else:
-                teacher = HistoryTeacher(language_servers.servers())
-            for outcome in synthesize(stage.rows(candidates.asset), teacher):
-                writer.write_outcomes(outcome)
+        if by_model:
+            # It waits for another machine, and its answers and its budget are kept here.
+            with language_model.teacher(stored_program(opened)) as teacher:
+                for outcome in synthesize(stage.rows(candidates.asset), teacher):
+                    writer.write_outcomes(outcome)
+            return
+        offline = language_servers.given_to(partial(synthesize_offline, TEACHERS[config.teacher]))
+        for outcome in stage.on_engine(offline, stage.tasks()):
+            writer.write_outcomes(outcome)
 
     # The rows of the teacher program lead the model; they are none to account for.
     return stage.materialize(work, rows_in=stage.manifests()[str(candidates)].rows_out)

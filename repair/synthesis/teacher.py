@@ -1,12 +1,13 @@
 """What a teacher is, and the stage that asks one."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 import pyarrow as pa
 
 from repair.outcomes import Reject, outcome_batch
+from repair.rounds import Servers
 from repair.schemas import SYNTHESIZED_DIFFS
 
 
@@ -45,6 +46,13 @@ def synthesize(batches: Iterable[pa.RecordBatch], teacher: Teacher) -> Iterator[
         proposals = zip(rows, teacher.propose(rows), strict=True)
         outcomes = [_outcome(row, proposal, teacher.name) for row, proposal in proposals]
         yield outcome_batch(outcomes, SYNTHESIZED_DIFFS)
+
+
+def synthesize_offline(
+    teacher: Callable[[Servers], Teacher], batches: Iterable[pa.RecordBatch], servers: Servers
+) -> Iterator[pa.RecordBatch]:
+    """`synthesize` with a teacher that needs nothing but the language servers."""
+    yield from synthesize(batches, teacher(servers))
 
 
 def _outcome(row: Mapping[str, Any], proposal: Proposal | Reject, name: str) -> Mapping[str, Any] | Reject:
