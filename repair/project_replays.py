@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute
 
 from repair.error_states import SnapshotComparison, replay_project
-from repair.outcomes import outcome_schema
+from repair.outcomes import Reject, outcome_batch, outcome_schema
 from repair.schemas import ERROR_STATES
 
 pc: Any = pyarrow.compute  # its functions are made at import, so that type checkers do not see them
@@ -20,6 +20,10 @@ SNAPSHOTS = pa.field(
         [("compared", pa.int64()), ("equal", pa.int64()), ("mismatches", pa.list_(pa.string()))],
     ),
 )
+
+# Of the files in one batch: a project of a thousand files has 10 MB of them in each row.
+BATCH_CODE_POINTS = 32 << 20
+
 REPLAYED = pa.schema([*outcome_schema(ERROR_STATES), SNAPSHOTS])
 
 
@@ -60,13 +64,30 @@ def replay_projects(
         if project_id not in wanted:
             continue
         sampled = episodes.filter(pc.equal(episodes["project_id"], project_id))
-        states, comparison = replay_project(
+        outcomes, comparison = replay_project(
             events, sampled, projects[project_id], settle_seconds=settle_seconds
         )
-        snapshots = [_row(project_id, comparison), *([None] * (states.num_rows - 1))]
-        yield pa.RecordBatch.from_arrays(
-            [*states.columns, pa.array(snapshots, SNAPSHOTS.type)], schema=REPLAYED
-        )
+        told: dict[str, Any] | None = _row(project_id, comparison)
+        for part in _parts(outcomes):
+            states = outcome_batch(part, ERROR_STATES)
+            snapshots = pa.array([told, *([None] * (len(part) - 1))], SNAPSHOTS.type)
+            yield pa.RecordBatch.from_arrays([*states.columns, snapshots], schema=REPLAYED)
+            told = None
+
+
+def _parts(outcomes: Iterable[dict[str, Any] | Reject]) -> Iterator[list[dict[str, Any] | Reject]]:
+    """The outcomes in runs of about `BATCH_CODE_POINTS` at most, one at least."""
+    held: list[dict[str, Any] | Reject] = []
+    size = 0
+    for outcome in outcomes:
+        here = 0 if isinstance(outcome, Reject) else sum(len(each["text"]) for each in outcome["files"])
+        if held and size + here > BATCH_CODE_POINTS:
+            yield held
+            held, size = [], 0
+        held.append(outcome)
+        size += here
+    if held:
+        yield held
 
 
 def _row(project_id: str, comparison: SnapshotComparison) -> dict[str, Any]:

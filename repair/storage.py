@@ -109,7 +109,8 @@ class PartitionStore:
     ) -> Iterator[pa.RecordBatch]:
         """As `read`, of the very file `stored`; `rows`: from the first of the two to before the second.
 
-        A row group is decoded from its beginning, so that a few rows cost up to 64 MB of decoding.
+        A row group is decoded from its beginning, so that a few rows cost up to 64 MB of decoding. No batch
+        reaches over two row groups, so that none is much larger than that, however large its rows are.
         """
         with self._open(asset, partition, stored) as handle:
             try:
@@ -119,14 +120,14 @@ class PartitionStore:
                     schema = parquet.read_row_groups([], columns=columns).schema
                     yield pa.RecordBatch.from_pylist([], schema=schema)
                     return
-                groups, place = _row_groups(parquet.metadata, start, stop)
-                for batch in parquet.iter_batches(
-                    batch_size=batch_rows, row_groups=groups, columns=columns, use_threads=False
-                ):
-                    first, last = max(start - place, 0), min(stop - place, batch.num_rows)
-                    place += batch.num_rows
-                    if first < last:
-                        yield batch.slice(first, last - first)
+                for group, place in _row_groups(parquet.metadata, start, stop):
+                    for batch in parquet.iter_batches(
+                        batch_size=batch_rows, row_groups=[group], columns=columns, use_threads=False
+                    ):
+                        first, last = max(start - place, 0), min(stop - place, batch.num_rows)
+                        place += batch.num_rows  # noqa: PLW2901
+                        if first < last:
+                            yield batch.slice(first, last - first)
             except (pa.ArrowException, OSError) as error:
                 raise self._damaged(asset, partition, stored, str(error)) from error
 
@@ -226,14 +227,11 @@ class PartitionStore:
         )
 
 
-def _row_groups(metadata: Any, start: int, stop: int) -> tuple[list[int], int]:
-    """The row groups that hold rows of the range, and the number of the first row of the first one."""
-    groups: list[int] = []
-    first = place = 0
-    for number in range(metadata.num_row_groups):
-        end = place + metadata.row_group(number).num_rows
+def _row_groups(metadata: Any, start: int, stop: int) -> Iterator[tuple[int, int]]:
+    """The row groups that hold rows of the range, each with the number of its first row."""
+    place = 0
+    for group in range(metadata.num_row_groups):
+        end = place + metadata.row_group(group).num_rows
         if place < stop and end > start:
-            first = first if groups else place
-            groups.append(number)
+            yield group, place
         place = end
-    return groups, first
