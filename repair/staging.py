@@ -55,6 +55,8 @@ class Staging:
         """A fresh folder; those that killed processes left are swept once they are older than a day."""
         staging = cls(store, uuid.uuid4().hex[:16])
         staging._sweep()
+        fs, folder = staging._folder()
+        fs.makedirs(folder, exist_ok=True)
         return staging
 
     def write(self, task: int, batches: Iterable[pa.RecordBatch]) -> Staged:
@@ -117,9 +119,7 @@ class Staging:
 
     def _folder(self) -> tuple[Any, str]:
         fs, root = self._root()
-        folder = f"{root}/{self.token}"
-        fs.makedirs(folder, exist_ok=True)
-        return fs, folder
+        return fs, f"{root}/{self.token}"
 
     def _root(self) -> tuple[Any, str]:
         return self.store.locate(FOLDER, {})

@@ -36,11 +36,16 @@ __all__ = ["SWEEP_AFTER", "Manifest", "PartitionStore", "PartitionWriter", "Stor
 class PartitionStore:
     """All partitions below `base_uri`: a local folder, or a URI such as `gs://bucket/folder`.
 
-    `storage_options` go to fsspec's file system as they are (credentials, project, endpoint).
+    `storage_options` go to fsspec's file system as they are (credentials, project, endpoint). A store that is
+    sent to another process leaves its credentials (`token`) behind: there fsspec finds them its own way.
     """
 
     base_uri: str
     storage_options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        options = {name: value for name, value in self.storage_options.items() if name != "token"}
+        return PartitionStore, (self.base_uri, options)
 
     def writer(self, asset: str, partition: Mapping[str, str]) -> PartitionWriter:
         """A context in which the partition is written anew; it counts once `commit` has returned."""

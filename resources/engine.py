@@ -36,7 +36,6 @@ from resources.java import require_java
 from resources.source_archive import source_archive
 
 STAGED_COLUMNS = "task long, file string, bytes long"
-_CREDENTIALS = "token"
 
 
 class Engine(Protocol):
@@ -86,9 +85,8 @@ class SparkEngine:
         if isinstance(function, WithServers):
             function = replace(function, settings=_settings_there(function, session))
         staging = Staging.new(store)
-        there = replace(staging, store=_without_credentials(store))
         try:
-            staged = _run(session, RemoteTasks(function, groups, there), staging)
+            staged = _run(session, RemoteTasks(function, groups, staging), staging.token)
             for place, task in enumerate(tasks):
                 if task.size:
                     yield from staging.read(staged[place])
@@ -139,7 +137,7 @@ class EngineResource(dg.ConfigurableResource[None]):
 _shipped: WeakSet[Any] = WeakSet()  # sessions whose executors have the source
 
 
-def _run(session: Any, work: RemoteTasks, staging: Staging) -> dict[int, Staged]:
+def _run(session: Any, work: RemoteTasks, token: str) -> dict[int, Staged]:
     """The staged result of each task, by its place."""
     from pyspark import cloudpickle
 
@@ -150,12 +148,12 @@ def _run(session: Any, work: RemoteTasks, staging: Staging) -> dict[int, Staged]
     groups = len(work.groups)
     frame = session.range(0, groups, 1, groups)
     worker = _worker(cloudpickle.dumps(work), archive.stem)
-    tag = f"repair-{staging.token}"
+    tag = f"repair-{token}"
     session.addTag(tag)
     try:
         rows = frame.mapInArrow(worker, STAGED_COLUMNS).collect()
     except Exception as failed:
-        error = staging.error()
+        error = work.staging.error()
         if error is None:
             raise
         raise error from failed
@@ -199,8 +197,3 @@ def _settings_there(function: WithServers, session: Any) -> Any:
         workers=int(session.conf.get("spark.task.cpus", "1")),
         cache=function.settings.cache if here else "",
     )
-
-
-def _without_credentials(store: PartitionStore) -> PartitionStore:
-    options = {name: value for name, value in store.storage_options.items() if name != _CREDENTIALS}
-    return replace(store, storage_options=options)
