@@ -117,21 +117,22 @@ class EngineResource(dg.ConfigurableResource[None]):
     def _session(self) -> Any:
         if self.spark is not None:
             return self.spark.spark_session
-        connect = self.master.startswith("sc://")
-        if not connect:
-            require_java(self.master)
+        from dagster_pyspark import LazyPySparkResource  # imports pyspark
+
+        return LazyPySparkResource(spark_config={**self._place(), **self.spark_config}).spark_session
+
+    def _place(self) -> dict[str, str]:
+        if self.master.startswith("sc://"):
+            return {"spark.remote": self.master}
+        require_java(self.master)
         if self.master.startswith("local"):
             # Executors on this machine would else take the first python3 of the PATH.
             os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-        from dagster_pyspark import LazyPySparkResource  # imports pyspark
-
-        config = {
+        return {
+            "spark.master": self.master,
             "spark.app.name": "repair",
             "spark.ui.showConsoleProgress": "false",
-            **self.spark_config,
-            "spark.remote" if connect else "spark.master": self.master,
         }
-        return LazyPySparkResource(spark_config=config).spark_session
 
 
 _shipped: WeakSet[Any] = WeakSet()  # sessions whose executors have the source
