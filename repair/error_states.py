@@ -83,7 +83,8 @@ def error_states(
     `settle_seconds`, or none to the end of the partition. The last of them is null if the file was
     removed or moved away. They end where the file can't be replayed.
     """
-    return replay_project(events, episodes, project, settle_seconds=settle_seconds)[0]
+    outcomes, _ = replay_project(events, episodes, project, settle_seconds=settle_seconds)
+    return outcome_batch(outcomes, ERROR_STATES)
 
 
 def compare_snapshots(events: pa.Table) -> SnapshotComparison:
@@ -103,8 +104,12 @@ def replay_project(
     project: Mapping[str, Any],
     *,
     settle_seconds: float = SETTLE_SECONDS,
-) -> tuple[pa.RecordBatch, SnapshotComparison]:
-    """What `error_states` and `compare_snapshots` say, from one replay."""
+) -> tuple[list[dict[str, Any] | Reject], SnapshotComparison]:
+    """What `error_states` and `compare_snapshots` say, from one replay.
+
+    The outcomes are rows for `outcome_batch`: those of a project share the texts of its files, of which
+    a batch holds a copy for each row.
+    """
     settle = timedelta(seconds=settle_seconds)
     rows = [_Episode({**row, "licence": project.get("licence")}, settle) for row in episodes.to_pylist()]
     workspace, mismatches = Workspace(), list[Mismatch]()
@@ -116,7 +121,7 @@ def replay_project(
         ]
     else:
         outcomes = [each.outcome() for each in rows]
-    return outcome_batch(outcomes, ERROR_STATES), _comparison(workspace, mismatches)
+    return outcomes, _comparison(workspace, mismatches)
 
 
 def _comparison(workspace: Workspace, mismatches: list[Mismatch]) -> SnapshotComparison:

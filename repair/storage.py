@@ -16,13 +16,12 @@ writer whose files are no longer there refuses to commit.
 
 import contextlib
 import hashlib
-from collections.abc import Generator, Iterator, Mapping, Set
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
 import pyarrow as pa
-import pyarrow.compute
 import pyarrow.parquet as pq
 from fsspec.core import url_to_fs
 
@@ -30,30 +29,23 @@ from repair.errors import StoreError
 from repair.manifest import CHUNK_BYTES, DATA, MANIFEST, Manifest, StoredFile, fingerprint, folder_of
 from repair.partition_writer import SWEEP_AFTER, PartitionWriter
 
-pc: Any = pyarrow.compute  # its functions are made at import, so that type checkers do not see them
-
 __all__ = ["SWEEP_AFTER", "Manifest", "PartitionStore", "PartitionWriter", "StoredFile", "fingerprint"]
-
-
-def _among(column: Any, names: Set[str]) -> Any:
-    return pc.is_in(column, pa.array(list(names), pa.string()))
-
-
-def _has_any(parquet: pq.ParquetFile, group: int, projects: Set[str]) -> bool:
-    """Whether a row group has a row of one of `projects`, for which the one column is read."""
-    column = parquet.read_row_group(group, columns=["project_id"], use_threads=False)["project_id"]
-    return bool(pc.any(_among(column, projects)).as_py())
 
 
 @dataclass(frozen=True, slots=True)
 class PartitionStore:
     """All partitions below `base_uri`: a local folder, or a URI such as `gs://bucket/folder`.
 
-    `storage_options` go to fsspec's file system as they are (credentials, project, endpoint).
+    `storage_options` go to fsspec's file system as they are (credentials, project, endpoint). A store that is
+    sent to another process leaves its credentials (`token`) behind: there fsspec finds them its own way.
     """
 
     base_uri: str
     storage_options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        options = {name: value for name, value in self.storage_options.items() if name != "token"}
+        return PartitionStore, (self.base_uri, options)
 
     def writer(self, asset: str, partition: Mapping[str, str]) -> PartitionWriter:
         """A context in which the partition is written anew; it counts once `commit` has returned."""
@@ -99,34 +91,48 @@ class PartitionStore:
         *,
         verify: bool = False,
         batch_rows: int = 64,
-        projects: Set[str] | None = None,
     ) -> Iterator[pa.RecordBatch]:
         """The rows of a table in order, in batches of at most `batch_rows`; one empty batch if it has none.
 
-        `projects`: only rows with one of these in `project_id`, which must be among the columns. Of a row
-        group without any, no other column is read. `verify` compares the file's SHA-256 with the manifest's
-        first, which reads it twice.
+        `verify` compares the file's SHA-256 with the manifest's first, which reads it twice.
         """
-        stored = self._stored(asset, partition, name)
+        stored = self.stored(asset, partition, name)
         if verify:
             for _ in self._verified_chunks(asset, partition, stored):
                 pass
+        yield from self.read_file(asset, partition, stored, columns, batch_rows=batch_rows)
+
+    def read_file(
+        self,
+        asset: str,
+        partition: Mapping[str, str],
+        stored: StoredFile,
+        columns: list[str] | None = None,
+        *,
+        rows: tuple[int, int] | None = None,
+        batch_rows: int = 64,
+    ) -> Iterator[pa.RecordBatch]:
+        """As `read`, of the very file `stored`; `rows`: from the first of the two to before the second.
+
+        A row group is decoded from its beginning, so that a few rows cost up to 64 MB of decoding. No batch
+        reaches over two row groups, so that none is much larger than that, however large its rows are.
+        """
         with self._open(asset, partition, stored) as handle:
             try:
                 parquet = pq.ParquetFile(handle)
-                groups = range(parquet.num_row_groups)
-                if projects is not None:
-                    groups = [group for group in groups if _has_any(parquet, group, projects)]
-                if parquet.metadata.num_rows == 0 or not groups:
-                    empty = parquet.schema_arrow.empty_table()
-                    yield pa.RecordBatch.from_pylist(
-                        [], schema=empty.select(columns or empty.column_names).schema
-                    )
+                start, stop = rows or (0, parquet.metadata.num_rows)
+                if start >= stop:
+                    schema = parquet.read_row_groups([], columns=columns).schema
+                    yield pa.RecordBatch.from_pylist([], schema=schema)
                     return
-                for batch in parquet.iter_batches(batch_rows, list(groups), columns, use_threads=False):
-                    kept = batch if projects is None else batch.filter(_among(batch["project_id"], projects))
-                    if kept.num_rows:
-                        yield kept
+                for group, place in _row_groups(parquet.metadata, start, stop):
+                    for batch in parquet.iter_batches(
+                        batch_size=batch_rows, row_groups=[group], columns=columns, use_threads=False
+                    ):
+                        first, last = max(start - place, 0), min(stop - place, batch.num_rows)
+                        place += batch.num_rows  # noqa: PLW2901
+                        if first < last:
+                            yield batch.slice(first, last - first)
             except (pa.ArrowException, OSError) as error:
                 raise self._damaged(asset, partition, stored, str(error)) from error
 
@@ -138,7 +144,7 @@ class PartitionStore:
         columns: list[str] | None = None,
     ) -> pa.Table:
         """A whole table in memory."""
-        stored = self._stored(asset, partition, name)
+        stored = self.stored(asset, partition, name)
         with self._open(asset, partition, stored) as handle:
             try:
                 return pq.ParquetFile(handle).read(columns=columns)
@@ -147,11 +153,11 @@ class PartitionStore:
 
     def file_uri(self, asset: str, partition: Mapping[str, str], name: str = DATA) -> str:
         """Where a table or an artefact of the partition lies now; it holds until the next write."""
-        return f"{self.uri(asset, partition)}/{self._stored(asset, partition, name).file}"
+        return f"{self.uri(asset, partition)}/{self.stored(asset, partition, name).file}"
 
     def read_bytes(self, asset: str, partition: Mapping[str, str], name: str) -> bytes:
         """An artefact, compared with its SHA-256."""
-        stored = self._stored(asset, partition, name)
+        stored = self.stored(asset, partition, name)
         return b"".join(self._verified_chunks(asset, partition, stored))
 
     def local_tree(self, asset: str, partition: Mapping[str, str], name: str, into: Path) -> Path:
@@ -168,6 +174,14 @@ class PartitionStore:
                     sink.write(chunk)
         return into
 
+    def stored(self, asset: str, partition: Mapping[str, str], name: str = DATA) -> StoredFile:
+        """The file that holds a table or an artefact of the partition now."""
+        manifest = self._manifest(asset, partition)
+        for one in manifest.files:
+            if one.name == name:
+                return one
+        raise StoreError(self._unknown(manifest, name))
+
     def locate(self, asset: str, partition: Mapping[str, str]) -> tuple[Any, str]:
         """The fsspec file system, and the partition's folder on it."""
         # Listings change under us: other processes write the same partitions.
@@ -181,13 +195,6 @@ class PartitionStore:
                 f"{self.uri(asset, partition)} has no {MANIFEST}: materialize this partition of {asset} first"
             )
         return manifest
-
-    def _stored(self, asset: str, partition: Mapping[str, str], name: str) -> StoredFile:
-        manifest = self._manifest(asset, partition)
-        for one in manifest.files:
-            if one.name == name:
-                return one
-        raise StoreError(self._unknown(manifest, name))
 
     def _unknown(self, manifest: Manifest, name: str) -> str:
         names = sorted({one.name.split("/")[0] for one in manifest.files})
@@ -223,3 +230,13 @@ class PartitionStore:
             f"{stored.bytes} bytes with SHA-256 {stored.sha256}. If the partition was being replaced, read "
             "it again; else materialize it again"
         )
+
+
+def _row_groups(metadata: Any, start: int, stop: int) -> Iterator[tuple[int, int]]:
+    """The row groups that hold rows of the range, each with the number of its first row."""
+    place = 0
+    for group in range(metadata.num_row_groups):
+        end = place + metadata.row_group(group).num_rows
+        if place < stop and end > start:
+            yield group, place
+        place = end

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from repair.events import EventError, EventKind, FileOperation
 
 _KINDS = [str(kind) for kind in (EventKind.OT, EventKind.FILE, EventKind.SNAPSHOT)]
+_ROWS_AT_ONCE = 4096  # that are Python objects
 _ORDER = [("timestamp", "ascending"), ("sequence", "ascending")]
 
 # What an event can't do without, by (kind, operation).
@@ -94,7 +95,7 @@ def _placed(copy: StoredCopy, waiting: list[Change]) -> Iterator[Change | Stored
 
 
 def _rows(table: pa.Table) -> Iterator[Any]:
-    for batch in table.to_batches():
+    for batch in table.to_batches(max_chunksize=_ROWS_AT_ONCE):
         columns = [column.to_pylist() for column in batch.columns]
         yield from map(Change._make, zip(*columns, strict=True))
 

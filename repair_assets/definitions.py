@@ -16,6 +16,7 @@ from repair_assets.session_events import session_events
 from repair_assets.synthesized_diffs import few_shot_examples, synthesized_diffs, teacher_program
 from repair_assets.verified_diffs import verified_diffs
 from resources.benchmark_data import BenchmarkDataResource
+from resources.engine import EngineResource
 from resources.language_models import LanguageModelResource
 from resources.language_servers import LanguageServersResource
 from resources.recordings import RecordingsResource
@@ -82,6 +83,7 @@ defs = dg.Definitions(
     resources={
         "store": StoreResource(base_uri=os.environ.get("REPAIR_STORE", str(HOME / "store"))),
         "recordings": RecordingsResource(uri=os.environ.get("REPAIR_RECORDINGS", str(HOME / "recordings"))),
+        "engine": EngineResource(master=os.environ.get("REPAIR_SPARK_MASTER", "")),
         "language_servers": LanguageServersResource(
             cache=os.environ.get("REPAIR_SERVER_CACHE", str(HOME / "language_servers.sqlite"))
         ),

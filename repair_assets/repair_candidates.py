@@ -1,12 +1,15 @@
 """The diagnostics that are worth a repair."""
 
 import dagster as dg
+import pyarrow as pa
 
 from partitions.keys import DATE_AND_TYPE, Key
-from repair.curation.candidates import candidates
+from repair.curation.candidates import RULINGS, SCREENED_COLUMNS, redact, screen, without_twins
 from repair.schemas import REPAIR_CANDIDATES
-from repair.storage import Manifest
+from repair.storage import Manifest, PartitionWriter
+from repair.tasks import with_columns
 from repair_assets.reproduced_diagnostics import reproduced_diagnostics
+from resources.engine import EngineResource
 from resources.language_servers import LanguageServersResource
 from resources.stages import Input, ManifestCheck, Stage, Verdict, check_specs
 from resources.store import StoreResource
@@ -39,7 +42,10 @@ CHECKS = (
     kinds={"parquet", "python"},
 )
 def repair_candidates(
-    context: dg.AssetExecutionContext, store: StoreResource, language_servers: LanguageServersResource
+    context: dg.AssetExecutionContext,
+    store: StoreResource,
+    engine: EngineResource,
+    language_servers: LanguageServersResource,
 ) -> dg.MaterializeResult:
     """No CodeAction, not style, code and not prose; redacted; near-duplicates of the partition out.
 
@@ -53,5 +59,14 @@ def repair_candidates(
         schema=REPAIR_CANDIDATES,
         versions=language_servers.versions(),
         checks=CHECKS,
+        engine=engine.engine(),
     )
-    return stage.map(lambda batches: candidates(batches, language_servers.servers()))
+    redacted = language_servers.given_to(redact)
+
+    def work(writer: PartitionWriter) -> None:
+        screened = stage.on_engine(screen, stage.tasks(SCREENED_COLUMNS))
+        rulings = pa.Table.from_batches(without_twins(screened), RULINGS).combine_chunks()
+        for outcome in stage.on_engine(redacted, with_columns(stage.tasks(), rulings)):
+            writer.write_outcomes(outcome)
+
+    return stage.materialize(work)

@@ -1,5 +1,7 @@
 """Training examples: rendered and split by project; then all types of a day together."""
 
+from functools import partial
+
 import dagster as dg
 
 from partitions.dates import DATES
@@ -12,6 +14,7 @@ from repair.schemas import REPAIR_EXAMPLES
 from repair.storage import PartitionWriter
 from repair_assets.session_events import PUBLISHED
 from repair_assets.verified_diffs import verified_diffs
+from resources.engine import EngineResource
 from resources.stages import Input, Stage, check_specs
 from resources.store import StoreResource
 
@@ -32,7 +35,7 @@ class Splitting(dg.Config):
     kinds={"parquet"},
 )
 def repair_examples(
-    context: dg.AssetExecutionContext, config: Splitting, store: StoreResource
+    context: dg.AssetExecutionContext, config: Splitting, store: StoreResource, engine: EngineResource
 ) -> dg.MaterializeResult:
     """Verified repairs in the sentinel schema, each on its project's side of the split."""
     stage = Stage(
@@ -42,8 +45,9 @@ def repair_examples(
         schema=REPAIR_EXAMPLES,
         configuration=config.model_dump(),
         versions={"prompt": PROMPT_VERSION},
+        engine=engine.engine(),
     )
-    return stage.map(lambda batches: examples(batches, split_seed=config.split_seed))
+    return stage.map(partial(examples, split_seed=config.split_seed))
 
 
 @dg.asset(

@@ -6,6 +6,7 @@ from partitions.keys import DATE_AND_TYPE, Key
 from repair.reproduction import reproduce
 from repair.schemas import REPRODUCED_DIAGNOSTICS
 from repair_assets.error_states import error_states
+from resources.engine import EngineResource
 from resources.language_servers import LanguageServersResource
 from resources.stages import Input, Stage, check_specs, share_check
 from resources.store import StoreResource
@@ -22,7 +23,10 @@ CHECKS = (share_check("reproduction_rate", "Replayed diagnostics that the server
     kinds={"parquet", "python"},
 )
 def reproduced_diagnostics(
-    context: dg.AssetExecutionContext, store: StoreResource, language_servers: LanguageServersResource
+    context: dg.AssetExecutionContext,
+    store: StoreResource,
+    engine: EngineResource,
+    language_servers: LanguageServersResource,
 ) -> dg.MaterializeResult:
     """The replayed diagnostics that pyright and ruff report at the same place, with all the others.
 
@@ -36,5 +40,6 @@ def reproduced_diagnostics(
         schema=REPRODUCED_DIAGNOSTICS,
         versions=language_servers.versions(),
         checks=CHECKS,
+        engine=engine.engine(),
     )
-    return stage.map(lambda batches: reproduce(batches, language_servers.servers()))
+    return stage.map(language_servers.given_to(reproduce))

@@ -1,8 +1,8 @@
 """Diffs from a teacher: the user's own later fix, or a language model led by the teacher program."""
 
 import tempfile
-from contextlib import ExitStack
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,18 +16,19 @@ from repair.storage import PartitionStore, PartitionWriter
 from repair.synthesis.few_shot import FEW_SHOT_EXAMPLES, choose_examples, draw_rows
 from repair.synthesis.history import HistoryTeacher
 from repair.synthesis.limits import Spent
-from repair.synthesis.lm import LmTeacher
 from repair.synthesis.optimize import Optimized, optimize
 from repair.synthesis.program import TeacherProgram
 from repair.synthesis.rules import RulesTeacher
-from repair.synthesis.teacher import synthesize
+from repair.synthesis.teacher import synthesize, synthesize_offline
 from repair_assets.repair_candidates import repair_candidates
+from resources.engine import EngineResource
 from resources.language_models import LanguageModelResource
 from resources.language_servers import LanguageServersResource
 from resources.stages import Input, Stage, check_specs
 from resources.store import StoreResource
 
 PROGRAM = "program.json"
+TEACHERS = {"history": HistoryTeacher, "rules": RulesTeacher}
 
 
 class FewShot(dg.Config):
@@ -210,6 +211,7 @@ def synthesized_diffs(
     context: dg.AssetExecutionContext,
     config: Synthesis,
     store: StoreResource,
+    engine: EngineResource,
     language_servers: LanguageServersResource,
     language_model: LanguageModelResource,
 ) -> dg.MaterializeResult:
@@ -232,35 +234,36 @@ def synthesized_diffs(
         schema=SYNTHESIZED_DIFFS,
         configuration=config.model_dump(),
         versions=versions,
+        engine=engine.engine(),
     )
 
     # The rows of the teacher program lead the model; they are none to account for.
     total = stage.manifests()[str(candidates)].rows_out
 
-    def work(writer: PartitionWriter) -> dict[str, Any]:
-        with ExitStack() as held:
-            spent = Spent()
-            if by_model:
-                teacher = held.enter_context(
-                    language_model.teacher(
-                        stored_program(opened),
-                        candidates=config.candidates,
-                        servers=language_servers.servers() if config.candidates > 1 else None,
-                        report=lambda progress: context.log.info("%s", progress),
-                        total=total,
-                    )
-                )
-                teacher.count_kept(row for batch in stage.rows(candidates.asset) for row in batch.to_pylist())
-            elif config.teacher == "rules":
-                teacher = RulesTeacher(language_servers.servers())
-            else:
-                teacher = HistoryTeacher(language_servers.servers())
+    def by_the_model(writer: PartitionWriter) -> tuple[str, Spent]:
+        """It waits for another machine, and its answers and its budget are kept here."""
+        with language_model.teacher(
+            stored_program(opened),
+            candidates=config.candidates,
+            servers=language_servers.servers() if config.candidates > 1 else None,
+            report=lambda progress: context.log.info("%s", progress),
+            total=total,
+        ) as teacher:
+            teacher.count_kept(row for batch in stage.rows(candidates.asset) for row in batch.to_pylist())
             for outcome in synthesize(stage.rows(candidates.asset), teacher):
                 writer.write_outcomes(outcome)
-            if isinstance(teacher, LmTeacher):
-                spent = teacher.spent
-            # Rejected rows cost as much as the others, and no table of rows holds that.
-            return {"teacher": teacher.name, "spent": asdict(spent)}
+            return teacher.name, teacher.spent
+
+    def work(writer: PartitionWriter) -> dict[str, Any]:
+        name, spent = config.teacher, Spent()
+        if by_model:
+            name, spent = by_the_model(writer)
+        else:
+            offline = language_servers.given_to(partial(synthesize_offline, TEACHERS[config.teacher]))
+            for outcome in stage.on_engine(offline, stage.tasks()):
+                writer.write_outcomes(outcome)
+        # Rejected rows cost as much as the others, and no table of rows holds that.
+        return {"teacher": name, "spent": asdict(spent)}
 
     return stage.materialize(
         work,

@@ -6,6 +6,7 @@ from partitions.keys import DATE_AND_TYPE, Key
 from repair.schemas import VERIFIED_DIFFS
 from repair.verification import verify_rows
 from repair_assets.synthesized_diffs import synthesized_diffs
+from resources.engine import EngineResource
 from resources.language_servers import LanguageServersResource
 from resources.stages import Input, Stage, check_specs, share_check
 from resources.store import StoreResource
@@ -22,7 +23,10 @@ CHECKS = (share_check("verified_share", "Synthesized diffs that verify.", at_lea
     kinds={"parquet", "python"},
 )
 def verified_diffs(
-    context: dg.AssetExecutionContext, store: StoreResource, language_servers: LanguageServersResource
+    context: dg.AssetExecutionContext,
+    store: StoreResource,
+    engine: EngineResource,
+    language_servers: LanguageServersResource,
 ) -> dg.MaterializeResult:
     """Diffs after which the target diagnostic is gone and no new error stands in the workspace."""
     stage = Stage(
@@ -32,5 +36,6 @@ def verified_diffs(
         schema=VERIFIED_DIFFS,
         versions=language_servers.versions(),
         checks=CHECKS,
+        engine=engine.engine(),
     )
-    return stage.map(lambda batches: verify_rows(batches, language_servers.servers()))
+    return stage.map(language_servers.given_to(verify_rows))

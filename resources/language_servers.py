@@ -1,27 +1,13 @@
 """Warm language servers, shared by everything that runs in one process."""
 
-import atexit
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import version
-from pathlib import Path
 
 import dagster as dg
+import pyarrow as pa
 
 from repair.language_servers import LanguageServers
-
-
-@cache
-def _shared(workers: int, timeout: float, memory_limit_mb: int, results: str) -> LanguageServers:
-    """One pool per configuration: starting costs far more than checking, so it lives with the process."""
-    servers = LanguageServers(
-        workers=workers,
-        timeout=timeout,
-        memory_limit_mb=memory_limit_mb,
-        cache=Path(results) if results else None,
-    )
-    servers.__enter__()
-    atexit.register(servers.__exit__, None, None, None)
-    return servers
+from repair.language_servers.shared import ServerSettings, WithServers
 
 
 class LanguageServersResource(dg.ConfigurableResource[None]):
@@ -38,8 +24,22 @@ class LanguageServersResource(dg.ConfigurableResource[None]):
 
     def servers(self) -> LanguageServers:
         """The pool of this process."""
-        return _shared(self.workers, self.timeout, self.memory_limit_mb, self.cache)
+        return self._settings().servers()
+
+    def given_to(
+        self, function: Callable[[Iterator[pa.RecordBatch], LanguageServers], Iterable[pa.RecordBatch]]
+    ) -> WithServers:
+        """A stage's function with the servers of whichever process the engine runs it in."""
+        return WithServers(function, self._settings(), self.versions())
 
     def versions(self) -> dict[str, str]:
         """The versions of pyright and ruff, without starting either."""
         return {name: version(name) for name in ("pyright", "ruff")}
+
+    def _settings(self) -> ServerSettings:
+        return ServerSettings(
+            workers=self.workers,
+            timeout=self.timeout,
+            memory_limit_mb=self.memory_limit_mb,
+            cache=self.cache,
+        )

@@ -7,7 +7,7 @@ returns that result, marked `reused`. Every result carries the check that rows i
 
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,10 @@ import dagster as dg
 import pyarrow as pa
 
 from partitions.keys import Key
+from repair.remote_tasks import BatchFunction
 from repair.storage import Manifest, PartitionStore, PartitionWriter, fingerprint
+from repair.tasks import StoredRows, Task, stored_rows
+from resources.engine import Engine, LocalEngine
 from resources.reporting import column_schema, preview
 
 ROWS_ADD_UP = "rows_add_up"
@@ -109,6 +112,7 @@ class Stage:
     configuration: Mapping[str, Any] = field(default_factory=dict[str, Any])
     versions: Mapping[str, str] = field(default_factory=dict[str, str])
     checks: Sequence[ManifestCheck] = ()
+    engine: Engine = field(default_factory=LocalEngine)
 
     @property
     def asset(self) -> str:
@@ -147,18 +151,34 @@ class Stage:
             if each.asset == asset:
                 yield from self.store.read(asset, each.key.segments())
 
-    def map(
-        self, function: Callable[[Iterator[pa.RecordBatch]], Iterable[pa.RecordBatch]]
-    ) -> dg.MaterializeResult:
-        """Write the outcomes of `function` over the rows of all inputs."""
+    def tasks(self, columns: tuple[str, ...] | None = None) -> list[StoredRows]:
+        """The rows of all inputs, asset by asset, cut as the engine wants them."""
+        return [
+            task
+            for name in dict.fromkeys(each.asset for each in self.inputs)
+            for each in self.inputs
+            if each.asset == name
+            for task in stored_rows(
+                self.store,
+                name,
+                each.key.segments(),
+                rows_per_task=self.engine.rows_per_task,
+                columns=columns,
+            )
+        ]
+
+    def on_engine(self, function: BatchFunction, tasks: Sequence[Task]) -> Iterator[pa.RecordBatch]:
+        """What `function` yields for the tasks, in their order, wherever it runs."""
+        return self.engine.map(function, tasks, self.store)
+
+    def map(self, function: BatchFunction) -> dg.MaterializeResult:
+        """Write the outcomes of `function` over the rows of all inputs.
+
+        It must be such that the rows may be cut anywhere: `repair.remote_tasks` says how it is called.
+        """
 
         def work(writer: PartitionWriter) -> None:
-            rows = (
-                batch
-                for name in dict.fromkeys(each.asset for each in self.inputs)
-                for batch in self.rows(name)
-            )
-            for outcome in function(rows):
+            for outcome in self.on_engine(function, self.tasks()):
                 writer.write_outcomes(outcome)
 
         return self.materialize(work)

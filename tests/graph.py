@@ -20,6 +20,7 @@ from repair_assets.session_events import session_events
 from repair_assets.synthesized_diffs import synthesized_diffs
 from repair_assets.verified_diffs import verified_diffs
 from resources.benchmark_data import BenchmarkDataResource
+from resources.engine import EngineResource
 from resources.language_models import LanguageModelResource
 from resources.language_servers import LanguageServersResource
 from resources.recordings import RecordingsResource
@@ -144,6 +145,7 @@ class House:
         return {
             "store": StoreResource(base_uri=self.store.base_uri),
             "recordings": RecordingsResource(uri=str(self.folder / "recording")),
+            "engine": EngineResource(),
             "language_servers": LANGUAGE_SERVERS,
             "language_model": LanguageModelResource(answers=str(self.folder / "answers.sqlite")),
             "trainer": TrainerResource(recipe="tiny"),

@@ -27,33 +27,103 @@ from repair.outcomes import Reject, outcome_batch
 from repair.reproduction import match
 from repair.rounds import Servers
 from repair.schemas import REPAIR_CANDIDATES
+from repair.tasks import beside
 
 LOST_BY_REDACTION = "lost_by_redaction"
+
+
+# What is said of a row by itself: why it goes no further, or else its task, to be compared with the others.
+SCREENED = pa.schema(
+    [
+        pa.field("diagnostic_id", pa.string()),
+        pa.field("ruled_out", pa.string()),
+        pa.field("ruling", pa.string()),
+        pa.field("task", pa.string()),
+    ]
+)
+
+# What is said of a row among the others: null, or why it goes no further, and in words.
+RULINGS = pa.schema([SCREENED.field("ruled_out"), SCREENED.field("ruling")])
+
+# What `screen` looks at.
+SCREENED_COLUMNS = ("diagnostic_id", "path", "files", "diagnostic")
 
 
 def candidates(batches: Iterable[pa.RecordBatch], servers: Servers) -> Iterator[pa.RecordBatch]:
     """One outcome batch of `REPAIR_CANDIDATES` for each batch of `REPRODUCED_DIAGNOSTICS`, in order.
 
     Of near-duplicates the first row is kept, so that this sees the whole partition: its batches are not
-    to be spread over several calls. `servers` confirm the diagnostic once more where redaction changed the
-    workspace; places and messages are theirs from then on.
+    to be spread over several calls. Its three steps may be: `screen` and `redact` take rows as they come,
+    only `without_twins` between them goes through the whole partition, and that fast.
     """
     seen = NearDuplicates()
     for batch in batches:
-        outcomes = [_curated(row, seen) for row in batch.to_pylist()]
+        for rulings in without_twins(screen([batch]), seen):
+            yield from redact([beside(batch, rulings)], servers)
+
+
+def screen(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """What each row by itself comes to: one batch of `SCREENED` for each of `REPRODUCED_DIAGNOSTICS`."""
+    for batch in batches:
+        rows = [_screened(row) for row in batch.select(SCREENED_COLUMNS).to_pylist()]
+        yield pa.RecordBatch.from_pylist(rows, schema=SCREENED)
+
+
+def without_twins(
+    batches: Iterable[pa.RecordBatch], seen: NearDuplicates | None = None
+) -> Iterator[pa.RecordBatch]:
+    """The rulings on a partition, one batch of `RULINGS` for each of `SCREENED`.
+
+    All rows go through here, in their order. `seen`: those of earlier calls.
+    """
+    seen = seen or NearDuplicates()
+    for batch in batches:
+        rows = [_ruled(row, seen) for row in batch.to_pylist()]
+        yield pa.RecordBatch.from_pylist(rows, schema=RULINGS)
+
+
+def redact(batches: Iterable[pa.RecordBatch], servers: Servers) -> Iterator[pa.RecordBatch]:
+    """Outcomes of `REPAIR_CANDIDATES` for rows of `REPRODUCED_DIAGNOSTICS` with their `RULINGS` beside them.
+
+    `servers` confirm the diagnostic once more where redaction changed the workspace; places and messages
+    are theirs from then on.
+    """
+    for batch in batches:
+        outcomes = [_redacted(row) for row in batch.to_pylist()]
         yield outcome_batch(_confirmed(outcomes, servers), REPAIR_CANDIDATES)
 
 
-def _curated(row: dict[str, Any], seen: NearDuplicates) -> "_Redacted | Reject":
+def _screened(row: Mapping[str, Any]) -> dict[str, Any]:
+    ruled_out, ruling = _fault(row) or (None, None)
+    task = None if ruled_out else task_text(row)
+    return {
+        "diagnostic_id": row["diagnostic_id"],
+        "ruled_out": ruled_out,
+        "ruling": ruling,
+        "task": task,
+    }
+
+
+def _fault(row: Mapping[str, Any]) -> tuple[str, str] | None:
     diagnostic = row["diagnostic"]
     if diagnostic["has_code_action"]:
-        return Reject(row, "has_code_action", "the server offers a fix of its own")
+        return "has_code_action", "the server offers a fix of its own"
     if is_stylistic(diagnostic["code"]):
-        return Reject(row, "stylistic", f"{diagnostic['code']} is a matter of style")
+        return "stylistic", f"{diagnostic['code']} is a matter of style"
     if (reason := low_quality(text_of(row))) is not None:
-        return Reject(row, reason, row["path"])
-    if (twin := seen.twin_of(row["diagnostic_id"], task_text(row))) is not None:
-        return Reject(row, "near_duplicate", f"of diagnostic {twin}")
+        return reason, row["path"]
+    return None
+
+
+def _ruled(row: Mapping[str, Any], seen: NearDuplicates) -> dict[str, Any]:
+    if row["task"] is not None and (twin := seen.twin_of(row["diagnostic_id"], row["task"])) is not None:
+        return {"ruled_out": "near_duplicate", "ruling": f"of diagnostic {twin}"}
+    return {name: row[name] for name in RULINGS.names}
+
+
+def _redacted(row: Mapping[str, Any]) -> "_Redacted | Reject":
+    if row["ruled_out"] is not None:
+        return Reject(row, row["ruled_out"], row["ruling"])
     return _Redacted(row)
 
 

@@ -23,10 +23,14 @@ def _folder() -> Path | None:
     """Where machine code of these very sources is kept; None: there is no such place.
 
     Numba takes what it has kept for valid while the file of the function itself is the same. What these
-    functions call stands in several files, so the folder is named by all of them.
+    functions call stands in several files, so the folder is named by all of them. Where they are no files
+    (imported out of an archive) nothing is kept.
     """
+    sources = sorted(_HERE.glob("*.py"))
+    if not sources:
+        return None
     digest = hashlib.sha256()
-    for source in sorted(_HERE.glob("*.py")):
+    for source in sources:
         digest.update(source.read_bytes())
     for place in (_HERE / "__pycache__", Path.home() / ".cache" / "repair"):
         folder = place / digest.hexdigest()[:16]

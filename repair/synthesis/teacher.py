@@ -1,7 +1,7 @@
 """What a teacher is, and the stage that asks one."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from repair.answer_formats import LINE_DIFF
 from repair.outcomes import Reject, outcome_batch
+from repair.rounds import Servers
 from repair.schemas import SYNTHESIZED_DIFFS
 
 
@@ -69,6 +70,13 @@ def synthesize(
         raise RuntimeError(f"the teacher {teacher.name} left {len(held)} rows without an outcome")
     if outcomes or not written:
         yield outcome_batch(outcomes, SYNTHESIZED_DIFFS)
+
+
+def synthesize_offline(
+    teacher: Callable[[Servers], Teacher], batches: Iterable[pa.RecordBatch], servers: Servers
+) -> Iterator[pa.RecordBatch]:
+    """`synthesize` with a teacher that needs nothing but the language servers."""
+    yield from synthesize(batches, teacher(servers))
 
 
 def _outcome(row: Mapping[str, Any], proposal: Proposal | Reject, name: str) -> Mapping[str, Any] | Reject:

@@ -16,7 +16,7 @@ from repair.error_states import (
 )
 from repair.events import EventKind, FileOperation
 from repair.ot import Author, Delete, Insert, Skip
-from repair.outcomes import outcome_schema
+from repair.outcomes import Reject, outcome_schema
 from repair.schemas import ERROR_STATES, SAMPLED_EPISODES
 from tests.repair.recorded_project import RecordedProject, at
 
@@ -357,6 +357,7 @@ def test_snapshots_are_counted_and_compared(project: RecordedProject) -> None:
     (_, _, detail) = comparison.mismatches[1]
     assert detail == "the replay has 6 bytes, the stored copy 12; they differ, first at line 2"
     table = pa.Table.from_pylist([episode(5)], schema=SAMPLED_EPISODES)
-    batch, same = replay_project(project.table(), table, PROJECT)
+    [outcome], same = replay_project(project.table(), table, PROJECT)
     assert same == comparison
-    assert batch.to_pylist()[0]["reason"] == "bad_crc"
+    assert isinstance(outcome, Reject)
+    assert outcome.reason == "bad_crc"

@@ -1,5 +1,6 @@
 """The life of a partition on a local folder and in a bucket: one body, two stores."""
 
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from repair.errors import StoreError
+from repair.staging import Staging
 from repair.storage import Manifest, PartitionStore, PartitionWriter
 from resources.store import StoreResource
 from tests.gcs import gcs_bucket  # noqa: F401
@@ -107,6 +109,23 @@ def test_of_two_writers_the_last_wins(store: PartitionStore) -> None:
         commit(second, 1)
     assert store.table("stage", PARTITION)["n"].to_pylist() == [2]
     assert len(objects(store)) == 3
+
+
+def test_results_of_workers_pass_through_it(store: PartitionStore) -> None:
+    staging = Staging.new(store)
+    there = pickle.loads(pickle.dumps(staging))
+    batch = pa.RecordBatch.from_pydict({"n": [1, 2]})
+    assert list(staging.read(there.write(0, [batch]))) == [batch]
+    there.write_error(0, ZeroDivisionError("at fault"))
+    assert str(staging.error()) == "at fault"
+    staging.close()
+    fs, folder = store.locate("_staging", {})
+    assert not fs.find(folder)
+
+
+def test_a_store_leaves_its_credentials_behind() -> None:
+    store = PartitionStore("gs://bucket", {"token": object(), "project": "somebodys"})
+    assert pickle.loads(pickle.dumps(store)) == PartitionStore("gs://bucket", {"project": "somebodys"})
 
 
 def test_an_asset_gets_its_store_by_configuration(tmp_path: Path) -> None:

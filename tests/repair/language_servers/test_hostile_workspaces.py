@@ -1,4 +1,4 @@
-"""Workspaces that want out: nothing is written beside the servers' own folder, and none of their code is run."""
+"""Hostile workspaces: nothing is written beside the servers' own folder, and none of their code is run."""
 
 import os
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ def hostile(home: Path) -> Iterator[LanguageServers]:
 
 
 def tree(folder: Path) -> dict[str, tuple[int, int, int, str]]:
-    """Every path below `folder`, but for the servers' own folder: mode, size, time of change, target of a link."""
+    """Every path below `folder` but the servers' own folder: mode, size, time of change, target of a link."""
     found: dict[str, tuple[int, int, int, str]] = {}
     for current, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith("repair-servers-")]

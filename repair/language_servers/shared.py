@@ -1,0 +1,58 @@
+"""One pool of language servers for all that runs in a process: starting costs far more than checking."""
+
+import atexit
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+
+import pyarrow as pa
+
+from repair.errors import ConfigurationError
+from repair.language_servers.servers import LanguageServers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSettings:
+    """As the arguments of `LanguageServers`; they travel to other processes, the servers do not."""
+
+    workers: int
+    timeout: float
+    memory_limit_mb: float
+    cache: str
+
+    def servers(self) -> LanguageServers:
+        """The pool of this process. It ends with the process, however that ends."""
+        return _pool(self, os.getpid())
+
+
+@cache
+def _pool(settings: ServerSettings, _process: int) -> LanguageServers:
+    servers = LanguageServers(
+        workers=settings.workers,
+        timeout=settings.timeout,
+        memory_limit_mb=settings.memory_limit_mb,
+        cache=settings.cache or None,
+    )
+    atexit.register(servers.close)
+    return servers
+
+
+@dataclass(frozen=True, slots=True)
+class WithServers:
+    """A stage's function of batches and servers, as a function of batches: the servers are those of the
+    process that it is called in."""
+
+    function: Callable[[Iterator[pa.RecordBatch], LanguageServers], Iterable[pa.RecordBatch]]
+    settings: ServerSettings
+    versions: Mapping[str, str]
+
+    def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterable[pa.RecordBatch]:
+        """Raises ConfigurationError where the servers are not of the versions that the stage reports."""
+        servers = self.settings.servers()
+        if servers.versions != self.versions:
+            raise ConfigurationError(
+                f"this worker has the language servers {dict(servers.versions)}, the stage reports "
+                f"{dict(self.versions)}: install the pinned requirements on every worker"
+            )
+        return self.function(batches, servers)

@@ -1,0 +1,138 @@
+"""The error states of many projects, from batches of their events: what `repair.error_states` says of one."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute
+
+from repair.error_states import SnapshotComparison, replay_project
+from repair.outcomes import Reject, outcome_batch, outcome_schema
+from repair.schemas import ERROR_STATES
+
+pc: Any = pyarrow.compute  # its functions are made at import, so that type checkers do not see them
+
+# Beside the first outcome of each project: how its replay stands against its stored copies.
+SNAPSHOTS = pa.field(
+    "snapshots",
+    pa.struct(
+        [("compared", pa.int64()), ("equal", pa.int64()), ("mismatches", pa.list_(pa.string()))],
+    ),
+)
+
+# Of the files in one batch: a project of a thousand files has 10 MB of them in each row.
+BATCH_CODE_POINTS = 32 << 20
+
+REPLAYED = pa.schema([*outcome_schema(ERROR_STATES), SNAPSHOTS])
+
+
+def by_project(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[str, pa.Table]]:
+    """Rows that stand together by project, one table for each."""
+    held: list[pa.RecordBatch] = []
+    current: str | None = None
+    for batch in batches:
+        ids = batch["project_id"].to_pylist()
+        start = 0
+        for index, project_id in enumerate([*ids, None]):
+            if project_id == current:
+                continue
+            if index > start:
+                held.append(batch.slice(start, index - start))
+            start = index
+            if index < len(ids):
+                if held and current is not None:
+                    yield current, pa.Table.from_batches(held)
+                held, current = [], project_id
+    if held and current is not None:
+        yield current, pa.Table.from_batches(held)
+
+
+def replay_projects(
+    batches: Iterable[pa.RecordBatch],
+    *,
+    episodes: pa.Table,
+    projects: Mapping[str, Mapping[str, Any]],
+    settle_seconds: float,
+) -> Iterator[pa.RecordBatch]:
+    """Batches of `REPLAYED` for batches of `repair.events.EVENTS`, in which each project stands together.
+
+    `episodes` are rows of `repair.schemas.SAMPLED_EPISODES`. A project of which there is none is passed over.
+    """
+    wanted = set(episodes["project_id"].unique().to_pylist())
+    for project_id, events in by_project(batches):
+        if project_id not in wanted:
+            continue
+        sampled = episodes.filter(pc.equal(episodes["project_id"], project_id))
+        outcomes, comparison = replay_project(
+            events, sampled, projects[project_id], settle_seconds=settle_seconds
+        )
+        told: dict[str, Any] | None = _row(project_id, comparison)
+        for part in _parts(outcomes):
+            states = outcome_batch(part, ERROR_STATES)
+            snapshots = pa.array([told, *([None] * (len(part) - 1))], SNAPSHOTS.type)
+            yield pa.RecordBatch.from_arrays([*states.columns, snapshots], schema=REPLAYED)
+            told = None
+
+
+def _parts(outcomes: Iterable[dict[str, Any] | Reject]) -> Iterator[list[dict[str, Any] | Reject]]:
+    """The outcomes in runs of about `BATCH_CODE_POINTS` at most, one at least."""
+    held: list[dict[str, Any] | Reject] = []
+    size = 0
+    for outcome in outcomes:
+        here = 0 if isinstance(outcome, Reject) else sum(len(each["text"]) for each in outcome["files"])
+        if held and size + here > BATCH_CODE_POINTS:
+            yield held
+            held, size = [], 0
+        held.append(outcome)
+        size += here
+    if held:
+        yield held
+
+
+def _row(project_id: str, comparison: SnapshotComparison) -> dict[str, Any]:
+    told = [f"{project_id}/{path} at {when}: {why}" for path, when, why in comparison.mismatches]
+    return {"compared": comparison.compared, "equal": comparison.equal, "mismatches": told}
+
+
+@dataclass(slots=True)
+class SnapshotTotals:
+    """How the replays of all projects stand against their stored copies."""
+
+    compared: int = 0
+    equal: int = 0
+    mismatches: list[str] = field(default_factory=list[str])
+
+    def taken_from(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Outcomes of `ERROR_STATES` out of a batch of `REPLAYED`, whose comparisons are added."""
+        for row in batch.column(SNAPSHOTS.name).drop_null().to_pylist():
+            self.compared += row["compared"]
+            self.equal += row["equal"]
+            self.mismatches += row["mismatches"]
+        return batch.drop_columns([SNAPSHOTS.name])
+
+
+@dataclass(slots=True)
+class Places:
+    """Where each project's rows stand in a table, noted as they pass."""
+
+    ranges: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
+
+    def noted(self, tables: Iterable[tuple[str, pa.Table]]) -> Iterator[pa.Table]:
+        """The tables of projects that stand behind each other."""
+        start = 0
+        for project_id, table in tables:
+            self.ranges[project_id] = (start, start + table.num_rows)
+            start += table.num_rows
+            yield table
+
+    def runs(self, wanted: Iterable[str], most: int | None) -> Sequence[tuple[int, int]]:
+        """Ranges of rows that hold the wanted projects, each of them in one, of at most `most` rows unless
+        one project has more. None: one range."""
+        found: list[tuple[int, int]] = []
+        for start, stop in sorted(self.ranges[project_id] for project_id in wanted):
+            if found and (most is None or stop - found[-1][0] <= most):
+                found[-1] = (found[-1][0], stop)
+            else:
+                found.append((start, stop))
+        return found

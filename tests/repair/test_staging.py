@@ -1,0 +1,90 @@
+"""Results on their way: to the letter, in their order, and nothing is left behind."""
+
+import os
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from repair.errors import ConfigurationError, StoreError
+from repair.remote_tasks import GROUP, RemoteTasks
+from repair.schemas import ERROR_STATES
+from repair.staging import STAGED, Staged, Staging
+from repair.storage import SWEEP_AFTER, PartitionStore
+from tests.repair.test_tasks import numbers, stored, stored_rows
+
+BATCH = pa.RecordBatch.from_pylist(
+    [{"project_id": "p", "files": [{"path": "a.py", "text": "x\u2028"}]}, {"path": None}], schema=ERROR_STATES
+)
+
+
+@pytest.fixture
+def staging(tmp_path: Path) -> Staging:
+    return Staging.new(PartitionStore(str(tmp_path)))
+
+
+def test_batches_come_back_to_the_letter(staging: Staging):
+    staged = staging.write(3, [BATCH, BATCH.slice(1), BATCH.slice(0, 0)])
+    found = list(staging.read(staged))
+    assert found == [BATCH, BATCH.slice(1), BATCH.slice(0, 0)]
+    assert all(each.schema.equals(ERROR_STATES, check_metadata=True) for each in found)
+    assert list(staging.read(staging.write(4, []))) == []
+
+
+def test_a_worker_with_another_store_is_told(staging: Staging, tmp_path: Path):
+    with pytest.raises(StoreError, match=f"must see the same store .here {tmp_path}"):
+        list(staging.read(Staged(1, "1-elsewhere.arrows", 10)))
+
+
+def test_of_a_task_that_was_done_twice_the_named_result_counts(staging: Staging):
+    staging.write(1, [BATCH])
+    second = staging.write(1, [BATCH.slice(1)])
+    assert list(staging.read(second)) == [BATCH.slice(1)]
+
+
+def test_what_killed_processes_left_is_swept_after_a_day(tmp_path: Path):
+    store = PartitionStore(str(tmp_path))
+    old, fresh = Staging.new(store), Staging.new(store)
+    left, young = (each.write(1, [BATCH]).file for each in (old, fresh))
+    before = time.time() - (SWEEP_AFTER + timedelta(hours=1)).total_seconds()
+    os.utime(tmp_path / "_staging" / old.token / left, (before, before))
+    Staging.new(store)
+    assert [each.name for each in tmp_path.rglob("*.arrows")] == [young]
+    fresh.close()
+    assert not list(tmp_path.rglob("*.arrows"))
+
+
+class UnpicklableError(Exception):
+    def __init__(self, first: str, second: str) -> None:
+        super().__init__(first)
+
+
+def test_the_first_error_by_place_is_kept_and_comes_back_as_it_was(staging: Staging):
+    assert staging.error() is None
+    staging.write_error(0, UnpicklableError("a", "b"))
+    assert staging.error() is None
+    staging.write_error(10, ValueError("later"))
+    staging.write_error(9, ConfigurationError("first"))
+    error = staging.error()
+    assert (type(error), str(error)) == (ConfigurationError, "first")
+
+
+def test_a_worker_answers_for_each_task_and_raises_what_a_task_raises(staging: Staging, tmp_path: Path):
+    stored(staging.store, 9)
+    tasks = stored_rows(staging.store, "numbers", {}, rows_per_task=3)
+    work = RemoteTasks(iter, [[(2, tasks[2]), (0, tasks[0])], [(1, tasks[1])]], staging)
+    asked = pa.RecordBatch.from_pydict({GROUP: [0, 1]})
+    answers = pa.Table.from_batches(work([asked]), STAGED).to_pylist()
+    assert [row["task"] for row in answers] == [2, 0, 1]
+    staged = {row["task"]: Staged(**row) for row in answers}
+    found = [pa.Table.from_batches(staging.read(staged[place]))["number"].to_pylist() for place in range(3)]
+    assert found == [numbers([task]) for task in tasks]
+
+    def fails(_: object) -> list[pa.RecordBatch]:
+        raise ConfigurationError("at fault")
+
+    with pytest.raises(ConfigurationError):
+        list(RemoteTasks(fails, [[(0, tasks[0])]], staging)([pa.RecordBatch.from_pydict({GROUP: [0]})]))
+    assert str(staging.error()) == "at fault"
