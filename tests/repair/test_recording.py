@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import fsspec
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
@@ -117,6 +118,37 @@ def test_events_of_some_projects(tmp_path: Path) -> None:
     found = read(recording, MIDNIGHT, MIDNIGHT + DAY, ["b"])
     assert [event.project_id for event in found] == ["b"] * 3
     assert read(recording, MIDNIGHT, MIDNIGHT + DAY, []) == []
+
+
+def test_a_day_project_by_project_in_one_pass(tmp_path: Path) -> None:
+    """The same rows as project by project, each with its closing copies, whatever else is in the files."""
+    events = {name: typed(name, *days) for name, days in {"z": (0, 1), "a": (0,), "only-later": (1,)}.items()}
+    recording = write(tmp_path / "r", events, buffer_bytes=1)
+    batches = list(recording.events_of_day(MIDNIGHT.date()))
+    assert all(len(batch.column("project_id").unique()) == 1 for batch in batches)
+    found = [event for batch in batches for event in events_of(batch)]
+    expected = [event for name in ("z", "a") for event in read(recording, MIDNIGHT, MIDNIGHT + DAY, [name])]
+    assert found == expected
+    assert len(found) == recording.count(MIDNIGHT, MIDNIGHT + DAY)
+    assert list(recording.events_of_day(MIDNIGHT.date() - DAY)) == []
+
+
+def test_a_day_whose_closing_copies_have_another_order(tmp_path: Path) -> None:
+    recording = write(tmp_path / "r", {name: typed(name, 0) for name in "abc"})
+    (file,) = (tmp_path / "r/events/date=2024-05-02").iterdir()
+    table = pq.read_table(file, schema=EVENTS)
+    pq.write_table(table.sort_by([("project_id", "descending")]), file)
+    found = [event for batch in recording.events_of_day(MIDNIGHT.date()) for event in events_of(batch)]
+    assert found == [event for name in "abc" for event in read(recording, MIDNIGHT, MIDNIGHT + DAY, [name])]
+
+
+def test_a_project_in_parts_is_refused(tmp_path: Path) -> None:
+    recording = write(tmp_path / "r", {name: typed(name, 0) for name in "ab"})
+    (file,) = (tmp_path / "r/events/date=2024-05-01").iterdir()
+    table = pq.read_table(file, schema=EVENTS)
+    pq.write_table(pa.concat_tables([table, table.slice(0, 1)]), file)
+    with pytest.raises(InputError, match="rows of project 'a' do not stand together on 2024-05-01"):
+        list(recording.events_of_day(MIDNIGHT.date()))
 
 
 def test_dates_and_active_dates(tmp_path: Path) -> None:

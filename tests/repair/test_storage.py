@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
@@ -375,6 +376,43 @@ def test_row_groups_are_bounded_by_bytes(store: PartitionStore, monkeypatch: pyt
     sizes = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
     assert sum(sizes) == 1000
     assert max(sizes) <= 100
+
+
+def test_of_the_projects_that_are_not_wanted_only_the_names_are_read(store: PartitionStore) -> None:
+    """Every row group but that of `p2` is destroyed, its project ids excepted."""
+    schema = pa.schema([("project_id", pa.string()), ("packet", pa.binary())])
+    with store.writer("stage", PARTITION) as writer:
+        writer.declare(schema, row_group_bytes=50_000)
+        for number in range(4):
+            rows_ = [{"project_id": f"p{number}", "packet": os.urandom(10_000)} for _ in range(4)]
+            writer.write("data", pa.RecordBatch.from_pylist(rows_, schema))
+        commit(writer)
+    every = pa.Table.from_batches(list(store.read("stage", PARTITION)))
+    stored = Path(store.file_uri("stage", PARTITION))
+    metadata = pq.ParquetFile(stored).metadata
+    assert metadata.num_row_groups == 4
+    data = bytearray(stored.read_bytes())
+    for group in (0, 1, 3):
+        packets = metadata.row_group(group).column(1)
+        start = min(filter(None, (packets.dictionary_page_offset, packets.data_page_offset)))
+        data[start : start + packets.total_compressed_size] = bytes(packets.total_compressed_size)
+    stored.write_bytes(data)
+    found = pa.Table.from_batches(list(store.read("stage", PARTITION, projects={"p2", "unknown"})))
+    assert found == every.filter(pc.field("project_id") == "p2")
+    with pytest.raises(StoreError):
+        list(store.read("stage", PARTITION, projects={"p1"}))
+    (empty,) = store.read("stage", PARTITION, columns=["project_id"], projects={"unknown"})
+    assert (empty.num_rows, empty.schema.names) == (0, ["project_id"])
+
+
+def test_rows_of_some_projects(store: PartitionStore) -> None:
+    schema = pa.schema([("project_id", pa.string()), ("n", pa.int64())])
+    table = pa.table({"project_id": [f"p{n % 3}" for n in range(100)], "n": list(range(100))}, schema)
+    with store.writer("stage", PARTITION) as writer:
+        writer.write("data", table)
+        commit(writer)
+    found = pa.Table.from_batches(list(store.read("stage", PARTITION, projects={"p0", "p2"})))
+    assert found["n"].to_pylist() == [n for n in range(100) if n % 3 != 1]
 
 
 def test_the_manifest_survives_json(store: PartitionStore) -> None:

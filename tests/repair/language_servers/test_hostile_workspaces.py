@@ -1,4 +1,4 @@
-"""Hostile workspaces: nothing is written beside the servers' own folder, and none of their code is run."""
+"""Workspaces that want out: nothing is written beside the servers' folder, and none of their code is run."""
 
 import os
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ def hostile(home: Path) -> Iterator[LanguageServers]:
 
 
 def tree(folder: Path) -> dict[str, tuple[int, int, int, str]]:
-    """Every path below `folder` but the servers' own folder: mode, size, time of change, target of a link."""
+    """Every path below `folder` outside the servers' own: mode, size, time of change, target of a link."""
     found: dict[str, tuple[int, int, int, str]] = {}
     for current, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith("repair-servers-")]
@@ -144,9 +144,11 @@ def test_no_code_of_a_project_is_run(hostile: LanguageServers, home: Path) -> No
 
 
 def test_names_that_differ_in_case_alone_are_two_modules(hostile: LanguageServers) -> None:
-    files = {"Main.py": "a = 1\n", "main.py": "b = 1\n"}
+    # settings with a path go to pyright's command line, whose word counts
+    files = {"Main.py": "a = 1\n", "main.py": "b = 1\n", "pyrightconfig.json": '{"include": ["."]}'}
     for module, other in (("main", "a"), ("Main", "b")):
-        said = hostile.check({**files, "use.py": f"import {module}\n\nprint({module}.{other})\n"}, "use.py")
+        use = f"import {module}\n\nprint({module}.{other})\n"
+        said = hostile.check_workspace({**files, "use.py": use})
         assert [one.message for one in said] == [f'"{other}" is not a known attribute of module "{module}"']
 
 
