@@ -476,3 +476,22 @@ def test_the_child_process_ends_with_the_repository(repo: Repo) -> None:
         child = repository._blobs
         assert child is not None and child.poll() is None
     assert child.poll() is not None
+
+
+def test_a_commit_of_an_impossible_time_counts_from_the_one_before(repo: Repo) -> None:
+    present = datetime.fromtimestamp(1_700_000_000, UTC)
+    for number, clock in enumerate(("1600000000", "4000000000", "1650000000")):
+        repo.write("a.py", f"x = {number}\n")
+        repo.commit(f"{clock} +0000", f"{clock} +0000")
+    ((_, events),) = [
+        (project, list(events)) for project, events in projects_and_events([repo.folder], now=present)
+    ]
+    seconds = [event.timestamp.timestamp() for event in events]
+    assert seconds == [1_600_000_000, 1_600_000_000.001, 1_650_000_000]
+
+
+def test_names_that_differ_in_case_alone_are_two_files(repo: Repo) -> None:
+    repo.write("Main.py", "a = 1\n")
+    repo.write("main.py", "b = 1\n")
+    repo.commit()
+    assert final(read(repo)) == checked_out(repo) == {"Main.py": b"a = 1\n", "main.py": b"b = 1\n"}
