@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from repair.errors import ConfigurationError, TeacherError
+from repair.errors import ConfigurationError, RepairError, TeacherError
 from repair.synthesis.answers import Answer, Answers, answer_key
 from repair.synthesis.language_model import LanguageModel
 from repair.synthesis.limits import Budget, Messages, RateLimit, StoppedError, likely_tokens
@@ -23,7 +23,7 @@ LONGEST_PAUSE_S = 60.0
 MOST_FAILURES_RUNNING = 50
 
 
-class QuestionFailedError(Exception):
+class QuestionFailedError(RepairError):
     """This question got no answer; the message says why."""
 
 

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from repair.errors import ConfigurationError
+from repair.errors import ConfigurationError, RepairError
 from repair.synthesis.answers import Answer
 from repair.synthesis.language_model import LanguageModel
 
@@ -38,11 +38,11 @@ def most_tokens(messages: Messages) -> int:
     return sum(len(text) + _TOKENS_OF_A_MESSAGE for text in texts)
 
 
-class BudgetExhaustedError(Exception):
+class BudgetExhaustedError(RepairError):
     """Another question could pass the budget; the message says what is spent."""
 
 
-class StoppedError(Exception):
+class StoppedError(RepairError):
     """The run ended while a question waited for its turn."""
 
 

@@ -28,9 +28,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from repair.errors import ConfigurationError
+from repair.errors import ConfigurationError, InputError
 from repair.outcomes import REASON, Reject
-from repair.prompt import Example, PromptError
+from repair.prompt import Example
 from repair.rounds import Servers
 from repair.schemas import SYNTHESIZED_DIFFS
 from repair.synthesis.answers import Answer
@@ -47,6 +47,8 @@ MOST_CHARACTERS = 40_000
 
 # Rows ahead of the one that is waited for, per open question: a slow answer must not idle the others.
 _AHEAD = 4
+
+_SERVER_REASONS = frozenset({"server_crashed", "server_timeout", "servers_closed"})
 
 # Answers that are verified together: enough for the servers to share their work, few enough to go on.
 _VERIFIED_TOGETHER = 32
@@ -132,7 +134,7 @@ class LmTeacher:
         for row in rows:
             try:
                 messages = self._dspy.messages(_example(row), self.program.shots_for(row))
-            except (PromptError, _FileAbsentError):
+            except InputError:
                 continue
             for sample in range(self.candidates):
                 if self._asking.kept(self._asking.key(self.program, messages, sample)) is None:
@@ -204,9 +206,7 @@ class LmTeacher:
         row = asked.row
         try:
             answer = self._dspy.ask(_example(row), self.program.shots_for(row), asked.sample)
-        except _FileAbsentError as error:
-            return Reject(row, "file_absent", str(error))
-        except PromptError as error:
+        except InputError as error:
             return Reject(row, error.reason, str(error))
         except BudgetExhaustedError as error:
             return Reject(row, "budget_exhausted", str(error))
@@ -240,7 +240,10 @@ class LmTeacher:
         return again
 
     def _verified(self, answered: Sequence[_Asked]) -> set[_Asked]:
-        """Those whose answer repairs; only rows that could be asked again are looked at."""
+        """Those whose answer repairs, or of which the servers could not say: another would fare no better.
+
+        Only rows that could be asked again are looked at.
+        """
         judged = [
             (asked, asked.latest)
             for asked in answered
@@ -252,7 +255,8 @@ class LmTeacher:
         batch = pa.RecordBatch.from_pylist(rows, schema=SYNTHESIZED_DIFFS)
         [outcomes] = verify_rows([batch], self._servers)
         reasons = outcomes.column(REASON).to_pylist()
-        return {asked for (asked, _), reason in zip(judged, reasons, strict=True) if reason is None}
+        settled = {None, *_SERVER_REASONS}
+        return {asked for (asked, _), reason in zip(judged, reasons, strict=True) if reason in settled}
 
 
 def _quiet(progress: Progress) -> None:
@@ -288,9 +292,11 @@ def _summed(proposal: Proposal, paid: Sequence[Answer]) -> Proposal:
 def _example(row: Mapping[str, Any]) -> Example:
     path, diagnostic, files = row["path"], row["diagnostic"], files_of(row)
     if path not in files:
-        raise _FileAbsentError(f"{path} is not among the {len(files)} files of the workspace")
+        raise FileAbsentError(f"{path} is not among the {len(files)} files of the workspace")
     return Example(path, files[path], diagnostic["message"], diagnostic["start_line"])
 
 
-class _FileAbsentError(Exception):
+class FileAbsentError(InputError):
     """A row lacks the file that its diagnostic is about."""
+
+    reason = "file_absent"

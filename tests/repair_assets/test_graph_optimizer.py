@@ -11,7 +11,7 @@ from partitions.keys import Key
 from repair_assets.synthesized_diffs import few_shot_examples, stored_program, teacher_program
 from resources.language_models import LanguageModelResource
 from tests.graph import DAY, House, failure, reused
-from tests.model_server import Exchange, ModelServer, written
+from tests.model_server import Exchange, ModelServer, Script, server_error, written
 from tests.stored_examples import misspelt_in, projects_of, store_examples
 
 NAMES, WHOLE = Key(DAY, "F821"), Key()
@@ -112,17 +112,24 @@ def test_instructions_that_the_model_proposes_are_chosen_where_they_help(house: 
     assert (program.instructions, program.score_before, program.score) == (TOLD, 0.0, 1.0)
 
 
-def test_a_model_that_proposes_nothing_readable_is_said(house: House, tmp_path: Path):
+FAILURES = {
+    "proposals that DSPy can't read": (written("I would rather not."), "proposed no instructions that DSPy"),
+    "a wrong key": (server_error(written(""), status=401, times=None), "openai/scripted can't be asked"),
+}
+
+
+@pytest.mark.parametrize(("script", "said"), FAILURES.values(), ids=FAILURES)
+def test_a_model_that_is_of_no_use_is_said(script: Script, said: str, house: House, tmp_path: Path):
     other = House(tmp_path)
     for asset in ("few_shot_examples", "repair_examples"):
         shutil.copytree(house.folder / "store" / asset, tmp_path / "store" / asset)
     both = {"teacher_program": {**COMPILED["teacher_program"], "optimize": "instructions_and_examples"}}
-    with ModelServer(written("I would rather not.")) as server:
+    with ModelServer(script) as server:
         other.resources["language_model"] = LanguageModelResource(
             model="openai/scripted", base_url=server.base_url, answers=str(tmp_path / "answers.sqlite")
         )
         result = other.run([teacher_program], WHOLE, config=both, raise_on_error=False)
-    assert "proposed no instructions that DSPy can read" in failure(result, "teacher_program")
+    assert said in failure(result, "teacher_program")
 
 
 def test_too_few_projects_and_a_budget_too_small_are_said(tmp_path: Path, server: ModelServer):

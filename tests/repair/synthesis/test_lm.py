@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from repair.errors import ConfigurationError, TeacherError
+from repair.language_servers import ServerCrashError
 from repair.outcomes import Reject
 from repair.schemas import REPAIR_CANDIDATES, SYNTHESIZED_DIFFS
 from repair.synthesis import limits
@@ -429,6 +430,19 @@ def test_the_reason_of_a_row_is_that_of_its_last_candidate(kept: Path) -> None:
         [never] = asked.propose([row(1)])
     assert isinstance(never, Reject) and never.reason == "answer_too_long"
     assert len(server.requests) == 2
+
+
+def test_no_other_candidate_is_paid_for_where_the_servers_failed(kept: Path) -> None:
+    def crashes(files: Mapping[str, str]) -> list[Any]:
+        raise ServerCrashError("it is gone")
+
+    with ModelServer(RIGHT) as server:
+        model = LanguageModel(model="openai/scripted", base_url=server.base_url, temperature=1.0)
+        with LmTeacher(
+            model, TeacherProgram(), kept, candidates=3, servers=FunctionServers(crashes)
+        ) as asked:
+            [proposal] = asked.propose([row(0)])
+    assert (proposal.candidates, len(server.requests)) == (1, 1)
 
 
 def test_impossible_candidates_are_refused(kept: Path) -> None:

@@ -14,7 +14,7 @@ from repair.errors import ConfigurationError
 from repair.prompt import PROMPT_VERSION, ZERO_SHOT_SYSTEM, Example, chat_messages, render_prompt
 from repair.schemas import REPAIR_EXAMPLES
 from repair.synthesis.asking import Asking
-from repair.synthesis.few_shot import FEW_SHOT_EXAMPLES, choose_examples
+from repair.synthesis.few_shot import FEW_SHOT_EXAMPLES, choose_examples, draw_rows
 from repair.synthesis.language_model import LanguageModel
 from repair.synthesis.program import Shot, TeacherProgram
 from repair.synthesis.sentinel_adapter import RepairProgram
@@ -75,6 +75,24 @@ def test_the_draw(columns: list[dict], seed: int, per_code: int, total: int, ran
         assert all(len(drawn[code]) >= min(len(drawn[other]) - 1, most[code]) for other in there)
         projects = {row["project_id"] for row in rows_of_code}
         assert len({r["project_id"] for r in drawn[code]}) == min(len(projects), len(drawn[code]))
+
+
+@settings(deadline=None)
+@given(ROWS, st.integers(0, 5), st.integers(0, 8), st.randoms(use_true_random=False))
+def test_the_draw_of_rows_to_compile_with(columns: list[dict], seed: int, total: int, random: Any) -> None:
+    rows = [example_row(number, **each) for number, each in enumerate(columns)]
+
+    def draw(rows: list[dict], cut: int) -> list[Any]:
+        batches = [as_batch(rows[:cut], REPAIR_EXAMPLES), as_batch(rows[cut:], REPAIR_EXAMPLES)]
+        return draw_rows(lambda: batches, seed=seed, total=total)
+
+    drawn = draw(rows, 0)
+    assert draw(random.sample(rows, len(rows)), len(rows) // 2) == drawn
+    training = {row["example_id"]: row for row in rows if row["split"] == "train"}
+    assert len(drawn) == min(total, len(training))
+    assert all(training[row["example_id"]].items() <= row.items() for row in drawn)
+    projects = {row["project_id"] for row in training.values()}
+    assert len({row["project_id"] for row in drawn}) == min(len(projects), len(drawn))
 
 
 def test_another_seed_draws_others() -> None:
