@@ -477,7 +477,8 @@ def test_progress_is_reported_while_it_goes_on(kept: Path) -> None:
     assert len(said) >= 3
     assert [each.rows for each in said] == sorted(each.rows for each in said)
     early, last = said[1], said[-1]
-    assert 5 < early.rate <= 45 and 0 < early.seconds_left < 10
+    assert 0 < early.rate <= 45  # two at once, 50 ms each: 40 a second
+    assert early.seconds_left == pytest.approx((40 - early.rows) / early.rate)
     assert (last.rows, last.total, last.seconds_left) == (40, 40, 0)
     assert last.spent == asked.spent and last.spent.answers_paid == 40
     line = r"40 of 40 \(100%\) rows, [0-9.]+ rows/s; 40 answers paid for now, 0 kept ones; [0-9.]+ USD, "
@@ -485,7 +486,7 @@ def test_progress_is_reported_while_it_goes_on(kept: Path) -> None:
 
 
 def test_requests_keep_to_their_rate(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "MINUTE_S", 0.6)
+    monkeypatch.setattr(limits, "MINUTE_S", 1.5)
     came: list[float] = []
 
     def script(exchange: Any) -> None:
@@ -495,7 +496,7 @@ def test_requests_keep_to_their_rate(kept: Path, monkeypatch: pytest.MonkeyPatch
     results = outcomes(script, kept, [row(number) for number in range(20)], requests_per_minute=7)
     assert all(isinstance(each, Proposal) for each in results)
     assert len(came) == 21  # an attempt is a request
-    assert all(later - earlier > 0.5 for earlier, later in zip(came, came[7:], strict=False))
+    assert all(later - earlier > 1 for earlier, later in zip(came, came[7:], strict=False))
 
 
 @pytest.mark.slow
