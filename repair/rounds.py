@@ -23,6 +23,15 @@ class Servers(Protocol):
         ...
 
 
+class VersionedServers(Servers, Protocol):
+    """The same, and of which release they are."""
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """`{"pyright": ..., "ruff": ...}`."""
+        ...
+
+
 def run(checkings: Iterable[Checking[T]], servers: Servers) -> list[T]:
     """What each checking returns, in order."""
     returned: dict[int, T] = {}

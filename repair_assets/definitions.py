@@ -83,7 +83,8 @@ defs = dg.Definitions(
         "store": StoreResource(base_uri=os.environ.get("REPAIR_STORE", str(HOME / "store"))),
         "recordings": RecordingsResource(uri=os.environ.get("REPAIR_RECORDINGS", str(HOME / "recordings"))),
         "language_servers": LanguageServersResource(
-            cache=os.environ.get("REPAIR_SERVER_CACHE", str(HOME / "language_servers.sqlite"))
+            url=os.environ.get("REPAIR_LANGUAGE_SERVERS_URL", ""),
+            cache=os.environ.get("REPAIR_SERVER_CACHE", str(HOME / "language_servers.sqlite")),
         ),
         "language_model": LanguageModelResource(
             model=os.environ.get("REPAIR_MODEL", ""),
