@@ -37,6 +37,7 @@ from repair.language_servers.servers import LanguageServers
 from repair.language_servers.settings import TOKEN_VARIABLE, Settings
 
 _RETRY_AFTER = {"Retry-After": "1"}
+_CHUNK_BYTES = 2**16
 
 
 class Function:
@@ -92,10 +93,12 @@ class Function:
             message = f"Content-Encoding {encoding!r}: expected gzip or none"
             raise _RefusedError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unknown_encoding", message)
         try:
-            body = request.stream.read(most + 1)
-            if len(body) > most:
-                raise wire.TooManyBytesError(f"expected at most {most:,} bytes")
-            return wire.unpacked(body, most) if encoding == "gzip" else body
+            body = bytearray()
+            while chunk := request.stream.read(_CHUNK_BYTES):
+                body += chunk
+                if len(body) > most:
+                    raise wire.TooManyBytesError(f"expected at most {most:,} bytes")
+            return wire.unpacked(body, most) if encoding == "gzip" else bytes(body)
         except (wire.TooManyBytesError, RequestEntityTooLarge):
             message = f"expected a body of at most {most:,} bytes, packed and unpacked; send less at once"
             raise _RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_many_bytes", message) from None

@@ -51,7 +51,7 @@ from repair.language_servers.settings import TOKEN_VARIABLE, is_loopback
 _BATCH = 8  # workspaces of a POST, as many as share a ruff run on the other side
 _TRIES = 3
 _FIRST_PAUSE_S = 0.2
-_LONGEST_PAUSE_S = 10.0
+_LONGEST_PAUSE_S = 5.0
 _OPENING_PATIENCE_S = 60.0  # nothing was asked yet: a wrong address should not take long to show
 _CONNECT_S = 10.0
 _HEALTH_S = 30.0  # an instance may have to be started for it

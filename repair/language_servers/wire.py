@@ -149,7 +149,7 @@ def packed(data: bytes) -> tuple[bytes, dict[str, str]]:
     return gzip.compress(data, 1, mtime=0), {"Content-Encoding": "gzip"}
 
 
-def unpacked(data: bytes, most: int) -> bytes:
+def unpacked(data: bytes | bytearray, most: int) -> bytes:
     """What a gzip member holds, never more than `most` bytes of it in memory.
 
     Raises `TooManyBytesError`, `WireError`.
@@ -226,7 +226,7 @@ def _error(row: Any, place: str) -> LanguageServerError | None:
     if row is None:
         return None
     table = _table(row, f"{place}.error")
-    kind, message = _REASONS.get(table.get("reason", "")), table.get("message")
+    kind, message = _REASONS.get(str(table.get("reason"))), table.get("message")
     if kind is None or not isinstance(message, str):
         raise WireError(f"expected {place}.error to have a known reason and a message")
     return kind(message)
