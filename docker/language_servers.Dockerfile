@@ -4,7 +4,7 @@
 #   docker run -p 8080:8080 -e REPAIR_LANGUAGE_SERVERS_TOKEN=... repair-language-servers
 #
 # Never built so far: no machine with Docker was at hand. What is known is that the files below start and answer
-# on their own (tests/repair/language_servers/test_image.py), with the packages of constraints.txt.
+# on their own (tests/repair/language_servers/test_serving.py), with the packages of constraints.txt.
 
 FROM python:3.11-slim
 

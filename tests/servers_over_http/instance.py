@@ -1,10 +1,12 @@
-"""`repair serve` in a process group of its own, which ends for certain."""
+"""`repair serve`, or another command that serves, in a process group of its own, which ends for certain."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
@@ -13,7 +15,7 @@ from repair.language_servers import child
 from repair.language_servers.settings import TOKEN_VARIABLE
 
 ROOT = Path(__file__).parents[2]
-_PROGRAM = "from repair.cli import main; main()"
+SERVE = [sys.executable, "-c", "from repair.cli import main; main()", "serve"]
 _START_S = 60.0
 
 
@@ -24,13 +26,33 @@ def free_port() -> int:
 
 
 class Instance:
-    """On a free loopback port, which it keeps when it is started again."""
+    """On a free loopback port, which it keeps when it is started again.
 
-    def __init__(self, log: Path, *, token: str = "", **variables: str) -> None:
+    `root` holds the package that is served; `command` is `repair serve` where none is given, else it finds
+    the port in the environment.
+    """
+
+    def __init__(
+        self,
+        log: Path,
+        *,
+        token: str = "",
+        root: Path = ROOT,
+        command: Sequence[str] | None = None,
+        **variables: str,
+    ) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = log
-        self._environment = {**os.environ, "PYTHONPATH": str(ROOT), TOKEN_VARIABLE: token, **variables}
+        self._root = root
+        self._command = command or [*SERVE, "--port", str(self.port)]
+        self._environment = {
+            **os.environ,
+            "PYTHONPATH": str(root),
+            "PORT": str(self.port),
+            TOKEN_VARIABLE: token,
+            **variables,
+        }
 
     def __enter__(self) -> "Instance":
         self.start()
@@ -42,10 +64,9 @@ class Instance:
     def start(self) -> None:
         """Returns once it is healthy."""
         with self._log.open("ab") as log:
-            command = [sys.executable, "-c", _PROGRAM, "serve", "--port", str(self.port)]
             self._process = child.start(
-                command,
-                cwd=ROOT,
+                self._command,
+                cwd=self._root,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -64,6 +85,11 @@ class Instance:
     def kill(self) -> None:
         """SIGKILL to the whole group."""
         child.kill(self._process)
+
+    def end(self) -> int:
+        """SIGTERM, as a container's end; the exit code."""
+        self._process.send_signal(signal.SIGTERM)
+        return self._process.wait(30)
 
     @property
     def log(self) -> str:

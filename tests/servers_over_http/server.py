@@ -17,6 +17,7 @@ class Exchange:
     def __init__(self, handler: BaseHTTPRequestHandler, body: bytes, number: int, stopped: threading.Event):
         self.requests: list[Request] = wire.decode_requests(wire.load(body))
         self.bytes = len(body)
+        self.headers = dict(handler.headers)
         self.number = number
         """Of this POST among all, from 1."""
         self.stopped = stopped
@@ -43,13 +44,15 @@ class Exchange:
 class ScriptedServers:
     """A server on a free loopback port, as a context manager.
 
-    `health` is the answer to `GET /health`: a status and a body. `exchanges` are the POSTs as they came.
+    `health` is the answer to `GET /health`: a status and a body. `healths` counts them,
+    `exchanges` are the POSTs as they came.
     """
 
     def __init__(self, script: Script, health: tuple[int, bytes] | None = None):
         self.script = script
         self.health = health or (200, wire.encode_health(wire.Health(ABOUT, MAX_BYTES, MAX_WORKSPACES)))
         self.exchanges: list[Exchange] = []
+        self.healths = 0
         self.stopped = threading.Event()
         self._lock = threading.Lock()
         self._http = _Server(("127.0.0.1", 0), self._handler())
@@ -85,6 +88,8 @@ class ScriptedServers:
                 pass
 
             def do_GET(self) -> None:
+                with server._lock:
+                    server.healths += 1
                 _send(self, *server.health)
 
             def do_POST(self) -> None:

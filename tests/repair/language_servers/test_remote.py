@@ -83,6 +83,7 @@ ODD = [
 ]
 
 
+@pytest.mark.slow
 def test_200_requests_at_once_are_answered_as_by_the_pool(
     instance: Instance, servers: LanguageServers, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -195,8 +196,9 @@ def test_a_large_workspace_is_refused_before_it_is_sent(instance: Instance) -> N
     assert {each.path for each in results[2].diagnostics} == {"b.py"}
 
 
+@pytest.mark.slow
 def test_an_instance_that_is_killed_and_started_again_loses_nothing(
-    tmp_path: Path, servers: LanguageServers
+    tmp_path: Path, servers: LanguageServers, caplog: pytest.LogCaptureFixture
 ) -> None:
     requests = [Request(snapshot(number)) for number in range(64)]
     with Instance(tmp_path / "log") as own, RemoteLanguageServers(own.url) as remote:
@@ -207,6 +209,7 @@ def test_an_instance_that_is_killed_and_started_again_loses_nothing(
         again.start()
         told += results
         again.join()
+    assert "trying again" in caplog.text
     assert facts(told) == facts(list(servers.check_many(requests)))
 
 
