@@ -23,6 +23,7 @@ import hmac
 import os
 import sys
 import threading
+from collections.abc import Iterator
 from functools import cache
 from http import HTTPStatus
 from typing import cast
@@ -73,8 +74,10 @@ class Function:
             if not hmac.compare_digest(shown.encode(), f"Bearer {self._settings.token}".encode()):
                 message = f"expected 'Authorization: Bearer' with the token of {TOKEN_VARIABLE}"
                 raise _RefusedError(HTTPStatus.UNAUTHORIZED, "unauthorized", message)
-        # before the body is read: what waits outside takes no memory
+        # before the body is kept: what waits outside takes no memory
         if not self._room.acquire(blocking=False):
+            for _ in self._chunks(request):  # or a slow caller would see a broken connection, not this answer
+                pass
             message = f"{self._settings.max_waiting} requests are inside already; come again"
             raise _RefusedError(HTTPStatus.TOO_MANY_REQUESTS, "busy", message, _RETRY_AFTER)
         try:
@@ -92,18 +95,32 @@ class Function:
         if encoding not in ("gzip", "identity"):
             message = f"Content-Encoding {encoding!r}: expected gzip or none"
             raise _RefusedError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unknown_encoding", message)
+        body = b"".join(self._chunks(request))
+        if encoding == "identity":
+            return body
         try:
-            body = bytearray()
-            while chunk := request.stream.read(_CHUNK_BYTES):
-                body += chunk
-                if len(body) > most:
-                    raise wire.TooManyBytesError(f"expected at most {most:,} bytes")
-            return wire.unpacked(body, most) if encoding == "gzip" else bytes(body)
-        except (wire.TooManyBytesError, RequestEntityTooLarge):
-            message = f"expected a body of at most {most:,} bytes, packed and unpacked; send less at once"
-            raise _RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_many_bytes", message) from None
+            return wire.unpacked(body, most)
+        except wire.TooManyBytesError:
+            raise self._too_many_bytes() from None
         except wire.WireError as error:
             raise _malformed(error) from None
+
+    def _chunks(self, request: flask.Request) -> Iterator[bytes]:
+        """The body as it comes in, as far as it is within the limit."""
+        read = 0
+        try:
+            while chunk := request.stream.read(_CHUNK_BYTES):
+                read += len(chunk)
+                if read > self._settings.max_bytes:
+                    raise self._too_many_bytes()
+                yield chunk
+        except RequestEntityTooLarge:
+            raise self._too_many_bytes() from None
+
+    def _too_many_bytes(self) -> "_RefusedError":
+        most = self._settings.max_bytes
+        message = f"expected a body of at most {most:,} bytes, packed and unpacked; send less at once"
+        return _RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_many_bytes", message)
 
     def _requests(self, body: bytes) -> list[wire.Request]:
         most = self._settings.max_workspaces

@@ -149,7 +149,7 @@ def packed(data: bytes) -> tuple[bytes, dict[str, str]]:
     return gzip.compress(data, 1, mtime=0), {"Content-Encoding": "gzip"}
 
 
-def unpacked(data: bytes | bytearray, most: int) -> bytes:
+def unpacked(data: bytes, most: int) -> bytes:
     """What a gzip member holds, never more than `most` bytes of it in memory.
 
     Raises `TooManyBytesError`, `WireError`.
