@@ -87,7 +87,8 @@ ODD = [
 def test_200_requests_at_once_are_answered_as_by_the_pool(
     instance: Instance, servers: LanguageServers, caplog: pytest.LogCaptureFixture
 ) -> None:
-    requests = [*ODD, *(Request(snapshot(number)) for number in range(44))] * 4
+    different = [*ODD, *(Request(snapshot(number)) for number in range(44))]
+    requests = different * 4
     together = threading.Barrier(len(requests))
     with ExitStack() as stack:
         clients = [stack.enter_context(RemoteLanguageServers(instance.url, TOKEN)) for _ in range(5)]
@@ -105,7 +106,7 @@ def test_200_requests_at_once_are_answered_as_by_the_pool(
         with ThreadPoolExecutor(len(requests)) as threads:
             told = list(threads.map(ask, range(len(requests))))
     assert len(told) == 200
-    assert facts(told) == facts(list(servers.check_many(requests)))
+    assert facts(told) == facts(list(servers.check_many(different))) * 4
     assert "429" in caplog.text  # there was more than the instance takes at once
 
 
@@ -200,7 +201,7 @@ def test_a_large_workspace_is_refused_before_it_is_sent(instance: Instance) -> N
 def test_an_instance_that_is_killed_and_started_again_loses_nothing(
     tmp_path: Path, servers: LanguageServers, caplog: pytest.LogCaptureFixture
 ) -> None:
-    requests = [Request(snapshot(number)) for number in range(64)]
+    requests = [Request(snapshot(number)) for number in range(48)]
     with Instance(tmp_path / "log") as own, RemoteLanguageServers(own.url) as remote:
         results = remote.check_many(requests)
         told = [next(results)]
