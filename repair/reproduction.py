@@ -8,15 +8,16 @@ from typing import Any
 import pyarrow as pa
 
 from repair.diagnostics import Diagnostic, same_family
-from repair.language_servers import LanguageServers, Request, Result
+from repair.language_servers import Request, Result
 from repair.outcomes import Reject, outcome_batch
+from repair.rounds import VersionedServers
 from repair.schemas import REPRODUCED_DIAGNOSTICS
 
 NOT_REPRODUCED = "not_reproduced"
 UNKNOWN_FILE = "unknown_file"
 
 
-def reproduce(batches: Iterable[pa.RecordBatch], servers: LanguageServers) -> Iterator[pa.RecordBatch]:
+def reproduce(batches: Iterable[pa.RecordBatch], servers: VersionedServers) -> Iterator[pa.RecordBatch]:
     """One outcome batch of `REPRODUCED_DIAGNOSTICS` for each batch of `ERROR_STATES`, in order.
 
     The servers look at the whole workspace, or at what an edit of the row's file may reach where it is large,

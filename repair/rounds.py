@@ -5,7 +5,7 @@ thrown into it. It reads as a straight line of steps for one row; `run` asks for
 round, so that every server is busy.
 """
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from repair.diagnostics import Diagnostic
@@ -20,6 +20,15 @@ class Servers(Protocol):
 
     def check_many(self, requests: Iterable[Request]) -> Iterator[Result]:
         """For each request, in order, the diagnostics of its workspace or what went wrong."""
+        ...
+
+
+class VersionedServers(Servers, Protocol):
+    """The same, and of which release they are."""
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """`{"pyright": ..., "ruff": ...}`."""
         ...
 
 

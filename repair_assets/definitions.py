@@ -85,7 +85,8 @@ defs = dg.Definitions(
         "recordings": RecordingsResource(uri=os.environ.get("REPAIR_RECORDINGS", str(HOME / "recordings"))),
         "engine": EngineResource(master=os.environ.get("REPAIR_SPARK_MASTER", "")),
         "language_servers": LanguageServersResource(
-            cache=os.environ.get("REPAIR_SERVER_CACHE", str(HOME / "language_servers.sqlite"))
+            url=os.environ.get("REPAIR_LANGUAGE_SERVERS_URL", ""),
+            cache=os.environ.get("REPAIR_SERVER_CACHE", str(HOME / "language_servers.sqlite")),
         ),
         "language_model": LanguageModelResource(
             model=os.environ.get("REPAIR_MODEL", ""),

@@ -1,4 +1,4 @@
-"""Warm language servers, shared by everything that runs in one process."""
+"""Warm language servers: in this process, shared by everything that runs in it, or behind HTTP."""
 
 from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import version
@@ -6,13 +6,17 @@ from importlib.metadata import version
 import dagster as dg
 import pyarrow as pa
 
-from repair.language_servers import LanguageServers
-from repair.language_servers.shared import ServerSettings, WithServers
+from repair.language_servers.settings import TOKEN_VARIABLE
+from repair.language_servers.shared import ServerSettings, SharedServers, WithServers
 
 
 class LanguageServersResource(dg.ConfigurableResource[None]):
-    """Pyright and ruff, kept warm for the life of the process."""
+    """Pyright and ruff, kept warm for the life of the process, or those that answer at `url`."""
 
+    url: str = ""
+    """Address of servers behind HTTP; empty: a pool in this process. The other settings are then theirs."""
+    token_variable: str = TOKEN_VARIABLE
+    """The environment variable that holds their token, where they ask for one."""
     workers: int = 2
     """Servers that check side by side."""
     timeout: float = 30.0
@@ -22,24 +26,21 @@ class LanguageServersResource(dg.ConfigurableResource[None]):
     cache: str = ""
     """File of the results' cache; empty: no cache."""
 
-    def servers(self) -> LanguageServers:
-        """The pool of this process."""
+    def servers(self) -> SharedServers:
+        """The pool of this process, or its client."""
         return self._settings().servers()
 
     def given_to(
-        self, function: Callable[[Iterator[pa.RecordBatch], LanguageServers], Iterable[pa.RecordBatch]]
+        self, function: Callable[[Iterator[pa.RecordBatch], SharedServers], Iterable[pa.RecordBatch]]
     ) -> WithServers:
         """A stage's function with the servers of whichever process the engine runs it in."""
         return WithServers(function, self._settings(), self.versions())
 
     def versions(self) -> dict[str, str]:
-        """The versions of pyright and ruff, without starting either."""
+        """The versions of pyright and ruff, without starting either; those behind HTTP are asked, once."""
+        if self.url:
+            return dict(self.servers().versions)
         return {name: version(name) for name in ("pyright", "ruff")}
 
     def _settings(self) -> ServerSettings:
-        return ServerSettings(
-            workers=self.workers,
-            timeout=self.timeout,
-            memory_limit_mb=self.memory_limit_mb,
-            cache=self.cache,
-        )
+        return ServerSettings(**self.model_dump())

@@ -7,7 +7,10 @@ LanguageServerError
 ├── UnsafePathError        unsafe_path        a path leads outside the workspace, or can't be a file in it
 ├── UnencodableTextError   unencodable_text   a text has no UTF-8 form (a lone surrogate)
 ├── UnknownFileError       unknown_file       the path to check is not a file of the workspace
-└── ServersClosedError     servers_closed     asked after `close()`
+├── ServersClosedError     servers_closed     asked after `close()`
+├── TooLargeRequestError   too_large_request  the workspace alone is above what the server behind HTTP takes
+├── ServersUnreachableError servers_unreachable  no answer over HTTP for as long as the client is patient
+└── ServersChangedError    servers_changed    what answers over HTTP is another release than before
 ```
 """
 
@@ -56,3 +59,21 @@ class ServersClosedError(LanguageServerError):
     """The servers were asked after they had been closed."""
 
     reason = "servers_closed"
+
+
+class TooLargeRequestError(LanguageServerError):
+    """A workspace alone is above what the server behind HTTP takes."""
+
+    reason = "too_large_request"
+
+
+class ServersUnreachableError(LanguageServerError):
+    """Nothing answered over HTTP for as long as the client is patient. It is raised, never a row's reason."""
+
+    reason = "servers_unreachable"
+
+
+class ServersChangedError(LanguageServerError):
+    """Another release answers over HTTP than before. It is raised, never a row's reason."""
+
+    reason = "servers_changed"

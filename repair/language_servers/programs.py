@@ -34,8 +34,10 @@ class Programs:
 
 
 def _package(name: str) -> Path | None:
+    # Node follows links: where this environment is one, the stubs lie elsewhere than their path says, and
+    # pyright would resolve what they import in the default environment (see `pyright_server`)
     spec = importlib.util.find_spec(name)
-    return Path(spec.origin).parent if spec and spec.origin else None
+    return Path(spec.origin).resolve().parent if spec and spec.origin else None
 
 
 @cache

@@ -107,6 +107,11 @@ class LanguageServers:
         return programs.versions()
 
     @property
+    def environment(self) -> str:
+        """What a workspace sees beside its own files; it is part of a cached result's key."""
+        return _ENVIRONMENT
+
+    @property
     def pids(self) -> list[int]:
         """The process ids of the warm servers."""
         return [pid for worker in self._workers for pid in worker.pids]

@@ -5,24 +5,40 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from repair.errors import ConfigurationError
 from repair.language_servers.servers import LanguageServers
 
+if TYPE_CHECKING:
+    from repair.language_servers.remote import RemoteLanguageServers
+
+    SharedServers = LanguageServers | RemoteLanguageServers
+else:
+    SharedServers = LanguageServers  # to name them loads no HTTP
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSettings:
-    """As the arguments of `LanguageServers`; they travel to other processes, the servers do not."""
+    """As the arguments of `LanguageServers`; they travel to other processes, the servers do not.
 
+    `url`: of servers behind HTTP, to which the others do not matter; `token_variable` names what holds their
+    token in the environment of each process.
+    """
+
+    url: str
+    token_variable: str
     workers: int
     timeout: float
     memory_limit_mb: float
     cache: str
 
-    def servers(self) -> LanguageServers:
-        """The pool of this process. It ends with the process, however that ends."""
+    def servers(self) -> "SharedServers":
+        """The pool or the client of this process. It ends with the process, however that ends."""
+        if self.url:
+            return _client(self.url, os.environ.get(self.token_variable) or None, os.getpid())
         return _pool(self, os.getpid())
 
 
@@ -38,12 +54,21 @@ def _pool(settings: ServerSettings, _process: int) -> LanguageServers:
     return servers
 
 
+@cache
+def _client(url: str, token: str | None, _process: int) -> "RemoteLanguageServers":
+    from repair.language_servers.remote import RemoteLanguageServers
+
+    servers = RemoteLanguageServers(url, token)
+    atexit.register(servers.close)
+    return servers
+
+
 @dataclass(frozen=True, slots=True)
 class WithServers:
     """A stage's function of batches and servers, as a function of batches: the servers are those of the
     process that it is called in."""
 
-    function: Callable[[Iterator[pa.RecordBatch], LanguageServers], Iterable[pa.RecordBatch]]
+    function: Callable[[Iterator[pa.RecordBatch], SharedServers], Iterable[pa.RecordBatch]]
     settings: ServerSettings
     versions: Mapping[str, str]
 

@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
@@ -378,8 +377,8 @@ def test_row_groups_are_bounded_by_bytes(store: PartitionStore, monkeypatch: pyt
     assert max(sizes) <= 100
 
 
-def test_of_the_projects_that_are_not_wanted_only_the_names_are_read(store: PartitionStore) -> None:
-    """Every row group but that of `p2` is destroyed, its project ids excepted."""
+def test_row_groups_without_wanted_rows_are_not_read(store: PartitionStore) -> None:
+    """Every row group but the third is destroyed."""
     schema = pa.schema([("project_id", pa.string()), ("packet", pa.binary())])
     with store.writer("stage", PARTITION) as writer:
         writer.declare(schema, row_group_bytes=50_000)
@@ -397,22 +396,13 @@ def test_of_the_projects_that_are_not_wanted_only_the_names_are_read(store: Part
         start = min(filter(None, (packets.dictionary_page_offset, packets.data_page_offset)))
         data[start : start + packets.total_compressed_size] = bytes(packets.total_compressed_size)
     stored.write_bytes(data)
-    found = pa.Table.from_batches(list(store.read("stage", PARTITION, projects={"p2", "unknown"})))
-    assert found == every.filter(pc.field("project_id") == "p2")
+    file = store.stored("stage", PARTITION)
+    found = pa.Table.from_batches(list(store.read_file("stage", PARTITION, file, rows=(8, 12))))
+    assert found == every.slice(8, 4)
     with pytest.raises(StoreError):
-        list(store.read("stage", PARTITION, projects={"p1"}))
-    (empty,) = store.read("stage", PARTITION, columns=["project_id"], projects={"unknown"})
+        list(store.read_file("stage", PARTITION, file, rows=(7, 12)))
+    (empty,) = store.read_file("stage", PARTITION, file, ["project_id"], rows=(8, 8))
     assert (empty.num_rows, empty.schema.names) == (0, ["project_id"])
-
-
-def test_rows_of_some_projects(store: PartitionStore) -> None:
-    schema = pa.schema([("project_id", pa.string()), ("n", pa.int64())])
-    table = pa.table({"project_id": [f"p{n % 3}" for n in range(100)], "n": list(range(100))}, schema)
-    with store.writer("stage", PARTITION) as writer:
-        writer.write("data", table)
-        commit(writer)
-    found = pa.Table.from_batches(list(store.read("stage", PARTITION, projects={"p0", "p2"})))
-    assert found["n"].to_pylist() == [n for n in range(100) if n % 3 != 1]
 
 
 def test_the_manifest_survives_json(store: PartitionStore) -> None:

@@ -31,9 +31,10 @@ from repair.evaluation.leetcode.judge import judged, program
 from repair.evaluation.leetcode.person import file_of, prelude
 from repair.evaluation.leetcode.published import Instance, Published
 from repair.examples import prompt_of
-from repair.language_servers import LanguageServers, Request, Result
+from repair.language_servers import Request, Result
 from repair.outcomes import Reject, outcome_batch
 from repair.prompt import PromptError, render_response
+from repair.rounds import Servers
 
 VERSION = "1"
 """Rises with every change to which samples there are or what they hold."""
@@ -51,7 +52,7 @@ class _Case:
     reject: tuple[str, str] | None = None
 
 
-def leetcode_samples(published: Published, servers: LanguageServers) -> pa.RecordBatch:
+def leetcode_samples(published: Published, servers: Servers) -> pa.RecordBatch:
     """Outcomes of `BENCHMARK_SAMPLES`, one for each instance, in their order."""
     cases = list(_cases(published))
     _look(cases, servers)
@@ -88,7 +89,7 @@ def _known(instance: Instance, correct: str, buggy: str) -> dict[str, Any]:
     }
 
 
-def _look(cases: Sequence[_Case], servers: LanguageServers) -> None:
+def _look(cases: Sequence[_Case], servers: Servers) -> None:
     """Ask the servers about both versions; what they tell anew of the buggy one is the diagnostic."""
     left = [case for case in cases if not case.reject]
     texts = (text for case in left for text in (case.correct, case.buggy))

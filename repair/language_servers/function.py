@@ -1,0 +1,201 @@
+"""The language servers behind HTTP, as a cloud function; `wire` has the format, `settings` the limits.
+
+    gunicorn -c python:repair.language_servers.serving "repair.language_servers.function:app()"
+
+Its one pool is shared by all threads of the process. A request is refused as a whole with a JSON error:
+
+| status | error | |
+|---|---|---|
+| 400 | `malformed` | no JSON, no gzip, or not the shape of a request |
+| 401 | `unauthorized` | no token, or another one |
+| 404, 405 | `no_such_page` | there is `POST /` and `GET /health` |
+| 413 | `too_many_bytes`, `too_many_workspaces` | send less at once |
+| 415 | `unknown_encoding` | gzip or none |
+| 422 | `other_form` | the caller is of another release |
+| 429 | `busy` | as many requests are inside as may be; come again after `Retry-After` seconds |
+| 503 | `closing` | the instance is being ended; come again |
+
+What is wrong with one workspace is told in its result, under status 200.
+"""
+
+import atexit
+import hmac
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from functools import cache
+from http import HTTPStatus
+from typing import cast
+
+import flask
+import functions_framework
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from repair.language_servers import wire
+from repair.language_servers.errors import ServersClosedError
+from repair.language_servers.servers import LanguageServers
+from repair.language_servers.settings import TOKEN_VARIABLE, Settings
+
+_RETRY_AFTER = {"Retry-After": "1"}
+_CHUNK_BYTES = 2**16
+
+
+class Function:
+    """Answers HTTP requests with what `servers` say."""
+
+    def __init__(self, servers: LanguageServers, settings: Settings) -> None:
+        self._servers = servers
+        self._settings = settings
+        self._about = wire.About(servers.versions, servers.environment)
+        self._room = threading.Semaphore(settings.max_waiting)
+
+    def __call__(self, request: flask.Request) -> flask.Response:
+        """The answer to one request."""
+        match request.method, request.path:
+            case (("GET" | "HEAD"), "/health"):
+                limits = (self._settings.max_bytes, self._settings.max_workspaces)
+                return _response(
+                    request, HTTPStatus.OK, wire.encode_health(wire.Health(self._about, *limits))
+                )
+            case "POST", "/":
+                try:
+                    return _response(request, HTTPStatus.OK, self._checked(request))
+                except _RefusedError as refused:
+                    return refused.response(request)
+            case _, ("/" | "/health"):
+                return _no_such_page(HTTPStatus.METHOD_NOT_ALLOWED).response(request)
+            case _:
+                return _no_such_page(HTTPStatus.NOT_FOUND).response(request)
+
+    def _checked(self, request: flask.Request) -> bytes:
+        if self._settings.token is not None:
+            shown = request.headers.get("Authorization", "")
+            if not hmac.compare_digest(shown.encode(), f"Bearer {self._settings.token}".encode()):
+                message = f"expected 'Authorization: Bearer' with the token of {TOKEN_VARIABLE}"
+                raise _RefusedError(HTTPStatus.UNAUTHORIZED, "unauthorized", message)
+        # before the body is kept: what waits outside takes no memory
+        if not self._room.acquire(blocking=False):
+            for _ in self._chunks(request):  # or a slow caller would see a broken connection, not this answer
+                pass
+            message = f"{self._settings.max_waiting} requests are inside already; come again"
+            raise _RefusedError(HTTPStatus.TOO_MANY_REQUESTS, "busy", message, _RETRY_AFTER)
+        try:
+            requests = self._requests(self._body(request))
+            results = list(self._servers.check_many(requests))
+        except ServersClosedError as error:
+            raise _RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, "closing", str(error), _RETRY_AFTER) from None
+        finally:
+            self._room.release()
+        return wire.encode_results(results, self._about)
+
+    def _body(self, request: flask.Request) -> bytes:
+        most = self._settings.max_bytes
+        encoding = request.headers.get("Content-Encoding", "identity").lower()
+        if encoding not in ("gzip", "identity"):
+            message = f"Content-Encoding {encoding!r}: expected gzip or none"
+            raise _RefusedError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unknown_encoding", message)
+        body = b"".join(self._chunks(request))
+        if encoding == "identity":
+            return body
+        try:
+            return wire.unpacked(body, most)
+        except wire.TooManyBytesError:
+            raise self._too_many_bytes() from None
+        except wire.WireError as error:
+            raise _malformed(error) from None
+
+    def _chunks(self, request: flask.Request) -> Iterator[bytes]:
+        """The body as it comes in, as far as it is within the limit."""
+        read = 0
+        try:
+            while chunk := request.stream.read(_CHUNK_BYTES):
+                read += len(chunk)
+                if read > self._settings.max_bytes:
+                    raise self._too_many_bytes()
+                yield chunk
+        except RequestEntityTooLarge:
+            raise self._too_many_bytes() from None
+
+    def _too_many_bytes(self) -> "_RefusedError":
+        most = self._settings.max_bytes
+        message = f"expected a body of at most {most:,} bytes, packed and unpacked; send less at once"
+        return _RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_many_bytes", message)
+
+    def _requests(self, body: bytes) -> list[wire.Request]:
+        most = self._settings.max_workspaces
+        try:
+            loaded = wire.load(body)
+            if wire.form_of(loaded) != wire.FORM:
+                message = (
+                    f"expected the form {wire.FORM}, got {wire.form_of(loaded)!r}: install equal releases"
+                )
+                raise _RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, "other_form", message)
+            requests = wire.decode_requests(loaded)
+        except wire.WireError as error:
+            raise _malformed(error) from None
+        if len(requests) > most:
+            message = f"expected at most {most} workspaces, got {len(requests)}; send less at once"
+            raise _RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_many_workspaces", message)
+        return requests
+
+
+class _RefusedError(Exception):
+    def __init__(
+        self, status: HTTPStatus, name: str, message: str, headers: dict[str, str] | None = None
+    ) -> None:
+        super().__init__(message)
+        self._status, self._name, self._message, self._headers = status, name, message, headers
+
+    def response(self, request: flask.Request) -> flask.Response:
+        body = wire.encode_error(self._name, self._message)
+        return _response(request, self._status, body, self._headers)
+
+
+def _malformed(error: wire.WireError) -> _RefusedError:
+    return _RefusedError(HTTPStatus.BAD_REQUEST, "malformed", str(error))
+
+
+def _no_such_page(status: HTTPStatus) -> _RefusedError:
+    return _RefusedError(status, "no_such_page", "expected POST / or GET /health")
+
+
+def _response(
+    request: flask.Request, status: HTTPStatus, body: bytes, headers: dict[str, str] | None = None
+) -> flask.Response:
+    packing: dict[str, str] = {}
+    if "gzip" in request.accept_encodings:
+        body, packing = wire.packed(body)
+    length = {"Content-Type": "application/json", "Content-Length": str(len(body))}
+    # streamed: the framework would read what is left of a request before it sends any other response
+    return flask.Response(iter([body]), status, {**length, **packing, **(headers or {})})
+
+
+_lock = threading.Lock()
+
+
+@cache
+def _function() -> Function:
+    settings = Settings.of(os.environ)
+    servers = LanguageServers(settings.workers, settings.timeout, settings.memory_limit_mb, settings.cache)
+    atexit.register(servers.close)
+    return Function(servers, settings)
+
+
+@functions_framework.http
+def check(request: flask.Request) -> flask.Response:
+    """The cloud function: its pool is made for the first request of the process, and stays."""
+    with _lock:
+        function = _function()
+    return function(request)
+
+
+def app() -> flask.Flask:
+    """What an HTTP server serves. Raises `ConfigurationError`."""
+    settings = Settings.of(os.environ)
+    path = list(sys.path)
+    made = cast("flask.Flask", functions_framework.create_app("check", __file__, "http"))
+    sys.path[:] = path  # the framework adds this folder, whose modules are no programs' business
+    # also for the framework's own pages, which read a body before they answer
+    made.config["MAX_CONTENT_LENGTH"] = settings.max_bytes
+    return made

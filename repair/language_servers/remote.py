@@ -1,0 +1,349 @@
+"""The language servers behind HTTP, with the face of the pool in this process.
+
+What comes of what can go wrong, after retries with growing pauses:
+
+| what happens | what comes of it |
+|---|---|
+| no connection; 429, 503 | tried again until `patience` is over, then raises `ServersUnreachableError` |
+| silence, a reset, half an answer, nonsense; 500, 502, 504 | the same, unless the server is healthy (below) |
+| a workspace that alone is too large | the error `too_large_request` in its result |
+| another release answers than before | raises `ServersChangedError`: the rows of a run name one release |
+| another token, another form, a page of something else | raises `ConfigurationError` |
+
+Where a batch fails and the server says that it is healthy, its workspaces are asked one by one. One that
+fails so `_TRIES` times has `server_timeout` (silence) or `server_crashed` as its error. So a server that is
+away fails a run, which can be repeated, and never rejects a row; and a workspace that ends every server does
+not stop its neighbours. Asking twice does no harm, since a check has no effect.
+"""
+
+import logging
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from importlib.metadata import PackageNotFoundError, version
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+import httpx
+
+from repair.diagnostics import Diagnostic
+from repair.errors import ConfigurationError
+from repair.language_servers import wire
+from repair.language_servers.errors import (
+    LanguageServerError,
+    ServerCrashError,
+    ServersChangedError,
+    ServersClosedError,
+    ServersUnreachableError,
+    ServerTimeoutError,
+    TooLargeRequestError,
+)
+from repair.language_servers.servers import Request, Result
+from repair.language_servers.settings import TOKEN_VARIABLE, is_loopback
+
+_BATCH = 8  # workspaces of a POST, as many as share a ruff run on the other side
+_TRIES = 3
+_FIRST_PAUSE_S = 0.2
+_LONGEST_PAUSE_S = 5.0
+_OPENING_PATIENCE_S = 60.0  # nothing was asked yet: a wrong address should not take long to show
+_CONNECT_S = 10.0
+_HEALTH_S = 30.0  # an instance may have to be started for it
+_log = logging.getLogger(__name__)
+
+
+class RemoteLanguageServers:
+    """The servers at `url`, asked with `token`. A context manager; nothing is sent before the first request.
+
+    `at_once` is the number of POSTs that `check_many` keeps under way; `timeout` the seconds until the answer
+    to one, which covers the other side's queue and its own time limits; `patience` the seconds for which a
+    server that is away or busy is asked again.
+
+    It may be used from several threads. After a fork, or in another process, make another one.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: str | None = None,
+        *,
+        at_once: int = 4,
+        timeout: float = 300.0,
+        patience: float = 600.0,
+    ) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ConfigurationError(f"{url!r}: expected an address such as http://127.0.0.1:8080")
+        if at_once < 1 or timeout <= 0 or patience <= 0:
+            raise ConfigurationError(
+                "expected at_once >= 1, timeout > 0 and patience > 0, "
+                f"got {at_once}, {timeout} and {patience}"
+            )
+        self._url = url.rstrip("/")
+        self._at_once = at_once
+        self._patience = patience
+        self._http = httpx.Client(
+            headers={"Authorization": f"Bearer {token}"} if token else {},
+            timeout=httpx.Timeout(timeout, connect=_CONNECT_S, pool=None),
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=at_once),
+            verify=parts.scheme == "https",  # without it no certificates are read: 0.1 s of a run's start
+            trust_env=not is_loopback(parts.hostname),  # no proxy stands between two processes of a machine
+        )
+        self._threads = ThreadPoolExecutor(at_once, "remote-language-servers")
+        self._closed = threading.Event()
+        self._health: wire.Health | None = None
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """The server's `{"pyright": ..., "ruff": ...}`, which are also those of every result."""
+        return dict(self._server().about.versions)
+
+    @property
+    def environment(self) -> str:
+        """What a workspace sees beside its own files, as the server says it."""
+        return self._server().about.environment
+
+    def check(self, files: Mapping[str, str], path: str) -> list[Diagnostic]:
+        """The diagnostics of the file `path` of a workspace, sorted. Raises `LanguageServerError`."""
+        return self._checked(Request(files, (path,)))
+
+    def check_workspace(self, files: Mapping[str, str]) -> list[Diagnostic]:
+        """The diagnostics of all Python files of a workspace, sorted. Raises `LanguageServerError`."""
+        return self._checked(Request(files))
+
+    def check_many(self, requests: Iterable[Request]) -> Iterator[Result]:
+        """The result of each request, in their order.
+
+        Requests are taken a few batches ahead of the results. What is wrong with one of them is told in
+        its result and costs its neighbours nothing. Raises `ServersUnreachableError`, `ServersChangedError`.
+        """
+        self._require_open()
+        running: deque[Future[list[Result]]] = deque()
+        batches = self._batches(requests)
+        try:
+            while True:
+                while len(running) < self._at_once and (batch := next(batches, None)):
+                    running.append(self._threads.submit(self._results, batch))
+                if not running:
+                    return
+                yield from running.popleft().result()
+        finally:
+            for future in running:
+                future.cancel()
+
+    def close(self) -> None:
+        """Ends the connections. What is being asked is waited for, pauses before another try are not."""
+        self._closed.set()
+        self._threads.shutdown(cancel_futures=True)
+        self._http.close()
+
+    def _checked(self, request: Request) -> list[Diagnostic]:
+        [result] = self._results(next(self._batches([request])))
+        if result.error:
+            raise result.error
+        return list(result.diagnostics)
+
+    def _batches(self, requests: Iterable[Request]) -> Iterator[list[bytes | Result]]:
+        """Encoded requests that fit in one POST; in place of one that fits in none, its result."""
+        health = self._server()
+        most = min(_BATCH, health.max_workspaces)
+        batch: list[bytes | Result] = []
+        size = wire.EMPTY_BYTES
+        for request in requests:
+            item: bytes | Result = wire.encode_request(request)
+            length = len(item) + 1  # a comma
+            if wire.EMPTY_BYTES + length > health.max_bytes:
+                message = f"a workspace of {length:,} bytes; the server takes {health.max_bytes:,} at once"
+                item, length = Result(error=TooLargeRequestError(message)), 0
+            if batch and (len(batch) >= most or size + length > health.max_bytes):
+                yield batch
+                batch, size = [], wire.EMPTY_BYTES
+            batch.append(item)
+            size += length
+        if batch:
+            yield batch
+
+    def _results(self, batch: Sequence[bytes | Result]) -> list[Result]:
+        items = [item for item in batch if isinstance(item, bytes)]
+        told = iter(self._told(items) if items else ())
+        return [next(told) if isinstance(item, bytes) else item for item in batch]
+
+    def _told(self, items: Sequence[bytes]) -> list[Result]:
+        failures = 0
+        again = _Again(self._patience)
+        while True:
+            try:
+                return self._posted(items)
+            except _NoAnswerError as error:
+                failures += error.blamed is not None
+                stuck = failures >= _TRIES or isinstance(error.blamed, ServerTimeoutError)
+                if error.blamed and stuck and self._is_healthy():
+                    if len(items) > 1:
+                        return [result for item in items for result in self._told([item])]
+                    if failures >= _TRIES:
+                        return [Result(error=error.blamed)]
+                self._pause(again, error)
+
+    def _posted(self, items: Sequence[bytes]) -> list[Result]:
+        content, headers = wire.packed(wire.body_of(items))
+        response = self._answer("POST", "/", content, {"Content-Type": "application/json", **headers})
+        try:
+            results, about = wire.decode_results(response)
+            if len(results) != len(items):
+                raise wire.WireError(f"expected {len(items)} results, got {len(results)}")
+        except wire.WireError as error:
+            message = f"{self._url} answered nonsense: {error}"
+            raise _NoAnswerError(message, blamed=ServerCrashError(message)) from None
+        if about != self._server().about:
+            raise ServersChangedError(
+                f"{self._url} was {self._server().about} and is {about} now: run the partition again"
+            )
+        return results
+
+    def _server(self) -> wire.Health:
+        with self._lock:
+            if self._health is None:
+                self._health = self._asked_health()
+            return self._health
+
+    def _asked_health(self) -> wire.Health:
+        again = _Again(min(self._patience, _OPENING_PATIENCE_S))
+        while True:
+            try:
+                answer = self._answer("GET", "/health", timeout=_HEALTH_S)
+                break
+            except _NoAnswerError as error:
+                self._pause(again, error)
+        try:
+            health = wire.decode_health(answer)
+        except wire.WireError as error:
+            raise ConfigurationError(
+                f"{self._url}/health is no page of these language servers ({error}): is the address right?"
+            ) from None
+        for name, remote in health.about.versions.items():
+            if remote != (here := _installed(name)):
+                _log.warning(
+                    "%s checks with %s %s, not with %s as installed here", self._url, name, remote, here
+                )
+        return health
+
+    def _is_healthy(self) -> bool:
+        try:
+            self._answer("GET", "/health", timeout=_HEALTH_S)
+        except _NoAnswerError:
+            return False
+        return True
+
+    def _answer(
+        self,
+        method: str,
+        path: str,
+        content: bytes | None = None,
+        headers: dict[str, str] | None = None,
+        timeout: float | None = None,
+    ) -> bytes:
+        """The body of an answer with status 200. Raises `_NoAnswerError`, `ConfigurationError`."""
+        self._require_open()
+        try:
+            response = self._http.request(
+                method,
+                self._url + path,
+                content=content,
+                headers=headers,
+                timeout=httpx.USE_CLIENT_DEFAULT if timeout is None else timeout,
+            )
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            raise _NoAnswerError(f"{self._url}: {error}") from None
+        except httpx.RequestError as error:
+            message = f"{self._url}: {type(error).__name__}: {error}"
+            kind = ServerTimeoutError if isinstance(error, httpx.TimeoutException) else ServerCrashError
+            raise _NoAnswerError(message, blamed=kind(message)) from None
+        if response.status_code == HTTPStatus.OK:
+            return response.content
+        message = f"{self._url} answered {response.status_code}: {response.text[:300]}"
+        match response.status_code:
+            case 429 | 503:
+                raise _NoAnswerError(message, wait=_retry_after(response))
+            case 500 | 502 | 504:
+                raise _NoAnswerError(message, wait=_retry_after(response), blamed=ServerCrashError(message))
+            case 401 | 403:
+                raise ConfigurationError(f"{message}; set {TOKEN_VARIABLE} to the token of the server")
+            case _:
+                raise ConfigurationError(f"{message}; is the address right, and are both of one release?")
+
+    def _pause(self, again: "_Again", error: "_NoAnswerError") -> None:
+        seconds = again.seconds(error)
+        if again.tries == 1:
+            _log.warning("no answer, trying again: %s", error)
+        if self._closed.wait(seconds):
+            self._require_open()
+
+    def _require_open(self) -> None:
+        if self._closed.is_set():
+            raise ServersClosedError("these servers are closed; use them inside their `with` block")
+
+
+class _NoAnswerError(Exception):
+    """No answer, but the next try may bring one.
+
+    `wait`: the seconds that the server asked for; `blamed`: the workspace's error, should it be at fault.
+    """
+
+    def __init__(self, message: str, *, wait: float = 0.0, blamed: LanguageServerError | None = None) -> None:
+        super().__init__(message)
+        self.wait = wait
+        self.blamed = blamed
+
+
+class _Again:
+    """The pauses between tries: growing, at random so that clients don't come together, never too early."""
+
+    def __init__(self, patience: float) -> None:
+        self._patience = patience
+        self._end = time.monotonic() + patience
+        self.tries = 0
+
+    def seconds(self, error: _NoAnswerError) -> float:
+        """The next pause. Raises `ServersUnreachableError` where it would end after the patience."""
+        longest = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2**self.tries)
+        pause = error.wait + random.uniform(longest / 2, longest)  # noqa: S311 (no secret)
+        self.tries += 1
+        if time.monotonic() + pause > self._end:
+            raise ServersUnreachableError(
+                f"gave up after {self.tries} tries, with {self._patience:g} s of patience: {error}; "
+                "start the server again (`repair serve`), or leave REPAIR_LANGUAGE_SERVERS_URL empty"
+            ) from error
+        return pause
+
+
+def _retry_after(response: httpx.Response) -> float:
+    """The seconds that a `Retry-After` header asks for: a number, or a date; 0 without a sensible one."""
+    text = response.headers.get("Retry-After", "").strip()
+    if text.isdecimal():
+        return float(text)
+    try:
+        return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):
+        return 0.0
+
+
+def _installed(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,27 @@
+"""What gunicorn reads: one process, so that all threads share one pool of warm servers.
+
+gunicorn -c python:repair.language_servers.serving "repair.language_servers.function:app()"
+"""
+
+import os
+from typing import Any
+
+from repair.language_servers.settings import TOKEN_VARIABLE, Settings
+
+_settings = Settings.of(os.environ)
+
+bind = f"{_settings.host}:{_settings.port}"
+workers = 1
+worker_class = "gthread"
+threads = _settings.threads
+timeout = 0  # of the whole process: a server that hangs is ended by the pool
+graceful_timeout = 60
+keepalive = 75  # longer than clients keep an idle connection: it is theirs to close
+worker_connections = 4096
+control_socket_disable = True  # several may run on a machine, and there is nothing to control
+
+
+def when_ready(server: Any) -> None:
+    """Says where it listens, once it does."""
+    token = f" with {TOKEN_VARIABLE} set to the same token" if _settings.token else ""
+    server.log.info("point Dagster at it: REPAIR_LANGUAGE_SERVERS_URL=http://%s%s", bind, token)

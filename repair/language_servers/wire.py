@@ -1,0 +1,243 @@
+"""What travels between `function` and `remote`: JSON over HTTP, in UTF-8, gzip where a side likes it.
+
+```
+POST /          Authorization: Bearer <token>, Content-Encoding: gzip (or none)
+    {"form": FORM, "requests": [{"files": {path: text, ...}, "paths": [path, ...] or null}, ...]}
+200 {"form": FORM, "versions": {"pyright": ..., "ruff": ...}, "environment": ...,
+     "results": [{"diagnostics": [{...}, ...], "error": null or {"reason": ..., "message": ...}}, ...]}
+                one result for each request, in order
+
+GET /health     open to everyone
+200 {"form": FORM, "versions": {...}, "environment": ..., "max_bytes": ..., "max_workspaces": ...}
+
+else {"error": <stable name>, "message": <what was expected and what to do>}
+```
+
+A result carries the fields of `Result` by name, a diagnostic those of `Diagnostic`, so a field that is added
+to either travels too. `FORM` is the version of this format and a checksum of those names and of the errors'
+reasons: two sides that differ in any of them refuse each other instead of losing what one does not know.
+
+A text may hold lone surrogates, which have no UTF-8 form: they travel in three bytes each, as Python's
+`surrogatepass` writes them, so that the server is the one to say what is wrong with it.
+"""
+
+import gzip
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, TypeGuard, cast
+
+from repair.diagnostics import Diagnostic
+from repair.language_servers.errors import LanguageServerError
+from repair.language_servers.servers import Request, Result
+
+VERSION = 1
+_GZIP_WORTH_BYTES = 1024
+_REASONS = {each.reason: each for each in LanguageServerError.__subclasses__()}
+_DIAGNOSTIC: dict[str, Any] = {field.name: field.type for field in fields(Diagnostic)}
+_RESULT = [field.name for field in fields(Result)]
+
+
+def _form() -> str:
+    names = [[field.name for field in fields(each)] for each in (Request, Result, Diagnostic)]
+    return f"{VERSION}-{zlib.crc32(repr((names, sorted(_REASONS))).encode()):08x}"
+
+
+FORM = _form()
+
+
+class WireError(ValueError):
+    """What came is not in the format. Its text says what was expected."""
+
+
+class TooManyBytesError(WireError):
+    """It is larger than allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What answers: the release of each server and what a workspace sees beside its own files."""
+
+    versions: Mapping[str, str]
+    environment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The answer of `GET /health`. The limits hold for one POST: bytes of its JSON, and workspaces."""
+
+    about: About
+    max_bytes: int
+    max_workspaces: int
+
+
+def encode_request(request: Request) -> bytes:
+    """One item of a body's `requests`."""
+    return _json({"files": dict(request.files), "paths": request.paths})
+
+
+def body_of(items: Sequence[bytes]) -> bytes:
+    """The body of a POST with these items, which `encode_request` made."""
+    return b'{"form":"%b","requests":[%b]}' % (FORM.encode(), b",".join(items))
+
+
+EMPTY_BYTES = len(body_of([]))
+
+
+def decode_requests(body: Any) -> list[Request]:
+    """What a loaded body asks, whose form is `FORM`. Raises `WireError`."""
+    rows = _table(body, "the body").get("requests")
+    if not _is_list(rows):
+        raise WireError('expected a list under "requests"')
+    return [_request(row, f"requests[{number}]") for number, row in enumerate(rows)]
+
+
+def form_of(body: Any) -> Any:
+    """The form that a loaded body says it is in. Raises `WireError`."""
+    return _table(body, "the body").get("form")
+
+
+def encode_results(results: Sequence[Result], about: About) -> bytes:
+    """The answer to a POST."""
+    return _json({"form": FORM, **_about(about), "results": [_encoded(result) for result in results]})
+
+
+def decode_results(answer: bytes) -> tuple[list[Result], About]:
+    """The inverse of `encode_results`. Raises `WireError`."""
+    table = _table(load(answer), "the answer")
+    rows = table.get("results")
+    if table.get("form") != FORM or not _is_list(rows):
+        raise WireError(f"expected results in the form {FORM}, got {table.get('form')!r}")
+    return [_result(row, f"results[{number}]") for number, row in enumerate(rows)], _about_of(table)
+
+
+def encode_health(health: Health) -> bytes:
+    """The answer to `GET /health`."""
+    limits = {"max_bytes": health.max_bytes, "max_workspaces": health.max_workspaces}
+    return _json({"form": FORM, **_about(health.about), **limits})
+
+
+def decode_health(answer: bytes) -> Health:
+    """The inverse of `encode_health`. Raises `WireError`."""
+    table = _table(load(answer), "the answer")
+    if table.get("form") != FORM:
+        raise WireError(f"expected the form {FORM}, got {table.get('form')!r}")
+    limits = [table.get(name) for name in ("max_bytes", "max_workspaces")]
+    if not all(isinstance(limit, int) and limit > 0 for limit in limits):
+        raise WireError("expected the limits max_bytes and max_workspaces")
+    return Health(_about_of(table), *cast("list[int]", limits))
+
+
+def encode_error(name: str, message: str) -> bytes:
+    """The answer where a request is refused as a whole."""
+    return _json({"error": name, "message": message})
+
+
+def load(data: bytes) -> Any:
+    """The JSON value in `data`. Raises `WireError`."""
+    try:
+        return json.loads(data.decode("utf-8", "surrogatepass"))
+    except (ValueError, RecursionError) as error:
+        raise WireError(f"expected JSON in UTF-8: {error}") from None
+
+
+def packed(data: bytes) -> tuple[bytes, dict[str, str]]:
+    """`data` with the header that says how it is packed; small data stays as it is."""
+    if len(data) < _GZIP_WORTH_BYTES:
+        return data, {}
+    return gzip.compress(data, 1, mtime=0), {"Content-Encoding": "gzip"}
+
+
+def unpacked(data: bytes, most: int) -> bytes:
+    """What a gzip member holds, never more than `most` bytes of it in memory.
+
+    Raises `TooManyBytesError`, `WireError`.
+    """
+    stream = zlib.decompressobj(wbits=31)
+    try:
+        result = stream.decompress(data, most + 1)
+    except zlib.error as error:
+        raise WireError(f"expected gzip: {error}") from None
+    if len(result) > most:
+        raise TooManyBytesError(f"expected at most {most:,} bytes, unpacked")
+    if not stream.eof or stream.unused_data:
+        raise WireError("expected exactly one whole gzip member")
+    return result
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+
+
+def _is_table(value: object) -> TypeGuard[dict[str, Any]]:
+    return isinstance(value, dict)
+
+
+def _is_list(value: object) -> TypeGuard[list[Any]]:
+    return isinstance(value, list)
+
+
+def _is_text(value: object) -> TypeGuard[str]:
+    return isinstance(value, str)
+
+
+def _table(value: object, name: str) -> dict[str, Any]:
+    if not _is_table(value):
+        raise WireError(f"expected a JSON object as {name}")
+    return value
+
+
+def _request(row: Any, place: str) -> Request:
+    table = _table(row, place)
+    files, paths = table.get("files"), table.get("paths")
+    if not _is_table(files) or not all(map(_is_text, files.values())):
+        raise WireError(f"expected {place}.files to hold a text for each path")
+    if paths is None:
+        return Request(files)
+    if not _is_list(paths) or not all(map(_is_text, paths)):
+        raise WireError(f"expected {place}.paths to be a list of paths, or null")
+    return Request(files, tuple(paths))
+
+
+def _encoded(result: Result) -> dict[str, Any]:
+    row = {name: getattr(result, name) for name in _RESULT}
+    error = result.error and {"reason": result.error.reason, "message": str(result.error)}
+    return {**row, "diagnostics": [each.as_row() for each in result.diagnostics], "error": error}
+
+
+def _result(row: Any, place: str) -> Result:
+    values: dict[str, Any]
+    values = {name: tuple(value) if _is_list(value) else value for name, value in _table(row, place).items()}
+    if set(values) != set(_RESULT) or not isinstance(values["diagnostics"], tuple):
+        raise WireError(f"expected {place} to have {', '.join(_RESULT)}")
+    values["diagnostics"] = [_diagnostic(each, place) for each in values["diagnostics"]]
+    values["error"] = _error(values["error"], place)
+    return Result(**values)
+
+
+def _diagnostic(row: Any, place: str) -> Diagnostic:
+    if not _is_table(row) or {name: type(value) for name, value in row.items()} != _DIAGNOSTIC:
+        raise WireError(f"expected the diagnostics of {place} to have {', '.join(_DIAGNOSTIC)}")
+    return Diagnostic.from_row(row)
+
+
+def _error(row: Any, place: str) -> LanguageServerError | None:
+    if row is None:
+        return None
+    table = _table(row, f"{place}.error")
+    kind, message = _REASONS.get(str(table.get("reason"))), table.get("message")
+    if kind is None or not isinstance(message, str):
+        raise WireError(f"expected {place}.error to have a known reason and a message")
+    return kind(message)
+
+
+def _about(about: About) -> dict[str, Any]:
+    return {"versions": dict(about.versions), "environment": about.environment}
+
+
+def _about_of(table: Mapping[str, Any]) -> About:
+    versions, environment = table.get("versions"), table.get("environment")
+    if not _is_table(versions) or not all(map(_is_text, versions.values())) or not _is_text(environment):
+        raise WireError("expected versions and an environment")
+    return About(versions, environment)

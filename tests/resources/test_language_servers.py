@@ -1,0 +1,35 @@
+"""Which servers a deployment's settings choose."""
+
+import pytest
+
+from repair.diagnostics import Diagnostic
+from repair.language_servers import LanguageServers, Result, wire
+from resources.language_servers import LanguageServersResource
+from tests.servers_over_http import ABOUT, Exchange, ScriptedServers
+
+OTHER = wire.About({"pyright": "1.0.0", "ruff": "0.1.0"}, "elsewhere")
+
+
+def test_without_a_url_it_is_the_pool_of_this_process() -> None:
+    resource = LanguageServersResource()
+    assert resource.versions() == ABOUT.versions
+    assert isinstance(resource.servers(), LanguageServers)
+
+
+def test_with_a_url_versions_and_diagnostics_are_those_of_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[str] = []
+    said = Diagnostic("a.py", 0, 0, 0, 0, 1, 1, "remote", "told", "error")
+
+    def script(exchange: Exchange) -> None:
+        shown.append(exchange.headers["Authorization"])
+        exchange.send(200, wire.encode_results([Result([said])] * len(exchange.requests), OTHER))
+
+    monkeypatch.setenv("OUR_TOKEN", "secret")
+    health = (200, wire.encode_health(wire.Health(OTHER, 10_000, 8)))
+    with ScriptedServers(script, health) as scripted:
+        resource = LanguageServersResource(url=scripted.url, token_variable="OUR_TOKEN")
+        assert resource.versions() == resource.versions() == OTHER.versions
+        assert scripted.healths == 1
+        assert resource.servers() is resource.servers()
+        assert resource.servers().check({"a.py": ""}, "a.py") == [said]
+    assert shown == ["Bearer secret"]

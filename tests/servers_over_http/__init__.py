@@ -1,0 +1,39 @@
+"""Language servers behind HTTP for tests: a real instance in a child process, and one with bad manners.
+
+with Instance(log, token="t") as instance, RemoteLanguageServers(instance.url, "t") as servers:
+    ...
+with ScriptedServers(first(1, reset)) as scripted, RemoteLanguageServers(scripted.url) as servers:
+    ...
+"""
+
+from tests.servers_over_http.instance import Instance
+from tests.servers_over_http.scripts import (
+    ABOUT,
+    answer,
+    bytes_under,
+    first,
+    half,
+    on,
+    reset,
+    result_of,
+    stalls,
+    status,
+)
+from tests.servers_over_http.server import Exchange, Script, ScriptedServers
+
+__all__ = [
+    "ABOUT",
+    "Exchange",
+    "Instance",
+    "Script",
+    "ScriptedServers",
+    "answer",
+    "bytes_under",
+    "first",
+    "half",
+    "on",
+    "reset",
+    "result_of",
+    "stalls",
+    "status",
+]
