@@ -2,7 +2,8 @@
 
 ```
 POST /          Authorization: Bearer <token>, Content-Encoding: gzip (or none)
-    {"form": FORM, "requests": [{"files": {path: text, ...}, "paths": [path, ...] or null}, ...]}
+    {"form": FORM, "requests": [{"files": {path: text, ...}, "paths": [path, ...] or null,
+                                 "edited": [path, ...] or null}, ...]}
 200 {"form": FORM, "versions": {"pyright": ..., "ruff": ...}, "environment": ...,
      "results": [{"diagnostics": [{...}, ...], "error": null or {"reason": ..., "message": ...}}, ...]}
                 one result for each request, in order
@@ -74,7 +75,7 @@ class Health:
 
 def encode_request(request: Request) -> bytes:
     """One item of a body's `requests`."""
-    return _json({"files": dict(request.files), "paths": request.paths})
+    return _json({"files": dict(request.files), "paths": request.paths, "edited": request.edited})
 
 
 def body_of(items: Sequence[bytes]) -> bytes:
@@ -190,14 +191,19 @@ def _table(value: object, name: str) -> dict[str, Any]:
 
 def _request(row: Any, place: str) -> Request:
     table = _table(row, place)
-    files, paths = table.get("files"), table.get("paths")
+    files = table.get("files")
     if not _is_table(files) or not all(map(_is_text, files.values())):
         raise WireError(f"expected {place}.files to hold a text for each path")
+    return Request(files, _paths(table, "paths", place), _paths(table, "edited", place))
+
+
+def _paths(table: dict[str, Any], name: str, place: str) -> tuple[str, ...] | None:
+    paths = table.get(name)
     if paths is None:
-        return Request(files)
+        return None
     if not _is_list(paths) or not all(map(_is_text, paths)):
-        raise WireError(f"expected {place}.paths to be a list of paths, or null")
-    return Request(files, tuple(paths))
+        raise WireError(f"expected {place}.{name} to be a list of paths, or null")
+    return tuple(paths)
 
 
 def _encoded(result: Result) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -65,7 +66,9 @@ class OnSpark(House):
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineResource]:
     """The engine on a cluster of two executors, which the tests of this module share."""
     import pyspark
+    from pyspark import cloudpickle
 
+    cloudpickle.register_pickle_by_value(sys.modules[__name__])  # executors have this project, not its tests
     # Spark's installation, of which a local cluster makes its working folder.
     installed = Path(next(iter(pyspark.__path__)))
     home = tmp_path_factory.mktemp("spark")

@@ -15,7 +15,8 @@ from repair.language_servers import Request, Result, ServerTimeoutError, UnsafeP
 TEXTS = st.text(st.characters())  # lone surrogates too
 NUMBERS = st.integers(0, 2**40)
 ABOUT = wire.About({"pyright": "1.2.3", "ruff": "0.4.5"}, "python 3.11, no packages")
-REQUESTS = st.builds(Request, st.dictionaries(TEXTS, TEXTS), st.none() | st.lists(TEXTS).map(tuple))
+PATHS = st.none() | st.lists(TEXTS).map(tuple)
+REQUESTS = st.builds(Request, st.dictionaries(TEXTS, TEXTS), PATHS, PATHS)
 DIAGNOSTICS = st.builds(
     Diagnostic,
     TEXTS,
