@@ -117,7 +117,8 @@ def examine(
         if before is None:
             before = yield workspace
         if not stands_in(diagnostic, before):
-            return Verdict(False, "diagnostic_absent", f"before the diff: no {_shown(diagnostic)}")
+            evidence = f"before the diff: no {shown(diagnostic)}"
+            return Verdict(False, "diagnostic_absent", evidence, fewest, repaired[path], others)
         after = yield repaired
     except LanguageServerError as error:
         return Verdict(False, error.reason, str(error), fewest, repaired[path], others)
@@ -134,10 +135,10 @@ def files_of(row: Mapping[str, Any], column: str = "files") -> dict[str, str]:
 
 def _compared(comparison: Comparison, diagnostic: Diagnostic) -> tuple[str | None, str]:
     if remaining := comparison.remaining(diagnostic):
-        return "diagnostic_remains", f"after the diff: {_listed(remaining)}"
+        return "diagnostic_remains", f"after the diff: {listed(remaining)}"
     if new_errors := comparison.new_errors():
-        return "new_error", f"after the diff, not before: {_listed(new_errors)}"
-    return None, f"gone: {_shown(diagnostic)}"
+        return "new_error", f"after the diff, not before: {listed(new_errors)}"
+    return None, f"gone: {shown(diagnostic)}"
 
 
 def answered_diff(row: Mapping[str, Any]) -> str:
@@ -177,12 +178,14 @@ def _outcome(
     return known if verdict.reason is None else Reject(known, verdict.reason, verdict.evidence)
 
 
-def _shown(diagnostic: Diagnostic) -> str:
+def shown(diagnostic: Diagnostic) -> str:
+    """A diagnostic on one line, its place first; lines count from 1."""
     place = f"{diagnostic.path}:{diagnostic.start_line + 1}"
     return f"{place} {diagnostic.severity} {diagnostic.code} {diagnostic.message}"
 
 
-def _listed(diagnostics: Sequence[Diagnostic]) -> str:
+def listed(diagnostics: Sequence[Diagnostic]) -> str:
+    """The first few of them, and how many more there are."""
     rest = len(diagnostics) - _SHOWN
-    listed = "; ".join(_shown(each) for each in diagnostics[:_SHOWN])
+    listed = "; ".join(shown(each) for each in diagnostics[:_SHOWN])
     return f"{listed}; and {rest} more" if rest > 0 else listed
