@@ -1,10 +1,12 @@
 """The language model that the `lm` teacher asks."""
 
+import json
 from pathlib import Path
 
 import dagster as dg
 
 from repair.errors import ConfigurationError
+from repair.synthesis.judge import LmJudge
 from repair.synthesis.language_model import LanguageModel
 from repair.synthesis.lm import LmTeacher
 from repair.synthesis.program import TeacherProgram
@@ -47,6 +49,14 @@ class LanguageModelResource(dg.ConfigurableResource[None]):
             )
         settings = self.model_dump(exclude={"answers"})
         return LanguageModel(**settings)
+
+    def judge(self) -> LmJudge:
+        """The model as a judge of verified diffs, with a budget of its own; a context manager."""
+        return LmJudge(self.language_model(), Path(self.answers))
+
+    def answers_depend_on(self) -> str:
+        """Everything set here that an answer may depend on, as JSON."""
+        return json.dumps(self.model_dump(exclude={"answers", "concurrency", "timeout_s"}), sort_keys=True)
 
     def teacher(self, program: TeacherProgram) -> LmTeacher:
         """The model as a teacher; a context manager."""

@@ -3,5 +3,5 @@
 `teacher` is the interface and the stage; `history` takes the user's own later fix, shrunk to what the
 diagnostic needs; `rules` knows a few slips by the server's message; `lm` asks a large language model through
 a DSPy program (`program`, its examples from `few_shot`, its messages from `sentinel_adapter`) and keeps each
-answer that was paid for (`answers`).
+answer that was paid for (`answers`). `judge` asks a model in the same way whether a verified diff is right.
 """

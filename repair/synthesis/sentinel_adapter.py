@@ -70,8 +70,11 @@ class _RecordingLM(dspy.LM):
 class RepairProgram:
     """One question at a time to one model; several threads may ask at once.
 
-    `client` are the settings of the connection, `sampling` those of the answer, as LiteLLM names them.
+    `client` are the settings of the connection, `sampling` those of the answer, as LiteLLM names them. What
+    is asked is the `signature`, whose one output field is the answer.
     """
+
+    signature: type[dspy.Signature] = RepairSignature
 
     def __init__(
         self,
@@ -83,7 +86,8 @@ class RepairProgram:
         sampling: Mapping[str, Any],
     ) -> None:
         self._adapter = SentinelAdapter(prefill=prefill)
-        self._predict = dspy.Predict(RepairSignature.with_instructions(instructions))
+        self._predict = dspy.Predict(self.signature.with_instructions(instructions))
+        (self._output,) = self.signature.output_fields
         self._lm = _RecordingLM(model, cache=False, num_retries=0, **client, **sampling)
 
     def close(self) -> None:
@@ -99,7 +103,7 @@ class RepairProgram:
         lm = self._lm.copy()  # its record belongs to this call
         with dspy.context(adapter=self._adapter, trace=None, disable_history=False):
             try:
-                text = self._predict(lm=lm, demos=_demos(shots), **fields_of(prompt)).diff
+                text = self._predict(lm=lm, demos=_demos(shots), **fields_of(prompt))[self._output]
             except AdapterParseError:
                 if lm.record is None:
                     raise
