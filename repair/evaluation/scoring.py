@@ -9,7 +9,7 @@ from repair import line_diff, workspace_diff
 from repair.diagnostics import Diagnostic
 from repair.evaluation.benchmark import SCORES
 from repair.evaluation.metrics import ast_match, ast_or_string_match
-from repair.language_servers import LanguageServers
+from repair.rounds import Servers
 from repair.verification import files_of, verify
 
 REPAIRED = "repaired"
@@ -21,7 +21,7 @@ def score(
     sample: Mapping[str, Any],
     system: str,
     answer: str,
-    servers: LanguageServers,
+    servers: Servers,
     functional: Functional | None = None,
 ) -> dict[str, Any]:
     """The row of `SCORES` for an answer (a completion whose opening sentinel was prefilled)."""
@@ -68,7 +68,7 @@ def score(
 def scores(
     samples: Iterable[Mapping[str, Any]],
     answers: Mapping[str, Callable[[Mapping[str, Any]], str]],
-    servers: LanguageServers,
+    servers: Servers,
     functional: Functional | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """A batch of `SCORES` per sample: every system's answer, in the order of `answers`."""

@@ -212,6 +212,15 @@ def test_a_diff_of_two_files(reason: str | None, line_diff: str) -> None:
         assert list(verdict.after) == marked(changed)
 
 
+def test_the_evidence_names_a_few_diagnostics_and_counts_the_rest() -> None:
+    verdict = judged("-2 b = error:name\n+2 b = error:v error:w error:x error:y error:z")
+    assert verdict.reason == "new_error"
+    assert verdict.evidence == (
+        "after the diff, not before: main.py:2 error marker[v] found v; main.py:2 error marker[w] found w;"
+        " main.py:2 error marker[x] found x; and 2 more"
+    )
+
+
 def test_a_repair_in_another_file_alone() -> None:
     """The caller is right, and what it calls is not there."""
 
