@@ -14,10 +14,13 @@ from repair.cli import main
 from repair.diagnostics import Diagnostic
 from repair.error_states import workspace_sha256
 from repair.errors import InputError, StoreError
+from repair.evaluation.benchmark import workspace_samples
+from repair.evaluation.scoring import score
+from repair.examples import examples
 from repair.language_servers import LanguageServers, ServerTimeoutError
-from repair.prompt import PROMPT_VERSION
+from repair.prompt import PROMPT_VERSION, parse
 from repair.proof import STEPS, Proof, prove
-from repair.schemas import SYNTHESIZED_DIFFS, VERIFIED_DIFFS
+from repair.schemas import REPAIR_EXAMPLES, SYNTHESIZED_DIFFS, VERIFIED_DIFFS
 from repair.storage import PartitionStore
 from repair.verification import verify_rows
 from repair.verified_rows import verified_rows
@@ -59,6 +62,20 @@ def test_a_verified_row_carries_its_proof() -> None:
         f"holds {0:032x} main.py:2 marker[name] by test;"
         " agreed: hash, before, answer, diff, repaired, after, verdict"
     )
+
+
+def test_it_becomes_an_example_and_a_benchmark_sample_that_is_its_own_reference() -> None:
+    row = verified()
+    [outcome] = examples([as_batch([row], VERIFIED_DIFFS)], split_seed=0)
+    [example] = outcome.to_pylist()
+    assert example["response"] == f"{row['line_diff']}\n</diff>"
+    assert parse(example["prompt"] + example["response"]).line_diff == row["line_diff"]
+    example["split"] = "test"
+    [benchmark] = workspace_samples([as_batch([example], REPAIR_EXAMPLES)], at_most=1)
+    [sample] = benchmark.to_pylist()
+    assert sample["target_files"] == row["repaired_files"]
+    scored = score(sample, "history", sample["reference"], FunctionServers(marked))
+    assert (scored["outcome"], scored["ast_or_string_match"]) == ("repaired", True)
 
 
 def of_file(path: str, old: str, new: str) -> Callable[[dict[str, Any]], Any]:
