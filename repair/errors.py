@@ -7,6 +7,7 @@ RepairError
 │   ├── replay.ReplayError     a packet's CRC-32, version or base does not fit its file
 │   ├── line_diff.LineDiffError
 │   ├── prompt.PromptError
+│   ├── synthesis.judge.JudgementError   an answer of the judge can't be read
 │   └── events.EventError      a recorded row is not an event
 ├── ConfigurationError     a setting is at fault: what is set, what was expected, what to do
 ├── LanguageServerError    a server died, hung or answered nonsense
