@@ -12,10 +12,11 @@ import random
 from collections.abc import Callable
 from time import perf_counter
 
-from repair import line_diff, unified_diff
+from repair import line_diff, unified_diff, workspace_diff
 from repair.lcs import changes
 
 SMALL = 2_000
+WORKSPACE = 20  # other files of a workspace
 TARGET = 20_000  # small diffs parsed and applied in a second on one core
 
 
@@ -71,6 +72,15 @@ def small() -> None:
     )
     print(
         f"make: {SMALL / make_time:,.0f} a second, {difflib_time / make_time:.1f} times as fast as difflib's"
+    )
+    files = {f"module_{number}.py": text for number, (text, _) in enumerate(pairs[:WORKSPACE])}
+    path, other = "main.py", "module_0.py"
+    spaces = [({**files, path: old}, f"{diff}\n#{other}\n{numbered[0][1]}") for old, diff in numbered if diff]
+    one_time = seconds(lambda: [workspace_diff.apply({path: old}, diff, path) for old, diff in numbered])
+    two_time = seconds(lambda: [workspace_diff.apply(*each, path) for each in spaces])
+    print(
+        f"parse and apply as a diff of a workspace: {SMALL / one_time:,.0f} a second; with a second file, of"
+        f" {WORKSPACE + 1}: {len(spaces) / two_time:,.0f}"
     )
     ratio = sum(len(diff) for _, diff in unified) / sum(len(diff) for _, diff in numbered)
     print(f"length: a unified diff (context 3) has {ratio:.1f} times the characters")

@@ -124,7 +124,7 @@ def leetcode_benchmark(
             "no benchmark data: set REPAIR_BENCHMARK_DATA to the folder of debugbench/ and leetcodedataset/"
         )
         return stage.materialize(lambda _: None, rows_in=0, metadata=lambda _: {"benchmark_data": hint})
-    built = _leetcode_samples(opened, language_servers, Path(benchmark_data.folder))
+    built = stored_leetcode_samples(opened, language_servers, Path(benchmark_data.folder))
     stage = Stage(
         context=context,
         store=opened,
@@ -150,7 +150,7 @@ def leetcode_benchmark(
     )
 
 
-def _leetcode_samples(
+def stored_leetcode_samples(
     store: PartitionStore, language_servers: LanguageServersResource, folder: Path
 ) -> Manifest:
     """The manifest of all types' samples, built if what is stored was made of anything else."""

@@ -1,20 +1,20 @@
 """Two states of a workspace compared by their diagnostics: what stayed, what is new.
 
-Between the two, one file changed. Each of its lines has a *place* that both states share: a kept line is
-its own place, and all lines of one hunk, removed or added, are one place together. Diagnostics are the
-same if path, code, message and place are the same; they are compared as multisets.
+Each line of a file that changed between the two has a *place* that both states share: a kept line is its
+own place, and all lines of one hunk, removed or added, are one place together. Diagnostics are the same if
+path, code, message and place are the same; they are compared as multisets.
 """
 
 import re
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from repair.diagnostics import SYNTAX, Diagnostic, server_and_rule, type_of_code
 from repair.line_diff import Hunk, hunks
 
-# A line of the changed file: (number of kept lines before it, whether it is kept itself). Of any other file:
+# A line of a changed file: (number of kept lines before it, whether it is kept itself). Of any other file:
 # its number.
 Place = tuple[int, bool] | int
 Key = tuple[str, str, str, Place]
@@ -31,7 +31,7 @@ _UNDEFINED = {
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """The changed file on one side of the diff: the 0-based numbers of the lines in no common line."""
+    """A changed file on one side of the diff: the 0-based numbers of the lines in no common line."""
 
     changed: Sequence[int]
 
@@ -41,19 +41,23 @@ class _Side:
         return line - before, kept
 
 
+_Sides = Mapping[str, _Side]  # by path
+
+
 class Comparison:
-    """The diagnostics of a workspace before and after `path` went from `original` to `repaired`."""
+    """The diagnostics of a workspace before and after `original` (path -> text) became `repaired`."""
 
     def __init__(
         self,
-        path: str,
-        original: str,
-        repaired: str,
+        original: Mapping[str, str],
+        repaired: Mapping[str, str],
         before: Sequence[Diagnostic],
         after: Sequence[Diagnostic],
     ) -> None:
-        self.path = path
-        self._old, self._new = _sides(hunks(original, repaired))
+        changed = [path for path, text in original.items() if repaired.get(path, text) != text]
+        sides = {path: _sides(hunks(original[path], repaired[path])) for path in changed}
+        self._old: _Sides = {path: old for path, (old, _) in sides.items()}
+        self._new: _Sides = {path: new for path, (_, new) in sides.items()}
         self._before = before
         self._after = after
 
@@ -65,10 +69,10 @@ class Comparison:
         the faulty code has only moved.
         """
         kind = _kind(target)
-        own_place = self._old.place(target.start_line)
+        own_place = _place(target, self._old)
         alike_before = [each for each in self._before if _kind(each) == kind]
         alike_after = [each for each in self._after if _kind(each) == kind]
-        same = [each for each in alike_after if self._new.place(each.start_line) == own_place]
+        same = [each for each in alike_after if _place(each, self._new) == own_place]
         return same or self._additional(alike_before, alike_after)
 
     def new_errors(self) -> list[Diagnostic]:
@@ -81,36 +85,24 @@ class Comparison:
         silenced = {each.path for each in self._before if _is_ruffs_syntax_error(each)}
         if not silenced:
             return additional
-        told = {self._undefined_name(each, self._old) for each in self._before if each.path in silenced}
+        told = {_undefined_name(each, self._old) for each in self._before if each.path in silenced}
         told.discard(None)
         return [
             each
             for each in additional
-            if each.code != "ruff[F821]" or self._undefined_name(each, self._new) not in told
+            if each.code != "ruff[F821]" or _undefined_name(each, self._new) not in told
         ]
 
-    def _undefined_name(self, diagnostic: Diagnostic, side: _Side) -> tuple[str, str, Place] | None:
-        pattern = _UNDEFINED.get(diagnostic.code)
-        found = pattern.fullmatch(diagnostic.message) if pattern else None
-        return (diagnostic.path, found[1], self._place(diagnostic, side)) if found else None
-
     def _additional(self, before: Iterable[Diagnostic], after: Iterable[Diagnostic]) -> list[Diagnostic]:
-        known = Counter(self._key(each, self._old) for each in before)
+        known = Counter(_key(each, self._old) for each in before)
         additional: list[Diagnostic] = []
         for each in after:
-            key = self._key(each, self._new)
+            key = _key(each, self._new)
             if known[key]:
                 known[key] -= 1
             else:
                 additional.append(each)
         return additional
-
-    def _key(self, diagnostic: Diagnostic, side: _Side) -> Key:
-        return (*_kind(diagnostic), self._place(diagnostic, side))
-
-    def _place(self, diagnostic: Diagnostic, side: _Side) -> Place:
-        line = diagnostic.start_line
-        return side.place(line) if diagnostic.path == self.path else line
 
 
 def stands_in(target: Diagnostic, diagnostics: Iterable[Diagnostic]) -> bool:
@@ -120,6 +112,21 @@ def stands_in(target: Diagnostic, diagnostics: Iterable[Diagnostic]) -> bool:
 
 def _kind(diagnostic: Diagnostic) -> tuple[str, str, str]:
     return diagnostic.path, diagnostic.code, _NAMED_LINE.sub("line", diagnostic.message)
+
+
+def _key(diagnostic: Diagnostic, sides: _Sides) -> Key:
+    return (*_kind(diagnostic), _place(diagnostic, sides))
+
+
+def _place(diagnostic: Diagnostic, sides: _Sides) -> Place:
+    side, line = sides.get(diagnostic.path), diagnostic.start_line
+    return line if side is None else side.place(line)
+
+
+def _undefined_name(diagnostic: Diagnostic, sides: _Sides) -> tuple[str, str, Place] | None:
+    pattern = _UNDEFINED.get(diagnostic.code)
+    found = pattern.fullmatch(diagnostic.message) if pattern else None
+    return (diagnostic.path, found[1], _place(diagnostic, sides)) if found else None
 
 
 def _errors(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:

@@ -8,6 +8,7 @@ RepairError
 │   ├── line_diff.LineDiffError
 │   ├── prompt.PromptError
 │   ├── synthesis.lm.FileAbsentError
+│   ├── synthesis.judge.JudgementError   an answer of the judge can't be read
 │   └── events.EventError      a recorded row is not an event
 ├── ConfigurationError     a setting is at fault: what is set, what was expected, what to do
 ├── LanguageServerError    a server died, hung or answered nonsense

@@ -8,6 +8,7 @@
 Each line is a sign, a line number (1-based), one space and the text of a line, which may be empty. `-N`
 counts the lines of the original file and `+N` those of the repaired one; numbers rise strictly within each
 sign, and the two signs may interleave in any way. The empty text is the diff that changes nothing.
+`repair.workspace_diff` carries such diffs of several files.
 
 To apply: take away every `-` line, whose text must be the file's, then put in each `+N` in rising order so
 that it stands at line N. There is one result or a `LineDiffError`:
@@ -18,7 +19,8 @@ LineDiffError
 ├── MalformedDiffError     malformed         a line is not of the form above
 │   └── NotRisingError     not_rising        a number does not exceed the one before it with its sign
 ├── WrongLineError         wrong_line        a line is not there to be removed, or +N can't be reached
-└── ContentMismatchError   content_mismatch  a text is not the file's
+├── ContentMismatchError   content_mismatch  a text is not the file's
+└── workspace_diff.UnknownFileError  unknown_file  it names a file that is not there to be changed
 ```
 """
 
@@ -177,7 +179,7 @@ def apply_hunks(original: str, repaired: str, keep: Collection[int]) -> str:
         new_start = hunk.start + len(added) - len(removed)
         removed.extend(enumerate(hunk.removed, hunk.start))
         added.extend(enumerate(hunk.added, new_start))
-    return _apply(original, LineDiff(tuple(removed), tuple(added)))
+    return apply_parsed(original, LineDiff(tuple(removed), tuple(added)))
 
 
 def parse(line_diff: str) -> LineDiff:
@@ -188,13 +190,21 @@ def parse(line_diff: str) -> LineDiff:
         NotRisingError: a number does not exceed the one before it with its sign.
         WrongLineError: a number has so many digits that no file has the line.
     """
-    text = line_diff.replace("\r\n", "\n") if "\r" in line_diff else line_diff
+    return parse_lines(lines_of_diff(line_diff))
+
+
+def lines_of_diff(text: str) -> list[str]:
+    r"""The lines of a diff, which `\n` or `\r\n` separates and one more may end; the empty text has none."""
+    text = text.replace("\r\n", "\n") if "\r" in text else text
     text = text.removesuffix("\n")
+    return text.split("\n") if text else []
+
+
+def parse_lines(signed: Sequence[str], first: int = 1) -> LineDiff:
+    """As `parse`, of signed lines; errors count them from `first`."""
     removed: list[NumberedLine] = []
     added: list[NumberedLine] = []
-    if not text:
-        return LineDiff()
-    for position, line in enumerate(text.split("\n"), 1):
+    for position, line in enumerate(signed, first):
         match = _SIGNED_LINE.fullmatch(line)
         if match is None or "\r" in line:
             raise MalformedDiffError(
@@ -225,7 +235,7 @@ def apply(original: str, line_diff: str) -> str:
     Raises:
         LineDiffError: any subclass but `NoDiffError`.
     """
-    return _apply(original, parse(line_diff))
+    return apply_parsed(original, parse(line_diff))
 
 
 def extract(answer: str) -> str:
@@ -255,7 +265,8 @@ def extract(answer: str) -> str:
     return "\n".join(answer_lines[slice(*block)])
 
 
-def _apply(original: str, change: LineDiff) -> str:
+def apply_parsed(original: str, change: LineDiff) -> str:
+    """As `apply`, of a diff that has been parsed."""
     old = lines(original)
     for number, text in change.removed:
         if number > len(old):

@@ -19,8 +19,11 @@
 </diff>
 ```
 
+The diff may go on in other files of the workspace, each behind a line with `#` and its path
+(`repair.workspace_diff`); a diff of the shown file alone has no such line.
+
 A sentinel counts only as a whole line. A line of code is its number, and a space and its text unless that
-is empty; a line of the diff begins with a sign, and the path's line with `#`: none of them can be taken
+is empty; a line of the diff begins with a sign, and a path's line with `#`: none of them can be taken
 for a sentinel. A line of the message that is a sentinel, or holds a carriage return, is written as a JSON
 string; so is one that looks as if that had been done to it, which makes the writing unambiguous. Messages
 that merely quote a name stay as they are.
@@ -33,6 +36,14 @@ The prompt is a row of sections (`SECTIONS`), each an opening sentinel, body lin
 Another kind of event joins by a name in that table, a function that writes its body lines and one that
 reads them. Format, parser, sentinels and golden examples are one artefact: any change of them is a new
 `PROMPT_VERSION`, which ships with the weights that were trained on it.
+
+| version | |
+|---|---|
+| 1 | diffs of the shown file |
+| 2 | diffs may go on in other files |
+
+Every text of version 1 is one of version 2 and means the same. It is a new version because weights that
+learned to write a path's line must not be read by a parser that refuses it.
 """
 
 import json
@@ -41,9 +52,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from repair import line_diff as line_diffs
+from repair import workspace_diff
 from repair.errors import InputError
 
-PROMPT_VERSION = "1"
+PROMPT_VERSION = "2"
 
 SECTIONS = ("code", "lsp_error", "error_line", "diff")
 """The sections of a prompt with its response, in order."""
@@ -96,7 +108,7 @@ def render_response(line_diff: str) -> str:
         PromptError: the diff is malformed.
     """
     try:
-        line_diffs.parse(line_diff)
+        workspace_diff.parse(line_diff)
     except line_diffs.LineDiffError as error:
         raise PromptError(f"the example's line diff can't be read: {error}") from error
     body = line_diff.replace("\r\n", "\n").removesuffix("\n")

@@ -59,7 +59,7 @@ ERROR_STATES = extended(
     pa.field("licence", pa.string()),
     pa.field("files", FILES),  # what the servers can read: *.py, *.pyi, their configuration
     pa.field("later_states", LATER_STATES),
-    pa.field("workspace_sha256", pa.string()),
+    pa.field("workspace_sha256", pa.string()),  # of `files` as replayed, before any redaction
 )
 
 REPRODUCED_DIAGNOSTICS = extended(
@@ -90,9 +90,18 @@ SYNTHESIZED_DIFFS = extended(
 
 VERIFIED_DIFFS = extended(
     SYNTHESIZED_DIFFS,
-    pa.field("line_diff", pa.string()),
+    pa.field("line_diff", pa.string()),  # `repair.workspace_diff`, in the fewest signed lines
     pa.field("repaired", pa.string()),  # the text of `path` after the diff
-    pa.field("after", pa.list_(DIAGNOSTIC)),  # the same of the repaired workspace
+    pa.field("repaired_files", FILES),  # the other files that the diff changes, after it
+    pa.field("after", pa.list_(DIAGNOSTIC)),  # as `before`, of the repaired workspace
+    # The rest of the proof (`repair.proof`), beside `before`, the licence, the teacher and its cost.
+    pa.field("after_pyright_version", pa.string()),  # of the servers that said `after`
+    pa.field("after_ruff_version", pa.string()),
+    pa.field("files_sha256", pa.string()),  # of `files`: `workspace_sha256` if nothing was redacted
+    pa.field("prompt_version", pa.string()),
+    pa.field("judge", pa.string()),  # null: no judge was asked
+    pa.field("judge_reason", pa.string()),
+    pa.field("judge_cost_usd", pa.float64()),
 )
 
 REPAIR_EXAMPLES = pa.schema(
@@ -113,5 +122,6 @@ REPAIR_EXAMPLES = pa.schema(
         ("before", pa.list_(DIAGNOSTIC)),
         ("line_diff", pa.string()),
         ("repaired", pa.string()),
+        ("repaired_files", FILES),
     ]
 )

@@ -7,6 +7,7 @@ import dagster as dg
 
 from eval_assets.benchmarks import leetcode_benchmark, workspace_benchmark
 from eval_assets.eval_results import eval_results
+from eval_assets.judge_calibration import judge_calibration
 from eval_assets.scorecard import scorecard
 from repair_assets.error_states import error_states
 from repair_assets.repair_candidates import repair_candidates
@@ -45,6 +46,7 @@ training_job = dg.define_asset_job("training", [training_mixture, checkpoint])
 benchmarks_job = dg.define_asset_job("benchmarks", [workspace_benchmark, leetcode_benchmark])
 evaluation_job = dg.define_asset_job("evaluation", [eval_results])
 scorecard_job = dg.define_asset_job("scorecards", [scorecard])
+judge_job = dg.define_asset_job("judge", [judge_calibration])
 teacher_job = dg.define_asset_job("teacher", [few_shot_examples, teacher_program])
 
 defs = dg.Definitions(
@@ -65,6 +67,7 @@ defs = dg.Definitions(
         leetcode_benchmark,
         eval_results,
         scorecard,
+        judge_calibration,
     ],
     jobs=[
         events_job,
@@ -75,6 +78,7 @@ defs = dg.Definitions(
         evaluation_job,
         scorecard_job,
         teacher_job,
+        judge_job,
     ],
     schedules=[
         dg.build_schedule_from_partitioned_job(events_job, hour_of_day=1),

@@ -1,41 +1,88 @@
-"""The diffs that repair: they extract, apply, and the servers agree."""
+"""The diffs that repair: they extract, apply, the servers agree, they are no cheats, and a judge agrees."""
+
+from collections import Counter
+from contextlib import ExitStack
+from functools import partial
+from typing import Any
 
 import dagster as dg
 
 from partitions.keys import DATE_AND_TYPE, Key
+from repair.outcomes import DETAIL, REASON
+from repair.prompt import PROMPT_VERSION
 from repair.schemas import VERIFIED_DIFFS
+from repair.storage import Manifest, PartitionWriter
+from repair.synthesis.judge import INSTRUCTIONS, judged
 from repair.verification import verify_rows
 from repair_assets.synthesized_diffs import synthesized_diffs
 from resources.engine import EngineResource
+from resources.language_models import LanguageModelResource
 from resources.language_servers import LanguageServersResource
 from resources.stages import Input, Stage, check_specs, share_check
 from resources.store import StoreResource
 
 CHECKS = (share_check("verified_share", "Synthesized diffs that verify.", at_least=0.5),)
+CHEATS = "cheats"
+
+
+class Verification(dg.Config):
+    """Who has the last word."""
+
+    judge: bool = False
+    """Ask the language model whether what the servers accept is a repair; `judge_calibration` says what its
+    word is worth."""
 
 
 @dg.asset(
     partitions_def=DATE_AND_TYPE,
     deps=[synthesized_diffs],
     check_specs=check_specs("verified_diffs", DATE_AND_TYPE, CHECKS),
-    code_version="1",
+    code_version="2",
     group_name="synthesis",
     kinds={"parquet", "python"},
 )
 def verified_diffs(
     context: dg.AssetExecutionContext,
+    config: Verification,
     store: StoreResource,
     engine: EngineResource,
     language_servers: LanguageServersResource,
+    language_model: LanguageModelResource,
 ) -> dg.MaterializeResult:
-    """Diffs after which the target diagnostic is gone and no new error stands in the workspace."""
+    """Diffs after which the target diagnostic is gone and no new error stands in the workspace.
+
+    Each row carries its proof: `repair prove` replays it. Cheats are counted by kind.
+    """
+    synthesized = Input("synthesized_diffs", Key.of(context))
+    versions = {"prompt": PROMPT_VERSION, **language_servers.versions()}
+    if config.judge:
+        versions |= {"model": language_model.decisive(), "judge": INSTRUCTIONS}
     stage = Stage(
         context=context,
         store=store.store(),
-        inputs=[Input("synthesized_diffs", Key.of(context))],
+        inputs=[synthesized],
         schema=VERIFIED_DIFFS,
-        versions=language_servers.versions(),
+        configuration=config.model_dump(),
+        versions=versions,
         checks=CHECKS,
         engine=engine.engine(),
     )
-    return stage.map(language_servers.given_to(verify_rows))
+
+    def work(writer: PartitionWriter) -> dict[str, Any]:
+        cheats: Counter[str] = Counter()
+        with ExitStack() as held:
+            verify = language_servers.given_to(partial(verify_rows, versions=language_servers.versions()))
+            outcomes = stage.on_engine(verify, stage.tasks())
+            if config.judge:
+                outcomes = judged(outcomes, held.enter_context(language_model.judge()))
+            for outcome in outcomes:
+                told = zip(outcome[REASON].to_pylist(), outcome[DETAIL].to_pylist(), strict=True)
+                cheats.update(detail.partition(":")[0] for reason, detail in told if reason == "cheat")
+                writer.write_outcomes(outcome)
+        return {CHEATS: dict(sorted(cheats.items()))}
+
+    return stage.materialize(work, metadata=_cheats)
+
+
+def _cheats(manifest: Manifest) -> dict[str, Any]:
+    return {CHEATS: manifest.extra[CHEATS]}

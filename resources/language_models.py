@@ -8,6 +8,7 @@ import dagster as dg
 
 from repair.errors import ConfigurationError
 from repair.rounds import Servers
+from repair.synthesis.judge import LmJudge
 from repair.synthesis.language_model import LanguageModel
 from repair.synthesis.lm import LmTeacher
 from repair.synthesis.program import TeacherProgram
@@ -59,6 +60,10 @@ class LanguageModelResource(dg.ConfigurableResource[None]):
         """What decides an answer and how many there are, as JSON: the rest is about speed."""
         about_speed = {"answers", "concurrency", "timeout_s", "requests_per_minute", "tokens_per_minute"}
         return json.dumps(self.model_dump(exclude=about_speed), sort_keys=True)
+
+    def judge(self) -> LmJudge:
+        """The model as a judge of verified diffs, with a budget of its own; a context manager."""
+        return LmJudge(self.language_model(), Path(self.answers))
 
     def teacher(
         self,

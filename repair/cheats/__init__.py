@@ -18,17 +18,24 @@ took its place, or it is gone.
 | `dynamic_access` | the name is now looked up by a string: `getattr`, `globals()`, `import_module` |
 | `any_type` | a new cast or annotation says `Any` |
 | `stub` | a function of the undefined name was added, and does nothing |
+| `settings` | the diff changes the servers' settings |
+
+In the other files that a diff changes, the diagnosed code can't be followed. There the kinds are `settings`,
+`suppression`, `any_type`, `stub`, `deleted_file` and, for a new `__getattr__`, `dynamic_access`.
 
 What a rule is not sure of is no cheat: the judge comes after it. Where taking away is the repair (a second
 definition, an unused expression, a stray token), nothing that is taken away counts.
 """
 
+from collections.abc import Mapping
+
 from repair.cheats import deletions, evasions
 from repair.cheats.change import Change, Cheat
+from repair.cheats.elsewhere import elsewhere
 from repair.diagnostics import Diagnostic
 from repair.line_diff import LineDiff
 
-__all__ = ["Cheat", "cheat"]
+__all__ = ["Cheat", "cheat", "workspace_cheat"]
 
 _RULES = (
     evasions.suppression,
@@ -49,5 +56,28 @@ def cheat(original: str, repaired: str, diagnostic: Diagnostic, diff: LineDiff) 
 
     The texts are those of the diagnostic's file.
     """
-    change = Change(original, repaired, diagnostic, diff)
+    return _in_own_file(Change(original, repaired, diagnostic, diff))
+
+
+def workspace_cheat(
+    workspace: Mapping[str, str],
+    repaired: Mapping[str, str],
+    diagnostic: Diagnostic,
+    changes: Mapping[str, LineDiff],
+) -> Cheat | None:
+    """As `cheat`, of a diff of several files that makes `repaired` of `workspace` (both path -> text).
+
+    `changes` holds what it does to each of them.
+    """
+    path = diagnostic.path
+    own = Change(workspace[path], repaired[path], diagnostic, changes.get(path, LineDiff()))
+    if path in changes and (found := _in_own_file(own)) is not None:
+        return found
+    others = (
+        elsewhere(each, workspace[each], repaired[each], own) for each in sorted(changes) if each != path
+    )
+    return next((found for found in others if found is not None), None)
+
+
+def _in_own_file(change: Change) -> Cheat | None:
     return next((found for rule in _RULES if (found := rule(change)) is not None), None)

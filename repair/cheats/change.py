@@ -34,24 +34,15 @@ class Cheat:
         return f"{self.kind}: {self.evidence}"
 
 
-class Change:
-    """Both texts and the diagnostic; what is derived of them is made when it is needed.
+class Texts:
+    """Both texts of a file; what is derived of them is made when it is needed.
 
     Line numbers count from 1. A tree is None where the text does not parse.
     """
 
-    def __init__(self, original: str, repaired: str, diagnostic: Diagnostic, diff: LineDiff) -> None:
+    def __init__(self, original: str, repaired: str) -> None:
         self.old_rows = lines(original)
         self.new_rows = lines(repaired)
-        self.diff = diff
-        self.type = type_of_code(diagnostic.code)
-        self.line = diagnostic.start_line + 1
-        row = self.old_rows[diagnostic.start_line]
-        end = diagnostic.end_column if diagnostic.end_line == diagnostic.start_line else len(row)
-        self.word = row[diagnostic.start_column : end]
-        """The diagnosed text, up to the end of its first line."""
-        self.column = len(row[: diagnostic.start_column].encode(errors="replace"))
-        """Where it begins, in bytes of UTF-8 as `ast` counts."""
         self.old, self.new = read_both(original, repaired)
 
     @cached_property
@@ -69,6 +60,28 @@ class Change:
     def new_tree(self) -> ast.Module | None:
         """The repaired text's."""
         return parsed(self.new_rows)
+
+    @cached_property
+    def added_strings(self) -> list[str]:
+        """Strings of the repaired text that the original does not have."""
+        old = Counter(_strings(self.old_tree))
+        return list(Counter(_strings(self.new_tree)) - old) if self.old_tree or self.new_tree else []
+
+
+class Change(Texts):
+    """Both texts of the diagnostic's file, with the diagnostic."""
+
+    def __init__(self, original: str, repaired: str, diagnostic: Diagnostic, diff: LineDiff) -> None:
+        super().__init__(original, repaired)
+        self.diff = diff
+        self.type = type_of_code(diagnostic.code)
+        self.line = diagnostic.start_line + 1
+        row = self.old_rows[diagnostic.start_line]
+        end = diagnostic.end_column if diagnostic.end_line == diagnostic.start_line else len(row)
+        self.word = row[diagnostic.start_column : end]
+        """The diagnosed text, up to the end of its first line."""
+        self.column = len(row[: diagnostic.start_column].encode(errors="replace"))
+        """Where it begins, in bytes of UTF-8 as `ast` counts."""
 
     @cached_property
     def places(self) -> dict[LogicalLine, LogicalLine | None]:
@@ -89,12 +102,6 @@ class Change:
             return self.places[self.diagnosed]
         place = self.diff.map_line(self.diagnosed.first)
         return next((each for each in self.new.lines if each.first == place), None)
-
-    @cached_property
-    def added_strings(self) -> list[str]:
-        """Strings of the repaired text that the original does not have."""
-        old = Counter(_strings(self.old_tree))
-        return list(Counter(_strings(self.new_tree)) - old) if self.old_tree or self.new_tree else []
 
 
 def parsed(rows: list[str]) -> ast.Module | None:

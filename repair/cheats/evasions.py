@@ -5,7 +5,16 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from repair.cheats.change import ABOUT_NAMES, FUNCTIONS, Change, Cheat, first_line, shown, statement_at
+from repair.cheats.change import (
+    ABOUT_NAMES,
+    FUNCTIONS,
+    Change,
+    Cheat,
+    Texts,
+    first_line,
+    shown,
+    statement_at,
+)
 from repair.cheats.logical_lines import Code
 
 _SILENCE = re.compile(
@@ -22,9 +31,9 @@ _LOOKUPS = frozenset({"getattr", "setattr", "delattr", "eval", "exec", "import_m
 _NAMESPACE = re.compile(r"(?:\b(?:globals|locals|vars)\(.*\)|\.__dict__)$")
 
 
-def suppression(change: Change) -> Cheat | None:
+def suppression(texts: Texts) -> Cheat | None:
     """A checker is told to be silent."""
-    added = _silences(change.new, change.new_rows) - _silences(change.old, change.old_rows)
+    added = _silences(texts.new, texts.new_rows) - _silences(texts.old, texts.old_rows)
     return Cheat("suppression", f"added {shown(next(iter(added)))}") if added else None
 
 
@@ -53,9 +62,14 @@ def dynamic_access(change: Change) -> Cheat | None:
 def any_type(change: Change) -> Cheat | None:
     """A type is said to be anything."""
     # `any`, the function, is a common slip for it
-    if change.trees is None or change.word.strip() == "any":
+    return None if change.word.strip() == "any" else added_any(change)
+
+
+def added_any(texts: Texts) -> Cheat | None:
+    """A cast or an annotation by `Any` that was not there."""
+    if texts.trees is None:
         return None
-    old, new = change.trees
+    old, new = texts.trees
     known = {each.name for each in ast.walk(old) if isinstance(each, FUNCTIONS)}
     added = Counter(_anys(new, known)) - Counter(_anys(old, known))
     return Cheat("any_type", f"added {shown(next(iter(added)))}") if added else None
@@ -63,15 +77,17 @@ def any_type(change: Change) -> Cheat | None:
 
 def stub(change: Change) -> Cheat | None:
     """The undefined name is defined, by a function that does nothing."""
-    if change.trees is None or change.type not in ABOUT_NAMES:
+    return added_stub(change, change.word) if change.type in ABOUT_NAMES else None
+
+
+def added_stub(texts: Texts, name: str) -> Cheat | None:
+    """A function `name` that was not there, and does nothing."""
+    if texts.trees is None:
         return None
-    old, new = change.trees
-    named = [
-        e for tree in (old, new) for e in ast.walk(tree) if isinstance(e, FUNCTIONS) and e.name == change.word
-    ]
+    named = [e for tree in texts.trees for e in ast.walk(tree) if isinstance(e, FUNCTIONS) and e.name == name]
     if len(named) != 1 or named[0].decorator_list or not all(map(_does_nothing, named[0].body)):
         return None
-    return Cheat("stub", f"`{change.word}` was added and does nothing")
+    return Cheat("stub", f"`{name}` was added and does nothing")
 
 
 def _silences(code: Code, rows: list[str]) -> Counter[str]:

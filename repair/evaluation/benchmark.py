@@ -25,6 +25,7 @@ BENCHMARK_SAMPLES = pa.schema(
         ("diagnostic", DIAGNOSTIC),
         ("before", pa.list_(DIAGNOSTIC)),
         ("target", pa.string()),  # the text of `path` after the reference
+        ("target_files", FILES),  # the other files that the reference changes, after it
         ("tests", pa.string()),  # leetcode: a program that exits 0 if `target` is right, else null
     ]
 )
@@ -71,6 +72,7 @@ def workspace_samples(batches: Iterable[pa.RecordBatch], *, at_most: int) -> Ite
             "benchmark": WORKSPACE,
             "reference": row["response"],
             "target": row["repaired"],
+            "target_files": row.get("repaired_files"),
         }
 
     yield outcome_batch(map(outcome, rows), BENCHMARK_SAMPLES)

@@ -5,12 +5,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from repair import line_diff
+from repair import line_diff, workspace_diff
 from repair.diagnostics import Diagnostic
 from repair.evaluation.benchmark import SCORES
 from repair.evaluation.metrics import ast_match, ast_or_string_match
 from repair.rounds import Servers
-from repair.verification import verify
+from repair.verification import files_of, verify
 
 REPAIRED = "repaired"
 Functional = Callable[[Mapping[str, Any], str], bool]
@@ -25,7 +25,7 @@ def score(
     functional: Functional | None = None,
 ) -> dict[str, Any]:
     """The row of `SCORES` for an answer (a completion whose opening sentinel was prefilled)."""
-    files = {each["path"]: each["text"] for each in sample["files"]}
+    files = files_of(sample)
     row: dict[str, Any] = {
         **{name: sample[name] for name in ("sample_id", "benchmark", "code", "path")},
         "system": system,
@@ -37,9 +37,17 @@ def score(
     }
     try:
         diff = line_diff.extract(answer)
-        repaired = line_diff.apply(files[sample["path"]], diff)
+        repaired = workspace_diff.apply(files, diff, sample["path"])
     except line_diff.LineDiffError as error:
         return {**row, "outcome": error.reason}
+    target = {**files, **files_of(sample, "target_files"), sample["path"]: sample["target"]}
+    own = repaired[sample["path"]]
+    # the diagnostic's file, and whatever else either of the two changes
+    pairs = [
+        (repaired[path], target[path])
+        for path in files
+        if path == sample["path"] or repaired[path] != target[path]
+    ]
     verdict = verify(
         files,
         Diagnostic.from_row(sample["diagnostic"]),
@@ -50,10 +58,10 @@ def score(
     return {
         **row,
         "outcome": REPAIRED if verdict.accepted else verdict.reason,
-        "ast_match": ast_match(repaired, sample["target"]),
-        "ast_or_string_match": ast_or_string_match(repaired, sample["target"]),
+        "ast_match": all(ast_match(*pair) for pair in pairs),
+        "ast_or_string_match": all(ast_or_string_match(*pair) for pair in pairs),
         "repaired": verdict.accepted,
-        "functional": functional(sample, repaired) if functional and sample["tests"] else row["functional"],
+        "functional": functional(sample, own) if functional and sample["tests"] else row["functional"],
     }
 
 

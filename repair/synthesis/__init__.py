@@ -4,6 +4,7 @@
 diagnostic needs; `rules` knows a few slips by the server's message; `lm` asks a large language model through
 a DSPy program (`program`, its examples from `few_shot`, its messages from `sentinel_adapter`, compiled by
 `optimize`); `asking` keeps each answer that was paid for (`answers`) and holds to the limits (`limits`).
+`judge` asks a model in the same way whether a verified diff is right.
 """
 
 import os

@@ -3,7 +3,8 @@
 The first later state of the file in which the diagnostic is gone is put into the workspace of the error
 state, judged as any diff is, and shrunk. A state that is called a cheat stands back behind one that is not.
 It is shrunk as well, since the cheat may be in another part of it, and else proposed as it is, for
-verification to reject and count it. Rejected here:
+verification to reject and count it. Other files stay as they were: a row's later states are those of the
+diagnostic's file, so that a fix which took another file as well is `no_later_fix`. Rejected here:
 
 | reason | |
 |---|---|

@@ -124,25 +124,58 @@ class PaidLM(dspy.LM):
         return texts
 
 
-class RepairProgram:
-    """The teacher program as DSPy runs it. Several threads may ask at once.
+class PaidProgram:
+    """A signature with one output field, asked of one model. Several threads may ask at once.
 
     Raises ConfigurationError if the key is missing or the model does not take the settings.
     """
 
-    def __init__(self, model: LanguageModel, program: TeacherProgram, asking: Asking) -> None:
-        self.format = answer_format(program.answer_format)
-        self.adapter = SentinelAdapter(prefill=model.prefill)
-        self.predict = dspy.Predict(RepairSignature.with_instructions(program.instructions))
+    signature: type[dspy.Signature]
+
+    def __init__(
+        self, model: LanguageModel, program: TeacherProgram, asking: Asking, *, adapter: SentinelAdapter
+    ) -> None:
+        self.adapter = adapter
+        self.predict = dspy.Predict(self.signature.with_instructions(program.instructions))
         try:
             self.lm = PaidLM(model, program, asking)
         except LMConfigurationError as error:
             raise ConfigurationError(str(error)) from error
-        self._solved: dict[Shot, dict[str, str]] = {}
 
     def close(self) -> None:
         """Close the connections."""
         self.lm.close()
+
+    def answer(
+        self, question: Mapping[str, str], demos: Sequence[Mapping[str, str]] = (), sample: int = 0
+    ) -> Answer:
+        """The answer number `sample` to a question, given as the fields of the signature.
+
+        Raises:
+            QuestionFailedError, ...: as `Asking.answer`.
+        """
+        lm = self.lm.copy(sample=sample)
+        with dspy.context(adapter=self.adapter, trace=None, disable_history=False):
+            try:
+                self.predict(lm=lm, demos=list(demos), **question)
+            except AdapterParseError:
+                # An answer that can't be read is one, and was paid for: who reads it says what it lacks.
+                if lm.answer is None:
+                    raise
+        if lm.answer is None:
+            raise RuntimeError("DSPy returned without asking its model")
+        return lm.answer
+
+
+class RepairProgram(PaidProgram):
+    """The teacher program as DSPy runs it."""
+
+    signature = RepairSignature
+
+    def __init__(self, model: LanguageModel, program: TeacherProgram, asking: Asking) -> None:
+        super().__init__(model, program, asking, adapter=SentinelAdapter(prefill=model.prefill))
+        self.format = answer_format(program.answer_format)
+        self._solved: dict[Shot, dict[str, str]] = {}
 
     def demos(self, shots: Sequence[Shot]) -> list[dict[str, str]]:
         """Examples as fields of the signature, in the program's format."""
@@ -162,18 +195,7 @@ class RepairProgram:
             PromptError: the example can't be written.
             QuestionFailedError, ...: as `Asking.answer`.
         """
-        question, demos = self.format.question(example), self.demos(shots)
-        lm = self.lm.copy(sample=sample)
-        with dspy.context(adapter=self.adapter, trace=None, disable_history=False):
-            try:
-                self.predict(lm=lm, demos=demos, **question)
-            except AdapterParseError:
-                # An answer without a diff is an answer, and was paid for: verification says what it lacks.
-                if lm.answer is None:
-                    raise
-        if lm.answer is None:
-            raise RuntimeError("DSPy returned without asking its model")
-        return lm.answer
+        return self.answer(self.format.question(example), self.demos(shots), sample)
 
 
 def _picked(fields: Mapping[str, Any], values: Mapping[str, Any]) -> str:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from repair.cheats import cheat
+from repair import workspace_diff
+from repair.cheats import cheat, workspace_cheat
 from repair.comparison import Comparison
 from repair.diagnostics import Diagnostic
 from repair.language_servers import LanguageServers, Request
@@ -290,6 +291,42 @@ def test_innocent(code: str, word: str, original: str, repaired: str) -> None:
     assert kind_of(code, word, original, repaired) is None
 
 
+ELSEWHERE = [
+    # (kind, path, its text, what becomes of it): the diagnosed `a.foo` of m.py is as it was
+    ("suppression", "a.py", "x = 1\n", "# pyright: basic\nx = 1\n"),
+    ("suppression", "a.py", "x = 1\n", "x = 1  # type: ignore\n"),
+    ("suppression", "a.pyi", "x: int\n", "x: int  # type: ignore\n"),
+    ("any_type", "a.py", "x: int = 1\n", "from typing import Any\n\nx: Any = 1\n"),
+    ("any_type", "a.pyi", "def f() -> int: ...\n", "from typing import Any\ndef f() -> Any: ...\n"),
+    ("stub", "a.py", "x = 1\n", "x = 1\n\n\ndef foo(*args):\n    pass\n"),
+    ("dynamic_access", "a.py", "x = 1\n", "x = 1\n\n\ndef __getattr__(name):\n    return print\n"),
+    ("deleted_file", "a.py", "x = 1\n", "# nothing\n"),
+    ("settings", "pyproject.toml", "", "[tool.pyright]\nignore = ['m.py']\n"),
+    ("settings", "sub/ruff.toml", "line-length = 80\n", ""),
+    (None, "a.py", "x = 1\n", "x = 1\n\n\ndef foo(n):\n    return n + 1\n"),
+    (None, "a.py", "x = 1\n", "x = 1\nfoo = max\n"),
+    # a function that did nothing before is as it was, and another name's may do nothing
+    (None, "a.py", "def foo(): pass\n", "def foo(): pass\n\nx = 1\n"),
+    (None, "a.py", "x = 1\n", "x = 1\n\n\ndef bar():\n    pass\n"),
+    # in a stub file nothing has a body
+    (None, "a.pyi", "x: int\n", "x: int\ndef foo(n: int) -> int: ...\n"),
+    (None, "a.py", "# type: ignore\nx = 1\n", "# type: ignore\nx = 2\n"),
+    # a file that held nothing, and one that does not parse
+    (None, "a.py", "", "# still nothing\n"),
+    (None, "a.py", "x = (\n", "x = ()\nfoo = 1\n"),
+]
+
+
+@pytest.mark.parametrize(("kind", "path", "original", "repaired"), ELSEWHERE)
+def test_cheats_in_another_file(kind: str | None, path: str, original: str, repaired: str) -> None:
+    workspace = {"m.py": "import a\n\na.foo(1)\n", path: original}
+    changed = {**workspace, path: repaired}
+    changes = workspace_diff.parse(workspace_diff.diff(workspace, changed, "m.py"), "m.py")
+    found = workspace_cheat(workspace, changed, at(workspace["m.py"], ATTRIBUTE, "foo"), changes)
+    assert (found and found.kind) == kind
+    assert found is None or str(found).startswith(f"{kind}: {path}: ")
+
+
 def test_places_are_counted_in_the_right_unit() -> None:
     original = "a = '𝔘ä'; b = g(1, foo)\r\nc = 1\r\n"
     assert kind_of(UNDEFINED, "foo", original, original.replace(", foo", "")) == "deleted_code"
@@ -342,7 +379,7 @@ def test_hardly_any_true_fix_is_called_a_cheat(shared_data: Path, servers: Langu
     ]
     repaired: list[str | None] = []
     for (buggy, fixed), before, after in zip(pairs, results[::2], results[1::2], strict=True):
-        comparison = Comparison("m.py", buggy, fixed, before, after)
+        comparison = Comparison({"m.py": buggy}, {"m.py": fixed}, before, after)
         change = parse(diff(buggy, fixed))
         for target in before:
             if not target.has_code_action and not comparison.remaining(target):

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from repair import line_diff, prompt
+from repair import line_diff, prompt, workspace_diff
 from repair.prompt import Example, PromptError, chat_messages, parse, render, render_prompt, render_response
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -27,9 +27,9 @@ EXAMPLE = Example(
 # make a new version, with new files beside the old ones.
 GOLDEN_EXAMPLES = {
     # the one of the publication's format
-    "prompt_v1_attribute.txt": EXAMPLE,
+    "prompt_v2_attribute.txt": EXAMPLE,
     # pyright's messages have several lines; the file ends in a newline, the diff has empty and indented texts
-    "prompt_v1_lines_of_message.txt": Example(
+    "prompt_v2_lines_of_message.txt": Example(
         path="src/shop/cart.py",
         text="def total(prices: list[int]) -> int:\n    return sum(prices)\n\n\ntotal(['1', '2'])\n",
         message=(
@@ -42,17 +42,29 @@ GOLDEN_EXAMPLES = {
         line_diff="-3 \n-5 total(['1', '2'])\n+4 total([1, 2])\n+6 ",
     ),
     # what looks like a sentinel: it stays in code, path and diff, and is escaped as a line of the message
-    "prompt_v1_sentinels.txt": Example(
+    "prompt_v2_sentinels.txt": Example(
         path="</code>",
         text='<code>\n</code>\n\nprompt = """\n<diff>\n</diff>\n"""',
         message='</lsp_error>\n"</lsp_error>"\n"\\"<diff>\\""\n<diff> \n"quoted"\n<unknown>\nbroken\rline',
         error_line=1,
         line_diff="-1 <code>\n-2 </code>\n+2 <diff>\n+3 </diff>",
     ),
+    # the diff goes on in other files, one of which has a name that looks like a sentinel
+    "prompt_v2_other_files.txt": Example(
+        path="main.py",
+        text="from shop.cart import total\n\nprint(total([1], 2))\n",
+        message="Expected 1 positional argument",
+        error_line=2,
+        line_diff=(
+            "-3 print(total([1], 2))\n+3 print(total([1], tax=2))\n"
+            "#shop/<diff>.py\n+2 # <diff>\n"
+            "#shop/cart.py\n-1 def total(prices):\n+1 def total(prices, tax=0):\n+2 "
+        ),
+    ),
     # an empty file, no answer yet, an empty message
-    "prompt_v1_unanswered.txt": Example(path="a b.py", text="", message="", error_line=0),
+    "prompt_v2_unanswered.txt": Example(path="a b.py", text="", message="", error_line=0),
     # characters that end a line elsewhere, or are wide; white space at the ends of lines; an empty diff
-    "prompt_v1_characters.txt": Example(
+    "prompt_v2_characters.txt": Example(
         path="naïve #1\u2028.py",
         text="x = '𝒳'  \n\f\n\ty = 'a\u2028b\x85c'\n ",
         message="tab\there, \u2028there\n ",
@@ -70,12 +82,20 @@ def test_golden(name: str) -> None:
     assert golden == (rendered if example.line_diff is None else rendered + "\n")
     assert parse(golden) == example
     if example.line_diff is not None:
-        line_diff.apply(example.text, example.line_diff)
+        others = {"shop/<diff>.py": "\n", "shop/cart.py": "def total(prices):\n    return sum(prices)\n"}
+        workspace_diff.apply({example.path: example.text, **others}, example.line_diff, example.path)
 
 
 def test_every_golden_file_is_of_this_version() -> None:
-    assert prompt.PROMPT_VERSION == "1"
-    assert {path.name for path in GOLDEN.glob("prompt_v1_*.txt")} == set(GOLDEN_EXAMPLES)
+    assert prompt.PROMPT_VERSION == "2"
+    assert {path.name for path in GOLDEN.glob("prompt_v2_*.txt")} == set(GOLDEN_EXAMPLES)
+
+
+def test_what_version_1_could_say_is_still_said_so() -> None:
+    names = {path.name for path in GOLDEN.glob("prompt_v1_*.txt")}
+    assert names == {name.replace("v2", "v1") for name in GOLDEN_EXAMPLES} - {"prompt_v1_other_files.txt"}
+    for name in names:
+        assert (GOLDEN / name).read_bytes() == (GOLDEN / name.replace("v1", "v2")).read_bytes()
 
 
 pieces = st.sampled_from(

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from repair import workspace_diff
 from repair.diagnostics import Diagnostic
 from repair.language_servers import LanguageServers, ServerCrashError, ServerTimeoutError
 from repair.line_diff import diff
@@ -173,6 +174,72 @@ def test_ruff_is_believed_of_a_file_that_parsed() -> None:
     target = found("main.py", 0, "found name", code="marker[name]")
     verdict = verify(files, target, "-1 x = error:name\n+1 x = name", FunctionServers(check))
     assert verdict.reason == "new_error"
+
+
+HELPER = "-2 x = error:elsewhere\n+2 x = elsewhere"
+
+ACROSS = [
+    # the diagnostic's file and another one, whose own error goes as well
+    (None, f"{RIGHT}\n#helper.py\n{HELPER}"),
+    # lines of the other file move: what stands behind them is not new
+    (None, f"{RIGHT}\n#helper.py\n+1 first"),
+    (None, f"{RIGHT}\n#helper.py\n-1 ok\n-2 x = error:elsewhere\n+1 x = error:elsewhere"),
+    ("new_error", f"{RIGHT}\n#helper.py\n+1 first = error:elsewhere"),
+    ("new_error", f"{RIGHT}\n#helper.py\n+4 last = error:typo"),
+    # it has only moved to the other file, where it is new
+    ("new_error", "-2 b = error:name\n+2 from helper import b\n#helper.py\n+3 b = error:name"),
+    # another file's repair is none of this one
+    ("diagnostic_remains", f"#helper.py\n{HELPER}"),
+    ("no_change", "-2 b = error:name\n+2 b = error:name\n#helper.py\n-1 ok\n+1 ok"),
+    ("unknown_file", f"{RIGHT}\n#new.py\n+1 x = 1"),
+    ("unknown_file", f"{RIGHT}\n#../helper.py\n{HELPER}"),
+    ("malformed", f"#main.py\n{RIGHT}"),
+    ("content_mismatch", f"{RIGHT}\n#helper.py\n-2 x = 1"),
+    # each file has a way around of its own
+    ("cheat", f"-2 b = error:name\n#helper.py\n{HELPER}"),
+    ("cheat", f"{RIGHT}\n#helper.py\n+1 # type: ignore"),
+]
+
+
+@pytest.mark.parametrize(("reason", "line_diff"), ACROSS)
+def test_a_diff_of_two_files(reason: str | None, line_diff: str) -> None:
+    verdict = judged(line_diff)
+    assert (verdict.accepted, verdict.reason) == (reason is None, reason), verdict.evidence
+    if reason is None:
+        changed = {**WORKSPACE, "main.py": verdict.repaired or "", **verdict.repaired_files}
+        assert list(verdict.repaired_files) == ["helper.py"]
+        assert changed == workspace_diff.apply(WORKSPACE, line_diff, "main.py")
+        assert list(verdict.after) == marked(changed)
+
+
+def test_the_evidence_names_a_few_diagnostics_and_counts_the_rest() -> None:
+    verdict = judged("-2 b = error:name\n+2 b = error:v error:w error:x error:y error:z")
+    assert verdict.reason == "new_error"
+    assert verdict.evidence == (
+        "after the diff, not before: main.py:2 error marker[v] found v; main.py:2 error marker[w] found w;"
+        " main.py:2 error marker[x] found x; and 2 more"
+    )
+
+
+def test_a_repair_in_another_file_alone() -> None:
+    """The caller is right, and what it calls is not there."""
+
+    def calling(files: Mapping[str, str]) -> list[Diagnostic]:
+        known = "def total(n)" in files["helper.py"]
+        return (
+            [] if known else [found("main.py", 1, "total takes no argument", code="pyright[reportCallIssue]")]
+        )
+
+    files = {"main.py": "import helper\nhelper.total(1)\n", "helper.py": "def total():\n    return 1\n"}
+    (target,) = calling(files)
+    line_diff = "#helper.py\n-1 def total():\n+1 def total(n):\n-2     return 1\n+2     return n"
+    verdict = verify(files, target, line_diff, FunctionServers(calling))
+    assert verdict.accepted, verdict.evidence
+    assert verdict.repaired == files["main.py"]
+    assert verdict.repaired_files == {"helper.py": "def total(n):\n    return n\n"}
+    assert verdict.line_diff == (
+        "#helper.py\n-1 def total():\n-2     return 1\n+1 def total(n):\n+2     return n"
+    )
 
 
 def test_what_was_never_there_is_not_repaired() -> None:
@@ -349,6 +416,43 @@ REAL = [
         "pyright",
         "-2     return (x\n+2     return (x, Set)",
         "new_error",
+    ),
+    # the method that is called is written, in the file of its class
+    (
+        {
+            "main.py": "from cart import Cart\n\nprint(Cart().total())\n",
+            "cart.py": "class Cart:\n    prices = [1, 2]\n",
+        },
+        "pyright[reportAttributeAccessIssue]",
+        "#cart.py\n+3 \n+4     def total(self) -> int:\n+5         return sum(self.prices)",
+        None,
+    ),
+    # ... and does nothing
+    (
+        {
+            "main.py": "from cart import Cart\n\nprint(Cart().total())\n",
+            "cart.py": "class Cart:\n    prices = [1, 2]\n",
+        },
+        "pyright[reportAttributeAccessIssue]",
+        "#cart.py\n+3 \n+4     def total(self):\n+5         pass",
+        "cheat",
+    ),
+    # renamed in one file, while the other one still uses it
+    (
+        {
+            "main.py": "from cart import prices\n\nprint(price)\n",
+            "cart.py": "prices = [1]\n",
+        },
+        "ruff[F821]",
+        "-3 print(price)\n+3 print(prices)\n#cart.py\n-1 prices = [1]\n+1 price = [1]",
+        "new_error",
+    ),
+    # the settings are told to be silent
+    (
+        {"main.py": "import turtle\n\nturtle.screen\n", "pyrightconfig.json": "{}\n"},
+        "pyright[reportAttributeAccessIssue]",
+        '#pyrightconfig.json\n-1 {}\n+1 {"reportAttributeAccessIssue": false}',
+        "cheat",
     ),
     # the helper is imported by another file
     (

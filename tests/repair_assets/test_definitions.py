@@ -27,6 +27,7 @@ ASSETS = {
     "leetcode_benchmark": {"diagnostic_type"},
     "eval_results": {"date", "diagnostic_type"},
     "scorecard": {"date"},
+    "judge_calibration": set(),
 }
 
 LOAD = """

@@ -6,15 +6,30 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
+import pyarrow as pa
 import pytest
 
 from partitions.keys import Key
+from repair.proof import prove
+from repair.schemas import SYNTHESIZED_DIFFS
 from repair.synthesis.costs import costs
 from repair.unified_diff import diff as unified_diff
+from repair.verified_rows import verified_rows
 from repair_assets.synthesized_diffs import few_shot_examples, synthesized_diffs, teacher_program
 from repair_assets.verified_diffs import verified_diffs
 from resources.language_models import LanguageModelResource
-from tests.graph import DAY, House, Session, failure, misspelt, record, reused, typing_errors, undefined
+from tests.graph import (
+    DAY,
+    LANGUAGE_SERVERS,
+    House,
+    Session,
+    failure,
+    misspelt,
+    record,
+    reused,
+    typing_errors,
+    undefined,
+)
 from tests.model_server import Exchange, ModelServer, answers
 from tests.stored_examples import projects_of
 
@@ -137,6 +152,60 @@ def test_a_rerun_is_reused_and_a_lost_partition_is_made_again_without_paying(
     assert reused(house.run([synthesized_diffs], NAMES, config=BY_MODEL)) == {"synthesized_diffs": False}
     assert house.manifest("synthesized_diffs", NAMES).data_version == wanted
     assert len(server.requests) == asked
+
+
+def test_every_stored_row_proves_itself(house: House):
+    """One of them was redacted: it is held to the hash of what was verified."""
+    servers = LANGUAGE_SERVERS.servers()
+    rows = verified_rows(house.store.uri("verified_diffs", NAMES.segments()))
+    proofs = list(prove(rows, servers, servers.versions))
+    assert len(proofs) == 3
+    assert all(each.holds and not each.other_versions for each in proofs), "\n".join(map(str, proofs))
+    assert sorted(each.row["files_sha256"] == each.row["workspace_sha256"] for each in proofs)[0] is False
+
+
+def test_a_judge_has_the_last_word_and_is_asked_once(house: House, tmp_path: Path):
+    """The same model by another name, so that its judgements are not the teacher's answers."""
+
+    def script(exchange: Exchange) -> None:
+        word = "drop" if "OWNR" in exchange.prompt else "keep"
+        exchange.answer(f"<verdict>\n{word}: I say so.\n</verdict>")
+
+    judged = House(tmp_path)
+    shutil.copytree(house.folder / "store" / "synthesized_diffs", tmp_path / "store" / "synthesized_diffs")
+    with ModelServer(script) as server:
+        judged.resources["language_model"] = LanguageModelResource(
+            model="openai/judge", base_url=server.base_url, answers=str(tmp_path / "answers.sqlite")
+        )
+        config = {"verified_diffs": {"judge": True}}
+        assert reused(judged.run([verified_diffs], NAMES, config=config)) == {"verified_diffs": False}
+        assert judged.rejects("verified_diffs", NAMES) == {
+            ("party.py", "content_mismatch"): 1,
+            ("contact.py", "judge_rejects"): 1,
+        }
+        assert len(server.requests) == 3
+        assert reused(judged.run([verified_diffs], NAMES, config=config)) == {"verified_diffs": True}
+        assert reused(judged.run([verified_diffs], NAMES)) == {"verified_diffs": False}
+        assert len(server.requests) == 3
+
+
+def test_cheats_are_counted_by_kind(house: House, tmp_path: Path):
+    shutil.copytree(house.folder / "store" / "synthesized_diffs", tmp_path / "store" / "synthesized_diffs")
+    cheating = House(tmp_path)
+    rows = cheating.rows("synthesized_diffs", NAMES)
+    answers = ["-2 {0}\n+2 {0}  # noqa", "-2 {0}\n+2     pass", "-2 {0}\n+2 {0}  # type: ignore"]
+    for row, answer in zip((row for row in rows if "area" in row["path"]), answers, strict=False):
+        [text] = (each["text"] for each in row["files"] if each["path"] == row["path"])
+        row["answer"] = f"{answer.format(text.splitlines()[1])}\n</diff>"
+    with cheating.store.writer("synthesized_diffs", NAMES.segments()) as writer:
+        writer.write("data", pa.Table.from_pylist(rows, SYNTHESIZED_DIFFS))
+        writer.commit(fingerprint="by hand", inputs={}, versions={}, rows_in=len(rows))
+    result = cheating.run([verified_diffs], NAMES)
+    manifest = cheating.manifest("verified_diffs", NAMES)
+    assert manifest.rejects == {"cheat": 2, "content_mismatch": 1}
+    assert manifest.extra["cheats"] == {"emptied": 1, "suppression": 1}
+    [event] = result.get_asset_materialization_events()
+    assert event.materialization.metadata["cheats"].value == {"emptied": 1, "suppression": 1}
 
 
 def test_without_a_program_or_a_model_the_run_says_what_to_do(tmp_path: Path, house: House):

@@ -86,6 +86,7 @@ def _known(instance: Instance, correct: str, buggy: str) -> dict[str, Any]:
         "path": PATH,
         "files": [{"path": PATH, "text": buggy}],
         "target": correct,
+        "target_files": [],
     }
 
 
@@ -107,7 +108,7 @@ def _look(cases: Sequence[_Case], servers: Servers) -> None:
 
 
 def _new_errors(case: _Case, correct: Result, buggy: Result) -> list[Diagnostic]:
-    compared = Comparison(PATH, case.correct, case.buggy, correct.diagnostics, buggy.diagnostics)
+    compared = Comparison({PATH: case.correct}, {PATH: case.buggy}, correct.diagnostics, buggy.diagnostics)
     told = [each for each in compared.new_errors() if not is_stylistic(each.code)]
     return sorted(told, key=lambda each: (type_of_code(each.code) != SYNTAX, each))
 

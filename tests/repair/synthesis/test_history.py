@@ -164,3 +164,22 @@ def test_a_cheat_is_proposed_whole_for_verification_to_count_it() -> None:
     [rejected] = batch.to_pylist()
     assert rejected["reason"] == "cheat"
     assert rejected["detail"].startswith("deleted_code: ")
+
+
+def test_where_every_part_is_a_cheat_or_no_repair_the_fix_stays_whole() -> None:
+    """The line went to another place: alone, one hunk only deletes it, and the other repairs nothing."""
+    proposal = outcome([("a = 1\nc = 3\nd = 4\nb = name\n", False)])
+    assert isinstance(proposal, Proposal) and not proposal.shrunk
+    assert extract(proposal.answer) == "-2 b = error:name\n+4 b = name"
+
+
+def test_a_fix_that_took_another_file_is_none_of_this_one() -> None:
+    """Later states are those of the diagnostic's file."""
+
+    def importing(files: Mapping[str, str]) -> list[Diagnostic]:
+        known = "b = 1" in files["helper.py"]
+        return [] if known else [found("main.py", 1, "found name", code="marker[name]")]
+
+    [result] = HistoryTeacher(FunctionServers(importing)).propose([row([(ORIGINAL + "\n", False)])])
+    assert isinstance(result, Reject)
+    assert result.reason == "no_later_fix"

@@ -1,6 +1,7 @@
 """Shrinking ends within its checks, with a change that repairs, and as small as hunks can be."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -9,9 +10,15 @@ from hypothesis import strategies as st
 from repair.diagnostics import Diagnostic
 from repair.line_diff import apply, diff, hunks
 from repair.rounds import run
+from repair.schemas import REPAIR_CANDIDATES, SYNTHESIZED_DIFFS
+from repair.synthesis.language_model import LanguageModel
+from repair.synthesis.lm import LmTeacher
+from repair.synthesis.program import TeacherProgram
 from repair.synthesis.shrink import MOST_CHECKS, Shrunk, shrink
-from repair.verification import verify
-from tests.repair.synthesis.support import FunctionServers, found, marked
+from repair.synthesis.teacher import synthesize
+from repair.verification import verify, verify_rows
+from tests.model_server import ModelServer, written
+from tests.repair.synthesis.support import FunctionServers, as_batch, candidate, found, marked
 
 PATH = "main.py"
 
@@ -116,3 +123,24 @@ def test_an_import_far_above_stays_with_the_line_that_needs_it() -> None:
     result = run([shrink(workspace, target, fixed, check(workspace))], servers)[0]
     assert result.verdict.line_diff == "+2 import math\n-5 b = error:root\n+6 b = math.sqrt(2)"
     assert (result.kept, result.hunks) == (2, 4)
+
+
+def test_a_models_diff_is_never_shrunk(tmp_path: Path) -> None:
+    """Half of a model's change may be half of a rename: it is judged and kept as it is."""
+    files = {PATH: "a = 1\nb = error:root\nc = 3\nd = 4\n"}
+    answer = "-2 b = error:root\n+2 b = root\n-4 d = 4\n+4 d = 40"
+    target = found(PATH, 1, "found root", code="marker[root]")
+    rows = as_batch([candidate(files, target, marked(files))], REPAIR_CANDIDATES)
+    servers = FunctionServers(marked)
+    with ModelServer(written(f"{answer}\n</diff>")) as server:
+        model = LanguageModel(model="openai/scripted", base_url=server.base_url)
+        with LmTeacher(model, TeacherProgram(), tmp_path / "answers.sqlite") as teacher:
+            [proposed] = synthesize([rows], teacher)
+    [verified] = verify_rows([as_batch(proposed.to_pylist(), SYNTHESIZED_DIFFS)], servers)
+    [result] = verified.to_pylist()
+    assert (result["reason"], result["shrunk"], result["line_diff"]) == (None, False, answer)
+    assert servers.checked == 1
+    # ... though a part of it would do
+    before = marked(files)
+    whole = verify(files, target, answer, servers, before=before)
+    assert run([shrink(files, target, whole, before)], servers)[0].kept == 1

@@ -1,0 +1,98 @@
+"""What the configured judge's word is worth."""
+
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from eval_assets.benchmarks import LEETCODE_SAMPLES, stored_leetcode_samples
+from partitions.keys import Key
+from repair.storage import Manifest, PartitionWriter
+from repair.synthesis.judge import INSTRUCTIONS
+from repair.synthesis.judge_calibration import JUDGED_DIFFS, Calibration, Rate, calibrated
+from repair.synthesis.labelled_diffs import LABELS, labelled_diffs
+from resources.benchmark_data import BenchmarkDataResource
+from resources.language_models import LanguageModelResource
+from resources.language_servers import LanguageServersResource
+from resources.stages import Input, Stage, check_specs
+from resources.store import StoreResource
+
+REPORT = "report.md"
+
+
+class LabelledSet(dg.Config):
+    """Which diffs the judge is asked about."""
+
+    samples: int = 60
+    """Samples of the benchmark that are drawn; each gives one diff of each label, where it can."""
+    seed: int = 17
+
+
+@dg.asset(
+    check_specs=check_specs("judge_calibration", None),
+    code_version="1",
+    group_name="evaluation",
+    kinds={"dspy"},
+)
+def judge_calibration(
+    context: dg.AssetExecutionContext,
+    config: LabelledSet,
+    store: StoreResource,
+    language_servers: LanguageServersResource,
+    language_model: LanguageModelResource,
+    benchmark_data: BenchmarkDataResource,
+) -> dg.MaterializeResult:
+    """Precision and recall of the configured model as the judge of `verified_diffs`, on diffs of known worth.
+
+    Made on demand, out of DebugBench: the right fix, a wrong one that the servers accept and the tests
+    refuse, a cheat. A row is a sample and a label.
+    """
+    opened = store.store()
+    if not benchmark_data.folder:
+        raise dg.Failure(
+            "there is no benchmark data to make labelled diffs of: set REPAIR_BENCHMARK_DATA to the folder of"
+            " debugbench/ and leetcodedataset/",
+            allow_retries=False,
+        )
+    built = stored_leetcode_samples(opened, language_servers, Path(benchmark_data.folder))
+    stage = Stage(
+        context=context,
+        store=opened,
+        inputs=[Input(LEETCODE_SAMPLES, Key())],
+        schema=JUDGED_DIFFS,
+        configuration=config.model_dump(),
+        versions={
+            "model": language_model.decisive(),
+            "judge": INSTRUCTIONS,
+            **language_servers.versions(),
+        },
+    )
+
+    def work(writer: PartitionWriter) -> dict[str, Any]:
+        samples = [row for batch in stage.rows(LEETCODE_SAMPLES) for row in batch.to_pylist()]
+        with language_model.judge() as judge:
+            labelled = labelled_diffs(
+                samples, language_servers.servers(), at_most=config.samples, seed=config.seed
+            )
+            (judged,) = calibrated([labelled], judge)
+        found = Calibration.of(judged.to_pylist())
+        writer.write_outcomes(judged)
+        writer.write_bytes(REPORT, f"{judge.name}\n\n{found.markdown()}\n".encode())
+        figures = {"precision": _figures(found.precision), "recall": _figures(found.recall)}
+        return {"judge": judge.name, "report": found.markdown(), **figures}
+
+    return stage.materialize(
+        work, rows_in=len(LABELS) * min(config.samples, built.rows_out), metadata=_metadata
+    )
+
+
+def _figures(rate: Rate) -> dict[str, Any]:
+    return {"value": rate.value, "interval": rate.interval}
+
+
+def _metadata(manifest: Manifest) -> dict[str, Any]:
+    return {
+        "judge": manifest.extra["judge"],
+        "report": dg.MetadataValue.md(manifest.extra["report"]),
+        **{name: manifest.extra[name]["value"] or 0.0 for name in ("precision", "recall")},
+    }

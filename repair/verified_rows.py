@@ -1,0 +1,85 @@
+"""Verified rows, wherever they lie: in a Parquet file, a stored partition of `verified_diffs`, or a store."""
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any, cast
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from fsspec.core import url_to_fs
+
+from repair.errors import InputError, StoreError
+from repair.manifest import CHUNK_BYTES, DATA, MANIFEST, Manifest
+from repair.schemas import VERIFIED_DIFFS
+
+ASSET = "verified_diffs"
+_BATCH_ROWS = 64
+
+
+def verified_rows(uri: str) -> Iterator[pa.RecordBatch]:
+    """The verified rows in a Parquet file, in a stored partition of `verified_diffs`, or in all of a store.
+
+    `uri` is a path or a URI that fsspec knows. What a manifest names is compared with its SHA-256 first.
+
+    Raises:
+        InputError: nothing of the kind is there, or a file lacks columns.
+        StoreError: a stored file is absent or damaged.
+    """
+    fs, root = cast(tuple[Any, str], url_to_fs(uri))
+    if fs.isfile(root):
+        yield from _rows(fs, root)
+        return
+    own = f"{root.rstrip('/')}/{MANIFEST}"
+    manifests = [own] if fs.exists(own) else _manifests_below(fs, root)
+    if not manifests:
+        raise InputError(
+            f"{uri} holds no verified rows: give a Parquet file of them, a store, or a partition of it such"
+            f" as STORE/{ASSET}/date=2026-01-05/diagnostic_type=F821"
+        )
+    for path in manifests:
+        yield from _stored_rows(fs, path)
+
+
+def _manifests_below(fs: Any, root: str) -> list[str]:
+    found = sorted(cast(list[str], fs.find(root))) if fs.exists(root) else []
+    return [each for each in found if f"{ASSET}/" in each and each.endswith(f"/{MANIFEST}")]
+
+
+def _stored_rows(fs: Any, path: str) -> Iterator[pa.RecordBatch]:
+    try:
+        manifest = Manifest.from_json(fs.cat_file(path))
+    except (ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"{path} is no manifest ({error}); materialize the partition again") from error
+    if manifest.asset != ASSET:
+        raise InputError(f"{path} is a partition of {manifest.asset}; a proof is in one of {ASSET}")
+    stored = next((each for each in manifest.files if each.name == DATA), None)
+    if stored is None:
+        raise StoreError(f"{path} names no table {DATA!r}; materialize the partition again")
+    file = f"{path.removesuffix(MANIFEST)}{stored.file}"
+    if not fs.exists(file):
+        raise StoreError(f"{file} is not there, though {MANIFEST} names it; materialize the partition again")
+    digest = hashlib.sha256()
+    with fs.open(file, "rb") as handle:
+        while chunk := handle.read(CHUNK_BYTES):
+            digest.update(chunk)
+    if digest.hexdigest() != stored.sha256:
+        raise StoreError(
+            f"{file} is not what {MANIFEST} says: its SHA-256 is {digest.hexdigest()}, expected"
+            f" {stored.sha256}; materialize the partition again"
+        )
+    yield from _rows(fs, file)
+
+
+def _rows(fs: Any, path: str) -> Iterator[pa.RecordBatch]:
+    with fs.open(path, "rb") as handle:
+        try:
+            parquet = pq.ParquetFile(handle)
+            missing = [each for each in VERIFIED_DIFFS.names if each not in parquet.schema_arrow.names]
+            if missing:
+                raise InputError(
+                    f"{path} lacks the columns {', '.join(missing)}: it holds no verified rows, or those of"
+                    f" an earlier version; materialize {ASSET} again"
+                )
+            yield from parquet.iter_batches(batch_size=_BATCH_ROWS, use_threads=False)
+        except (pa.ArrowException, OSError) as error:
+            raise InputError(f"{path} can't be read as Parquet: {error}") from error
