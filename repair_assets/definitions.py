@@ -83,7 +83,9 @@ defs = dg.Definitions(
         "store": StoreResource(base_uri=os.environ.get("REPAIR_STORE", str(HOME / "store"))),
         "recordings": RecordingsResource(uri=os.environ.get("REPAIR_RECORDINGS", str(HOME / "recordings"))),
         "language_servers": LanguageServersResource(
-            cache=os.environ.get("REPAIR_SERVER_CACHE", str(HOME / "language_servers.sqlite"))
+            cache=os.environ.get("REPAIR_SERVER_CACHE", str(HOME / "language_servers.sqlite")),
+            environment_name=os.environ.get("REPAIR_ENVIRONMENT", ""),
+            environment_python=os.environ.get("REPAIR_ENVIRONMENT_PYTHON", ""),
         ),
         "language_model": LanguageModelResource(
             model=os.environ.get("REPAIR_MODEL", ""),
