@@ -240,9 +240,7 @@ def rates(workspaces: Sequence[Files], cold_count: int, memory_limit_mb: float) 
     print(f"{'command lines, in turn':24}{cold:9.1f} a second {1:8.1f} x   ({len(fresh)} of the snapshots)")
     for name in told:
         rate = len(workspaces) / seconds[name]
-        alike, apart, whole = difference(
-            (told[name][index] for index in sorted(fresh)), map(fresh.get, sorted(fresh))
-        )
+        alike, apart, whole = difference((told[name][index] for index in fresh), fresh.values())
         print(
             f"{name:24}{rate:9.1f} a second {rate / cold:8.1f} x   "
             f"{alike} of {len(fresh)} as the command lines, {apart} diagnostics of {whole} differ"
