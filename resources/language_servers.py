@@ -36,7 +36,7 @@ class LanguageServersResource(dg.ConfigurableResource[None]):
     timeout: float = 60.0
     """Seconds that one workspace may take before its server is replaced."""
     memory_limit_mb: int = 1500
-    """Resident memory of a server, in MB, at which it is replaced."""
+    """Resident memory of a server, in MB, that it is replaced before."""
     cache: str = ""
     """File of the results' cache; empty: no cache."""
     environment_name: str = ""

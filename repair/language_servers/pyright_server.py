@@ -41,8 +41,9 @@ from repair.language_servers.workspace import Workspace, write
 
 SLOTS = 512
 HEAP_MB = 3072
-# Most of what is made for one workspace is garbage after it: a larger nursery saves a tenth of the time, and
-# compiling at once, which only a process that lives long pays back, another twentieth.
+_NEAR = 0.85  # of the memory limit: the rest is for the workspace that comes next
+# Most of what is made for one workspace is garbage after it, so a larger nursery saves work; compiling at
+# once is what only a process that lives long pays back. Each takes a twentieth of the CPU time away.
 _NODE = ("--max-semi-space-size=64", "--always-sparkplug")
 # How the command line calls a root that is a package; all other names are relative to the slot already.
 _ROOT_PACKAGE = "__init__"
@@ -107,8 +108,9 @@ class PyrightServer:
         return self._process.pid
 
     def has_room(self, memory_limit_mb: float) -> bool:
-        """Whether it may take another workspace."""
-        return max(self._used.values()) < self._slots and child.resident_megabytes(self.pid) < memory_limit_mb
+        """Whether it may take another workspace, and stay below the limit with one as they usually are."""
+        held = child.resident_megabytes(self.pid)
+        return max(self._used.values()) < self._slots and held < _NEAR * memory_limit_mb
 
     def check(self, workspace: Workspace) -> list[Diagnostic]:
         """Pyright's diagnostics of the workspace's targets.

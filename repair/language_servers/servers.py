@@ -55,7 +55,7 @@ class LanguageServers:
     """Warm pyright and ruff. A context manager; processes start with the first request and end with it.
 
     `workers` is the number of pyright processes; `timeout` the seconds that a server may take for one
-    workspace; a pyright that holds more than `memory_limit_mb` is replaced before the next workspace; `cache`
+    workspace; a pyright that comes near `memory_limit_mb` is replaced before the next workspace; `cache`
     is a file in which results are kept, shared with other processes; `environment` holds the third-party
     packages that are seen. Without one there are none, and Python is the running one.
 

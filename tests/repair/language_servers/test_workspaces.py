@@ -277,6 +277,18 @@ def test_ruff_does_not_read_outside(
     assert list(names) == ignored
 
 
+@pytest.mark.parametrize("more", [{}, {"typings/t.pyi": ""}], ids=["warm", "by the command line"])
+def test_a_file_that_is_asked_for_is_checked_where_it_is_excluded(
+    more: dict[str, str], servers: LanguageServers
+) -> None:
+    settings = '{"exclude": ["old"], "include": ["new"], "ignore": ["ignored.py"]}'
+    files = {"old/a.py": "x = y\n", "ignored.py": "x = y\n", "pyrightconfig.json": settings, **more}
+    undefined = ("old/a.py", "pyright[reportUndefinedVariable]")
+    assert undefined in codes(servers.check(files, "old/a.py"))
+    assert undefined not in codes(servers.check_workspace(files))
+    assert codes(servers.check(files, "ignored.py")) == [("ignored.py", "ruff[F821]")]
+
+
 def test_results_name_the_settings_that_were_ignored(servers: LanguageServers) -> None:
     files = {
         "pyrightconfig.json": '{"venvPath": "/home/me", "reportUndefinedVariable": "warning"}',
