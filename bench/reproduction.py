@@ -1,85 +1,335 @@
-"""How much faster the warm servers are than fresh command lines, on modules of the standard library.
+"""How fast small workspaces are checked: warm servers against fresh command lines and one run over all.
 
-    python bench/reproduction.py [--snapshots 60] [--cold 10]
+    python bench/reproduction.py                                  # 1,000 snapshots, about ten minutes
+    python bench/reproduction.py --repositories ../a ../b.git     # snapshots of git histories instead
+    python bench/reproduction.py --exact 1000                     # against fresh command lines, one by one
+    python bench/reproduction.py --memory 20000                   # the memory of the servers
 
-Every snapshot is another file, so nothing is answered from memory. Prints files a second and ratios; the
-ratios, not the seconds, are what carries over to another machine.
+A snapshot is a whole workspace: a module or a package of the interpreter's library, or a commit of a
+repository with at most 30 Python files. No two are equal, so nothing is answered from memory. The ways to
+check them take turns, part by part, so that a noisy machine disturbs all of them; what a way has to start is
+in its time. The ratios, not the seconds, are what carries over to another machine.
 """
 
 import argparse
+import itertools
+import json
 import subprocess
 import sysconfig
 import tempfile
+import threading
 import time
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeVar
 
+from repair.diagnostics import Diagnostic
 from repair.language_servers import LanguageServers, Request
+from repair.language_servers.child import resident_megabytes
+from repair.language_servers.paths import is_python
 from repair.language_servers.programs import clean_variables, empty_environment, programs
+from repair.sources.git import CONFIGURATION
+from repair.sources.git_repository import GitRepository
+from repair.workspace import safe_path
 
-LARGEST_BYTES = 12_000
+MOST_FILES = 30
+MODULE_BYTES = (300, 12_000)
+PACKAGE_BYTES = 80_000
+PARTS = 4
+
+T = TypeVar("T")
+Files = Mapping[str, str]
+Told = Counter[tuple[str, int, int, str, str]]
+"""How often a (path, line, column, code, message) is said; columns as the programs count them."""
 
 
-def snapshots(count: int) -> list[dict[str, str]]:
-    """`count` small modules of the interpreter's library, each a workspace of its own."""
+def of_the_library(count: int) -> Iterator[Files]:
+    """Packages and small modules of the interpreter's library, spread over all of it."""
     library = Path(sysconfig.get_path("stdlib"))
-    modules = [path for path in sorted(library.rglob("*.py")) if 300 < path.stat().st_size < LARGEST_BYTES]
-    modules = [path for path in modules if not {"site-packages", "lib2to3"} & set(path.parts)]
-    step = max(1, len(modules) // count)
-    return [
-        {path.name: path.read_text(encoding="utf-8", errors="replace")} for path in modules[::step][:count]
-    ]
+    sources = [path for path in sorted(library.rglob("*.py")) if "site-packages" not in path.parts]
+    packages = [path.parent for path in sources if path.name == "__init__.py"]
+    found: list[list[Path]] = []
+    for package in packages:
+        inside = [path for path in sources if path.is_relative_to(package)]
+        if 1 < len(inside) <= MOST_FILES and sum(path.stat().st_size for path in inside) <= PACKAGE_BYTES:
+            found.append(inside)
+    smallest, largest = MODULE_BYTES
+    found += [[path] for path in sources if smallest < path.stat().st_size < largest]
+    for paths in spread(sorted(found), count):
+        top = library if len(paths) > 1 else paths[0].parent
+        yield {
+            str(path.relative_to(top)): path.read_text(encoding="utf-8", errors="replace") for path in paths
+        }
 
 
-def warm(workspaces: Sequence[Mapping[str, str]], workers: int) -> float:
-    """Files a second, the servers' start included."""
-    start = time.perf_counter()
-    with LanguageServers(workers=workers) as servers:
-        results = list(servers.check_many(Request(files) for files in workspaces))
-        seconds = time.perf_counter() - start
-    failed = [result.reason for result in results if result.error]
-    if failed:
-        raise SystemExit(f"{len(failed)} snapshots failed: {set(failed)}")
-    return len(workspaces) / seconds
+def of_repositories(folders: Sequence[Path], count: int) -> Iterator[Files]:
+    """Workspaces at commits spread over each history; those that are too large are left out."""
+    seen: set[frozenset[tuple[str, str]]] = set()
+    for folder in folders:
+        with GitRepository(folder) as repository:
+            commits = [commit.name for commit in repository.history(["*.py"])]
+            workspaces = (_files(repository, commit) for commit in spread(commits, 4 * count))
+            small = [files for files in workspaces if files and _is_new(files, seen)]
+        yield from spread(small, -(-count // len(folders)))
 
 
-def cold(workspaces: Sequence[Mapping[str, str]]) -> float:
-    """Files a second with one `pyright` and one `ruff check` after another."""
+def _files(repository: GitRepository, commit: str) -> Files:
+    """The files that a language server reads; none where there are too many."""
+    entries = {
+        path: entry.blob
+        for entry in repository.tree(commit)
+        if entry.mode.startswith("100") and safe_path(path := entry.path.decode(errors="surrogateescape"))
+        if is_python(path) or PurePosixPath(path).name in CONFIGURATION
+    }
+    if not 0 < sum(map(is_python, entries)) <= MOST_FILES:
+        return {}
+    return {path: repository.blob(blob).decode(errors="replace") for path, blob in entries.items()}
+
+
+def _is_new(files: Files, seen: set[frozenset[tuple[str, str]]]) -> bool:
+    key = frozenset(files.items())
+    new = key not in seen
+    seen.add(key)
+    return new
+
+
+def spread(items: Sequence[T], count: int) -> list[T]:
+    """`count` of `items`, evenly; all, where there are not as many."""
+    step = max(1.0, len(items) / count)
+    return [items[int(index * step)] for index in range(min(count, len(items)))]
+
+
+class CommandLines:
+    """Fresh runs of pyright and ruff in folders below `home`."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._python = empty_environment(home / "environment")
+        self._numbers = itertools.count()
+
+    def one(self, files: Files) -> Told:
+        """What is said about a folder that holds the workspace only."""
+        folder = self._folder()
+        _write(files, folder)
+        return self._said(folder, {"": files})
+
+    def all(self, workspaces: Sequence[Files]) -> list[Told]:
+        """One run over all workspaces, each an execution environment of one configuration."""
+        folder = self._folder()
+        named = {f"w{number}/": files for number, files in enumerate(workspaces)}
+        for name, files in named.items():
+            _write(files, folder / name)
+        roots = [
+            {
+                "root": name,
+                "extraPaths": [f"{name}src"] if any(path.startswith("src/") for path in files) else [],
+            }
+            for name, files in named.items()
+        ]
+        _write({"pyrightconfig.json": json.dumps({"executionEnvironments": roots})}, folder)
+        told = self._said(folder, named)
+        result: list[Told] = [Counter() for _ in workspaces]
+        for (path, *rest), times in told.items():
+            name, _, inner = path.partition("/")
+            if name != "pyrightconfig.json":
+                result[int(name[1:])][(inner, *rest)] += times
+        return result
+
+    def _folder(self) -> Path:
+        return self._home / str(next(self._numbers)) / "workspace"
+
+    def _said(self, folder: Path, named: Mapping[str, Files]) -> Told:
+        pyright = [
+            programs().node,
+            programs().pyright_command,
+            "--outputjson",
+            "--pythonpath",
+            str(self._python),
+        ]
+        ruff = [programs().ruff, "check", "--no-cache", "--output-format", "json", "."]
+        told: Told = Counter()
+        for item in _output(pyright, folder)["generalDiagnostics"]:
+            start = item["range"]["start"]
+            code = f"pyright[{item['rule']}]" if "rule" in item else "pyright"
+            path = str(Path(item["file"]).relative_to(folder))
+            told[path, start["line"], start["character"], code, item["message"]] += 1
+        marked = {
+            name + path
+            for name, files in named.items()
+            for path, text in files.items()
+            if text[:1] == "\ufeff"
+        }
+        for item in _output(ruff, folder):
+            path, place = str(Path(item["filename"]).relative_to(folder)), item["location"]
+            column = place["column"] - 1 + (path in marked and place["row"] == 1)
+            told[path, place["row"] - 1, column, f"ruff[{item['code']}]", item["message"]] += 1
+        return told
+
+
+def _write(files: Files, folder: Path) -> None:
+    for path, text in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(text.encode())
+
+
+def _output(command: Sequence[str], folder: Path) -> Any:
+    done = subprocess.run(command, cwd=folder, env=clean_variables(), capture_output=True, check=False)
+    return json.loads(done.stdout)
+
+
+def warm(servers: LanguageServers, workspaces: Iterable[Files]) -> list[Told]:
+    told: list[Told] = []
+    for result in servers.check_many(Request(files) for files in workspaces):
+        if result.error:
+            raise SystemExit(f"a snapshot failed: {result.reason}: {result.error}")
+        told.append(Counter(map(_as_told, result.diagnostics)))
+    return told
+
+
+def _as_told(one: Diagnostic) -> tuple[str, int, int, str, str]:
+    column = one.start_column if one.code.startswith("ruff") else one.start_character
+    return one.path, one.start_line, column, one.code, one.message
+
+
+def difference(left: Iterable[Told], right: Iterable[Told]) -> tuple[int, int, int]:
+    """Snapshots that are told alike; diagnostics that only one side tells; diagnostics of the right side."""
+    pairs = list(zip(left, right, strict=True))
+    apart = [(one - other).total() + (other - one).total() for one, other in pairs]
+    return sum(each == 0 for each in apart), sum(apart), sum(other.total() for _, other in pairs)
+
+
+def rates(workspaces: Sequence[Files], cold_count: int, memory_limit_mb: float) -> None:
+    seconds: Counter[str] = Counter()
+    told: dict[str, list[Told]] = {
+        name: [] for name in ("one run over all", "warm, 1 worker", "warm, 2 workers")
+    }
+    chosen = set(spread(range(len(workspaces)), cold_count))
+    fresh: dict[int, Told] = {}
     with tempfile.TemporaryDirectory() as home:
-        python = empty_environment(Path(home) / "environment")
+        lines, cache = CommandLines(Path(home)), Path(home) / "results.sqlite"
         start = time.perf_counter()
-        for number, files in enumerate(workspaces):
-            folder = Path(home) / str(number)
-            folder.mkdir()
-            for path, text in files.items():
-                (folder / path).write_text(text, encoding="utf-8")
-            pyright = [
-                programs().node,
-                programs().pyright_command,
-                "--outputjson",
-                "--pythonpath",
-                str(python),
-            ]
-            ruff = [programs().ruff, "check", "--no-cache", "--output-format", "json", "."]
-            for command in (pyright, ruff):
-                subprocess.run(command, cwd=folder, env=clean_variables(), capture_output=True, check=False)
-        return len(workspaces) / (time.perf_counter() - start)
+        one = LanguageServers(1, memory_limit_mb=memory_limit_mb)
+        seconds["warm, 1 worker"] += time.perf_counter() - start
+        start = time.perf_counter()
+        two = LanguageServers(2, memory_limit_mb=memory_limit_mb, cache=cache)
+        seconds["warm, 2 workers"] += time.perf_counter() - start
+        ways = {
+            "one run over all": lines.all,
+            "warm, 1 worker": lambda part: warm(one, part),
+            "warm, 2 workers": lambda part: warm(two, part),
+        }
+        size = -(-len(workspaces) // PARTS)
+        with one, two:
+            for number in range(0, len(workspaces), size):
+                part = workspaces[number : number + size]
+                for name, check in ways.items():
+                    start = time.perf_counter()
+                    told[name] += check(part)
+                    seconds[name] += time.perf_counter() - start
+                start = time.perf_counter()
+                for index in sorted(chosen & set(range(number, number + size))):
+                    fresh[index] = lines.one(workspaces[index])
+                seconds["command lines"] += time.perf_counter() - start
+        start = time.perf_counter()
+        with LanguageServers(2, cache=cache) as again:
+            told["from the cache"] = warm(again, workspaces)
+        seconds["from the cache"] = time.perf_counter() - start
+    cold = len(fresh) / seconds["command lines"]
+    print(f"{'command lines, in turn':24}{cold:9.1f} a second {1:8.1f} x   ({len(fresh)} of the snapshots)")
+    for name in told:
+        rate = len(workspaces) / seconds[name]
+        alike, apart, whole = difference((told[name][index] for index in fresh), fresh.values())
+        print(
+            f"{name:24}{rate:9.1f} a second {rate / cold:8.1f} x   "
+            f"{alike} of {len(fresh)} as the command lines, {apart} diagnostics of {whole} differ"
+        )
+    print(f"two workers / one worker {seconds['warm, 1 worker'] / seconds['warm, 2 workers']:8.2f} x")
+    print(f"from the cache / two     {seconds['warm, 2 workers'] / seconds['from the cache']:8.0f} x")
+
+
+def exactness(workspaces: Sequence[Files]) -> None:
+    with LanguageServers(2) as servers:
+        told = warm(servers, workspaces)
+    with tempfile.TemporaryDirectory() as home, ThreadPoolExecutor(2) as pool:
+        fresh = list(pool.map(CommandLines(Path(home)).one, workspaces))
+    alike, apart, whole = difference(told, fresh)
+    print(
+        f"{alike} of {len(workspaces)} snapshots as fresh command lines, "
+        f"{apart} diagnostics of {whole} differ"
+    )
+    for files, one, other in zip(workspaces, told, fresh, strict=True):
+        if one != other:
+            print(
+                f"{len(files)} files, {next(iter(files))}: {dict(one - other)} instead of {dict(other - one)}"
+            )
+
+
+def memory(workspaces: Sequence[Files], count: int, memory_limit_mb: float) -> None:
+    """Prints the highest memory of any server over `count` snapshots, which differ in a comment at least."""
+
+    def varied() -> Iterator[Files]:
+        for number in range(count):
+            files = workspaces[number % len(workspaces)]
+            yield {path: f"{text}\n# {number}\n" if is_python(path) else text for path, text in files.items()}
+
+    highest: dict[int, float] = {}
+    with LanguageServers(2, memory_limit_mb=memory_limit_mb) as servers:
+        done = threading.Event()
+
+        def watch() -> None:
+            while not done.wait(0.05):
+                for pid in servers.pids:
+                    highest[pid] = max(highest.get(pid, 0.0), resident_megabytes(pid))
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        try:
+            start = time.perf_counter()
+            for number, result in enumerate(servers.check_many(map(Request, varied())), 1):
+                if result.error:
+                    raise SystemExit(f"a snapshot failed: {result.reason}: {result.error}")
+                if number % 1000 == 0:
+                    rate = number / (time.perf_counter() - start)
+                    print(
+                        f"{number} snapshots, {rate:.1f} a second, at most {max(highest.values()):.0f} MB",
+                        flush=True,
+                    )
+        finally:
+            done.set()
+            watcher.join()
+    print(f"{count} snapshots, {len(highest)} servers one after another, two at a time")
+    print(f"highest memory of a server {max(highest.values()):.0f} MB, recycled at {memory_limit_mb:.0f} MB")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--snapshots", type=int, default=60)
-    parser.add_argument("--cold", type=int, default=10, help="snapshots that the command lines check")
+    parser.add_argument("--repositories", type=Path, nargs="+", metavar="DIR")
+    parser.add_argument("--snapshots", type=int, default=1000)
+    parser.add_argument(
+        "--cold", type=int, default=60, help="snapshots that fresh command lines check in turn"
+    )
+    parser.add_argument("--exact", type=int, metavar="N", help="compare N snapshots one by one, and no more")
+    parser.add_argument(
+        "--memory", type=int, metavar="N", help="watch the servers over N snapshots, and no more"
+    )
+    parser.add_argument("--limit", type=float, default=1500.0, help="MB at which a server is recycled")
     given = parser.parse_args()
-    workspaces = snapshots(given.snapshots)
-    command_line = cold(workspaces[:: max(1, len(workspaces) // given.cold)][: given.cold])
-    print(f"command lines      {command_line:7.1f} files/s {1:5.1f} x")
-    for workers in (1, 2):
-        rate = warm(workspaces, workers)
-        name = f"warm, {workers} worker{'s' if workers > 1 else ''}"
-        print(f"{name:18} {rate:7.1f} files/s {rate / command_line:5.1f} x")
+    count = given.exact or given.snapshots
+    found = of_repositories(given.repositories, count) if given.repositories else of_the_library(count)
+    workspaces = list(itertools.islice(found, count))
+    files = Counter(min(sum(map(is_python, each)), 2) for each in workspaces)
+    settings = sum(any(PurePosixPath(path).name in CONFIGURATION for path in each) for each in workspaces)
+    print(f"{len(workspaces)} snapshots, {files[2]} of several files, {settings} with settings", flush=True)
+    if given.exact:
+        exactness(workspaces)
+    elif given.memory:
+        memory(workspaces, given.memory, given.limit)
+    else:
+        rates(workspaces, given.cold, given.limit)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,8 @@ def reproduce(batches: Iterable[pa.RecordBatch], servers: VersionedServers) -> I
     `not_reproduced` (its detail: what is said on that line instead), as `unknown_file` where its path is
     not among its files, or with the reason of the servers' error.
     """
-    versions = {f"{name}_version": version for name, version in servers.versions.items()}
+    told_by = {f"{name}_version": version for name, version in servers.versions.items()}
+    told_by["environment"] = servers.environment
     rows: deque[list[dict[str, Any]]] = deque()  # of the batches whose requests were taken
 
     def requests() -> Iterator[Request]:
@@ -46,7 +47,7 @@ def reproduce(batches: Iterable[pa.RecordBatch], servers: VersionedServers) -> I
             return
         taken = rows.popleft()
         told = itertools.chain([first], itertools.islice(results, len(taken) - 1))
-        outcomes = [_outcome(row, result, versions) for row, result in zip(taken, told, strict=True)]
+        outcomes = [_outcome(row, result, told_by) for row, result in zip(taken, told, strict=True)]
         yield outcome_batch(outcomes, REPRODUCED_DIAGNOSTICS)
 
 
@@ -80,7 +81,7 @@ def _agreed(recorded: Mapping[str, Any], candidate: Diagnostic) -> list[str]:
     return [name for name, holds in facts.items() if holds]
 
 
-def _outcome(row: dict[str, Any], result: Result, versions: Mapping[str, str]) -> dict[str, Any] | Reject:
+def _outcome(row: dict[str, Any], result: Result, told_by: Mapping[str, str]) -> dict[str, Any] | Reject:
     recorded, path = row["recorded"], row["path"]
     if result.error:
         return Reject(row, result.error.reason, str(result.error))
@@ -96,4 +97,11 @@ def _outcome(row: dict[str, Any], result: Result, versions: Mapping[str, str]) -
         return Reject(row, NOT_REPRODUCED, f"line {line} (0-based): " + ("; ".join(instead) or "nothing"))
     diagnostic, agreed = matched
     before = [one.as_row() for one in result.diagnostics]
-    return {**row, **versions, "diagnostic": diagnostic.as_row(), "agreed": agreed, "before": before}
+    return {
+        **row,
+        **told_by,
+        "diagnostic": diagnostic.as_row(),
+        "agreed": agreed,
+        "before": before,
+        "ignored_settings": list(result.ignored),
+    }

@@ -31,6 +31,11 @@ class VersionedServers(Servers, Protocol):
         """`{"pyright": ..., "ruff": ...}`."""
         ...
 
+    @property
+    def environment(self) -> str:
+        """Which third-party packages are seen: `none`, or the name and hash of an environment."""
+        ...
+
 
 def run(checkings: Iterable[Checking[T]], servers: Servers) -> list[T]:
     """What each checking returns, in order."""

@@ -69,6 +69,8 @@ REPRODUCED_DIAGNOSTICS = extended(
     pa.field("before", pa.list_(DIAGNOSTIC)),  # every diagnostic that an edit of `path` may change
     pa.field("pyright_version", pa.string()),
     pa.field("ruff_version", pa.string()),
+    pa.field("environment", pa.string()),  # `none`, or the name and id of that with the packages
+    pa.field("ignored_settings", pa.list_(pa.string())),  # of the workspace, as `ruff.toml: extend`
 )
 
 REPAIR_CANDIDATES = extended(

@@ -91,6 +91,8 @@ defs = dg.Definitions(
         "language_servers": LanguageServersResource(
             url=os.environ.get("REPAIR_LANGUAGE_SERVERS_URL", ""),
             cache=os.environ.get("REPAIR_SERVER_CACHE", str(HOME / "language_servers.sqlite")),
+            environment_name=os.environ.get("REPAIR_ENVIRONMENT", ""),
+            environment_python=os.environ.get("REPAIR_ENVIRONMENT_PYTHON", ""),
         ),
         "language_model": LanguageModelResource(
             model=os.environ.get("REPAIR_MODEL", ""),

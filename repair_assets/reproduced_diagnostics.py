@@ -18,7 +18,7 @@ CHECKS = (share_check("reproduction_rate", "Replayed diagnostics that the server
     partitions_def=DATE_AND_TYPE,
     deps=[error_states],
     check_specs=check_specs("reproduced_diagnostics", DATE_AND_TYPE, CHECKS),
-    code_version="1",
+    code_version="2",
     group_name="diagnostics",
     kinds={"parquet", "python"},
 )
@@ -30,8 +30,8 @@ def reproduced_diagnostics(
 ) -> dg.MaterializeResult:
     """The replayed diagnostics that pyright and ruff report at the same place, with all the others.
 
-    The versions of the servers are in the row: what an older server recorded is matched on code
-    family and place.
+    The versions of the servers are in the row, the environment whose packages they saw, and the project's
+    settings that they ignored: what an older server recorded is matched on code family and place.
     """
     stage = Stage(
         context=context,

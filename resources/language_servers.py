@@ -6,6 +6,7 @@ from importlib.metadata import version
 import dagster as dg
 import pyarrow as pa
 
+from repair.language_servers.environment import NONE, installed
 from repair.language_servers.settings import TOKEN_VARIABLE
 from repair.language_servers.shared import ServerSettings, SharedServers, WithServers
 
@@ -19,12 +20,16 @@ class LanguageServersResource(dg.ConfigurableResource[None]):
     """The environment variable that holds their token, where they ask for one."""
     workers: int = 2
     """Servers that check side by side."""
-    timeout: float = 30.0
+    timeout: float = 60.0
     """Seconds that one workspace may take before its server is replaced."""
     memory_limit_mb: int = 1500
-    """Resident memory of a server, in MB, at which it is replaced."""
+    """Resident memory of a server, in MB, that it is replaced before."""
     cache: str = ""
     """File of the results' cache; empty: no cache."""
+    environment_name: str = ""
+    """A name for the environment whose third-party packages are seen; empty: none are."""
+    environment_python: str = ""
+    """Its interpreter, the `bin/python` of a virtual environment on the machine of the servers."""
 
     def servers(self) -> SharedServers:
         """The pool of this process, or its client."""
@@ -37,10 +42,16 @@ class LanguageServersResource(dg.ConfigurableResource[None]):
         return WithServers(function, self._settings(), self.versions())
 
     def versions(self) -> dict[str, str]:
-        """The versions of pyright and ruff, without starting either; those behind HTTP are asked, once."""
+        """The versions of pyright and ruff and the environment, without starting a server.
+
+        Servers behind HTTP are asked, once.
+        """
         if self.url:
-            return dict(self.servers().versions)
-        return {name: version(name) for name in ("pyright", "ruff")}
+            servers = self.servers()
+            return {**servers.versions, "environment": servers.environment}
+        environment = self._settings().environment()
+        seen = installed(environment).label if environment else NONE
+        return {**{name: version(name) for name in ("pyright", "ruff")}, "environment": seen}
 
     def _settings(self) -> ServerSettings:
         return ServerSettings(**self.model_dump())

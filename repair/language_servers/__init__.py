@@ -1,5 +1,6 @@
 """Pyright and ruff, kept warm, on workspaces given as path -> text."""
 
+from repair.language_servers.environment import Environment
 from repair.language_servers.errors import (
     LanguageServerError,
     ServerCrashError,
@@ -15,6 +16,7 @@ from repair.language_servers.errors import (
 from repair.language_servers.servers import LanguageServers, Request, Result
 
 __all__ = [
+    "Environment",
     "LanguageServerError",
     "LanguageServers",
     "Request",

@@ -12,6 +12,7 @@ from repair.language_servers.configuration import PYRIGHT_FILE
 from repair.language_servers.convert import from_pyright
 from repair.language_servers.errors import ServerCrashError, ServerTimeoutError
 from repair.language_servers.programs import Programs, clean_variables
+from repair.language_servers.slots import told_to_server
 from repair.language_servers.workspace import Workspace, write
 
 _SEVERITIES = {"error": 1, "warning": 2, "information": 3}
@@ -26,7 +27,9 @@ def check(
     Raises `ServerTimeoutError`, `ServerCrashError`.
     """
     write(workspace.data, folder)
-    (folder / PYRIGHT_FILE).write_text(workspace.configuration or "{}", encoding="utf-8")
+    # what was asked for by its path is checked where the settings exclude it too
+    settings = told_to_server(workspace.settings) if workspace.explicit else workspace.settings
+    (folder / PYRIGHT_FILE).write_text(json.dumps(settings), encoding="utf-8")
     command = [programs.node, programs.pyright_command, "--outputjson", "--pythonpath", str(python)]
     command += ["--project", str(folder / PYRIGHT_FILE)]
     if workspace.explicit:

@@ -78,11 +78,6 @@ def empty_environment(folder: Path) -> Path:
     return folder / "bin" / "python"
 
 
-def prefixes(python: Path) -> tuple[Path, ...]:
-    """The folders below which the modules of the interpreter `python` lie."""
-    return (python.parent.parent, Path(sys.base_prefix))
-
-
 def clean_variables() -> dict[str, str]:
     """The environment variables for a server: nothing in them changes what it says."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}

@@ -10,15 +10,7 @@ their diagnostics pulled. Why it is done this way (measured with pyright 1.1.414
 - A workspace that differs from its predecessor in texts alone could stay in its slot and be told as edits.
   It was tried: exact where no imports are circular, and where they are, 1 answer in 30 depended on what
   had been asked before. An answer depends on its workspace alone here.
-- Every slot is an execution environment of the generated configuration, so that imports start at the
-  workspace's root. With a `src` folder (that is no package) it takes a slot whose `extraPaths` names it,
-  as pyright does by itself for the root of a project.
-- Pyright takes a module's name, which its messages show, from the *default* environment. The top-level
-  `extraPaths` name all slots, so the shortest name, the one relative to the slot, wins; the environments
-  do not inherit them. The hyphens in a slot's name make the name relative to the server's root invalid.
-- Nothing may be *resolved* in the default environment, because pyright would look into every slot and
-  remember it as empty: what lies outside the slots (the stubs that pyright carries, the interpreter's
-  library) has environments of its own, whose roots hold no module.
+- How each slot is a project of its own, with the project's settings: `slots`.
 - Diagnostics are pulled (`textDocument/diagnostic`): published ones are debounced.
 - Everything stays part of the project after it is closed. Where it does not (an `include` that leaves the
   slots out), pyright throws the standard library away with each workspace: 3 times slower, and it crashed.
@@ -30,6 +22,7 @@ replaced.
 import json
 import shutil
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -37,15 +30,21 @@ from typing import Any
 from urllib.parse import quote
 
 from repair.diagnostics import Diagnostic
-from repair.language_servers import child
+from repair.language_servers import child, slots
+from repair.language_servers.configuration import PYRIGHT_FILE
 from repair.language_servers.convert import from_pyright
-from repair.language_servers.errors import ServerCrashError
-from repair.language_servers.programs import Programs, clean_variables, prefixes
+from repair.language_servers.environment import Installed
+from repair.language_servers.errors import ServerCrashError, ServerTimeoutError
+from repair.language_servers.programs import Programs, clean_variables
 from repair.language_servers.rpc import Client
 from repair.language_servers.workspace import Workspace, write
 
 SLOTS = 512
 HEAP_MB = 3072
+_NEAR = 0.85  # of the memory limit: the rest is for the workspace that comes next
+# Most of what is made for one workspace is garbage after it, so a larger nursery saves work; compiling at
+# once is what only a process that lives long pays back. Each takes a twentieth of the CPU time away.
+_NODE = ("--max-semi-space-size=64", "--always-sparkplug")
 # How the command line calls a root that is a package; all other names are relative to the slot already.
 _ROOT_PACKAGE = "__init__"
 _DIAGNOSTIC = "textDocument/diagnostic"
@@ -54,31 +53,39 @@ _DIAGNOSTIC = "textDocument/diagnostic"
 class PyrightServer:
     """A running server below `folder`, which must not exist.
 
-    `python` is the interpreter whose packages are seen; `settings` are those of a project's own that name
-    no path (`configuration.poolable`); `timeout` the seconds that the server may take for one answer.
-    It takes `slots` workspaces of each kind. Raises `ServerTimeoutError`, `ServerCrashError`.
+    `environment` holds the packages that are seen; `settings` are a project's own (`slots.poolable`);
+    `timeout` the seconds that the server may take to start, and for one workspace; with more than `heap_mb`
+    it dies. It takes `slots_of_a_kind` workspaces of each kind. Raises `ServerTimeoutError`,
+    `ServerCrashError`.
     """
 
     def __init__(
         self,
         programs: Programs,
         folder: Path,
-        python: Path,
+        environment: Installed,
         timeout: float,
         *,
         settings: Mapping[str, Any] = MappingProxyType({}),
-        slots: int = SLOTS,
+        slots_of_a_kind: int = SLOTS,
+        heap_mb: int = HEAP_MB,
     ) -> None:
         self._folder = folder
-        self._slots = slots
+        self._slots = slots_of_a_kind
         self._timeout = timeout
-        self._used = {"plain": 0, "src": 0}
-        self._make_slots(settings, outside=(programs.typeshed, *prefixes(python)))
+        self._used = dict.fromkeys(slots.KINDS, 0)
+        self._make_slots(settings, outside=(programs.typeshed, *environment.roots))
         self._editor: dict[str, Any] = {
-            "python": {"pythonPath": str(python)},
+            "python": {"pythonPath": str(environment.python)},
             "python.analysis": {"diagnosticMode": "openFilesOnly"},
         }
-        command = [programs.node, f"--max-old-space-size={HEAP_MB}", programs.pyright_server, "--stdio"]
+        command = [
+            programs.node,
+            f"--max-old-space-size={heap_mb}",
+            *_NODE,
+            programs.pyright_server,
+            "--stdio",
+        ]
         with (folder / "server.log").open("wb") as log:
             self._process = child.start(
                 command,
@@ -101,14 +108,16 @@ class PyrightServer:
         return self._process.pid
 
     def has_room(self, memory_limit_mb: float) -> bool:
-        """Whether it may take another workspace."""
-        return max(self._used.values()) < self._slots and child.resident_megabytes(self.pid) < memory_limit_mb
+        """Whether it may take another workspace, and stay below the limit with one as they usually are."""
+        held = child.resident_megabytes(self.pid)
+        return max(self._used.values()) < self._slots and held < _NEAR * memory_limit_mb
 
     def check(self, workspace: Workspace) -> list[Diagnostic]:
         """Pyright's diagnostics of the workspace's targets.
 
         Raises `ServerTimeoutError`, `ServerCrashError`; the server is of no use after that.
         """
+        deadline = time.monotonic() + self._timeout
         slot = self._next_slot(workspace)
         write(workspace.data, slot)
         base = slot.as_uri() + "/"
@@ -122,7 +131,13 @@ class PyrightServer:
         }
         result: list[Diagnostic] = []
         for path, future in sent.items():
-            report: Any = self._client.result(future, f"{_DIAGNOSTIC} of {path}", self._timeout)
+            left = max(deadline - time.monotonic(), 0)
+            try:
+                report: Any = self._client.result(future, _DIAGNOSTIC, left)
+            except ServerTimeoutError:
+                raise ServerTimeoutError(
+                    f"no answer to {_DIAGNOSTIC} of {path} {self._timeout:g} s after its workspace was opened"
+                ) from None
             # a file that the server does not know gets an empty report without an id
             if report.get("resultId") is None:
                 raise ServerCrashError(f"no diagnostics for {path}, but {str(report)[:200]}")
@@ -143,21 +158,15 @@ class PyrightServer:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _make_slots(self, settings: Mapping[str, Any], *, outside: Sequence[Path]) -> None:
-        names = [f"repair-slot-{kind}-{number}" for number in range(self._slots) for kind in self._used]
-        for name in names:
-            (self._folder / name).mkdir(parents=True)
-        sources = [f"{name}/src" for name in names if "-src-" in name]
-        environments = [
-            {"root": name, "extraPaths": [f"{name}/src"] if "-src-" in name else []} for name in names
-        ]
-        environments += [{"root": str(root), "extraPaths": []} for root in outside]
-        ours = {"exclude": [], "extraPaths": names + sources, "executionEnvironments": environments}
-        (self._folder / "pyrightconfig.json").write_text(json.dumps({**settings, **ours}), encoding="utf-8")
+        for number in range(self._slots):
+            for kind in slots.KINDS:
+                (self._folder / slots.slot_name(kind, number)).mkdir(parents=True)
+        text = json.dumps(slots.configuration(settings, self._slots, outside))
+        (self._folder / PYRIGHT_FILE).write_text(text, encoding="utf-8")
 
     def _next_slot(self, workspace: Workspace) -> Path:
-        src = any(path.startswith("src/") for path in workspace.data)
-        kind = "src" if src and "src/__init__.py" not in workspace.data else "plain"
-        slot = self._folder / f"repair-slot-{kind}-{self._used[kind]}"
+        kind = slots.slot_kind(workspace.data)
+        slot = self._folder / slots.slot_name(kind, self._used[kind])
         self._used[kind] += 1
         return slot
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from repair.diagnostics import Diagnostic
-from repair.language_servers.configuration import ruff_files
 from repair.language_servers.convert import from_ruff
 from repair.language_servers.errors import ServerCrashError, ServerTimeoutError
 from repair.language_servers.programs import Programs, clean_variables
@@ -47,7 +46,7 @@ def check(
     language server does. Raises `ServerTimeoutError`, `ServerCrashError`.
     """
     for number, workspace in enumerate(workspaces):
-        write({**workspace.data, **ruff_files(workspace.texts)}, folder / str(number) / _NAME)
+        write({**workspace.data, **workspace.ruff_files}, folder / str(number) / _NAME)
     try:
         return _run(programs, workspaces, range(len(workspaces)), folder, timeout)
     except _SettingsError:

@@ -1,7 +1,6 @@
 """The combined pyright and ruff, on workspaces given as path -> text."""
 
 import itertools
-import platform
 import queue
 import threading
 from collections import deque
@@ -17,14 +16,14 @@ from repair.diagnostics import Diagnostic
 from repair.errors import ConfigurationError
 from repair.language_servers import programs
 from repair.language_servers.cache import ResultCache
+from repair.language_servers.environment import Environment, installed, nothing_installed
 from repair.language_servers.errors import LanguageServerError, ServersClosedError
 from repair.language_servers.scratch import Scratch
 from repair.language_servers.worker import Outcome, Worker
 from repair.language_servers.workspace import Workspace
 
 _BATCH = 8  # workspaces that share one ruff run
-# What a workspace sees beside its own files, and the form of what is kept; both are part of a key.
-_ENVIRONMENT = f"python {platform.python_version()} linux, no packages; form 1"
+_FORM = "linux, form 2"  # of what is kept; part of a key, as are the versions and the environment
 _AHEAD = 2  # batches taken from the requests for each worker before their turn
 
 
@@ -47,6 +46,9 @@ class Result:
 
     diagnostics: Sequence[Diagnostic] = ()
     error: LanguageServerError | None = None
+    ignored: tuple[str, ...] = ()
+    """The workspace's own settings that were not honoured, as `pyrightconfig.json: venvPath`: they point
+    outside it, or name an interpreter or a folder of another machine."""
 
     @property
     def reason(self) -> str | None:
@@ -58,12 +60,14 @@ class LanguageServers:
     """Warm pyright and ruff. A context manager; processes start with the first request and end with it.
 
     `workers` is the number of pyright processes; `timeout` the seconds that a server may take for one
-    answer; a pyright that holds more than `memory_limit_mb` is replaced before the next workspace; `cache`
-    is a file in which results are kept, shared with other processes.
+    workspace; a pyright that comes near `memory_limit_mb` is replaced before the next workspace; `cache`
+    is a file in which results are kept, shared with other processes; `environment` holds the third-party
+    packages that are seen. Without one there are none, and Python is the running one.
 
-    A workspace sees Python 3.11 on Linux with its standard library and no third-party package, and its
-    own settings of pyright and ruff as far as they stay inside it. What is said equals a run of
-    `pyright` and `ruff check` in a folder that holds nothing but the workspace.
+    A workspace sees the environment's Python on Linux with its standard library and packages, and its own
+    settings of pyright and ruff as far as they stay inside it. What is said equals a run of `pyright` and
+    `ruff check` in a folder that holds nothing but the workspace; a file that is asked for by its path is
+    checked as one that an editor opens, even where the project's settings exclude it.
 
     It may be used from several threads. After a fork, or in another process, make another one.
     """
@@ -71,21 +75,32 @@ class LanguageServers:
     def __init__(
         self,
         workers: int = 1,
-        timeout: float = 30.0,
+        timeout: float = 60.0,
         memory_limit_mb: float = 1500.0,
         cache: str | Path | None = None,
+        environment: Environment | None = None,
     ) -> None:
         if workers < 1 or timeout <= 0:
             raise ConfigurationError(f"expected workers >= 1 and timeout > 0, got {workers} and {timeout}")
         found = programs.programs()
         self._scratch = Scratch()
-        python = programs.empty_environment(self._scratch.path / "environment")
+        try:
+            seen = (
+                installed(environment)
+                if environment
+                else nothing_installed(self._scratch.path / "environment")
+            )
+        except BaseException:
+            self._scratch.close()
+            raise
+        self._label = seen.label
         self._workers = [
-            Worker(found, folder, python, timeout=timeout, memory_limit_mb=memory_limit_mb)
+            Worker(found, folder, seen, timeout=timeout, memory_limit_mb=memory_limit_mb)
             for folder in (self._scratch.path / f"worker-{number}" for number in range(workers))
         ]
         self._cache = ResultCache(Path(cache)) if cache else None
-        self._identity = (*(f"{name} {version}" for name, version in self.versions.items()), _ENVIRONMENT)
+        versions = {**self.versions, "python": seen.version}
+        self._identity = (*(f"{name} {version}" for name, version in versions.items()), seen.label, _FORM)
         self._idle: queue.LifoQueue[Worker] = queue.LifoQueue()
         for worker in self._workers:
             self._idle.put(worker)
@@ -108,8 +123,8 @@ class LanguageServers:
 
     @property
     def environment(self) -> str:
-        """What a workspace sees beside its own files; it is part of a cached result's key."""
-        return _ENVIRONMENT
+        """`none`, or the environment's name and a hash over what is installed in it."""
+        return self._label
 
     @property
     def pids(self) -> list[int]:
@@ -174,7 +189,7 @@ class LanguageServers:
         asked = {key: item for key, item in zip(keys, prepared, strict=True) if isinstance(item, Workspace)}
         outcomes = self._outcomes(asked)
         return [
-            _result(outcomes[key]) if isinstance(item, Workspace) else Result(error=item)
+            _result(outcomes[key], item) if isinstance(item, Workspace) else Result(error=item)
             for key, item in zip(keys, prepared, strict=True)
         ]
 
@@ -214,5 +229,7 @@ def _prepared(request: Request) -> Workspace | LanguageServerError:
         return error
 
 
-def _result(outcome: Outcome) -> Result:
-    return Result(error=outcome) if isinstance(outcome, LanguageServerError) else Result(outcome)
+def _result(outcome: Outcome, workspace: Workspace) -> Result:
+    if isinstance(outcome, LanguageServerError):
+        return Result(error=outcome, ignored=workspace.ignored)
+    return Result(outcome, ignored=workspace.ignored)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from repair.errors import ConfigurationError
+from repair.language_servers.environment import Environment
 from repair.language_servers.servers import LanguageServers
 
 if TYPE_CHECKING:
@@ -34,12 +35,20 @@ class ServerSettings:
     timeout: float
     memory_limit_mb: float
     cache: str
+    environment_name: str
+    environment_python: str
 
     def servers(self) -> "SharedServers":
         """The pool or the client of this process. It ends with the process, however that ends."""
         if self.url:
             return _client(self.url, os.environ.get(self.token_variable) or None, os.getpid())
         return _pool(self, os.getpid())
+
+    def environment(self) -> Environment | None:
+        """That of third-party packages; None: there are none."""
+        if not self.environment_name and not self.environment_python:
+            return None
+        return Environment(self.environment_name, self.environment_python)
 
 
 @cache
@@ -49,6 +58,7 @@ def _pool(settings: ServerSettings, _process: int) -> LanguageServers:
         timeout=settings.timeout,
         memory_limit_mb=settings.memory_limit_mb,
         cache=settings.cache or None,
+        environment=settings.environment(),
     )
     atexit.register(servers.close)
     return servers
@@ -75,9 +85,10 @@ class WithServers:
     def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterable[pa.RecordBatch]:
         """Raises ConfigurationError where the servers are not of the versions that the stage reports."""
         servers = self.settings.servers()
-        if servers.versions != self.versions:
+        here = {**servers.versions, "environment": servers.environment}
+        if here != self.versions:
             raise ConfigurationError(
-                f"this worker has the language servers {dict(servers.versions)}, the stage reports "
+                f"this worker has the language servers {here}, the stage reports "
                 f"{dict(self.versions)}: install the pinned requirements on every worker"
             )
         return self.function(batches, servers)

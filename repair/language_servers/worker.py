@@ -4,22 +4,22 @@ import contextlib
 import itertools
 import json
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from repair.diagnostics import Diagnostic
 from repair.language_servers import command_line, ruff
-from repair.language_servers.configuration import poolable
+from repair.language_servers.environment import Installed
 from repair.language_servers.errors import LanguageServerError, ServerCrashError, ServerTimeoutError
 from repair.language_servers.programs import Programs
-from repair.language_servers.pyright_server import PyrightServer
+from repair.language_servers.pyright_server import HEAP_MB, PyrightServer
+from repair.language_servers.slots import poolable, told_to_server
 from repair.language_servers.workspace import Workspace
 
 _ATTEMPTS = 2
 _SERVERS = 3  # configurations whose servers stay warm
-_NO_CONFIGURATION = "{}"
 
 # The diagnostics of a workspace, or why there are none.
 Outcome = list[Diagnostic] | LanguageServerError
@@ -29,14 +29,22 @@ class Worker:
     """Works below `folder`. One thread at a time may use it."""
 
     def __init__(
-        self, programs: Programs, folder: Path, python: Path, *, timeout: float, memory_limit_mb: float
+        self,
+        programs: Programs,
+        folder: Path,
+        environment: Installed,
+        *,
+        timeout: float,
+        memory_limit_mb: float,
+        heap_mb: int = HEAP_MB,
     ) -> None:
         self._programs = programs
         self._folder = folder
-        self._python = python
+        self._environment = environment
         self._timeout = timeout
         self._memory_limit_mb = memory_limit_mb
-        self._servers: OrderedDict[str, PyrightServer] = OrderedDict()  # by configuration, last used last
+        self._heap_mb = heap_mb
+        self._servers: OrderedDict[str, PyrightServer] = OrderedDict()  # by settings, last used last
         self._numbers = itertools.count()
         self._ruff = ThreadPoolExecutor(1, "ruff")
         folder.mkdir(parents=True)
@@ -59,40 +67,46 @@ class Worker:
     def close(self) -> None:
         """Ends the worker's processes."""
         self._ruff.shutdown()
-        for configuration in list(self._servers):
-            self._end_server(configuration)
+        for key in list(self._servers):
+            self._end_server(key)
 
     def _pyright_outcome(self, workspace: Workspace) -> Outcome:
-        configuration = workspace.configuration or _NO_CONFIGURATION
-        settings = json.loads(configuration)
         error: LanguageServerError = ServerCrashError("not tried")
+        told = told_to_server(workspace.settings)
+        key = json.dumps(told, sort_keys=True)
         for _ in range(_ATTEMPTS):
             try:
-                if poolable(settings):
-                    return self._warm_server(configuration, settings).check(workspace)
-                folder = self._fresh("command")
-                return command_line.check(self._programs, workspace, folder, self._python, self._timeout)
+                if poolable(workspace.settings):
+                    return self._warm_server(key, told).check(workspace)
+                folder, python = self._fresh("command"), self._environment.python
+                return command_line.check(self._programs, workspace, folder, python, self._timeout)
             except (ServerCrashError, ServerTimeoutError) as raised:
                 error = raised
-                self._end_server(configuration)
+                self._end_server(key)
         return error
 
-    def _warm_server(self, configuration: str, settings: dict[str, Any]) -> PyrightServer:
-        server = self._servers.get(configuration)
+    def _warm_server(self, key: str, settings: Mapping[str, Any]) -> PyrightServer:
+        server = self._servers.get(key)
         if server and not server.has_room(self._memory_limit_mb):
-            self._end_server(configuration)
+            self._end_server(key)
             server = None
         if server is None:
             while len(self._servers) >= _SERVERS:
                 self._end_server(next(iter(self._servers)))
-            folder = self._fresh("pyright")
-            server = PyrightServer(self._programs, folder, self._python, self._timeout, settings=settings)
-            self._servers[configuration] = server
-        self._servers.move_to_end(configuration)
+            server = PyrightServer(
+                self._programs,
+                self._fresh("pyright"),
+                self._environment,
+                self._timeout,
+                settings=settings,
+                heap_mb=self._heap_mb,
+            )
+            self._servers[key] = server
+        self._servers.move_to_end(key)
         return server
 
-    def _end_server(self, configuration: str) -> None:
-        server = self._servers.pop(configuration, None)
+    def _end_server(self, key: str) -> None:
+        server = self._servers.pop(key, None)
         if server:
             server.close()
 

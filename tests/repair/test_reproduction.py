@@ -73,6 +73,14 @@ def test_a_recorded_diagnostic_is_said_again(servers: LanguageServers) -> None:
         ("helper.py", "ruff[F821]"),
     }
     assert (told[0]["pyright_version"], told[0]["ruff_version"]) == tuple(servers.versions.values())
+    assert [(one["environment"], one["ignored_settings"]) for one in told] == [("none", [])] * 3
+
+
+def test_a_row_names_the_settings_that_were_ignored(servers: LanguageServers) -> None:
+    files = {**TURTLE, "pyrightconfig.json": '{"venvPath": "/home/me/venvs", "venv": "mine"}'}
+    [out] = reproduce([batch([row(0, files, "main.py", recorded(ATTRIBUTE, TODAY, PLACE))])], servers)
+    [told] = out.to_pylist()
+    assert told["ignored_settings"] == ["pyrightconfig.json: venvPath", "pyrightconfig.json: venv"]
 
 
 @pytest.mark.parametrize(
@@ -105,6 +113,7 @@ class ScriptedServers:
     """Servers whose results are given: by the text of `main.py`, a JSON list of messages or an error."""
 
     versions = {"pyright": "1", "ruff": "2"}  # noqa: RUF012
+    environment = "none"
 
     def check_many(self, requests: Iterable[Request]) -> Iterator[Result]:
         for request in list(requests):  # all are taken ahead of the first result

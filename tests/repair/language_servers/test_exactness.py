@@ -3,8 +3,11 @@
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from random import Random
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from repair.diagnostics import Diagnostic
 from repair.language_servers import LanguageServers, Request
@@ -138,6 +141,119 @@ WORKSPACES: dict[str, dict[str, str]] = {
         "lib/inner.py": "x = 1\n",
         "main.py": "import inner\nimport outer\ninner.y\n",
     },
+    "extra paths": {
+        "pyproject.toml": '[tool.pyright]\nextraPaths = ["lib", "./vendor/deep/"]\n',
+        "lib/inner.py": "class A: ...\nx = 1\n",
+        "lib/same.py": "class A: ...\n",
+        "vendor/deep/third.py": "import inner\nclass A: ...\n",
+        "main.py": "import inner\nimport third\nimport same\nimport lib.inner as i\nx: inner.A = third.A()\n"
+        "y: same.A = i.A()\nz: i.A = inner.A()\n",
+    },
+    # with `extraPaths` of its own, a project's `src` is not searched
+    "extra paths instead of src": {
+        "pyrightconfig.json": '{"extraPaths": ["lib"]}',
+        "lib/inner.py": "x = 1\n",
+        "src/outer.py": "import inner\nimport outer2\n",
+        "src/outer2.py": "x = 1\n",
+        "main.py": "import inner\nimport outer\nimport src.outer\n",
+    },
+    "no extra paths": {
+        "pyrightconfig.json": '{"extraPaths": []}',
+        "src/outer.py": "x = 1\n",
+        "main.py": "import outer\n",
+    },
+    # a pattern in `extraPaths` goes to the command line
+    "extra paths by pattern": {
+        "pyrightconfig.json": '{"extraPaths": ["libs/*"]}',
+        "libs/one/inner.py": "x = 1\n",
+        "main.py": "import inner\nimport outer\n",
+    },
+    "execution environments": {
+        "pyrightconfig.json": """{"reportMissingImports": "warning", "executionEnvironments": [
+            {"root": "tools", "extraPaths": ["lib"], "pythonVersion": "3.8", "reportMissingImports": "error"},
+            {"root": "app/deep", "reportAttributeAccessIssue": false},
+            {"root": "./app", "extraPaths": []}]}""",
+        "lib/inner.py": "x = 1\nclass A: ...\n",
+        "tools/helper.py": "class A: ...\n",
+        "tools/a.py": "import inner, helper, outer\nmatch 1:\n    case 1: inner.y\nx: inner.A = helper.A()\n",
+        "app/deep/b.py": "import c, inner, helper\nc.z\n",
+        "app/deep/c.py": "x = 1\n",
+        "app/d.py": "import deep.b, e, inner\ne.z\n",
+        "app/e.py": "import app.d\n",
+        "main.py": "import inner, tools.helper, app.e\nx: app.e.A = tools.helper.A()\n",
+        "src/auto.py": "import auto\nx: auto.A = 1\n",
+    },
+    "execution environments and src": {
+        "pyrightconfig.json": '{"executionEnvironments": [{"root": "tests"}, {"root": "src"}]}',
+        "src/lib.py": "class A: ...\nimport tests.t\n",
+        "tests/t.py": "import lib\nimport u\nx: lib.A = u.A()\n",
+        "tests/u.py": "class A: ...\nimport src.lib\n",
+        "main.py": "import lib\nimport u\n",
+    },
+    "an environment for all": {
+        "pyrightconfig.json": '{"extraPaths": ["lib"], "executionEnvironments": [{"root": "."}]}',
+        "lib/inner.py": "x = 1\n",
+        "main.py": "import inner\nimport outer\n",
+    },
+    "strict and ignore": {
+        "pyrightconfig.json": '{"strict": ["core", "**/deep/*.py"], "ignore": ["old", "a?.py"]}',
+        "core/a.py": "import json\ndef f(x):\n    return json.loads(x)\n",
+        "core.py": "def f(x):\n    return x\n",
+        "b/deep/c.py": "def f(x):\n    return x\n",
+        "old/a.py": "x = y\n",
+        "older/a.py": "x = y\n",
+        "ab.py": "x = y\n",
+        "a.py": "x = y\n",
+    },
+    "exclude": {
+        "pyproject.toml": '[tool.pyright]\nexclude = ["old", "**/gen", "a/*/c.py", "./d.+", "e?"]\n',
+        "main.py": "import old.a\nx = y\n",
+        "old/a.py": "x = y\n",
+        "older.py": "x = y\n",
+        "b/gen/c.py": "x = y\n",
+        "b/gene/c.py": "x = y\n",
+        "gen.py": "x = y\n",
+        "a/b/c.py": "x = y\n",
+        "a/b/b/c.py": "x = y\n",
+        "a/b/d.py": "x = y\n",
+        "d.+/a.py": "x = y\n",
+        "dx+/a.py": "x = y\n",
+        "ef/a.py": "x = y\n",
+        "e/a.py": "x = y\n",
+        ".hidden/a.py": "x = y\n",
+        "node_modules/a.py": "x = y\n",
+    },
+    # what pyright infers in circles depends on the order, which `include` gives
+    "include": {
+        "pyrightconfig.json": '{"include": ["z.py", "./b", "a/../a", "absent", "b/m.py", ".hidden", "env"],'
+        ' "exclude": ["b/no"]}',
+        "b/m.py": "from z import f\ndef g():\n    return f()\n",
+        "b/no/x.py": "x = y\n",
+        "a/m.py": "import b.m\nimport z\ndef h():\n    return z.f() + b.m.g()\nx: str = h()\n",
+        "z.py": "import a.m\nimport b.m\ndef f():\n    return a.m.h() or b.m.g()\nx: str = f()\n",
+        "c.py": "x = y\n",
+        ".hidden/a.py": "x = y\n",
+        "env/pyvenv.cfg": "",
+        "env/a.py": "x = y\n",
+    },
+    "include within an environment": {
+        "pyrightconfig.json": '{"include": ["env/lib"]}',
+        "env/pyvenv.cfg": "",
+        "env/lib/a.py": "x = y\n",
+        "main.py": "x = y\n",
+    },
+    "include by pattern": {
+        "pyrightconfig.json": '{"include": ["a/*/c", "**/d"]}',
+        "a/b/c/e.py": "x = y\n",
+        "a/d/e.py": "x = y\n",
+        "main.py": "x = y\n",
+    },
+    "include of nothing": {"pyrightconfig.json": '{"include": ["absent"]}', "main.py": "x = y\n"},
+    "settings of wrong types": {
+        "pyrightconfig.json": '{"include": "src", "extraPaths": [1], "strict": 1}',
+        "src/a.py": "x = y\n",
+        "main.py": "x = y\n",
+    },
     "stub folder": {"typings/foo/__init__.pyi": "x: int\n", "main.py": "import foo\ny: str = foo.x\n"},
 }
 
@@ -152,6 +268,52 @@ QUICK = ("nested package", "src layout", "same names", "beyond the basic plane")
 def test_equals_fresh_command_lines(name: str, servers: LanguageServers, afresh: Afresh) -> None:
     files = WORKSPACES[name]
     assert told(servers.check_workspace(files)) == afresh(files)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("seed", range(2))
+def test_the_same_alone_in_any_order_and_beside_any_neighbour(seed: int, servers: LanguageServers) -> None:
+    """Nothing leaks: what one worker says of a workspace does not depend on what came before it."""
+    random = Random(seed)
+    names = list(WORKSPACES)
+    alone = {name: servers.check_workspace(WORKSPACES[name]) for name in names}
+    # those without settings once more: one server sees them all, each about three times
+    plain = [name for name in names if not {"pyrightconfig.json", "pyproject.toml"} & set(WORKSPACES[name])]
+    order = [*random.sample(names, len(names)), *random.choices(plain, k=3 * len(plain))]
+    with LanguageServers(workers=1) as fresh:
+        results = list(fresh.check_many(Request(WORKSPACES[name]) for name in order))
+        different = {
+            name: set(alone[name]) ^ set(result.diagnostics)
+            for name, result in zip(order, results, strict=True)
+            if list(result.diagnostics) != alone[name]
+        }
+    assert not different
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    neighbours=st.lists(
+        st.dictionaries(
+            st.sampled_from(["main.py", "helper.py", "helper.pyi", "helper/__init__.py", "src/helper.py"]),
+            st.sampled_from(
+                ["", "a = 1\n", "import helper\nhelper.a\n", "import yaml, json\n", "from main import b\n"]
+            ),
+            min_size=1,
+        ).filter(lambda files: not {"helper.py", "helper/__init__.py"} <= files.keys()),
+        max_size=3,
+    )
+)
+def test_neighbours_with_the_same_names(neighbours: list[dict[str, str]], servers: LanguageServers) -> None:
+    """A workspace's diagnostics are known beforehand; whatever is asked around it, they stay."""
+    files = {"main.py": "import helper\nhelper.a\nhelper.b\n", "helper.py": "a = 1\n"}
+    requests = [Request(each) for each in neighbours]
+    *_, first = servers.check_many([*requests, Request(files)])
+    last, *_ = servers.check_many([Request(files), *requests])
+    for result in (first, last):
+        told = [one.message for one in result.diagnostics if one.code.startswith("pyright[reportA")]
+        assert told == ['"b" is not a known attribute of module "helper"']
+        assert not any("could not be resolved" in one.message for one in result.diagnostics)
 
 
 def _modules(library: Path) -> list[dict[str, str]]:

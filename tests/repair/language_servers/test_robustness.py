@@ -20,7 +20,8 @@ from repair.language_servers import (
     ServersClosedError,
     ServerTimeoutError,
 )
-from repair.language_servers.programs import Programs, empty_environment, programs
+from repair.language_servers.environment import nothing_installed
+from repair.language_servers.programs import Programs, programs
 from repair.language_servers.pyright_server import PyrightServer
 from repair.language_servers.worker import Worker
 from repair.language_servers.workspace import Workspace
@@ -141,9 +142,9 @@ while True:
 def test_a_server_that_fails_twice_gives_the_reason(
     body: str, error: type[Exception], part: str, tmp_path: Path
 ) -> None:
-    python = empty_environment(tmp_path / "environment")
+    seen = nothing_installed(tmp_path / "environment")
     timeout = 1.5 if error is ServerTimeoutError else 30.0
-    worker = Worker(fake(tmp_path, body), tmp_path / "worker", python, timeout=timeout, memory_limit_mb=1500)
+    worker = Worker(fake(tmp_path, body), tmp_path / "worker", seen, timeout=timeout, memory_limit_mb=1500)
     try:
         [outcome] = worker.check([Workspace.of(snapshot(0), None)])
         assert type(outcome) is error
@@ -153,15 +154,72 @@ def test_a_server_that_fails_twice_gives_the_reason(
         worker.close()
 
 
+def hard(depth: int) -> str:
+    """A program that takes pyright three times longer with each step of `depth`: minutes with 8."""
+    expression = "1"
+    for _ in range(depth):
+        expression = f"max([{expression}, {expression}], key=lambda q: ({expression} if q else 0))"
+    return f"y = {expression}\n"
+
+
+@pytest.mark.slow
+def test_a_file_that_takes_minutes_is_rejected_and_its_neighbours_are_not() -> None:
+    with LanguageServers(workers=1, timeout=6.0) as servers:
+        servers.check(snapshot(0), "main.py")
+        [pid] = servers.pids
+        requests = [Request(snapshot(1)), Request({"main.py": hard(8)}), Request(snapshot(2))]
+        start = time.monotonic()
+        before, slow, after = servers.check_many(requests)
+        assert time.monotonic() - start < 30.0
+        assert slow.reason == "server_timeout"
+        assert "main.py" in str(slow.error)
+        assert [said(before), said(after)] == [expected(1), expected(2)]
+        assert is_gone(pid)
+
+
+@pytest.mark.slow
+def test_a_server_that_dies_of_memory_is_replaced(tmp_path: Path) -> None:
+    seen = nothing_installed(tmp_path / "environment")
+    # enough for pyright and its stubs of the standard library, too little for a hundred thousand lines
+    large = {"main.py": "".join(f"a{number} = b{number}\n" for number in range(100_000))}
+    folder = tmp_path / "worker"
+    worker = Worker(programs(), folder, seen, timeout=60.0, memory_limit_mb=1500, heap_mb=160)
+    try:
+        workspaces = [Workspace.of(files, None) for files in (snapshot(0), large, snapshot(1))]
+        before, dead, after = worker.check(workspaces)
+        assert isinstance(dead, ServerCrashError)
+        assert "exit code" in str(dead)
+        assert [said(before), said(after)] == [expected(0), expected(1)]
+    finally:
+        worker.close()
+
+
 def test_a_worker_without_ruff_says_so(tmp_path: Path) -> None:
-    python = empty_environment(tmp_path / "environment")
+    seen = nothing_installed(tmp_path / "environment")
     dies = replace(programs(), ruff="/bin/false")  # ends with 1, as ruff does on findings, and says nothing
-    worker = Worker(dies, tmp_path / "worker", python, timeout=20.0, memory_limit_mb=1500)
+    worker = Worker(dies, tmp_path / "worker", seen, timeout=20.0, memory_limit_mb=1500)
     try:
         [outcome] = worker.check([Workspace.of(snapshot(0), None)])
         assert isinstance(outcome, ServerCrashError)
     finally:
         worker.close()
+
+
+def test_programs_behind_a_link_leak_nothing(tmp_path: Path) -> None:
+    # node follows the link, so that pyright's stubs lie elsewhere than where it was started from; what is
+    # read of them for the first time after a pause was looked up in every folder, and all seemed empty
+    (tmp_path / "link").symlink_to(Path(programs().pyright_server).parent)
+    linked = replace(programs(), pyright_server=str(tmp_path / "link" / "langserver.index.js"))
+    seen = nothing_installed(tmp_path / "environment")
+    server = PyrightServer(linked, tmp_path / "server", seen, 60.0)
+    try:
+        server.check(Workspace.of(snapshot(0), None))
+        time.sleep(1.0)
+        server.check(Workspace.of({"main.py": "import json, yaml, requests\n"}, None))
+        time.sleep(1.0)
+        assert said(server.check(Workspace.of(snapshot(1), None))) == expected(1)
+    finally:
+        server.close()
 
 
 def test_a_server_that_holds_too_much_is_replaced() -> None:
@@ -175,8 +233,8 @@ def test_a_server_that_holds_too_much_is_replaced() -> None:
 
 
 def test_a_server_whose_slots_are_used_up_has_no_room(tmp_path: Path) -> None:
-    python = empty_environment(tmp_path / "environment")
-    server = PyrightServer(programs(), tmp_path / "server", python, 30.0, slots=2)
+    seen = nothing_installed(tmp_path / "environment")
+    server = PyrightServer(programs(), tmp_path / "server", seen, 30.0, slots_of_a_kind=2)
     try:
         for number in range(2):
             assert server.has_room(1500)

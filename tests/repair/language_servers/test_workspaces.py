@@ -6,7 +6,9 @@ from repair.diagnostics import Diagnostic
 from repair.errors import ConfigurationError
 from repair.errors import LanguageServerError as Base
 from repair.language_servers import LanguageServerError, LanguageServers, Request, UnknownFileError
-from repair.language_servers.configuration import poolable, pyright_configuration, ruff_files
+from repair.language_servers.configuration import pyright_configuration
+from repair.language_servers.ruff_settings import ruff_files
+from repair.language_servers.slots import configuration, poolable, told_to_server
 
 
 def codes(diagnostics: object) -> list[tuple[str, str]]:
@@ -142,58 +144,164 @@ def test_settings_that_make_no_sense(values: dict) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "kept"),
+    ("settings", "kept", "ignored"),
     [
-        ('{"typeCheckingMode": "basic"}', '{"typeCheckingMode": "basic"}'),
-        ('{/* c */ "strict": ["a", "../b"], // d\n}', '{"strict": ["a"]}'),  # comments, a trailing comma
-        ('{"a": "x,]//y"}', '{"a": "x,]//y"}'),  # no comment, but a string
-        ('{"venvPath": ".", "venv": "v"}', None),  # an interpreter of another machine
-        ('{"extends": "/etc/base.json"}', None),
-        ('{"extraPaths": ["/usr/lib", "../x", "a/../../x", "C:/x", "${env:HOME}", "~/x"]}', None),
-        ('{"extraPaths": ["lib", "a/../b"]}', '{"extraPaths": ["lib", "a/../b"]}'),
-        ('{"stubPath": "../stubs"}', None),
-        ('{"include": ["../x"]}', None),  # an empty list would mean something else
+        ('{"typeCheckingMode": "basic"}', '{"typeCheckingMode": "basic"}', []),
+        # comments, a trailing comma
+        ('{/* c */ "strict": ["a", "../b"], // d\n}', '{"strict": ["a"]}', ["strict"]),
+        ('{"a": "x,]//y"}', '{"a": "x,]//y"}', []),  # no comment, but a string
+        ('{"venvPath": ".", "venv": "v"}', None, ["venvPath", "venv"]),  # an interpreter of another machine
+        ('{"extends": "/etc/base.json"}', None, ["extends"]),
+        ('{"extends": "base.json"}', None, ["extends"]),  # inside, and not followed
+        ('{"extraPaths": ["/usr/lib", "../x", "a/../../x", "C:/x", "${env:HOME}", "$HOME", "~/x"]}', None,
+         ["extraPaths"]),
+        ('{"extraPaths": ["lib", "a/../b"]}', '{"extraPaths": ["lib", "a/../b"]}', []),
+        ('{"stubPath": "../stubs"}', None, ["stubPath"]),
+        ('{"include": ["../x"]}', None, ["include"]),  # an empty list would mean something else
         ('{"executionEnvironments": [{"root": "a", "extraPaths": ["/x"]}, {"root": "../b"}]}',
-         '{"executionEnvironments": [{"root": "a"}]}'),
-        ("not json", None),  # what can't be read configures nothing
-        ("[1]", None),
-        ("[" * 100_000, None),
+         '{"executionEnvironments": [{"root": "a"}]}',
+         ["executionEnvironments.root", "executionEnvironments.extraPaths"]),
+        ("not json", None, []),  # what can't be read configures nothing
+        ("[1]", None, []),
+        ("[" * 100_000, None, []),
     ],
 )  # fmt: skip
-def test_settings_stay_inside(settings: str, kept: str | None) -> None:
-    assert pyright_configuration({"pyrightconfig.json": settings}) == kept
+def test_settings_stay_inside(settings: str, kept: str | None, ignored: list[str]) -> None:
+    told = pyright_configuration({"pyrightconfig.json": settings})
+    assert told.text == kept
+    assert list(told.ignored) == [f"pyrightconfig.json: {name}" for name in ignored]
 
 
 def test_one_file_of_settings_is_preferred() -> None:
     toml = '[tool.pyright]\nreportMissingImports = false\nextraPaths = ["/x"]\n'
-    assert pyright_configuration({"pyproject.toml": toml}) == '{"reportMissingImports": false}'
-    both = {"pyproject.toml": toml, "pyrightconfig.json": "{}"}
-    assert pyright_configuration(both) is None
-    assert pyright_configuration({"pyproject.toml": "[tool"}) is None
-    assert pyright_configuration({"sub/pyrightconfig.json": '{"a": 1}'}) is None  # not the root's
-
-
-def test_settings_with_paths_are_no_others_business() -> None:
-    assert poolable({"reportMissingImports": False, "pythonVersion": "3.9"})
-    assert not any(
-        poolable({name: []}) for name in ("include", "exclude", "extraPaths", "executionEnvironments")
-    )
+    alone = pyright_configuration({"pyproject.toml": toml})
+    assert alone.text == '{"reportMissingImports": false}'
+    assert alone.ignored == ("pyproject.toml: tool.pyright.extraPaths",)
+    for files in (
+        {"pyproject.toml": toml, "pyrightconfig.json": "{}"},
+        {"pyproject.toml": "[tool"},
+        {"sub/pyrightconfig.json": '{"a": 1}'},  # not the root's
+    ):
+        told = pyright_configuration(files)
+        assert (told.text, told.ignored) == (None, ())
 
 
 @pytest.mark.parametrize(
-    ("path", "text", "written"),
+    ("settings", "pooled"),
     [
-        ("ruff.toml", 'extend = "/etc/passwd"\nline-length = 80\n', "\nline-length = 80\n"),
-        ("pyproject.toml", '[tool.ruff]\nextend = "../x.toml"\n', "[tool.ruff]\n\n"),
-        ("pyproject.toml", 'tool.ruff.extend = "/x.toml"\n', ""),  # an unusual spelling
-        ("ruff.toml", 'extend = "base.toml"\n', None),
-        ("a/ruff.toml", 'extend = "../ruff.toml"\n', None),  # up, and still inside
-        ("a/ruff.toml", 'extend = "../../ruff.toml"\n', "\n"),
+        ({"reportMissingImports": False, "pythonVersion": "3.9"}, True),
+        ({"extraPaths": ["lib"], "exclude": ["**/a*"], "strict": ["x"], "ignore": ["y"]}, True),
+        ({"include": ["src"]}, True),
+        ({"executionEnvironments": [{"root": "a", "extraPaths": ["b"]}]}, True),
+        ({"include": ["s*"]}, False),  # which folders are visited depends on more than the pattern
+        ({"stubPath": "typings"}, False),  # a server has one for all
+        ({"extraPaths": ["libs/*"]}, False),  # expanded when the server starts, and the slots are empty
+        ({"executionEnvironments": [{"root": "a", "extraPaths": ["b?"]}]}, False),
+        ({"executionEnvironments": [1]}, False),
+        ({"executionEnvironments": [{"root": 1}]}, False),
+        ({"include": "src"}, False),
+        ({"strict": [1]}, False),
+        ({"extraPaths": None}, False),
     ],
 )
-def test_ruff_does_not_read_outside(path: str, text: str, written: str | None) -> None:
-    told = ruff_files({path: text}).get(path)
-    assert told == (None if written is None else written.encode())
+def test_which_settings_a_warm_server_takes(settings: dict, pooled: bool) -> None:
+    assert poolable(settings) is pooled
+
+
+def test_settings_are_spelled_out_for_each_slot() -> None:
+    settings = {
+        "include": ["a"],
+        "exclude": ["b"],
+        "strict": ["./c"],
+        "executionEnvironments": [{"root": "./d", "reportX": True}, {"root": "e", "extraPaths": ["."]}],
+    }
+    assert told_to_server(settings).keys() == {"strict", "executionEnvironments"}
+    assert configuration(settings, 1, []) == {
+        "exclude": [],
+        "strict": ["repair-slot-*/c"],
+        "extraPaths": ["repair-slot-plain-0", "repair-slot-src-0", "repair-slot-src-0/src"],
+        "executionEnvironments": [
+            {"root": "repair-slot-plain-0/d", "extraPaths": [], "reportX": True},
+            {"root": "repair-slot-plain-0/e", "extraPaths": ["repair-slot-plain-0"]},
+            {"root": "repair-slot-plain-0", "extraPaths": []},
+            {"root": "repair-slot-src-0/d", "extraPaths": ["repair-slot-src-0/src"], "reportX": True},
+            {"root": "repair-slot-src-0/e", "extraPaths": ["repair-slot-src-0"]},
+            {"root": "repair-slot-src-0", "extraPaths": ["repair-slot-src-0/src"]},
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    ("files", "written", "ignored"),
+    [
+        (
+            {"ruff.toml": 'extend = "/etc/passwd"\nline-length = 80\nlint.select = ["é\\u007f"]\n'},
+            {"ruff.toml": '"line-length" = 80\n"lint" = {"select" = ["é\\u007f"]}\n'},
+            ["ruff.toml: extend"],
+        ),
+        # the required version of Python counts too; any spelling is understood
+        (
+            {"pyproject.toml": 'project.requires-python = ">=3.9"\ntool.ruff.extend = "$HOME/x.toml"\n'},
+            {"pyproject.toml": '"tool" = {"ruff" = {}}\n"project" = {"requires-python" = ">=3.9"}\n'},
+            ["pyproject.toml: tool.ruff.extend"],
+        ),
+        # another folder's modules would count as the project's own
+        (
+            {"ruff.toml": 'src = [\n  "../x",\n  "lib",\n]\npreview = true\n'},
+            {"ruff.toml": '"preview" = true\n"src" = ["lib"]\n'},
+            ["ruff.toml: src"],
+        ),
+        ({"ruff.toml": 'extend = "base.toml"\n'}, {}, []),
+        ({"ruff.toml": "", "a/ruff.toml": 'extend = "../ruff.toml"\n'}, {}, []),  # up, and still inside
+        (
+            {"ruff.toml": "", "a/ruff.toml": 'extend = "../../ruff.toml"\n'},
+            {"a/ruff.toml": ""},
+            ["a/ruff.toml: extend"],
+        ),
+        # what is extended may lead outside itself
+        (
+            {"ruff.toml": 'extend = "a/base.cfg"\n', "a/base.cfg": 'extend = "../../x.toml"\n'},
+            {"a/base.cfg": ""},
+            ["a/base.cfg: extend"],
+        ),
+        ({"ruff.toml": 'extend = "ruff.toml"\n'}, {}, []),  # a circle is ruff's business
+        ({"ruff.toml": "no toml"}, {}, []),
+        ({"main.py": "", "sub/ruff.toml": ""}, {"ruff.toml": ""}, []),  # a root of its own
+    ],
+)
+def test_ruff_does_not_read_outside(
+    files: dict[str, str], written: dict[str, str], ignored: list[str]
+) -> None:
+    told, names = ruff_files(files)
+    assert {path: data.decode() for path, data in told.items()} == written
+    assert list(names) == ignored
+
+
+@pytest.mark.parametrize("more", [{}, {"typings/t.pyi": ""}], ids=["warm", "by the command line"])
+def test_a_file_that_is_asked_for_is_checked_where_it_is_excluded(
+    more: dict[str, str], servers: LanguageServers
+) -> None:
+    settings = '{"exclude": ["old"], "include": ["new"], "ignore": ["ignored.py"]}'
+    files = {"old/a.py": "x = y\n", "ignored.py": "x = y\n", "pyrightconfig.json": settings, **more}
+    undefined = ("old/a.py", "pyright[reportUndefinedVariable]")
+    assert undefined in codes(servers.check(files, "old/a.py"))
+    assert undefined not in codes(servers.check_workspace(files))
+    assert codes(servers.check(files, "ignored.py")) == [("ignored.py", "ruff[F821]")]
+
+
+def test_results_name_the_settings_that_were_ignored(servers: LanguageServers) -> None:
+    files = {
+        "pyrightconfig.json": '{"venvPath": "/home/me", "reportUndefinedVariable": "warning"}',
+        "ruff.toml": 'extend = "../ruff.toml"\nlint.select = ["F821"]\n',
+        "a.py": "import os\nx = y\n",
+    }
+    [good, bad] = servers.check_many([Request(files), Request({**files, "b.py": ""}, ("c.py",))])
+    assert good.ignored == ("pyrightconfig.json: venvPath", "ruff.toml: extend")
+    assert [(one.code, one.severity) for one in good.diagnostics] == [
+        ("pyright[reportUndefinedVariable]", "warning"),  # what is left is honoured
+        ("ruff[F821]", "error"),
+    ]
+    assert bad.reason == "unknown_file"
 
 
 def test_broken_ruff_settings_spoil_no_neighbour(servers: LanguageServers) -> None:

@@ -1,0 +1,87 @@
+"""Which third-party packages a workspace sees: those of a named, prepared environment, or none."""
+
+import json
+import platform
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.metadata import distributions
+from pathlib import Path
+
+from repair.errors import ConfigurationError
+from repair.language_servers.programs import clean_variables, empty_environment
+
+NONE = "none"
+_SECONDS = 60.0
+# Asked of the interpreter as pyright asks it: isolated, and nothing of a project is near.
+_QUESTION = (
+    "import json, platform, sys; "
+    "print(json.dumps([platform.python_version(), sys.prefix, sys.base_prefix, sys.path]))"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """A virtual environment that someone prepared: a name for it, and its interpreter."""
+
+    name: str
+    python: str | Path
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """An environment as it was found."""
+
+    python: Path
+    version: str
+    """Of Python."""
+    roots: tuple[Path, ...]
+    """The folders below which its modules lie."""
+    label: str
+    """`none`, or the environment's name and 12 hexadecimal digits: a hash over the names and versions of the
+    installed distributions."""
+
+
+def nothing_installed(folder: Path) -> Installed:
+    """The standard library of the running Python alone, made in `folder`."""
+    python = empty_environment(folder)
+    return Installed(python, platform.python_version(), (folder, Path(sys.base_prefix)), NONE)
+
+
+def installed(environment: Environment) -> Installed:
+    """Looks at a prepared environment.
+
+    Its interpreter is run once and asked where it searches; no package is imported. Raises
+    `ConfigurationError` where that is not possible.
+    """
+    name, python = environment.name, Path(environment.python).absolute()
+    if not name or name == NONE or name.split() != [name]:
+        raise ConfigurationError(f"expected a name of one word, and not {NONE!r}, got {name!r}")
+    try:
+        asked = subprocess.run(
+            [str(python), "-I", "-c", _QUESTION],
+            env=clean_variables(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_SECONDS,
+            check=True,
+        )
+        version, prefix, base_prefix, searched = json.loads(asked.stdout)
+    except (OSError, subprocess.SubprocessError, ValueError) as error:
+        raise ConfigurationError(
+            f"environment {name!r}: {python} is no Python interpreter that runs ({error}); "
+            "name the bin/python of a virtual environment"
+        ) from None
+    folders = [path for path in map(Path, searched) if path.is_dir()]
+    roots = tuple(dict.fromkeys([Path(prefix), Path(base_prefix), *folders]))
+    return Installed(python, version, roots, f"{name} {_identity(folders)}")
+
+
+def _identity(folders: Sequence[Path]) -> str:
+    found = {
+        f"{each.metadata['Name'] or ''}=={each.metadata['Version'] or ''}".lower()
+        for each in distributions(path=[str(folder) for folder in folders])
+    }
+    return sha256("\n".join(sorted(found)).encode()).hexdigest()[:12]

@@ -1,0 +1,82 @@
+"""Which files of a project pyright's command line checks, and in which order.
+
+The order is part of the answer: what is inferred where imports are circular depends on it.
+"""
+
+import posixpath
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+_LEFT_OUT = ("**/node_modules", "**/__pycache__", "**/.*", "**/__editable__.*")
+_ENVIRONMENT_MARKS = ("/pyvenv.cfg", "/bin/activate", "/Scripts/activate", "/conda-meta/")
+_FOLDERS = r"(/[^/][^/]*)*?"
+_SPECIAL = re.compile(r"[^\w\s/]", re.ASCII)
+_WILDCARDS = {"*": "[^/]*", "?": "[^/]"}
+
+
+def checked(paths: Iterable[str], files: Iterable[str], settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """Those of `paths` that are checked, in order.
+
+    `files` are all files of the workspace; `settings` the project's own, with its `include` (of no
+    wildcards) and `exclude`. What pyright leaves out of every project comes on top: hidden files, installed
+    packages of Node, and Python environments that were uploaded.
+    """
+    excluded = [_pattern(item) for item in (*settings.get("exclude", ()), *_LEFT_OUT)]
+    environments = {_owner(path) for path in files} - {None}
+    kept = [path for path in paths if not any(pattern.match(f"/{path}") for pattern in excluded)]
+    kept.sort(key=_place)
+    result: dict[str, None] = {}
+    for item in settings.get("include") or ["."]:
+        root = plain(item)
+        if any(pattern.match(f"/{root}") for pattern in excluded):
+            continue
+        for path in kept:
+            below = not root or path.startswith(f"{root}/")
+            if path == root or (below and not environments & _between(path, root)):
+                result[path] = None
+    return tuple(result)
+
+
+def plain(path: str) -> str:
+    """`path` of a setting in the form of a workspace's paths; the root is the empty name."""
+    normal = posixpath.normpath(path.replace("\\", "/"))
+    return "" if normal == "." else normal
+
+
+def has_wildcard(path: str) -> bool:
+    """Whether pyright takes `path` of a setting for a pattern."""
+    return "*" in path or "?" in path
+
+
+def _pattern(item: str) -> re.Pattern[str]:
+    """What `item` of an `exclude` covers, of paths with a slash in front."""
+    names = [name for name in posixpath.normpath(item).split("/") if name != "."]
+    parts = [_FOLDERS if name == "**" else "/" + _SPECIAL.sub(_escaped, name) for name in names]
+    return re.compile(f"({''.join(parts)})(/|$)")
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return _WILDCARDS.get(found[0], re.escape(found[0]))
+
+
+def _place(path: str) -> list[tuple[bool, bytes]]:
+    """A folder's files come before its folders, names in the order of JavaScript's strings."""
+    *folders, name = (part.encode("utf-16-be") for part in path.split("/"))
+    return [*((True, folder) for folder in folders), (False, name)]
+
+
+def _between(path: str, root: str) -> set[str | None]:
+    """The folders from `root` on in which `path` lies; the root of the workspace is the empty name."""
+    parts = path.split("/")
+    first = len(root.split("/")) if root else 0
+    return {"/".join(parts[:count]) for count in range(first, len(parts))}
+
+
+def _owner(path: str) -> str | None:
+    """The folder that `path` marks as a Python environment; None if it does not."""
+    for mark in _ENVIRONMENT_MARKS:
+        head, found, tail = f"/{path}".rpartition(mark)
+        if found and (not tail or mark.endswith("/")):
+            return head[1:]
+    return None
