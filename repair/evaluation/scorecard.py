@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from repair.evaluation.benchmark import LEETCODE, WORKSPACE
+from repair.evaluation.pages import render_page
 from repair.evaluation.plots import funnel_svg, loss_svg, scores_svg, shares_svg
 from repair.evaluation.summary import METRICS, Share, score_rows, system_scores
 from repair.funnel import STAGES, STEPS, Funnel, funnels, total
@@ -26,12 +27,7 @@ PUBLISHED = (
 
 def render(store: PartitionStore, date: str, dates: list[str]) -> str:
     """The scorecard of the checkpoint of `date`, whose data comes from `dates`, as HTML."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("repair.evaluation"), autoescape=True, undefined=StrictUndefined
-    )
-    return environment.get_template("scorecard.html").render(**_facts(store, date, dates))
+    return render_page("scorecard.html", **_facts(store, date, dates))
 
 
 def _facts(store: PartitionStore, date: str, dates: list[str]) -> Mapping[str, Any]:

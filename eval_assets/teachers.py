@@ -1,0 +1,155 @@
+"""Teachers compared on the same diagnostics, and the page about it."""
+
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from typing import Any
+
+import dagster as dg
+
+from partitions.dates import DATES
+from partitions.keys import DATE, DATE_AND_TYPE, DIAGNOSTIC_TYPE, Key
+from partitions.mappings import ALL_TYPES_OF_THE_DATE
+from repair.answer_formats import NAMES
+from repair.evaluation.teacher_page import render
+from repair.evaluation.teachers import TEACHER_RESULTS, CountedServers, System, draw, results
+from repair.outcomes import outcome_batch
+from repair.prompt import PROMPT_VERSION
+from repair.schemas import REPAIR_CANDIDATES
+from repair.storage import PartitionStore, PartitionWriter
+from repair.synthesis.history import HistoryTeacher
+from repair.synthesis.rules import RulesTeacher
+from repair_assets.repair_candidates import repair_candidates
+from repair_assets.synthesized_diffs import stored_program, teacher_program
+from resources.language_models import LanguageModelResource
+from resources.language_servers import LanguageServersResource
+from resources.stages import Input, Stage, check_specs
+from resources.store import StoreResource
+
+PAGE = "teachers.html"
+
+
+class Comparing(dg.Config):
+    """Which diagnostics the teachers are compared on."""
+
+    at_most: int = 200
+    """Diagnostics of a type."""
+    seed: int = 17
+
+
+@dg.asset(
+    partitions_def=DATE_AND_TYPE,
+    deps=[repair_candidates, teacher_program],
+    check_specs=check_specs("teacher_results", DATE_AND_TYPE),
+    code_version="1",
+    group_name="teacher",
+    kinds={"parquet", "dspy"},
+)
+def teacher_results(
+    context: dg.AssetExecutionContext,
+    config: Comparing,
+    store: StoreResource,
+    language_servers: LanguageServersResource,
+    language_model: LanguageModelResource,
+) -> dg.MaterializeResult:
+    """Every teacher's diff for the same diagnostics, verified: one row for each of both.
+
+    `history` and `rules` always; the language model, where one is configured and `teacher_program` is
+    materialized, once in each answer format.
+    """
+    opened = store.store()
+    candidates = Input("repair_candidates", Key.of(context))
+    by_model = bool(language_model.model) and opened.manifest("teacher_program", {}) is not None
+    versions = {"prompt": PROMPT_VERSION, **language_servers.versions()}
+    if by_model:
+        versions["model"] = language_model.version()
+    stage = Stage(
+        context=context,
+        store=opened,
+        inputs=[candidates, Input("teacher_program", Key())] if by_model else [candidates],
+        schema=TEACHER_RESULTS,
+        configuration=config.model_dump(),
+        versions=versions,
+    )
+    rows = draw(
+        (row for batch in stage.rows(candidates.asset) for row in batch.to_pylist()),
+        at_most=config.at_most,
+        seed=config.seed,
+    )
+    model = language_model if by_model else None
+    systems = 2 + (len(NAMES) if by_model else 0)
+
+    def work(writer: PartitionWriter) -> dict[str, Any]:
+        checks: dict[str, int] = {}
+        batch = outcome_batch(rows, REPAIR_CANDIDATES).select(REPAIR_CANDIDATES.names)
+        for system in _systems(opened, language_servers, model):
+            with system as each:
+                writer.write("data", results(batch, each))
+                checks[each.name] = each.servers.checks
+        return {"checks": checks}
+
+    # Each row is answered by each system.
+    return stage.materialize(work, rows_in=systems * len(rows))
+
+
+def _systems(
+    store: PartitionStore, language_servers: LanguageServersResource, model: LanguageModelResource | None
+) -> Iterator[Any]:
+    @contextmanager
+    def held(name: str, make: Any) -> Generator[System]:
+        servers = CountedServers(language_servers.servers())
+        with ExitStack() as stack:
+            yield System(name=name, teacher=make(servers, stack), servers=servers)
+
+    yield held("history", lambda servers, _: HistoryTeacher(servers))
+    yield held("rules", lambda servers, _: RulesTeacher(servers))
+    if model is None:
+        return
+    program = stored_program(store)
+    for name in NAMES:
+        yield held(
+            f"{model.model} {name}",
+            lambda _, stack, name=name: stack.enter_context(
+                model.teacher(replace(program, answer_format=name, instructions=""))
+            ),
+        )
+
+
+@dg.asset(
+    partitions_def=DATES,
+    deps=[dg.AssetDep(teacher_results, partition_mapping=ALL_TYPES_OF_THE_DATE)],
+    check_specs=check_specs("teacher_page", DATES),
+    code_version="1",
+    group_name="teacher",
+    kinds={"html"},
+)
+def teacher_page(context: dg.AssetExecutionContext, store: StoreResource) -> dg.MaterializeResult:
+    """A self-contained HTML page: each teacher's yield, price and spread on the same diagnostics."""
+    opened = store.store()
+    date = Key.of(context).date or ""
+    stored = [each for each in opened.partitions("teacher_results") if each[DATE] == date]
+    if not stored:
+        raise dg.Failure(
+            f"there are no teacher_results of {date}; materialize some types of them first",
+            allow_retries=False,
+        )
+    stage = Stage(
+        context=context,
+        store=opened,
+        inputs=[Input("teacher_results", Key(**each)) for each in stored],
+        schema=TEACHER_RESULTS,
+    )
+    manifests = stage.manifests()
+
+    def work(writer: PartitionWriter) -> None:
+        by_type: dict[str, Any] = {}
+        for each in stored:
+            table = opened.table("teacher_results", each)
+            writer.write("data", table)
+            checks = manifests[str(Input("teacher_results", Key(**each)))].extra["checks"]
+            by_type[each[DIAGNOSTIC_TYPE]] = (table.to_pylist(), checks)
+        writer.write_bytes(PAGE, render(date, by_type).encode())
+
+    return stage.materialize(
+        work, metadata=lambda _: {"page": opened.file_uri("teacher_page", stage.key.segments(), PAGE)}
+    )
