@@ -62,7 +62,7 @@ def teacher_results(
     by_model = bool(language_model.model) and opened.manifest("teacher_program", {}) is not None
     versions = {"prompt": PROMPT_VERSION, **language_servers.versions()}
     if by_model:
-        versions["model"] = language_model.version()
+        versions["model"] = language_model.decisive()
     stage = Stage(
         context=context,
         store=opened,

@@ -9,6 +9,7 @@ from eval_assets.benchmarks import leetcode_benchmark, workspace_benchmark
 from eval_assets.eval_results import eval_results
 from eval_assets.judge_calibration import judge_calibration
 from eval_assets.scorecard import scorecard
+from eval_assets.teachers import teacher_page, teacher_results
 from repair_assets.error_states import error_states
 from repair_assets.repair_candidates import repair_candidates
 from repair_assets.repair_examples import daily_examples, repair_examples
@@ -48,6 +49,8 @@ evaluation_job = dg.define_asset_job("evaluation", [eval_results])
 scorecard_job = dg.define_asset_job("scorecards", [scorecard])
 judge_job = dg.define_asset_job("judge", [judge_calibration])
 teacher_job = dg.define_asset_job("teacher", [few_shot_examples, teacher_program])
+comparison_job = dg.define_asset_job("comparison", [teacher_results])
+comparison_page_job = dg.define_asset_job("comparison_page", [teacher_page])
 
 defs = dg.Definitions(
     assets=[
@@ -68,6 +71,8 @@ defs = dg.Definitions(
         eval_results,
         scorecard,
         judge_calibration,
+        teacher_results,
+        teacher_page,
     ],
     jobs=[
         events_job,
@@ -79,6 +84,8 @@ defs = dg.Definitions(
         scorecard_job,
         teacher_job,
         judge_job,
+        comparison_job,
+        comparison_page_job,
     ],
     schedules=[
         dg.build_schedule_from_partitioned_job(events_job, hour_of_day=1),

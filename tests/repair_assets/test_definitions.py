@@ -28,6 +28,8 @@ ASSETS = {
     "eval_results": {"date", "diagnostic_type"},
     "scorecard": {"date"},
     "judge_calibration": set(),
+    "teacher_results": {"date", "diagnostic_type"},
+    "teacher_page": {"date"},
 }
 
 LOAD = """

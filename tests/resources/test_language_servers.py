@@ -12,7 +12,7 @@ OTHER = wire.About({"pyright": "1.0.0", "ruff": "0.1.0"}, "elsewhere")
 
 def test_without_a_url_it_is_the_pool_of_this_process() -> None:
     resource = LanguageServersResource()
-    assert resource.versions() == ABOUT.versions
+    assert resource.versions() == {**ABOUT.versions, "environment": ABOUT.environment}
     assert isinstance(resource.servers(), LanguageServers)
 
 
@@ -28,7 +28,8 @@ def test_with_a_url_versions_and_diagnostics_are_those_of_the_server(monkeypatch
     health = (200, wire.encode_health(wire.Health(OTHER, 10_000, 8)))
     with ScriptedServers(script, health) as scripted:
         resource = LanguageServersResource(url=scripted.url, token_variable="OUR_TOKEN")
-        assert resource.versions() == resource.versions() == OTHER.versions
+        expected = {**OTHER.versions, "environment": OTHER.environment}
+        assert resource.versions() == resource.versions() == expected
         assert scripted.healths == 1
         assert resource.servers() is resource.servers()
         assert resource.servers().check({"a.py": ""}, "a.py") == [said]
