@@ -3,6 +3,7 @@
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -12,7 +13,7 @@ from partitions.keys import DATE, DATE_AND_TYPE, DIAGNOSTIC_TYPE, Key
 from partitions.mappings import ALL_TYPES_OF_THE_DATE
 from repair.answer_formats import NAMES
 from repair.evaluation.teacher_page import render
-from repair.evaluation.teachers import TEACHER_RESULTS, CountedServers, System, draw, results
+from repair.evaluation.teachers import TEACHER_RESULTS, CountedServers, System, draw, opinions, results
 from repair.outcomes import outcome_batch
 from repair.prompt import PROMPT_VERSION
 from repair.schemas import REPAIR_CANDIDATES
@@ -35,6 +36,8 @@ class Comparing(dg.Config):
     at_most: int = 200
     """Diagnostics of a type."""
     seed: int = 17
+    judge: bool = False
+    """Ask the language model whether each verified diff is a repair."""
 
 
 @dg.asset(
@@ -61,7 +64,7 @@ def teacher_results(
     candidates = Input("repair_candidates", Key.of(context))
     by_model = bool(language_model.model) and opened.manifest("teacher_program", {}) is not None
     versions = {"prompt": PROMPT_VERSION, **language_servers.versions()}
-    if by_model:
+    if by_model or config.judge:
         versions["model"] = language_model.decisive()
     stage = Stage(
         context=context,
@@ -82,10 +85,12 @@ def teacher_results(
     def work(writer: PartitionWriter) -> dict[str, Any]:
         checks: dict[str, int] = {}
         batch = outcome_batch(rows, REPAIR_CANDIDATES).select(REPAIR_CANDIDATES.names)
-        for system in _systems(opened, language_servers, model):
-            with system as each:
-                writer.write("data", results(batch, each))
-                checks[each.name] = each.servers.checks
+        with ExitStack() as held:
+            judge = held.enter_context(language_model.judge()) if config.judge else None
+            for system in _systems(opened, language_servers, model):
+                with system as each:
+                    writer.write("data", results(batch, each, partial(opinions, judge) if judge else None))
+                    checks[each.name] = each.servers.checks
         return {"checks": checks}
 
     # Each row is answered by each system.

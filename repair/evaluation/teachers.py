@@ -16,9 +16,10 @@ import pyarrow as pa
 from repair.evaluation.edits import entropy, normalised, signed_lines
 from repair.evaluation.summary import Share
 from repair.language_servers import Request, Result
-from repair.outcomes import REASON
+from repair.outcomes import REASON, Reject
 from repair.rounds import Servers
 from repair.schemas import SYNTHESIZED_DIFFS
+from repair.synthesis.judge import LmJudge
 from repair.synthesis.teacher import Teacher, synthesize
 from repair.verification import verify_rows
 
@@ -51,6 +52,11 @@ TEACHER_RESULTS = pa.schema(
 
 Judge = Callable[[Sequence[Mapping[str, Any]]], Sequence[bool | None]]
 """Whether each verified row is kept; None: no answer could be had."""
+
+
+def opinions(judge: LmJudge, rows: Sequence[Mapping[str, Any]]) -> list[bool | None]:
+    """What `judge` says of verified rows."""
+    return [None if isinstance(each, Reject) else each.keep for each in judge.judge(rows)]
 
 
 @dataclass(slots=True)

@@ -23,6 +23,9 @@ NUMBERS = (1, 2, 3)
 def answer(exchange: Exchange) -> None:
     """Right in the format that the instructions ask for; in plain unified diffs it miscounts the lines."""
     told = exchange.body["messages"][0]["content"]
+    if "review repairs" in told:
+        exchange.answer("<verdict>\nkeep: the name is the parameter's.\n</verdict>")
+        return
     for number in NUMBERS:
         broken, repaired, _ = misspelt(number)
         if f"return widht_{number} " not in exchange.prompt:
@@ -90,6 +93,9 @@ def test_a_model_is_compared_in_every_format(house: House, server: ModelServer) 
     asked = len(server.requests)
     house.run([teacher_results], NAMES_KEY, config={"teacher_results": {"seed": 18}})
     assert len(server.requests) == asked  # nothing is paid for twice
+    house.run([teacher_results], NAMES_KEY, config={"teacher_results": {"judge": True}})
+    judged = {(row["verified"], row["judged"]) for row in house.rows("teacher_results", NAMES_KEY)}
+    assert judged == {(True, True), (False, None)}
     house.run([teacher_page], Key(DAY))
     page = house.store.read_bytes("teacher_page", {"date": DAY}, "teachers.html").decode()
     assert all(f"openai/scripted {name}" in page for name in NAMES)

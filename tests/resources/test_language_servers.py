@@ -12,7 +12,7 @@ OTHER = wire.About({"pyright": "1.0.0", "ruff": "0.1.0"}, "elsewhere")
 
 def test_without_a_url_it_is_the_pool_of_this_process() -> None:
     resource = LanguageServersResource()
-    assert resource.versions() == {**ABOUT.versions, "environment": ABOUT.environment}
+    assert resource.versions() == {**ABOUT.versions, "environment": "none"}
     assert isinstance(resource.servers(), LanguageServers)
 
 
