@@ -51,7 +51,7 @@ CHECKS = (ManifestCheck("has_samples", "The frozen release has a sample of this 
     partitions_def=DIAGNOSTIC_TYPES,
     deps=[dg.AssetDep(repair_examples, partition_mapping=ALL_DATES_OF_THE_TYPE)],
     check_specs=check_specs("workspace_benchmark", DIAGNOSTIC_TYPES, CHECKS),
-    code_version="1",
+    code_version="2",
     group_name="evaluation",
     kinds={"parquet"},
 )
@@ -102,7 +102,7 @@ def _rows(manifests: list[Manifest]) -> int:
 @dg.asset(
     partitions_def=DIAGNOSTIC_TYPES,
     check_specs=check_specs("leetcode_benchmark", DIAGNOSTIC_TYPES),
-    code_version="1",
+    code_version="2",
     group_name="evaluation",
     kinds={"parquet"},
 )

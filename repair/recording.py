@@ -270,6 +270,18 @@ class Recording:
             wanted = wanted & ds.field("project_id").isin(pa.array(list(project_ids), pa.string()))
         yield from window.batches(wanted)
 
+    def events_by_project(self, start: datetime, end: datetime) -> Iterator[pa.RecordBatch]:
+        """`events`, project by project: each batch is of one project, whose batches come one behind the
+        other, in time order.
+
+        A UTC day is read in one pass, a longer time once for each project. Raises as `events_of_day`.
+        """
+        if start == midnight(start) and end - start == timedelta(days=1):
+            yield from self.events_of_day(start.astimezone(UTC).date())
+            return
+        for project_id in self.project_ids(start, end):
+            yield from self.events(start, end, [project_id])
+
     def events_of_day(self, day: date) -> Iterator[pa.RecordBatch]:
         """`events` of a UTC day in one pass, project by project: each batch is of one project, whose batches
         come one behind the other, in time order, its closing copies last.

@@ -66,7 +66,7 @@ class Sampling(dg.Config):
     partitions_def=DATE_AND_TYPE,
     deps=[session_events],
     check_specs=check_specs("error_states", DATE_AND_TYPE, CHECKS),
-    code_version="1",
+    code_version="2",
     group_name="diagnostics",
     kinds={"parquet"},
 )

@@ -88,7 +88,7 @@ def session_events(
         codes: Counter[str] = Counter()
         sessions: set[str] = set()
         writer.declare(EVENTS, row_group_bytes=ROW_GROUP_BYTES)
-        for outcome in validated(recording.events_of_day(start.date()), projects):
+        for outcome in validated(recording.events_by_project(start, end), projects):
             writer.write_outcomes(outcome)
             kept = outcome.filter(pc.is_null(outcome["reason"]))
             codes.update(published_codes(kept))

@@ -1,0 +1,86 @@
+"""From session events to verified diffs, by the teachers that need no model: rate, yield, checks, and what
+100,000 verified diffs cost.
+
+    python bench/end_to_end.py [--projects 24] [--copies 2]
+
+Simulated projects of one day (`bench/growth.py` says how they are recorded and copied) go through the stages
+of the asset graph up to `repair_candidates`, with two workers, no cache of the servers' results and no caps.
+Then each teacher is asked about every candidate, and its diffs are verified. A check is one workspace that
+the servers look at. The target is 100,000 verified diffs in under two hours.
+"""
+
+import argparse
+import multiprocessing
+import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+from growth import WORKERS, recorded, run, write
+
+from repair.evaluation.teachers import CountedServers
+from repair.language_servers import LanguageServers
+from repair.outcomes import REASON
+from repair.schemas import SYNTHESIZED_DIFFS
+from repair.storage import PartitionStore
+from repair.synthesis.history import HistoryTeacher
+from repair.synthesis.rules import RulesTeacher
+from repair.synthesis.teacher import synthesize
+from repair.verification import verify_rows
+
+TEACHERS = {"history": HistoryTeacher, "rules": RulesTeacher}
+WANTED, TARGET_HOURS = 100_000, 2
+
+
+def answered(store: PartitionStore, name: str) -> tuple[int, int, int, float]:
+    """Diffs, verified ones, checks and seconds of a teacher over all candidates."""
+    diffs = verified = 0
+    with LanguageServers(WORKERS) as servers:
+        counted = CountedServers(servers)
+        list(servers.check_many([]))
+        start = time.perf_counter()
+        for partition in store.partitions("repair_candidates"):
+            rows = store.read("repair_candidates", partition)
+            for proposed in synthesize(rows, TEACHERS[name](counted)):
+                kept = proposed.filter(proposed[REASON].is_null()).select(SYNTHESIZED_DIFFS.names)
+                diffs += kept.num_rows
+                for judged in verify_rows([kept], counted):
+                    verified += judged[REASON].null_count
+        return diffs, verified, counted.checks, time.perf_counter() - start
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--projects", type=int, default=24)
+    parser.add_argument("--copies", type=int, default=2)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="end-to-end-") as home:
+        folder = Path(home)
+        write(recorded(given.projects), given.copies, folder / "recording")
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+            cost = process.submit(run, folder).result()
+        before = sum(cost.seconds.values())
+        print(
+            f"{cost.events:,} events, {cost.diagnostics:,} sampled, {cost.reproduced:,} reproduced, "
+            f"{cost.candidates:,} candidates in {before:.0f} s",
+            flush=True,
+        )
+        store = PartitionStore(str(folder / "store"))
+        for name in TEACHERS:
+            diffs, verified, checks, seconds = answered(store, name)
+            total = before + seconds
+            hours = WANTED * total / verified / 3600
+            print(
+                f"{name}: {diffs:,} diffs, {verified:,} verified ({verified / cost.candidates:.0%} of the "
+                f"candidates, {verified / cost.diagnostics:.0%} of the sampled) in {seconds:.0f} s; "
+                f"{verified / total:.1f} verified a second over all; "
+                f"{(cost.diagnostics + checks) / verified:.1f} checks for each; "
+                f"{WANTED:,} in {hours:.1f} hours (target: {TARGET_HOURS})",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
