@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+# Read when gcsfs is imported, by whichever test comes first: else it would ask over gRPC what kind of bucket
+# it is, and the emulator speaks JSON only.
+os.environ["GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"] = "false"
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
