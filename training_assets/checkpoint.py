@@ -70,6 +70,14 @@ def checkpoint(
         checks=CHECKS,
     )
 
+    (mixed,) = stage.manifests().values()
+    if not mixed.rows_out:
+        raise dg.Failure(
+            f"{mixture} holds no example ({mixed.rows_in} came in, rejected: {mixed.rejects or 'none'}), so"
+            " there is nothing to train on. Import more projects: one is on one side of the split as a whole",
+            allow_retries=False,
+        )
+
     def work(writer: PartitionWriter) -> dict[str, Any]:
         segments = mixture.key.segments()
         with tempfile.TemporaryDirectory() as folder:

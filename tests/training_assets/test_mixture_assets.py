@@ -9,6 +9,7 @@ from partitions.keys import Key
 from repair_assets.repair_examples import daily_examples
 from tests.graph import DAY, House, failure, reused
 from tests.stored_examples import TYPES, misspelt_in, projects_of, store_day, store_examples, verified
+from training_assets.checkpoint import checkpoint
 from training_assets.training_mixture import WINDOW, training_mixture
 
 NEXT_DAY, BEHIND_THE_WINDOW = "2026-01-06", "2026-02-04"
@@ -124,3 +125,14 @@ def test_a_mixture_without_frozen_benchmarks_is_refused(tmp_path: Path):
 def test_a_mixture_without_its_own_day_is_refused(house: House):
     result = house.run([training_mixture], Key("2026-01-08"), raise_on_error=False)
     assert "daily_examples[2026-01-08] is not in the store" in failure(result, "training_mixture")
+
+
+def test_nothing_is_trained_on_an_empty_mixture(tmp_path: Path):
+    house = House(tmp_path)
+    store_day(house, DAY, {"F821": [misspelt_in(HELD_OUT, 1)]})
+    freeze_benchmarks(house)
+    house.run([daily_examples], Key(DAY))
+    house.run([training_mixture], Key(DAY))
+    result = house.run([checkpoint], Key(DAY), raise_on_error=False)
+    assert "holds no example" in failure(result, "checkpoint")
+    assert "Import more projects" in failure(result, "checkpoint")
