@@ -127,11 +127,13 @@ def run(folder: Path) -> Cost:
     from repair_assets.repair_candidates import repair_candidates
     from repair_assets.reproduced_diagnostics import reproduced_diagnostics
     from repair_assets.session_events import PUBLISHED, session_events
+    from resources.engine import EngineResource
     from resources.language_servers import LanguageServersResource
     from resources.recordings import RecordingsResource
     from resources.store import StoreResource
 
     resources = {
+        "engine": EngineResource(),
         "store": StoreResource(base_uri=str(folder / "store")),
         "recordings": RecordingsResource(uri=str(folder / "recording")),
         "language_servers": LanguageServersResource(workers=WORKERS, cache=""),
