@@ -26,6 +26,9 @@ from resources.source_archive import source_archive
 from tests.graph import DAY, LANGUAGE_SERVERS, STAGES, House, record, reused, typing_errors
 from tests.repair_assets.test_graph import REFUSED, refused, shop
 
+# Three JVMs start, and three language servers: it takes minutes where the machine has much else to do.
+pytestmark = pytest.mark.timeout(600)
+
 MASTER = "local-cluster[2,1,1024]"
 EXECUTORS = 2
 NAMES = Key(DAY, "F821")
@@ -105,9 +108,6 @@ def column(batches: Iterator[pa.RecordBatch], name: str) -> list[Any]:
 
 @needs_java
 @pytest.mark.slow
-@pytest.mark.timeout(
-    600
-)  # three servers and three JVMs start; half a minute on a machine with nothing else to do
 def test_every_stage_comes_to_the_same_rows_and_rejects_on_two_executors(
     spark: EngineResource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
