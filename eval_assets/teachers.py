@@ -74,16 +74,17 @@ def teacher_results(
         configuration=config.model_dump(),
         versions=versions,
     )
-    rows = draw(
-        (row for batch in stage.rows(candidates.asset) for row in batch.to_pylist()),
-        at_most=config.at_most,
-        seed=config.seed,
-    )
+    drawn = min(config.at_most, stage.manifests()[str(candidates)].rows_out)
     model = language_model if by_model else None
     systems = 2 + (len(NAMES) if by_model else 0)
 
     def work(writer: PartitionWriter) -> dict[str, Any]:
         checks: dict[str, int] = {}
+        rows = draw(
+            (row for batch in stage.rows(candidates.asset) for row in batch.to_pylist()),
+            at_most=config.at_most,
+            seed=config.seed,
+        )
         batch = outcome_batch(rows, REPAIR_CANDIDATES).select(REPAIR_CANDIDATES.names)
         with ExitStack() as held:
             judge = held.enter_context(language_model.judge()) if config.judge else None
@@ -94,7 +95,7 @@ def teacher_results(
         return {"checks": checks}
 
     # Each row is answered by each system.
-    return stage.materialize(work, rows_in=systems * len(rows))
+    return stage.materialize(work, rows_in=systems * drawn)
 
 
 def _systems(

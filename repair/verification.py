@@ -31,12 +31,15 @@ from repair.cheats import workspace_cheat
 from repair.comparison import Comparison, stands_in
 from repair.diagnostics import Diagnostic
 from repair.error_states import workspace_sha256
-from repair.language_servers import LanguageServerError, Request
+from repair.language_servers import LanguageServerError, Request, ServerCrashError, ServerTimeoutError
 from repair.line_diff import LineDiffError
 from repair.outcomes import Reject, outcome_batch
 from repair.prompt import PROMPT_VERSION
 from repair.rounds import Checking, Servers, run
 from repair.schemas import VERIFIED_DIFFS
+
+UNANSWERED = frozenset({ServerCrashError.reason, ServerTimeoutError.reason})
+"""Reasons of a verdict that say nothing of the diff."""
 
 _SHOWN = 3  # diagnostics named in an evidence; the rest is counted
 

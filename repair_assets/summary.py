@@ -21,8 +21,7 @@ def print_summary(
 ) -> None:
     """Print the funnel by type, the training's losses, the scores and the paths to look at."""
     last = Key(dates[-1]).segments()
-    title = f"{_sessions(store, dates)} sessions on {len(dates)} dates"
-    console.print(_funnel_table(funnels(store, dates), title))
+    print_funnel(console, store, dates)
     made_by = json.loads(store.read_bytes("checkpoint", last, "checkpoint/made_by.json"))
     result = made_by["result"]
     console.print(f"Loss: first {result['first_loss']:.3f}, last {result['last_loss']:.3f}")
@@ -33,6 +32,12 @@ def print_summary(
     console.print(f"  checkpoint   {store.uri('checkpoint', last)}")
     console.print(f"  all tables   {store.base_uri}")
     console.print(f"  Dagster UI   make dev, then http://localhost:3000 (instance {home / 'dagster'})")
+
+
+def print_funnel(console: Console, store: PartitionStore, dates: Sequence[str]) -> None:
+    """Print the rows that each step left, by type."""
+    title = f"{_sessions(store, dates)} sessions on {len(dates)} dates"
+    console.print(_funnel_table(funnels(store, dates), title))
 
 
 def _sessions(store: PartitionStore, dates: Sequence[str]) -> int:

@@ -26,7 +26,7 @@ from repair.prompt import render_response
 from repair.rounds import Checking, Servers, run
 from repair.synthesis.shrink import shrink
 from repair.synthesis.teacher import Proposal
-from repair.verification import Verdict, examine, files_of
+from repair.verification import UNANSWERED, Verdict, examine, files_of
 
 # A repair has about 31 tokens, two or three signed lines. Ten times that is a rewrite in which the repair
 # can't be told from the rest, and a model that learns from it learns to rewrite.
@@ -34,8 +34,6 @@ MOST_SIGNED_LINES = 40
 
 # Of a file that is edited all day; the fix of a diagnostic is nearly always among the first few.
 MOST_STATES = 32
-
-_SERVER_REASONS = frozenset({"server_crashed", "server_timeout"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +70,7 @@ def _propose(row: Mapping[str, Any]) -> Checking[Proposal | Reject]:
     fixed = yield from _first_fix(workspace, diagnostic, before, own)
     if fixed.accepted or fixed.reason == "cheat":
         return (yield from _shrunk(row, workspace, diagnostic, before, fixed))
-    if fixed.reason in _SERVER_REASONS:
+    if fixed.reason in UNANSWERED:
         return Reject(row, fixed.reason or "", fixed.evidence)
     if assisted and (yield from _first_fix(workspace, diagnostic, before, assisted)).accepted:
         return Reject(
@@ -96,7 +94,7 @@ def _first_fix(
     different = [text for text in dict.fromkeys(texts) if text != original]
     for text in different[:MOST_STATES]:
         verdict = yield from examine(workspace, diagnostic, diff(original, text), before)
-        if verdict.accepted or verdict.reason in _SERVER_REASONS:
+        if verdict.accepted or verdict.reason in UNANSWERED:
             return verdict
         if verdict.reason == "cheat":
             cheat = cheat or verdict

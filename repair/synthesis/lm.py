@@ -40,7 +40,7 @@ from repair.synthesis.limits import BudgetExhaustedError, Spent
 from repair.synthesis.program import TeacherProgram
 from repair.synthesis.progress import Progress, Reporter
 from repair.synthesis.teacher import Proposal
-from repair.verification import files_of, verify_rows
+from repair.verification import UNANSWERED, files_of, verify_rows
 
 # 400 lines of diff, ten times what a fix out of the history may have.
 MOST_CHARACTERS = 40_000
@@ -48,7 +48,7 @@ MOST_CHARACTERS = 40_000
 # Rows ahead of the one that is waited for, per open question: a slow answer must not idle the others.
 _AHEAD = 4
 
-_SERVER_REASONS = frozenset({"server_crashed", "server_timeout", "servers_closed"})
+_SERVER_REASONS = UNANSWERED | {"servers_closed"}
 
 # Answers that are verified together: enough for the servers to share their work, few enough to go on.
 _VERIFIED_TOGETHER = 32

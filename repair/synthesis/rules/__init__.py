@@ -26,11 +26,9 @@ from repair.prompt import render_response
 from repair.rounds import Checking, Servers, run
 from repair.synthesis.rules import names, syntax
 from repair.synthesis.teacher import Proposal
-from repair.verification import examine, files_of
+from repair.verification import UNANSWERED, examine, files_of
 
 MOST_CANDIDATES = 4
-
-_SERVER_REASONS = frozenset({"server_crashed", "server_timeout"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +72,7 @@ def _propose(row: Mapping[str, Any]) -> Checking[Proposal | Reject]:
         verdict = yield from examine(workspace, diagnostic, line_diff, before)
         if verdict.accepted:
             return Proposal(render_response(line_diff))
-        if verdict.reason in _SERVER_REASONS:
+        if verdict.reason in UNANSWERED:
             return Reject(row, verdict.reason or "", verdict.evidence)
         failed.append(f"{line_diff!r}: {verdict.reason}, {verdict.evidence}")
     if failed:
