@@ -67,6 +67,36 @@ WORKSPACES: dict[str, dict[str, str]] = {
     },
     # what shadows the standard library is the project's own
     "shadowed": {"abc.py": "class ABC: ...\nclass X: ...\n", "main.py": "import abc\nabc.ABCMeta\nabc.X\n"},
+    # pyright looks some modules up by name once, from whatever it checks first: not in the workspace
+    "its own types": {
+        "types.py": "class ModuleType:\n    spam: int\nclass FunctionType:\n    spam: int\n",
+        "main.py": "import json\ndef f(): ...\njson.spam\njson.egg\nf.spam\nx: str = f\n",
+    },
+    "its own types in src": {
+        "src/types.pyi": "class ModuleType:\n    egg: int\n",
+        "main.py": "import json\njson.spam\njson.egg\n",
+    },
+    "its own types by extra paths": {
+        "pyrightconfig.json": '{"extraPaths": ["lib"]}',
+        "lib/types/__init__.py": "class ModuleType:\n    egg: int\n",
+        "main.py": "import json\njson.spam\njson.egg\n",
+    },
+    "its own typing": {
+        "typing.py": "Any = 1\nclass NamedTuple: ...\nclass Awaitable: ...\nclass Generator: ...\n",
+        "main.py": "async def f() -> int: ...\nasync def g() -> str:\n    return await f()\nx: str = f()\n"
+        "def h():\n    yield 1\ny: str = h()\n",
+    },
+    "its own builtins": {
+        "builtins.pyi": "class object: ...\nclass type: ...\nclass int: ...\nclass str: ...\n",
+        "main.py": "x: int = 1\ny: str = x\nprint(z)\nx.real\n",
+    },
+    "more builtins": {"__builtins__.pyi": "spam: int\n", "main.py": "spam.x\negg\n"},
+    "the types of others": {
+        "main.py": "import json\ndef f(): ...\njson.spam\njson.egg\nf.spam\nx: str = f\nspam\n"
+        "async def g() -> int: ...\ny: str = g()\nasync def h() -> str:\n    return await g()\n"
+        "def k():\n    yield 1\nz: str = k()\n",
+    },
+    "types of a package": {"app/types.py": "class ModuleType: ...\n", "main.py": "import json\njson.spam\n"},
     "third party": {"main.py": "import numpy as np\nimport requests\nimport yaml\nprint(np.zeros(1))\n"},
     # an unresolved import of a stub that pyright carries must not spoil what comes after
     "after third party": {"main.py": "import helper\nhelper.a\nhelper.b\n", "helper.py": "a = 1\n"},
@@ -183,6 +213,16 @@ WORKSPACES: dict[str, dict[str, str]] = {
         "main.py": "import inner, tools.helper, app.e\nx: app.e.A = tools.helper.A()\n",
         "src/auto.py": "import auto\nx: auto.A = 1\n",
     },
+    # what a template string is, pyright decides by the first file that it checks
+    "a newer environment": {
+        "pyrightconfig.json": '{"executionEnvironments": [{"root": "new", "pythonVersion": "3.14"}]}',
+        "new/a.py": 'x: int = t"{1}"\n',
+    },
+    "a newer environment, checked last": {
+        "pyrightconfig.json": '{"executionEnvironments": [{"root": "new", "pythonVersion": "3.14"}]}',
+        "main.py": "x: int = 1\n",
+        "new/a.py": 'x: int = t"{1}"\n',
+    },
     "execution environments and src": {
         "pyrightconfig.json": '{"executionEnvironments": [{"root": "tests"}, {"root": "src"}]}',
         "src/lib.py": "class A: ...\nimport tests.t\n",
@@ -288,6 +328,15 @@ def test_the_same_alone_in_any_order_and_beside_any_neighbour(servers: LanguageS
             if list(result.diagnostics) != alone[name]
         }
     assert not different
+
+
+def test_the_python_version_of_a_neighbour_is_forgotten() -> None:
+    """Projects of equal settings share a server, which learns from one what the other must not know."""
+    newer, older = (WORKSPACES[f"a newer environment{end}"] for end in ("", ", checked last"))
+    with LanguageServers() as servers:
+        said = [[one.message for one in servers.check_workspace(files)] for files in (newer, older, newer)]
+    assert said[0] == said[2] != said[1]
+    assert all(len(messages) == 1 for messages in said)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
