@@ -7,8 +7,9 @@
 
 A snapshot is a whole workspace: a module or a package of the interpreter's library, or a commit of a
 repository with at most 30 Python files. No two are equal, so nothing is answered from memory. The ways to
-check them take turns, part by part, so that a noisy machine disturbs all of them; what a way has to start is
-in its time. The ratios, not the seconds, are what carries over to another machine.
+check them take turns, part by part, so that a noisy machine disturbs all of them. Warm servers have seen a
+few other snapshots before; what replaces them later is in their time. The ratios, not the seconds, are what
+carries over to another machine.
 """
 
 import argparse
@@ -37,7 +38,8 @@ from repair.workspace import safe_path
 MOST_FILES = 30
 MODULE_BYTES = (300, 12_000)
 PACKAGE_BYTES = 80_000
-PARTS = 4
+PARTS = 2
+WARM_UP = 32
 
 T = TypeVar("T")
 Files = Mapping[str, str]
@@ -200,7 +202,9 @@ def difference(left: Iterable[Told], right: Iterable[Told]) -> tuple[int, int, i
     return sum(each == 0 for each in apart), sum(apart), sum(other.total() for _, other in pairs)
 
 
-def rates(workspaces: Sequence[Files], cold_count: int, memory_limit_mb: float) -> None:
+def rates(
+    workspaces: Sequence[Files], before: Sequence[Files], cold_count: int, memory_limit_mb: float
+) -> None:
     seconds: Counter[str] = Counter()
     told: dict[str, list[Told]] = {
         name: [] for name in ("one run over all", "warm, 1 worker", "warm, 2 workers")
@@ -209,12 +213,8 @@ def rates(workspaces: Sequence[Files], cold_count: int, memory_limit_mb: float) 
     fresh: dict[int, Told] = {}
     with tempfile.TemporaryDirectory() as home:
         lines, cache = CommandLines(Path(home)), Path(home) / "results.sqlite"
-        start = time.perf_counter()
         one = LanguageServers(1, memory_limit_mb=memory_limit_mb)
-        seconds["warm, 1 worker"] += time.perf_counter() - start
-        start = time.perf_counter()
         two = LanguageServers(2, memory_limit_mb=memory_limit_mb, cache=cache)
-        seconds["warm, 2 workers"] += time.perf_counter() - start
         ways = {
             "one run over all": lines.all,
             "warm, 1 worker": lambda part: warm(one, part),
@@ -222,6 +222,8 @@ def rates(workspaces: Sequence[Files], cold_count: int, memory_limit_mb: float) 
         }
         size = -(-len(workspaces) // PARTS)
         with one, two:
+            warm(one, before)
+            warm(two, before)
             for number in range(0, len(workspaces), size):
                 part = workspaces[number : number + size]
                 for name, check in ways.items():
@@ -319,8 +321,12 @@ def main() -> None:
     parser.add_argument("--limit", type=float, default=1500.0, help="MB at which a server is recycled")
     given = parser.parse_args()
     count = given.exact or given.snapshots
-    found = of_repositories(given.repositories, count) if given.repositories else of_the_library(count)
-    workspaces = list(itertools.islice(found, count))
+    wanted = count + WARM_UP
+    found = of_repositories(given.repositories, wanted) if given.repositories else of_the_library(wanted)
+    workspaces = list(itertools.islice(found, wanted))
+    warm_up = set(spread(range(len(workspaces)), WARM_UP))
+    before = [workspaces[number] for number in sorted(warm_up)]
+    workspaces = [files for number, files in enumerate(workspaces) if number not in warm_up]
     files = Counter(min(sum(map(is_python, each)), 2) for each in workspaces)
     settings = sum(any(PurePosixPath(path).name in CONFIGURATION for path in each) for each in workspaces)
     print(f"{len(workspaces)} snapshots, {files[2]} of several files, {settings} with settings", flush=True)
@@ -329,7 +335,7 @@ def main() -> None:
     elif given.memory:
         memory(workspaces, given.memory, given.limit)
     else:
-        rates(workspaces, given.cold, given.limit)
+        rates(workspaces, before, given.cold, given.limit)
 
 
 if __name__ == "__main__":

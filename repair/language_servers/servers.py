@@ -24,7 +24,7 @@ from repair.language_servers.workspace import Workspace
 
 _BATCH = 8  # workspaces that share one ruff run
 _FORM = "linux, form 2"  # of what is kept; part of a key, as are the versions and the environment
-_AHEAD = 2  # batches taken from the requests for each worker before their turn
+_AHEAD = 4  # batches taken from the requests for each worker before their turn
 
 
 @dataclass(frozen=True, slots=True)
