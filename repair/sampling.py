@@ -2,13 +2,16 @@
 
 Servers republish a diagnostic at each keystroke. Of each episode (`repair.episodes`) the first settled
 publication is taken: the project's last edit before it and the first one after it lie at least
-`settle_seconds` apart. Then a seeded hash of the episode's id samples under caps.
+`settle_seconds` apart. Then a seeded hash of the episode's id samples under caps. What could never become a
+candidate takes no part in it: neither its place under a cap nor a replay and a check.
 
 The unit that is accounted for is one published diagnostic: publications = sampled + rejected rows.
 
 | reason | `rows` |
 |---|---|
 | `same_episode` | the publications of episodes beyond one each; one line for each project, path and code |
+| `stylistic` | 1: the episode; its code is a matter of style (`repair.diagnostics.is_stylistic`) |
+| `has_code_action` | 1: the episode; the recorded server offered a fix of its own |
 | `never_settled` | 1: the episode |
 | `cap_project` | 1: the episode; the project has enough of this type |
 | `cap_type` | 1: the episode; the type has enough |
@@ -30,7 +33,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute
 
-from repair.diagnostics import type_of_code
+from repair.diagnostics import is_stylistic, type_of_code
 from repair.episodes import COLUMNS, EPISODES, Published, Timeline, episodes, numbers_of, to_numpy
 from repair.errors import ConfigurationError
 from repair.outcomes import DETAIL, REASON, REJECTS, ROWS
@@ -62,7 +65,8 @@ class SamplingSettings:
 
 @dataclass(frozen=True, slots=True)
 class SamplingCounts:
-    """How the diagnostics came down to the sample. Refused projects count as publications only."""
+    """How the diagnostics came down to the sample. Refused projects count as publications only; `settled`
+    leaves out what is stylistic or has a CodeAction."""
 
     publications: int
     episodes: int
@@ -102,7 +106,8 @@ def sample_partition(
         )
         publications += _sum(lines[ROWS]) + _sum(each["publications"])
         found += each.num_rows
-        candidates = each.filter(each["settled"])
+        usable, excluded = _usable(each)
+        candidates = usable.filter(usable["settled"])
         settled += candidates.num_rows
         kept, above = _split_by_project(candidates, settings)
         # What is over the cap now stays over it, whatever comes: the sample never holds much more.
@@ -110,7 +115,8 @@ def sample_partition(
         rejects = [
             lines,
             _repeats(each),
-            _lines(each.filter(pc.invert(each["settled"])), "never_settled", _unsettled(settings)),
+            *excluded,
+            _lines(usable.filter(pc.invert(usable["settled"])), "never_settled", _unsettled(settings)),
             _lines(above, "cap_project", f"more than {settings.cap_per_project} of one project"),
             _lines(over, "cap_type", f"more than {settings.cap_per_type} of the type"),
         ]
@@ -118,6 +124,20 @@ def sample_partition(
     sampled = sampled.sort_by([(name, "ascending") for name in ("project_id", "moment", "diagnostic_id")])
     counts = SamplingCounts(publications, found, settled, sampled.num_rows)
     return sampled.select(SAMPLED_EPISODES.names), counts
+
+
+def _usable(table: pa.Table) -> tuple[pa.Table, list[pa.Table]]:
+    """The episodes that may become candidates, and the reject lines of the others."""
+    codes = pc.struct_field(table["recorded"], "code")
+    styles = [code for code in pc.unique(codes).to_pylist() if is_stylistic(code)]
+    stylistic = pc.is_in(codes, pa.array(styles, pa.string()))
+    fixed = pc.fill_null(pc.struct_field(table["recorded"], "code_action"), fill_value=False)
+    fixed = pc.and_(fixed, pc.invert(stylistic))
+    lines = [
+        _lines(table.filter(stylistic), "stylistic", "a matter of style"),
+        _lines(table.filter(fixed), "has_code_action", "the recorded server offers a fix of its own"),
+    ]
+    return table.filter(pc.invert(pc.or_(stylistic, fixed))), lines
 
 
 def _rank(table: pa.Table, seed: int) -> npt.NDArray[np.uint64]:

@@ -30,6 +30,8 @@ EVENTS_PER_TASK = 50_000
 LIGHT_ROWS = 1 << 13
 """Rows read at a time without their packets and contents."""
 
+MOST_WITH_CODE_ACTION = 0.5
+
 SAMPLED_COLUMNS = ["project_id", "session_id", "timestamp", "sequence", "kind", "path", "diagnostics"]
 SAMPLING_KINDS = pa.array([EventKind.DIAGNOSTICS, EventKind.OT, EventKind.FILE], pa.string())
 
@@ -43,7 +45,24 @@ def _replay_equals_stored_copy(manifest: Manifest) -> Verdict:
     )
 
 
+def code_action_share(having: int, of: int) -> Verdict:
+    if not of:
+        return Verdict(True, "no rows")
+    share = having / of
+    said = f"{having} of {of} ({share:.0%}) have a CodeAction; published: 10% over all types"
+    return Verdict(share <= MOST_WITH_CODE_ACTION, said, {"share": share})
+
+
+def _recorded_code_actions(manifest: Manifest) -> Verdict:
+    return code_action_share(manifest.rejects.get("has_code_action", 0), manifest.extra.get("episodes", 0))
+
+
 CHECKS = (
+    ManifestCheck(
+        "code_action_share",
+        "The recorded servers themselves fix only a minor share of this type.",
+        _recorded_code_actions,
+    ),
     ManifestCheck(
         "replay_equals_stored_copy",
         "Each file of a replayed project equals the copy that was stored at the next midnight.",
@@ -66,7 +85,7 @@ class Sampling(dg.Config):
     partitions_def=DATE_AND_TYPE,
     deps=[session_events],
     check_specs=check_specs("error_states", DATE_AND_TYPE, CHECKS),
-    code_version="2",
+    code_version="3",
     group_name="diagnostics",
     kinds={"parquet"},
 )
@@ -75,7 +94,8 @@ def error_states(
 ) -> dg.MaterializeResult:
     """OT replay to a settled state of each sampled diagnostic, checked against the stored copies.
 
-    What the owner did not release (private, no consent) is rejected before anything is replayed.
+    What the owner did not release (private, no consent) is rejected before anything is replayed, and so is
+    what is stylistic or had a CodeAction when it was recorded.
     """
     key = Key.of(context)
     day = Input("session_events", Key(key.date))

@@ -8,22 +8,16 @@ from repair.curation.candidates import RULINGS, SCREENED_COLUMNS, redact, screen
 from repair.schemas import REPAIR_CANDIDATES
 from repair.storage import Manifest, PartitionWriter
 from repair.tasks import with_columns
+from repair_assets.error_states import code_action_share
 from repair_assets.reproduced_diagnostics import reproduced_diagnostics
 from resources.engine import EngineResource
 from resources.language_servers import LanguageServersResource
 from resources.stages import Input, ManifestCheck, Stage, Verdict, check_specs
 from resources.store import StoreResource
 
-MOST_WITH_CODE_ACTION = 0.5
-
 
 def _code_actions(manifest: Manifest) -> Verdict:
-    having = manifest.rejects.get("has_code_action", 0)
-    if not manifest.rows_in:
-        return Verdict(True, "no rows")
-    share = having / manifest.rows_in
-    said = f"{having} of {manifest.rows_in} ({share:.0%}) have a CodeAction; published: 10% over all types"
-    return Verdict(share <= MOST_WITH_CODE_ACTION, said, {"share": share})
+    return code_action_share(manifest.rejects.get("has_code_action", 0), manifest.rows_in)
 
 
 CHECKS = (

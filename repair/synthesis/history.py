@@ -1,10 +1,10 @@
 """The teacher that costs nothing: the user's own later fix.
 
-The first later state of the file in which the diagnostic is gone is put into the workspace of the error
-state, judged as any diff is, and shrunk. A state that is called a cheat stands back behind one that is not.
-It is shrunk as well, since the cheat may be in another part of it, and else proposed as it is, for
-verification to reject and count it. Other files stay as they were: a row's later states are those of the
-diagnostic's file, so that a fix which took another file as well is `no_later_fix`. Rejected here:
+Of the first later state of the file that holds a repair, the smallest part that repairs is proposed
+(`shrink`): what else the user did until then is left out, and so is the next error that came with it. A state
+that is called a cheat stands back behind one that is not; it is proposed as it is, for verification to reject
+and count it. Other files stay as they were: a row's later states are those of the diagnostic's file, so that
+a fix which took another file as well is `no_later_fix`. Rejected here:
 
 | reason | |
 |---|---|
@@ -20,13 +20,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from repair.diagnostics import Diagnostic
-from repair.line_diff import diff
 from repair.outcomes import Reject
 from repair.prompt import render_response
-from repair.rounds import Checking, Servers, run
-from repair.synthesis.shrink import shrink
+from repair.rounds import Checking, Servers, stream
+from repair.synthesis.shrink import Shrunk, smallest_repair
 from repair.synthesis.teacher import Proposal
-from repair.verification import UNANSWERED, Verdict, examine, files_of
+from repair.verification import UNANSWERED, Verdict, files_of
 
 # A repair has about 31 tokens, two or three signed lines. Ten times that is a rewrite in which the repair
 # can't be told from the rest, and a model that learns from it learns to rewrite.
@@ -47,13 +46,7 @@ class HistoryTeacher:
 
     def propose(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[Proposal | Reject]:
         """One outcome for each row, in order."""
-        held: list[Mapping[str, Any]] = []
-        for row in rows:
-            held.append(row)
-            if len(held) == self.rows_at_once:
-                yield from run([_propose(each) for each in held], self.servers)
-                held = []
-        yield from run([_propose(each) for each in held], self.servers)
+        yield from stream(map(_propose, rows), self.servers, at_once=self.rows_at_once)
 
 
 def _propose(row: Mapping[str, Any]) -> Checking[Proposal | Reject]:
@@ -68,17 +61,18 @@ def _propose(row: Mapping[str, Any]) -> Checking[Proposal | Reject]:
     assisted = [each["text"] for each in states if each["text"] is not None and each["ghostwriter"]]
 
     fixed = yield from _first_fix(workspace, diagnostic, before, own)
-    if fixed.accepted or fixed.reason == "cheat":
-        return (yield from _shrunk(row, workspace, diagnostic, before, fixed))
-    if fixed.reason in UNANSWERED:
-        return Reject(row, fixed.reason or "", fixed.evidence)
-    if assisted and (yield from _first_fix(workspace, diagnostic, before, assisted)).accepted:
+    verdict = fixed.verdict
+    if verdict.accepted or verdict.reason == "cheat":
+        return _proposed(row, fixed)
+    if verdict.reason in UNANSWERED:
+        return Reject(row, verdict.reason or "", verdict.evidence)
+    if assisted and (yield from _first_fix(workspace, diagnostic, before, assisted)).verdict.accepted:
         return Reject(
             row, "ghostwriter_fix", f"{len(assisted)} of {len(states)} later states hold text of an AI"
         )
     if states and states[-1]["text"] is None:
         return Reject(row, "file_absent_later", f"removed by {states[-1]['timestamp']}")
-    return Reject(row, "no_later_fix", f"{len(states)} later states; {fixed.evidence}")
+    return Reject(row, "no_later_fix", f"{len(states)} later states; {verdict.evidence}")
 
 
 def _first_fix(
@@ -86,34 +80,26 @@ def _first_fix(
     diagnostic: Diagnostic,
     before: Sequence[Diagnostic],
     texts: Iterable[str],
-) -> Checking[Verdict]:
-    """The first accepted verdict, else the first cheat, else the last verdict."""
+) -> Checking[Shrunk]:
+    """The first change that is accepted, else the first cheat, else the last one."""
     original = workspace[diagnostic.path]
-    verdict = Verdict(False, "no_change", "none differs from the error state")
-    cheat: Verdict | None = None
+    result = Shrunk(Verdict(False, "no_change", "none differs from the error state"), 0, 0)
+    cheat: Shrunk | None = None
+    tried: dict[str, Verdict] = {}
     different = [text for text in dict.fromkeys(texts) if text != original]
     for text in different[:MOST_STATES]:
-        verdict = yield from examine(workspace, diagnostic, diff(original, text), before)
-        if verdict.accepted or verdict.reason in UNANSWERED:
-            return verdict
-        if verdict.reason == "cheat":
-            cheat = cheat or verdict
-    return cheat or verdict
+        result = yield from smallest_repair(workspace, diagnostic, text, before, tried)
+        if result.verdict.accepted or result.verdict.reason in UNANSWERED:
+            return result
+        if result.verdict.reason == "cheat":
+            cheat = cheat or result
+    return cheat or result
 
 
-def _shrunk(
-    row: Mapping[str, Any],
-    workspace: Mapping[str, str],
-    diagnostic: Diagnostic,
-    before: Sequence[Diagnostic],
-    fixed: Verdict,
-) -> Checking[Proposal | Reject]:
-    smallest = yield from shrink(workspace, diagnostic, fixed, before)
-    line_diff = smallest.verdict.line_diff or ""
+def _proposed(row: Mapping[str, Any], fixed: Shrunk) -> Proposal | Reject:
+    line_diff = fixed.verdict.line_diff or ""
     signed = line_diff.count("\n") + 1
     if signed > MOST_SIGNED_LINES:
-        detail = (
-            f"{signed} signed lines in {smallest.kept} of {smallest.hunks} hunks; at most {MOST_SIGNED_LINES}"
-        )
+        detail = f"{signed} signed lines in {fixed.kept} of {fixed.hunks} hunks; at most {MOST_SIGNED_LINES}"
         return Reject(row, "fix_too_large", detail)
-    return Proposal(render_response(line_diff), shrunk=smallest.kept < smallest.hunks)
+    return Proposal(render_response(line_diff), shrunk=fixed.kept < fixed.hunks)

@@ -33,10 +33,10 @@ def at(seconds: float) -> datetime:
 
 
 def diagnostic(
-    code: str = "ruff[F821]", message: str = "Undefined name `x`", line: int = 0
+    code: str = "ruff[F821]", message: str = "Undefined name `x`", line: int = 0, action: bool | None = None
 ) -> dict[str, Any]:
     place = {"start_line": line, "start_character": 0, "end_line": line, "end_character": 1}
-    return {"code": code, "message": message, "severity": "error", "code_action": None, **place}
+    return {"code": code, "message": message, "severity": "error", "code_action": action, **place}
 
 
 class Session:
@@ -208,6 +208,22 @@ def test_same_episode_is_one_line_for_each_path_and_code() -> None:
     )
 
 
+def test_stylistic_takes_no_place_under_a_cap() -> None:
+    table = Session().publish(1, diagnostic("ruff[E501]"), diagnostic("ruff[B006]")).publish(2).table()
+    sampled, rejects, counts = sample(table, of="other", cap_per_project=1)
+    assert [row["code"] for row in sampled["recorded"].to_pylist()] == ["ruff[B006]"]
+    assert reasons(rejects) == {"stylistic": 1}
+    assert (counts.publications, counts.episodes, counts.settled) == (2, 2, 1)
+
+
+@pytest.mark.parametrize(("action", "kept"), [(True, 0), (False, 1), (None, 1)])
+def test_has_code_action_is_what_the_recording_says(action: bool | None, kept: int) -> None:
+    session = Session().edit(0).publish(1, diagnostic(action=action)).publish(9, diagnostic(action=action))
+    sampled, rejects, _ = sample(session.table(), cap_per_project=1)
+    assert sampled.num_rows == kept
+    assert reasons(rejects) == {"same_episode": 1} | ({} if kept else {"has_code_action": 1})
+
+
 def test_never_settled_shows_the_first_publication() -> None:
     session = Session().edit(0).publish(1, diagnostic()).edit(2).publish(2.5, diagnostic()).edit(4)
     sampled, rejects, _ = sample(session.table())
@@ -305,9 +321,10 @@ def test_settings_are_checked() -> None:
 
 shown = st.builds(
     diagnostic,
-    code=st.sampled_from(["ruff[F821]", "pyright", "ruff[B006]"]),
+    code=st.sampled_from(["ruff[F821]", "pyright", "ruff[B006]", "ruff[E501]"]),
     message=st.sampled_from(["a", "b"]),
     line=st.integers(0, 3),
+    action=st.sampled_from([None, False, True]),
 )
 event = st.tuples(
     st.integers(0, 6),  # seconds since the event before
@@ -348,10 +365,12 @@ def oracle(sessions: Iterable[Session], of: str, settle: float) -> list[dict[str
                         "first_seen": row["timestamp"],
                     }
                     episode |= {"gone": None, "publications": 0, "moment": None, "key": key}
+                    episode["action"] = each["code_action"]
                     found.append(episode)
                 episode["publications"] += 1
                 if settled and episode["moment"] is None:
                     episode |= {"moment": row["timestamp"], "sequence": row["sequence"], "recorded": each}
+                    episode["action"] = each["code_action"]
                 now[key] = episode
             for key, episode in running[row["path"]].items():
                 if key not in now:
@@ -366,6 +385,13 @@ def oracle(sessions: Iterable[Session], of: str, settle: float) -> list[dict[str
         else:
             unique[key] = episode
     return list(unique.values())
+
+
+def ruled_out(episode: dict[str, Any]) -> str | None:
+    """Why an episode takes no part in the sampling."""
+    if episode["key"][0] == "ruff[E501]":
+        return "stylistic"
+    return "has_code_action" if episode["action"] else None
 
 
 @settings(max_examples=300, deadline=None)
@@ -386,7 +412,8 @@ def test_every_publication_is_accounted_for_as_the_oracle_says(
     random.shuffle(rows)  # the order of the rows says nothing
     table = pa.Table.from_pylist(rows, schema=SCHEMA)
 
-    expected = oracle(sessions, of, settle=3.0)
+    found = oracle(sessions, of, settle=3.0)
+    expected = [each for each in found if not ruled_out(each)]
     every, _, counts = sample(table, of=of)
     got = [
         tuple(
@@ -423,11 +450,14 @@ def test_every_publication_is_accounted_for_as_the_oracle_says(
     others = [each for each in expected if each["project_id"] != "p0"]
     settled = Counter(each["project_id"] for each in others if each["moment"] is not None)
     over = sum(max(0, count - cap_project) for count in settled.values())
-    assert counts.publications == sum(each["publications"] for each in expected)
+    assert counts.publications == sum(each["publications"] for each in found)
     assert counts.publications == sampled.num_rows + sum(by_reason.values())
-    assert by_reason.get("same_episode", 0) == sum(each["publications"] - 1 for each in others)
+    ours = [each for each in found if each["project_id"] != "p0"]
+    assert by_reason.get("same_episode", 0) == sum(each["publications"] - 1 for each in ours)
+    for reason in ("stylistic", "has_code_action"):
+        assert by_reason.get(reason, 0) == sum(ruled_out(each) == reason for each in ours)
     assert by_reason.get("never_settled", 0) == sum(each["moment"] is None for each in others)
-    assert by_reason.get("private", 0) == sum(e["publications"] for e in expected if e["project_id"] == "p0")
+    assert by_reason.get("private", 0) == sum(e["publications"] for e in found if e["project_id"] == "p0")
     assert by_reason.get("cap_project", 0) == over
     assert by_reason.get("cap_type", 0) == max(0, settled.total() - over - cap_type)
 

@@ -16,14 +16,13 @@ A row is proposed the first of at most four candidates that the servers accept. 
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from repair.diagnostics import SYNTAX, Diagnostic, type_of_code
 from repair.line_diff import diff, lines
 from repair.outcomes import Reject
 from repair.prompt import render_response
-from repair.rounds import Checking, Servers, run
+from repair.rounds import Checking, Servers, stream
 from repair.synthesis.rules import names, syntax
 from repair.synthesis.teacher import Proposal
 from repair.verification import UNANSWERED, examine, files_of
@@ -42,9 +41,7 @@ class RulesTeacher:
 
     def propose(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[Proposal | Reject]:
         """One outcome for each row, in order."""
-        remaining = iter(rows)
-        while held := list(islice(remaining, self.rows_at_once)):
-            yield from run([_propose(each) for each in held], self.servers)
+        yield from stream(map(_propose, rows), self.servers, at_once=self.rows_at_once)
 
 
 def candidates(text: str, diagnostic: Diagnostic) -> list[str]:

@@ -183,3 +183,27 @@ def test_a_fix_that_took_another_file_is_none_of_this_one() -> None:
     [result] = HistoryTeacher(FunctionServers(importing)).propose([row([(ORIGINAL + "\n", False)])])
     assert isinstance(result, Reject)
     assert result.reason == "no_later_fix"
+
+
+def test_the_next_error_is_shrunk_away() -> None:
+    proposal = outcome([(FIXED.replace("d = 4", "d = error:typo"), False)])
+    assert isinstance(proposal, Proposal) and proposal.shrunk
+    assert extract(proposal.answer) == "-2 b = error:name\n+2 b = name"
+
+
+def test_a_repair_in_one_hunk_of_many_costs_one_check() -> None:
+    servers = FunctionServers(marked)
+    later = [("z = 0\n" + FIXED.replace("d = 4", "d = error:typo"), False)]
+    [proposal] = HistoryTeacher(servers).propose([row(later)])
+    assert isinstance(proposal, Proposal)
+    assert servers.checked == 1
+
+
+def test_what_was_tried_on_one_state_is_not_tried_on_the_next() -> None:
+    servers = FunctionServers(marked)
+    broken = ORIGINAL.replace("error:name", "error:typo")
+    later = [("z = 0\n" + broken, False), ("y = 0\n" + broken, False)]
+    [reject] = HistoryTeacher(servers).propose([row(later)])
+    assert isinstance(reject, Reject) and reject.reason == "no_later_fix"
+    # the changed line alone and the other, the whole; then the other and the whole of the next state
+    assert servers.checked == 5
