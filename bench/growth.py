@@ -117,8 +117,8 @@ def write(found: Found, copies: int, folder: Path) -> None:
     write_recording(source, folder, Report(datetime.now(UTC)))
 
 
-def run(folder: Path) -> Cost:
-    """All stages over the recording `folder / "recording"`, in this process."""
+def run(folder: Path, cache: str = "") -> Cost:
+    """All stages over the recording `folder / "recording"`, in this process; `cache` is the servers' own."""
     import dagster as dg
 
     from partitions.keys import Key
@@ -136,7 +136,7 @@ def run(folder: Path) -> Cost:
         "engine": EngineResource(),
         "store": StoreResource(base_uri=str(folder / "store")),
         "recordings": RecordingsResource(uri=str(folder / "recording")),
-        "language_servers": LanguageServersResource(workers=WORKERS, cache=""),
+        "language_servers": LanguageServersResource(workers=WORKERS, cache=cache),
     }
     store = resources["store"].store()
     caps = {"cap_per_type": NO_CAP, "cap_per_project": NO_CAP}

@@ -38,7 +38,7 @@ def check(
         process = child.start(
             command,
             cwd=folder,
-            env=clean_variables(),
+            env=clean_variables(folder.parent),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,

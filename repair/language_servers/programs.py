@@ -78,7 +78,12 @@ def empty_environment(folder: Path) -> Path:
     return folder / "bin" / "python"
 
 
-def clean_variables() -> dict[str, str]:
-    """The environment variables for a server: nothing in them changes what it says."""
+def clean_variables(scratch: Path | None = None) -> dict[str, str]:
+    """The environment variables for a server: nothing in them changes what it says.
+
+    `scratch` is where it leaves its temporary files: one that is killed takes none of them away.
+    """
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
+    if scratch:
+        kept["TMPDIR"] = str(scratch)
     return {**kept, "HOME": "/nonexistent", "XDG_CONFIG_HOME": "/nonexistent", "NO_COLOR": "1"}

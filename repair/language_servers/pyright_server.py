@@ -108,7 +108,7 @@ class PyrightServer:
             self._process = child.start(
                 command,
                 cwd=folder,
-                env=clean_variables(),
+                env=clean_variables(folder.parent),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

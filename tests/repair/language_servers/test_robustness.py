@@ -319,3 +319,13 @@ def test_requests_are_taken_a_few_batches_ahead_only(servers: LanguageServers) -
     assert len(taken) < 100
     results.close()  # type: ignore[attr-defined]
     assert said(servers.check(snapshot(1), "main.py")) == expected(1)
+
+
+def test_nothing_is_left_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pyright makes a folder of its own for temporary files, and is killed at the end."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    stubs = {"typings/foo.pyi": "x: int\n", "main.py": "import foo\n"}  # for the command line
+    with LanguageServers() as servers:
+        servers.check_workspace({"main.py": "x = y\n"})
+        servers.check_workspace(stubs)
+    assert not list(tmp_path.rglob("*"))
