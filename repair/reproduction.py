@@ -20,10 +20,9 @@ UNKNOWN_FILE = "unknown_file"
 def reproduce(batches: Iterable[pa.RecordBatch], servers: VersionedServers) -> Iterator[pa.RecordBatch]:
     """One outcome batch of `REPRODUCED_DIAGNOSTICS` for each batch of `ERROR_STATES`, in order.
 
-    The servers look at the whole workspace, or at what an edit of the row's file may reach where it is large,
-    and `before` holds every diagnostic of that. A row is rejected as
-    `not_reproduced` (its detail: what is said on that line instead), as `unknown_file` where its path is
-    not among its files, or with the reason of the servers' error.
+    The servers look at what an edit of the row's file may reach, and `before` holds every diagnostic of
+    that. A row is rejected as `not_reproduced` (its detail: what is said on that line instead), as
+    `unknown_file` where its path is not among its files, or with the reason of the servers' error.
     """
     told_by = {f"{name}_version": version for name, version in servers.versions.items()}
     told_by["environment"] = servers.environment

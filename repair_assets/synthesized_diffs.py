@@ -203,7 +203,7 @@ class Synthesis(dg.Config):
     partitions_def=DATE_AND_TYPE,
     deps=[repair_candidates, teacher_program],
     check_specs=check_specs("synthesized_diffs", DATE_AND_TYPE),
-    code_version="2",
+    code_version="3",
     group_name="synthesis",
     kinds={"parquet", "dspy"},
 )

@@ -37,7 +37,7 @@ class Verification(dg.Config):
     partitions_def=DATE_AND_TYPE,
     deps=[synthesized_diffs],
     check_specs=check_specs("verified_diffs", DATE_AND_TYPE, CHECKS),
-    code_version="2",
+    code_version="3",
     group_name="synthesis",
     kinds={"parquet", "python"},
 )

@@ -11,11 +11,13 @@ import random
 import re
 import resource
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -120,7 +122,7 @@ class Trial:
     """(diagnostic id, reason) of each row; None: verified."""
     requests: int
     open_at_kills: int
-    """As the server saw it: received, and not answered."""
+    """Rows that had been asked about and whose answer was not kept yet, summed over the kills."""
     seconds: float
     cpu_s: float
     """Of the child that ended, its start included."""
@@ -144,13 +146,25 @@ def run(folder: Path, rows: int, *, concurrency: int, delay_s: float, kills: int
                 time.sleep(0.001)
                 assert child.poll() is None, "the child ended before it could be killed"
             os.kill(child.pid, signal.SIGKILL)
-            open_at_kills += server.open_now
             child.wait()
+            open_at_kills += len(set(map(_row, list(server.requests)))) - kept(folder)
         subprocess.run(command, check=True, cwd=ROOT)
         requests = len(server.requests)
     content = json.loads((folder / "outcomes.json").read_text())
     outcomes = [(each["id"], each["reason"]) for each in content["outcomes"]]
     return Trial(outcomes, requests, open_at_kills, time.monotonic() - started, content["cpu_s"])
+
+
+def kept(folder: Path) -> int:
+    """Answers that outlast the process."""
+    with closing(sqlite3.connect(folder / "answers.sqlite")) as connection:
+        [[count]] = connection.execute("SELECT count(*) FROM answers")
+        return count
+
+
+def _row(request: Mapping[str, Any]) -> str:
+    """The number of the row that a request is about."""
+    return re.findall(r"error:name(\d+)x", json.dumps(request))[-1]
 
 
 def candidates(rows: int) -> Iterator[Any]:

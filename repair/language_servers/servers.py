@@ -31,8 +31,8 @@ _AHEAD = 4  # batches taken from the requests for each worker before their turn
 class Request:
     """A workspace (path -> text) and the paths whose diagnostics are wanted; None: all Python files.
 
-    `edited`, without `paths`: files that are, or may be, edited. Of a large workspace only what an edit of
-    them may reach (`repair.imports`) is wanted then: nothing else can change.
+    `edited`, without `paths`: files that are, or may be, edited. Only what an edit of them may reach
+    (`repair.imports`) is wanted then: nothing else can change.
     """
 
     files: Mapping[str, str]

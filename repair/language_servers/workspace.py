@@ -15,9 +15,6 @@ from repair.language_servers.paths import encoded, is_python
 from repair.language_servers.ruff_settings import ruff_files
 from repair.language_servers.targets import checked
 
-# Up to so many Python files all are looked at: to leave some out spares little.
-_FEW = 16
-
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
@@ -45,7 +42,7 @@ class Workspace:
         data = encoded(files)
         if paths is None:
             targets = tuple(path for path in data if is_python(path))
-            if edited is not None and len(targets) > _FEW:
+            if edited is not None:
                 wanted = reached(files, edited)
                 targets = tuple(path for path in targets if path in wanted)
         else:

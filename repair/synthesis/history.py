@@ -31,8 +31,10 @@ from repair.verification import UNANSWERED, Verdict, files_of
 # can't be told from the rest, and a model that learns from it learns to rewrite.
 MOST_SIGNED_LINES = 40
 
-# Of a file that is edited all day; the fix of a diagnostic is nearly always among the first few.
-MOST_STATES = 32
+# A row is given up after so many checks without a repair, at the end of a state: of 151 repairs of simulated
+# sessions 143 were found by the first check and 149 by the third, and rows without one cost most of the time.
+MOST_TRIED = 4
+MOST_TRIED_ASSISTED = 2  # where an AI took part: all that is asked is which reason the reject has
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +68,11 @@ def _propose(row: Mapping[str, Any]) -> Checking[Proposal | Reject]:
         return _proposed(row, fixed)
     if verdict.reason in UNANSWERED:
         return Reject(row, verdict.reason or "", verdict.evidence)
-    if assisted and (yield from _first_fix(workspace, diagnostic, before, assisted)).verdict.accepted:
-        return Reject(
-            row, "ghostwriter_fix", f"{len(assisted)} of {len(states)} later states hold text of an AI"
-        )
+    if assisted:
+        theirs = yield from _first_fix(workspace, diagnostic, before, assisted, MOST_TRIED_ASSISTED)
+        if theirs.verdict.accepted:
+            detail = f"{len(assisted)} of {len(states)} later states hold text of an AI"
+            return Reject(row, "ghostwriter_fix", detail)
     if states and states[-1]["text"] is None:
         return Reject(row, "file_absent_later", f"removed by {states[-1]['timestamp']}")
     return Reject(row, "no_later_fix", f"{len(states)} later states; {verdict.evidence}")
@@ -80,14 +83,18 @@ def _first_fix(
     diagnostic: Diagnostic,
     before: Sequence[Diagnostic],
     texts: Iterable[str],
+    most_tried: int = MOST_TRIED,
 ) -> Checking[Shrunk]:
     """The first change that is accepted, else the first cheat, else the last one."""
     original = workspace[diagnostic.path]
     result = Shrunk(Verdict(False, "no_change", "none differs from the error state"), 0, 0)
     cheat: Shrunk | None = None
     tried: dict[str, Verdict] = {}
-    different = [text for text in dict.fromkeys(texts) if text != original]
-    for text in different[:MOST_STATES]:
+    for text in dict.fromkeys(texts):
+        if text == original:
+            continue
+        if len(tried) >= most_tried:
+            break
         result = yield from smallest_repair(workspace, diagnostic, text, before, tried)
         if result.verdict.accepted or result.verdict.reason in UNANSWERED:
             return result

@@ -10,7 +10,7 @@ from repair.language_servers import LanguageServers, ServerTimeoutError
 from repair.line_diff import extract
 from repair.outcomes import Reject
 from repair.schemas import REPAIR_CANDIDATES, SYNTHESIZED_DIFFS, VERIFIED_DIFFS
-from repair.synthesis.history import MOST_STATES, HistoryTeacher
+from repair.synthesis.history import MOST_TRIED, HistoryTeacher
 from repair.synthesis.teacher import Proposal, synthesize
 from repair.verification import verify_rows
 from tests.repair.synthesis.support import FunctionServers, as_batch, candidate, found, marked
@@ -101,10 +101,10 @@ def test_servers_that_fail_are_the_reason() -> None:
 
 def test_a_file_that_is_edited_for_ever_is_given_up() -> None:
     servers = FunctionServers(marked)
-    later = [(f"{ORIGINAL}e = {number}\n", False) for number in range(3 * MOST_STATES)]
+    later = [(f"{ORIGINAL}e = {number}\n", False) for number in range(3 * MOST_TRIED)]
     [reject] = HistoryTeacher(servers).propose([row([*later, (FIXED, False)])])
     assert isinstance(reject, Reject) and reject.reason == "no_later_fix"
-    assert servers.checked == MOST_STATES
+    assert servers.checked == MOST_TRIED
 
 
 def test_one_outcome_per_row_in_order_and_rows_ask_together() -> None:

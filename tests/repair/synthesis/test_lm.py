@@ -507,7 +507,8 @@ def test_a_run_of_hundreds_with_bad_answers_adds_up_and_pays_nothing_twice(tmp_p
     assert trial.reasons == teacher_trial.expected(rows)
     assert {way for way in map(teacher_trial.way, range(rows)) if way} == set(teacher_trial.WAYS)
     paid_twice = trial.requests - teacher_trial.requests_undisturbed(rows)
-    assert paid_twice <= kills * concurrency
+    assert paid_twice <= trial.open_at_kills <= kills * concurrency
+    assert teacher_trial.kept(tmp_path) == rows
 
 
 def test_nothing_heavy_is_loaded_until_a_model_is_asked() -> None:
