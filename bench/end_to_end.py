@@ -18,7 +18,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from growth import WORKERS, recorded, run, write
+from growth import WORKERS, recorded, run, show, write
 
 from repair.evaluation.teachers import CountedServers
 from repair.language_servers import LanguageServers
@@ -64,11 +64,7 @@ def main() -> None:
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
             cost = process.submit(run, folder, str(folder / "results.sqlite")).result()
         before = sum(cost.seconds.values())
-        print(
-            f"{cost.events:,} events, {cost.diagnostics:,} sampled, {cost.reproduced:,} reproduced, "
-            f"{cost.candidates:,} candidates in {before:.0f} s",
-            flush=True,
-        )
+        show(cost)
         store = PartitionStore(str(folder / "store"))
         for name in TEACHERS:
             copy = shutil.copy(folder / "results.sqlite", folder / f"results-{name}.sqlite")

@@ -5,7 +5,9 @@ thrown into it. It reads as a straight line of steps for one row; `run` asks for
 round, so that every server is busy.
 """
 
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Protocol, TypeVar
 
@@ -14,6 +16,8 @@ from repair.language_servers import Request, Result
 
 T = TypeVar("T")
 Checking = Generator[Request, Sequence[Diagnostic], T]
+_Waiting = tuple[int, Checking[T], Request]  # its number, and what it asks
+_HALVES = 2
 
 
 class Servers(Protocol):
@@ -47,36 +51,54 @@ def run(checkings: Iterable[Checking[T]], servers: Servers) -> list[T]:
 def stream(checkings: Iterable[Checking[T]], servers: Servers, *, at_once: int) -> Iterator[T]:
     """What each checking returns, in order, while at most `at_once` wait for the servers.
 
-    New ones join as others end, so that rounds stay large until the last. One that takes many rounds holds
-    up the results behind it, of which no more than `at_once` are kept.
+    They go in two halves: the servers have one of them while the other goes on. New ones join as others end,
+    so that the halves stay full until the last. One that takes many rounds holds up the results behind it,
+    of which no more than `at_once` are kept.
     """
     source = enumerate(checkings)
     returned: dict[int, T] = {}
-    waiting: list[tuple[int, Checking[T], Request]] = []
     following = 0  # the number of the result that is handed out next
+    more = True
 
-    def go_on(index: int, checking: Checking[T], step: Callable[[], Request]) -> None:
+    def go_on(
+        half: list[_Waiting[T]], index: int, checking: Checking[T], step: Callable[[], Request]
+    ) -> None:
         try:
-            waiting.append((index, checking, step()))
+            half.append((index, checking, step()))
         except StopIteration as stop:
             returned[index] = stop.value
 
-    while True:
-        asked, waiting = waiting, []
-        results = servers.check_many([request for _, _, request in asked]) if asked else ()
-        for (index, checking, _), result in zip(asked, results, strict=True):
-            if result.error is None:
-                go_on(index, checking, partial(checking.send, result.diagnostics))
-            else:
-                go_on(index, checking, partial(checking.throw, result.error))
+    def answers(half: list[_Waiting[T]]) -> list[Result]:
+        return list(servers.check_many([request for _, _, request in half]))
+
+    asked: deque[tuple[list[_Waiting[T]], Future[list[Result]]]] = deque()
+
+    def takes_more(half: list[_Waiting[T]]) -> bool:
+        waiting = len(half) + sum(len(each) for each, _ in asked)
+        full = len(half) >= -(-at_once // _HALVES) or len(asked) == _HALVES
+        return more and not full and max(waiting, len(returned)) < at_once
+
+    with ThreadPoolExecutor(_HALVES, "rounds") as threads:
         while True:
-            while following in returned:
-                yield returned.pop(following)
-                following += 1
-            if len(waiting) == at_once or len(returned) == at_once:
-                break
-            if (started := next(source, None)) is None:
-                break
-            go_on(*started, partial(next, started[1]))
-        if not waiting:
-            return
+            half: list[_Waiting[T]] = []
+            if asked and not takes_more(half):
+                waited, results = asked.popleft()
+                for (index, checking, _), result in zip(waited, results.result(), strict=True):
+                    if result.error is None:
+                        go_on(half, index, checking, partial(checking.send, result.diagnostics))
+                    else:
+                        go_on(half, index, checking, partial(checking.throw, result.error))
+            while True:
+                while following in returned:
+                    yield returned.pop(following)
+                    following += 1
+                if not takes_more(half):
+                    break
+                if (started := next(source, None)) is None:
+                    more = False
+                else:
+                    go_on(half, *started, partial(next, started[1]))
+            if half:
+                asked.append((half, threads.submit(answers, half)))
+            elif not asked and not more:
+                return

@@ -1,7 +1,9 @@
 """Checkings that go on together, against what each comes to alone."""
 
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -64,6 +66,27 @@ def test_results_come_in_order_and_rounds_stay_full(plans: list[Plan], at_once: 
 
 def test_new_ones_join_while_a_slow_one_goes_on() -> None:
     servers = Rounds()
-    plans = [(1, 9), (1, 9), (5, 9), (1, 9), (1, 9), (1, 9)]
-    list(stream((checking(number, plan) for number, plan in enumerate(plans)), servers, at_once=3))
-    assert servers.sizes == [3, 3, 2, 1, 1]
+    plans = [(6, 9), *[(1, 9)] * 10]
+    list(stream((checking(number, plan) for number, plan in enumerate(plans)), servers, at_once=4))
+    assert servers.sizes[0] == 2, "half of them, so that the servers have work while the other half goes on"
+    assert sum(servers.sizes) == 16 and len(servers.sizes) <= 10
+
+
+def test_the_servers_have_one_half_while_the_other_goes_on() -> None:
+    both = threading.Barrier(2, timeout=30)
+
+    class Together(Rounds):
+        def check_many(self, requests: Iterable[Request]) -> Iterator[Result]:
+            both.wait()  # neither half is answered before the other was asked
+            return super().check_many(requests)
+
+    assert len(list(stream([checking(number, (1, 9)) for number in range(4)], Together(), at_once=4))) == 4
+
+
+def test_the_servers_own_failure_ends_it() -> None:
+    class Closed(Rounds):
+        def check_many(self, requests: Iterable[Request]) -> Iterator[Result]:
+            raise RuntimeError("closed")
+
+    with pytest.raises(RuntimeError, match="closed"):
+        run([checking(number, (1, 9)) for number in range(4)], Closed())

@@ -118,7 +118,7 @@ def test_one_outcome_per_row_in_order_and_rows_ask_together() -> None:
     assert [each.row["diagnostic_id"] for each in outcomes if isinstance(each, Reject)] == [
         each["diagnostic_id"] for each in rows[::2]
     ]
-    assert servers.rounds == [64, 6]
+    assert sum(servers.rounds) == 70 and max(servers.rounds) == 32, "in two halves of 64 at once"
 
 
 def test_what_history_proposes_is_verified_by_real_servers() -> None:
