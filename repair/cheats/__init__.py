@@ -28,6 +28,7 @@ definition, an unused expression, a stray token), nothing that is taken away cou
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from repair.cheats import deletions, evasions
 from repair.cheats.change import Change, Cheat
@@ -51,12 +52,15 @@ _RULES = (
 )
 
 
+# A teacher that judges its own diffs is followed by the verification, which judges them again.
+@lru_cache(maxsize=256)
 def cheat(original: str, repaired: str, diagnostic: Diagnostic, diff: LineDiff) -> Cheat | None:
     """How `diff`, which makes `repaired` of `original`, goes around `diagnostic`; None if it does not.
 
     The texts are those of the diagnostic's file.
     """
-    return _in_own_file(Change(original, repaired, diagnostic, diff))
+    change = Change(original, repaired, diagnostic, diff)
+    return next((found for rule in _RULES if (found := rule(change)) is not None), None)
 
 
 def workspace_cheat(
@@ -70,14 +74,11 @@ def workspace_cheat(
     `changes` holds what it does to each of them.
     """
     path = diagnostic.path
-    own = Change(workspace[path], repaired[path], diagnostic, changes.get(path, LineDiff()))
-    if path in changes and (found := _in_own_file(own)) is not None:
+    if path in changes and (found := cheat(workspace[path], repaired[path], diagnostic, changes[path])):
         return found
-    others = (
-        elsewhere(each, workspace[each], repaired[each], own) for each in sorted(changes) if each != path
-    )
+    elsewhere_changed = sorted(each for each in changes if each != path)
+    if not elsewhere_changed:
+        return None
+    own = Change(workspace[path], repaired[path], diagnostic, changes.get(path, LineDiff()))
+    others = (elsewhere(each, workspace[each], repaired[each], own) for each in elsewhere_changed)
     return next((found for found in others if found is not None), None)
-
-
-def _in_own_file(change: Change) -> Cheat | None:
-    return next((found for rule in _RULES if (found := rule(change)) is not None), None)

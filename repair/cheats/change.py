@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from repair.cheats.logical_lines import LogicalLine, counterparts, read_both
 from repair.diagnostics import Diagnostic, type_of_code
@@ -112,6 +112,12 @@ def parsed(rows: list[str]) -> ast.Module | None:
         return None
 
 
+@lru_cache(maxsize=8)
+def nodes_of(tree: ast.Module) -> tuple[ast.AST, ...]:
+    """All nodes of a tree, from the outside in. Each rule looks at all of them, one behind the other."""
+    return tuple(ast.walk(tree))
+
+
 def first_line(statement: ast.stmt) -> int:
     """The line on which a statement begins, decorators included."""
     decorators = statement.decorator_list if isinstance(statement, DEFINITIONS) else []
@@ -122,7 +128,7 @@ def statement_at(line: LogicalLine | None, tree: ast.Module) -> ast.stmt | None:
     """The statement whose head is `line`."""
     if line is None:
         return None
-    statements = (each for each in ast.walk(tree) if isinstance(each, ast.stmt))
+    statements = (each for each in nodes_of(tree) if isinstance(each, ast.stmt))
     return next((each for each in statements if each.lineno == line.first), None)
 
 
@@ -143,6 +149,6 @@ def squeezed(text: str) -> str:
 
 
 def _strings(tree: ast.Module | None) -> Iterator[str]:
-    for each in ast.walk(tree) if tree else ():
+    for each in nodes_of(tree) if tree else ():
         if isinstance(each, ast.Constant) and isinstance(each.value, str):
             yield each.value

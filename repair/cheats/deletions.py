@@ -10,6 +10,7 @@ from repair.cheats.change import (
     Change,
     Cheat,
     first_line,
+    nodes_of,
     shown,
     source_of,
     squeezed,
@@ -154,7 +155,7 @@ def _lost_definition(change: Change, lost: LogicalLine) -> str | None:
     heads = {each.first for each, place in change.places.items() if place is None}
     around = (
         each
-        for each in ast.walk(change.trees[0])
+        for each in nodes_of(change.trees[0])
         if isinstance(each, DEFINITIONS) and first_line(each) <= lost.first <= (each.end_lineno or 0)
     )
     return next((each.name for each in around if each.lineno in heads), None)
@@ -176,7 +177,7 @@ def _diagnosed_use(change: Change) -> ast.expr | ast.alias | None:
     place = (change.line, change.column)
     around = [
         each
-        for each in ast.walk(change.trees[0])
+        for each in nodes_of(change.trees[0])
         if isinstance(each, (ast.expr, ast.alias, ast.keyword))
         and (each.lineno, each.col_offset) <= place < (each.end_lineno or 0, each.end_col_offset or 0)
     ]

@@ -5,7 +5,7 @@ There the diagnosed code can't be followed: only what is a way around wherever i
 
 import ast
 
-from repair.cheats.change import ABOUT_NAMES, FUNCTIONS, Change, Cheat, Texts
+from repair.cheats.change import ABOUT_NAMES, FUNCTIONS, Change, Cheat, Texts, nodes_of
 from repair.cheats.evasions import added_any, added_stub, suppression
 from repair.language_servers.paths import is_python
 
@@ -34,7 +34,7 @@ def _found(path: str, texts: Texts, target: Change) -> Cheat | None:
 def _answers_to_any_name(texts: Texts) -> Cheat | None:
     if texts.trees is None:
         return None
-    old, new = (sum(_is_getattr(each) for each in ast.walk(tree)) for tree in texts.trees)
+    old, new = (sum(_is_getattr(each) for each in nodes_of(tree)) for tree in texts.trees)
     return Cheat("dynamic_access", "added `__getattr__`, which knows every name") if new > old else None
 
 

@@ -12,6 +12,7 @@ from repair.cheats.change import (
     Cheat,
     Texts,
     first_line,
+    nodes_of,
     shown,
     statement_at,
 )
@@ -70,7 +71,7 @@ def added_any(texts: Texts) -> Cheat | None:
     if texts.trees is None:
         return None
     old, new = texts.trees
-    known = {each.name for each in ast.walk(old) if isinstance(each, FUNCTIONS)}
+    known = {each.name for each in nodes_of(old) if isinstance(each, FUNCTIONS)}
     added = Counter(_anys(new, known)) - Counter(_anys(old, known))
     return Cheat("any_type", f"added {shown(next(iter(added)))}") if added else None
 
@@ -84,7 +85,7 @@ def added_stub(texts: Texts, name: str) -> Cheat | None:
     """A function `name` that was not there, and does nothing."""
     if texts.trees is None:
         return None
-    named = [e for tree in texts.trees for e in ast.walk(tree) if isinstance(e, FUNCTIONS) and e.name == name]
+    named = [e for tree in texts.trees for e in nodes_of(tree) if isinstance(e, FUNCTIONS) and e.name == name]
     if len(named) != 1 or named[0].decorator_list or not all(map(_does_nothing, named[0].body)):
         return None
     return Cheat("stub", f"`{name}` was added and does nothing")
@@ -170,7 +171,7 @@ def _does_nothing(statement: ast.stmt) -> bool:
 
 def _by_string(tree: ast.Module, name: str) -> Iterator[str]:
     word = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         match node:
             case ast.Call(func=function, args=arguments):
                 texts = [each.value for each in arguments if isinstance(each, ast.Constant)]
@@ -186,7 +187,7 @@ def _by_string(tree: ast.Module, name: str) -> Iterator[str]:
 
 def _anys(tree: ast.Module, known: set[str]) -> Iterator[str]:
     """Casts to `Any` and annotations by it alone. A function that was not `known` may say what it likes."""
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         match node:
             case ast.AnnAssign(target=target, annotation=annotation) if _is_any(annotation):
                 yield f"{ast.unparse(target)}: Any"
