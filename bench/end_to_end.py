@@ -1,7 +1,7 @@
 """From session events to verified diffs, by the teachers that need no model: rate, yield, checks, and what
 100,000 verified diffs cost.
 
-    python bench/end_to_end.py [--projects 24] [--copies 2]
+    python bench/end_to_end.py [--projects 24] [--copies 12]
 
 Simulated projects of one day (`bench/growth.py` says how they are recorded and copied) go through the stages
 of the asset graph up to `repair_candidates`, with two workers and no caps. Then each teacher is asked about
@@ -56,7 +56,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--projects", type=int, default=24)
-    parser.add_argument("--copies", type=int, default=2)
+    parser.add_argument("--copies", type=int, default=12)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="end-to-end-") as home:
         folder = Path(home)

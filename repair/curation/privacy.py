@@ -99,6 +99,8 @@ _TOKEN_HEADS = (
 _DISCORD_END = re.compile(r"\.[\w-]{6}\.[\w-]{27}")
 _LONG_VALUE = re.compile(r"""["'][A-Za-z0-9+/=_.~!@%^&*-]{16,}["']""")
 _AT = re.compile(r"\w@[A-Za-z0-9-]")
+_DOTTED = re.compile(r"\.\d{1,3}\.\d")
+_DIALLED = (re.compile(r"\+\d"), re.compile(r"\(\d{3}\)"), re.compile(r"-\d{3}-\d{4}"))
 
 
 def _may_hold_token(text: str) -> bool:
@@ -123,6 +125,14 @@ def _may_hold_home(text: str) -> bool:
 
 def _may_hold_email(text: str) -> bool:
     return "@" in text and _AT.search(text) is not None
+
+
+def _may_hold_address(text: str) -> bool:
+    return _DOTTED.search(text) is not None
+
+
+def _may_hold_phone(text: str) -> bool:
+    return any(each.search(text) for each in _DIALLED)
 
 
 _MARK = "REDACTED"
@@ -197,10 +207,11 @@ class Redactor:
             text = _ASSIGNED.sub(self._assigned, text)
         if _may_hold_home(text):
             text = _HOME.sub(self._home, text)
-        text = _ADDRESS.sub(self._address, text)
+        if _may_hold_address(text):
+            text = _ADDRESS.sub(self._address, text)
         if _may_hold_email(text):
             text = _EMAIL.sub(_where_it_is_no_code(text, self._email) if python else self._email, text)
-        if _PHONE.search(text):
+        if _may_hold_phone(text):
             text = _PHONE.sub(_in_literals(text, self._phone) if python else self._phone, text)
         return text
 

@@ -223,6 +223,8 @@ PREFILTERS = {
     privacy._ASSIGNED: privacy._may_hold_assigned,
     privacy._HOME: privacy._may_hold_home,
     privacy._EMAIL: privacy._may_hold_email,
+    privacy._ADDRESS: privacy._may_hold_address,
+    privacy._PHONE: privacy._may_hold_phone,
 }
 
 
