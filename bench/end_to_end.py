@@ -76,7 +76,7 @@ def main() -> None:
                 f"candidates, {verified / cost.diagnostics:.0%} of the sampled) in {seconds:.0f} s; "
                 f"{verified / total:.1f} verified a second over all; "
                 f"{(cost.diagnostics + checks) / verified:.1f} checks for each; "
-                f"{WANTED:,} in {hours:.1f} hours (target: {TARGET_HOURS})",
+                f"{WANTED:,} in {hours:.2f} hours (target: {TARGET_HOURS})",
                 flush=True,
             )
 

@@ -20,7 +20,7 @@ from repair.verification import UNANSWERED, Verdict, examine
 MOST_CHECKS = 24
 
 # Of a change that as a whole brings an error or a cheat; the first parts are the likeliest to repair.
-FEW_CHECKS = 3
+FEW_CHECKS = 2
 
 
 @dataclass(frozen=True, slots=True)
