@@ -139,7 +139,11 @@ class ModelServer:
                 pass
 
             def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                sent = self.rfile.read(int(self.headers["Content-Length"]))
+                if len(sent) < int(self.headers["Content-Length"]):  # killed while it asked
+                    self.close_connection = True
+                    return
+                body = json.loads(sent)
                 with server._lock:
                     server.headers.append(dict(self.headers))
                     server._open += 1
