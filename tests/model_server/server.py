@@ -105,12 +105,6 @@ class ModelServer:
     def base_url(self) -> str:
         return f"http://127.0.0.1:{self._http.server_port}/v1"
 
-    @property
-    def open_now(self) -> int:
-        """Requests that came and are not answered."""
-        with self._lock:
-            return self._open
-
     def note(self, body: dict[str, Any], key: str) -> int:
         with self._lock:
             self.requests.append(body)
