@@ -43,22 +43,25 @@ def texts_at_columns(
     Raises what `repair.replay.texts_at` does, and what `repair.ot.decode_packet` does.
     """
     counts = _counts(ops, moments)
-    stops, place = np.unique(counts, return_inverse=True)
+    stops = np.unique(counts)
     texts = replayed(ops, stops, base, base_version, every_checksum=every_checksum)
     if texts is None:
         return texts_at(_Packets(ops.column("packet")), moments, base, base_version=base_version)
-    return [texts[index] for index in place]
+    at = dict(zip(stops.tolist(), texts, strict=True))
+    return [at[count] for count in counts.tolist()]
 
 
 def _counts(ops: pa.RecordBatch, moments: Sequence[datetime]) -> _Int64s:
     """How many packets count at each moment."""
-    from repair.native.replay import count_until  # imports numba
-
     wanted = np.array([(moment - _EPOCH) // _MICROSECOND for moment in moments], np.int64)
     times = ops.column("committed").view(pa.int64()).fill_null(0).to_numpy()
-    counts = np.empty(len(moments), np.int64)
-    count_until(_frozen(times[: len(ops)]), _first_refused(ops), wanted, np.argsort(wanted), counts)
-    return counts
+    refused = _first_refused(ops)
+    if refused < len(times):
+        times = times.copy()
+        times[refused] = np.iinfo(np.int64).min  # its time is not known: met as soon as those before it count
+    if not (times[1:] >= times[:-1]).all():
+        times = np.maximum.accumulate(times)
+    return np.searchsorted(times, wanted, "right")
 
 
 class _Packets(Sequence[Packet]):
@@ -110,6 +113,7 @@ def replayed(
     texts: list[str] = []
     ends = np.zeros(len(stops), np.int64)
     output = np.empty(_LEAST_OUTPUT, np.uint8)
+    written = output.data
     while True:
         outcome = native.replay(rope, columns, stops, every_checksum, output, ends)
         if outcome == native.FAULT:
@@ -119,12 +123,13 @@ def replayed(
             continue
         begin = 0
         for end in ends[len(texts) : rope.registers[ropes.STOP]].tolist():
-            texts.append(str(output.data[begin:end], "utf-8"))
+            texts.append(str(written[begin:end], "utf-8"))
             begin = end
         if outcome == native.DONE:
             return texts
         if not begin:
             output = np.empty(2 * int(rope.registers[ropes.SIZE]), np.uint8)
+            written = output.data
         native.emptied(rope)
 
 

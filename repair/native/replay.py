@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from repair.native.checksum import crc32, multiply, shift_of, without
+from repair.native.checksum import crc32, crc32_of_many, multiply, shift_of, without
 from repair.native.jit import compiled
 from repair.native.rope import (
     AROUND,
@@ -23,6 +23,7 @@ from repair.native.rope import (
     Rope,
     delete,
     find,
+    forget_output,
     insert_bytes,
     load,
     look_around,
@@ -53,21 +54,6 @@ class Ops(NamedTuple):
     counts: Numbers
     text_offsets: Numbers
     texts: Bytes
-
-
-@compiled
-def count_until(times: Numbers, refused: Int, moments: Numbers, order: Numbers, counts: Numbers) -> None:
-    """For each of `moments`, of which `order` is the rising order, the number of packets that count then.
-
-    A packet counts from its time on and not before the one in front of it; the time of a `refused` one is
-    not known, so it is met as soon as those before it count.
-    """
-    packets, packet = np.uint64(len(times)), np.uint64(0)
-    for place in order:
-        moment = moments[place]
-        while packet < packets and (times[packet] <= moment or packet == np.uint64(refused)):
-            packet += np.uint64(1)
-        counts[place] = packet
 
 
 @compiled
@@ -185,17 +171,20 @@ def replay(r: Rope, ops: Ops, stops: Numbers, every: bool, output: Bytes, ends: 
                     store(leaves, blocks, order, registers, head, head_chars, tail, tail_chars)
                     if not registers[AROUND]:
                         look_around(texts, leaves, children, blocks, order, registers, tables)
-                    before, summed = np.uint32(registers[BEFORE]), 0
+                    before = crc32_of_many(tables, np.uint32(registers[BEFORE]), texts, place, place + head)
+                    summed = head
                 if tail_summed != tail or shortest < tail:
-                    behind = crc32(tables, np.uint32(0), texts, place + CAPACITY - tail, place + CAPACITY)
-                    behind = np.uint32(
-                        multiply(behind, np.uint32(registers[SHIFT])) ^ np.uint32(registers[BEHIND])
+                    behind = crc32_of_many(
+                        tables, np.uint32(0), texts, place + CAPACITY - tail, place + CAPACITY
                     )
-                    shift = multiply(shift_of(tables, tail), np.uint32(registers[SHIFT]))
+                    behind = np.uint32(
+                        multiply(tables, behind, np.uint32(registers[SHIFT])) ^ np.uint32(registers[BEHIND])
+                    )
+                    shift = multiply(tables, shift_of(tables, tail), np.uint32(registers[SHIFT]))
                     tail_summed = shortest = tail
                 before = crc32(tables, before, texts, place + summed, place + head)
                 summed = head
-                if np.uint32(multiply(before, shift) ^ behind) != crcs[packet]:
+                if np.uint32(multiply(tables, before, shift) ^ behind) != crcs[packet]:
                     return FAULT
             version = np.int64(versions[packet])
             packet += one
@@ -219,5 +208,6 @@ def begin(r: Rope, version: Int) -> None:
 
 @compiled
 def emptied(r: Rope) -> None:
-    """The output was read."""
+    """The output was read, or is another one."""
     r.registers[WRITTEN] = 0
+    forget_output(r.leaves)

@@ -14,16 +14,17 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from repair.native.checksum import ROWS, crc32, multiply, shift_of, tables_of_checksums
+from repair.native.checksum import ROWS, crc32_of_many, multiply, shift_of, tables_of_checksums
 from repair.native.jit import compiled, inner
 from repair.native.utf8 import code_points, copy, size_backward, size_forward
 
-CAPACITY = 512  # bytes of a leaf
+CAPACITY = 1024  # bytes of a leaf
 FANOUT = 32  # leaves of a block
 
-# Columns of `leaves`: bytes and code points before and behind the gap; the checksum, or -1 if it is outdated.
-# Of a row that was given back the first one says which was given back before it.
-_HEAD, _HEAD_CHARS, _TAIL, _TAIL_CHARS, _LEAF_CRC = range(5)
+# Columns of `leaves`: bytes and code points before and behind the gap; the checksum, or -1 if it is outdated;
+# where in the output the same bytes stand already, or -1. Of a row that was given back the first one says
+# which was given back before it.
+_HEAD, _HEAD_CHARS, _TAIL, _TAIL_CHARS, _LEAF_CRC, _WRITTEN_AT = range(6)
 # Columns of `blocks`: leaves, code points, bytes, and the checksum as above.
 _COUNT, _CHARS, _BYTES, _BLOCK_CRC = range(4)
 # Places in `registers`. The finger: its leaf, how many code points are before it, its block's place in
@@ -59,15 +60,15 @@ class Rope(NamedTuple):
 @inner
 def _append(tables: Numbers, crc: Int, size: Int, more: Int) -> Int:
     """The checksum of a part with checksum `crc` and one of `size` bytes behind it."""
-    return np.uint32(multiply(crc, shift_of(tables, size)) ^ np.uint32(more))
+    return np.uint32(multiply(tables, crc, shift_of(tables, size)) ^ np.uint32(more))
 
 
 @inner
 def _append_leaf(texts: Bytes, leaves: Numbers, tables: Numbers, crc: Int, leaf: Int) -> Int:
     at, head, tail = leaf * CAPACITY, leaves[leaf, _HEAD], leaves[leaf, _TAIL]
     if leaves[leaf, _LEAF_CRC] < 0:
-        own = crc32(tables, np.uint32(0), texts, at, at + head)
-        leaves[leaf, _LEAF_CRC] = crc32(tables, own, texts, at + CAPACITY - tail, at + CAPACITY)
+        own = crc32_of_many(tables, np.uint32(0), texts, at, at + head)
+        leaves[leaf, _LEAF_CRC] = crc32_of_many(tables, own, texts, at + CAPACITY - tail, at + CAPACITY)
     return _append(tables, crc, head + tail, leaves[leaf, _LEAF_CRC])
 
 
@@ -114,6 +115,11 @@ def look_around(
 
 
 @inner
+def _changed(leaves: Numbers, leaf: Int) -> None:
+    leaves[leaf, _LEAF_CRC] = leaves[leaf, _WRITTEN_AT] = -1
+
+
+@inner
 def _new_leaf(r: Rope) -> Int:
     leaf = r.registers[_LEAF_FREE]
     if leaf >= 0:
@@ -122,7 +128,7 @@ def _new_leaf(r: Rope) -> Int:
         leaf = r.registers[LEAVES_USED]
         r.registers[LEAVES_USED] += 1
     r.leaves[leaf] = 0
-    r.leaves[leaf, _LEAF_CRC] = -1
+    _changed(r.leaves, leaf)
     return leaf
 
 
@@ -158,7 +164,7 @@ def enlarged(old: Rope) -> Rope:
 def _rows(leaves: Int) -> Rope:
     return Rope(
         texts=np.empty(leaves * CAPACITY, np.uint8),
-        leaves=np.empty((leaves, 5), np.int64),
+        leaves=np.empty((leaves, 6), np.int64),
         children=np.empty((leaves, FANOUT), np.int32),  # a block has a leaf at least
         blocks=np.empty((leaves, 4), np.int64),
         order=np.empty(leaves, np.int32),
@@ -185,7 +191,7 @@ def _grow(
 ) -> None:
     """Books what the finger's leaf gained, or lost if negative."""
     block = order[registers[_INDEX]]
-    leaves[registers[_LEAF], _LEAF_CRC] = -1
+    _changed(leaves, registers[_LEAF])
     blocks[block, _CHARS] += chars
     blocks[block, _BYTES] += size
     blocks[block, _BLOCK_CRC] = -1
@@ -241,7 +247,7 @@ def _split_leaf(r: Rope) -> None:
         copy(r.texts, (leaf + 1) * CAPACITY - tail, r.texts, (other + 1) * CAPACITY - tail, tail)
         r.leaves[other, _TAIL], r.leaves[other, _TAIL_CHARS] = tail, r.leaves[leaf, _TAIL_CHARS]
         r.leaves[leaf, _TAIL] = r.leaves[leaf, _TAIL_CHARS] = 0
-        r.leaves[leaf, _LEAF_CRC] = -1
+        _changed(r.leaves, leaf)
     else:
         r.registers[_START] += r.leaves[leaf, _HEAD_CHARS]
         r.registers[_SLOT], r.registers[_LEAF] = slot, other
@@ -457,15 +463,32 @@ def write(
     output: Bytes,
     at: Int,
 ) -> None:
-    """The whole text, to `output[at]`."""
+    """The whole text, to `output[at]`; what did not change is taken from where it was written before."""
+    run, size = 0, 0  # of the output, with bytes that go on at `at`
     for index in range(registers[_BLOCKS]):
         block = order[index]
         for slot in range(blocks[block, _COUNT]):
             leaf = children[block, slot]
-            head, tail = leaves[leaf, _HEAD], leaves[leaf, _TAIL]
-            copy(texts, leaf * CAPACITY, output, at, head)
-            copy(texts, (leaf + 1) * CAPACITY - tail, output, at + head, tail)
-            at += head + tail
+            head, tail, written = leaves[leaf, _HEAD], leaves[leaf, _TAIL], leaves[leaf, _WRITTEN_AT]
+            leaves[leaf, _WRITTEN_AT] = at + size
+            if written == run + size:
+                size += head + tail
+                continue
+            copy(output, run, output, at, size)
+            at += size
+            run, size = written, head + tail
+            if written < 0:
+                copy(texts, leaf * CAPACITY, output, at, head)
+                copy(texts, (leaf + 1) * CAPACITY - tail, output, at + head, tail)
+                at += size
+                run, size = 0, 0
+    copy(output, run, output, at, size)
+
+
+@inner
+def forget_output(leaves: Numbers) -> None:
+    """Nothing of the text stands in the output any more."""
+    leaves[:, _WRITTEN_AT] = -1
 
 
 @inner

@@ -115,7 +115,7 @@ def test_a_text_that_grows_and_is_emptied_again_and_again() -> None:
 def test_typing_backspaces_and_jumps_over_a_large_text() -> None:
     """One character each, as people type, spread so that every leaf of the text is split and joined."""
     chance = random.Random(7)
-    text = "x" * 40_000
+    text, texts = "x" * 40_000, list[str]()
     packets: list[Packet] = []
     for version in range(1, 6000):
         if version % 30 == 1:
@@ -128,7 +128,10 @@ def test_typing_backspaces_and_jumps_over_a_large_text() -> None:
             cursor += 1
         text = apply(text, ops)
         packets.append(Packet(tuple(ops), zlib.crc32(text.encode()), at(version), version))
-    assert replayed(columns(packets), np.array([5999]), "x" * 40_000, 0, every_checksum=True) == [text]
+        texts.append(text)
+    for stops in (np.array([5999]), np.arange(1, 6000, 37)):
+        found = replayed(columns(packets), stops, "x" * 40_000, 0, every_checksum=True)
+        assert found == [texts[stop - 1] for stop in stops]
 
 
 def outcome(
