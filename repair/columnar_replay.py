@@ -101,13 +101,14 @@ def replayed(
     """
     from repair.native import replay as native  # imports numba
     from repair.native import rope as ropes
+    from repair.native import rope_layout as layout
 
     try:
         start = np.frombuffer(base.encode(), np.uint8)
     except UnicodeEncodeError as error:
         raise BadUTF8(f"code point {error.start} of the text is a lone surrogate") from None
     columns = _columns(ops)
-    rope = ropes.rope(int(ropes.needed(len(start) + min(len(columns.texts), _FIRST_ROOM), 64)))
+    rope = layout.rope(int(ropes.needed(len(start) + min(len(columns.texts), _FIRST_ROOM), 64)))
     ropes.insert(rope, 0, start)
     native.begin(rope, -1 if base_version is None else base_version)
     texts: list[str] = []
@@ -119,16 +120,16 @@ def replayed(
         if outcome == native.FAULT:
             return None
         if outcome == native.LEAVES_FULL:
-            rope = ropes.enlarged(rope)
+            rope = layout.enlarged(rope)
             continue
         begin = 0
-        for end in ends[len(texts) : rope.registers[ropes.STOP]].tolist():
+        for end in ends[len(texts) : rope.registers[layout.STOP]].tolist():
             texts.append(str(written[begin:end], "utf-8"))
             begin = end
         if outcome == native.DONE:
             return texts
         if not begin:
-            output = np.empty(2 * int(rope.registers[ropes.SIZE]), np.uint8)
+            output = np.empty(2 * int(rope.registers[layout.SIZE]), np.uint8)
             written = output.data
         native.emptied(rope)
 

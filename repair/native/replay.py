@@ -1,13 +1,13 @@
 """Packets in columns applied to a rope, with what they say about versions and checksums."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from repair.native.checksum import crc32, crc32_of_many, multiply, shift_of, without
 from repair.native.jit import compiled
-from repair.native.rope import (
+from repair.native.rope import delete, find, insert_bytes, load, needed, store
+from repair.native.rope_layout import (
     AROUND,
     BEFORE,
     BEHIND,
@@ -20,27 +20,18 @@ from repair.native.rope import (
     STOP,
     VERSION_BEFORE,
     WRITTEN,
+    Bytes,
+    Int,
+    Numbers,
     Rope,
-    delete,
-    find,
-    forget_output,
-    insert_bytes,
-    load,
-    look_around,
-    needed,
-    store,
-    write,
 )
+from repair.native.rope_reading import forget_output, look_around, write
 from repair.native.utf8 import code_points, copy, size_backward, size_forward
 
 # What became of a call of `replay`.
 DONE, FAULT, LEAVES_FULL, OUTPUT_FULL = 0, 1, 2, 3
 
 _SKIP, _INSERT = 0, 2
-
-Bytes = npt.NDArray[np.uint8]
-Int = Any  # a machine's number, of the width that compiling gives it
-Numbers = npt.NDArray[Any]
 
 
 class Ops(NamedTuple):

@@ -1,0 +1,114 @@
+"""Where a text under edit keeps what: the arrays of a rope, their columns and rows."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from repair.native.checksum import ROWS, tables_of_checksums
+from repair.native.jit import compiled, inner
+
+CAPACITY = 1024  # bytes of a leaf
+FANOUT = 32  # leaves of a block
+
+# Columns of `leaves`: bytes and code points before and behind the gap; the checksum, or -1 if it is outdated;
+# where in the output the same bytes stand already, or -1. Of a row that was given back the first one says
+# which was given back before it.
+HEAD, HEAD_CHARS, TAIL, TAIL_CHARS, LEAF_CRC, WRITTEN_AT = range(6)
+# Columns of `blocks`: leaves, code points, bytes, and the checksum as above.
+COUNT, CHARS, BYTES, BLOCK_CRC = range(4)
+# Places in `registers`. The finger: its leaf, how many code points are before it, its block's place in
+# `order`, its place in that block, how many code points are before the block. Whether the next three are
+# known: the checksums of what is before its leaf and of what is behind, and the shift of the latter.
+LEAF, START, INDEX, SLOT, BLOCK_START, AROUND, BEFORE, BEHIND, SHIFT = range(9)
+# Of the text: blocks in `order`, code points, bytes. Rows in use, and the one that was given back last (-1:
+# none).
+BLOCKS, LENGTH, SIZE, LEAVES_USED, LEAF_FREE, BLOCKS_USED, BLOCK_FREE = range(9, 16)
+# Of `repair.native.replay`: the next packet and the next stop, the version before (-1: any), and the bytes of
+# output.
+PACKET, STOP, VERSION_BEFORE, WRITTEN = range(16, 20)
+
+Bytes = npt.NDArray[np.uint8]
+Int = Any  # a machine's number, of the width that compiling gives it
+Numbers = npt.NDArray[Any]
+
+
+class Rope(NamedTuple):
+    texts: Bytes  # CAPACITY for each leaf
+    leaves: Numbers
+    children: Numbers  # blocks x FANOUT
+    blocks: Numbers
+    order: Numbers
+    registers: Numbers
+    tables: Numbers  # of `repair.native.checksum`
+
+
+@inner
+def changed(leaves: Numbers, leaf: Int) -> None:
+    leaves[leaf, LEAF_CRC] = leaves[leaf, WRITTEN_AT] = -1
+
+
+@inner
+def new_leaf(r: Rope) -> Int:
+    leaf = r.registers[LEAF_FREE]
+    if leaf >= 0:
+        r.registers[LEAF_FREE] = r.leaves[leaf, 0]
+    else:
+        leaf = r.registers[LEAVES_USED]
+        r.registers[LEAVES_USED] += 1
+    r.leaves[leaf] = 0
+    changed(r.leaves, leaf)
+    return leaf
+
+
+@inner
+def new_block(r: Rope) -> Int:
+    block = r.registers[BLOCK_FREE]
+    if block >= 0:
+        r.registers[BLOCK_FREE] = r.blocks[block, 0]
+    else:
+        block = r.registers[BLOCKS_USED]
+        r.registers[BLOCKS_USED] += 1
+    r.blocks[block] = 0
+    r.blocks[block, BLOCK_CRC] = -1
+    return block
+
+
+def rope(leaves: Int) -> Rope:
+    """The empty text, with room for so many leaves."""
+    rope = _rows(leaves)
+    rope.tables[:] = tables_of_checksums()
+    _start(rope)
+    return rope
+
+
+def enlarged(old: Rope) -> Rope:
+    """The same text, with twice the room."""
+    new = _rows(2 * len(old.leaves))
+    for before, after in zip(old, new, strict=True):
+        after[: len(before)] = before
+    return new
+
+
+def _rows(leaves: Int) -> Rope:
+    return Rope(
+        texts=np.empty(leaves * CAPACITY, np.uint8),
+        leaves=np.empty((leaves, 6), np.int64),
+        children=np.empty((leaves, FANOUT), np.int32),  # a block has a leaf at least
+        blocks=np.empty((leaves, 4), np.int64),
+        order=np.empty(leaves, np.int32),
+        registers=np.empty(20, np.int64),
+        tables=np.empty((ROWS, 256), np.uint32),
+    )
+
+
+@compiled
+def _start(r: Rope) -> None:
+    """The empty text."""
+    r.registers[:] = 0
+    r.registers[LEAF_FREE] = r.registers[BLOCK_FREE] = -1
+    block = new_block(r)
+    r.children[block, 0] = r.registers[LEAF] = new_leaf(r)
+    r.blocks[block, COUNT] = 1
+    r.order[0] = block
+    r.registers[BLOCKS] = 1
