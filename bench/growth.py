@@ -1,7 +1,7 @@
 """From session events to repair candidates at growing numbers of diagnostics: what one of them costs.
 
     python bench/growth.py [--sizes 1000 3000] [--projects 24]
-    python bench/growth.py --sizes 1000 10000 100000        # the whole of it: hours
+    python bench/growth.py --sizes 1000 10000 100000        # the whole of it: half an hour
 
 `--projects` simulated projects of one day are recorded once, with what the servers find at each pause. The
 recording of each size holds as many copies of them in other words (`repair.sources.simulated.copies`) as give
