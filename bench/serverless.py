@@ -21,7 +21,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from reproduction import snapshots
+from reproduction import of_the_library
 
 from repair.language_servers import LanguageServers, Request, child
 from repair.language_servers.remote import RemoteLanguageServers
@@ -101,14 +101,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--workers", type=int, default=2, help="pyright processes of either way")
     given = parser.parse_args()
-    workspaces = snapshots(given.snapshots)
+    workspaces = list(of_the_library(given.snapshots))
     with tempfile.TemporaryDirectory() as home, warm_instance(given.workers) as url:
         file = Path(home) / "workspaces.json"
         file.write_text(json.dumps(workspaces))
         with RemoteLanguageServers(url) as remote, LanguageServers(given.workers) as pool:
             # more than one batch for each worker, so that all of them are warm
             for servers in (remote, pool):
-                rate(servers, snapshots(16 * given.workers))
+                rate(servers, list(of_the_library(16 * given.workers)))
             rates = [(rate(pool, workspaces), rate(remote, workspaces)) for _ in range(given.rounds)]
         seconds = [
             [run(way, file, workers=given.workers, url=url) for way in (POOL, HTTP)]
