@@ -114,7 +114,6 @@ def replayed(
     texts: list[str] = []
     ends = np.zeros(len(stops), np.int64)
     output = np.empty(_LEAST_OUTPUT, np.uint8)
-    written = output.data
     while True:
         outcome = native.replay(rope, columns, stops, every_checksum, output, ends)
         if outcome == native.FAULT:
@@ -122,7 +121,7 @@ def replayed(
         if outcome == native.LEAVES_FULL:
             rope = layout.enlarged(rope)
             continue
-        begin = 0
+        begin, written = 0, output.data
         for end in ends[len(texts) : rope.registers[layout.STOP]].tolist():
             texts.append(str(written[begin:end], "utf-8"))
             begin = end
@@ -130,7 +129,6 @@ def replayed(
             return texts
         if not begin:
             output = np.empty(2 * int(rope.registers[layout.SIZE]), np.uint8)
-            written = output.data
         native.emptied(rope)
 
 

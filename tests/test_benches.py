@@ -1,4 +1,4 @@
-"""Every bench starts: a name that it takes from elsewhere may have gone."""
+"""Every bench can be imported: a name that it takes from elsewhere may have gone."""
 
 import subprocess
 import sys

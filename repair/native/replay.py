@@ -161,7 +161,7 @@ def replay(r: Rope, ops: Ops, stops: Numbers, every: bool, output: Bytes, ends: 
                 if summed < 0:
                     store(leaves, blocks, order, registers, head, head_chars, tail, tail_chars)
                     if not registers[AROUND]:
-                        look_around(texts, leaves, children, blocks, order, registers, tables)
+                        look_around(r)
                     before = crc32_of_many(tables, np.uint32(registers[BEFORE]), texts, place, place + head)
                     summed = head
                 if tail_summed != tail or shortest < tail:
@@ -184,7 +184,7 @@ def replay(r: Rope, ops: Ops, stops: Numbers, every: bool, output: Bytes, ends: 
         end = registers[WRITTEN] + registers[SIZE]
         if end > len(output):
             return OUTPUT_FULL
-        write(texts, leaves, children, blocks, order, registers, output, registers[WRITTEN])
+        write(r, output, registers[WRITTEN])
         registers[WRITTEN] = ends[registers[STOP]] = end
         registers[STOP] += 1
     return DONE

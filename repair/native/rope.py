@@ -37,6 +37,7 @@ from repair.native.rope_layout import (
     Numbers,
     Rope,
     changed,
+    give_back,
     new_block,
     new_leaf,
 )
@@ -146,15 +147,13 @@ def _remove_leaf(r: Rope) -> None:
     block = r.order[index]
     if r.registers[BLOCKS] == 1 and r.blocks[block, COUNT] == 1:
         return
-    r.leaves[r.registers[LEAF], 0] = r.registers[LEAF_FREE]
-    r.registers[LEAF_FREE] = r.registers[LEAF]
+    give_back(r.registers, r.leaves, LEAF_FREE, r.registers[LEAF])
     r.blocks[block, COUNT] -= 1
     r.blocks[block, BLOCK_CRC] = -1
     for place in range(slot, r.blocks[block, COUNT]):
         r.children[block, place] = r.children[block, place + 1]
     if r.blocks[block, COUNT] == 0:
-        r.blocks[block, 0] = r.registers[BLOCK_FREE]
-        r.registers[BLOCK_FREE] = block
+        give_back(r.registers, r.blocks, BLOCK_FREE, block)
         r.registers[BLOCKS] -= 1
         for place in range(index, r.registers[BLOCKS]):
             r.order[place] = r.order[place + 1]

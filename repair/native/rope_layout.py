@@ -49,27 +49,34 @@ def changed(leaves: Numbers, leaf: Int) -> None:
 
 
 @inner
-def new_leaf(r: Rope) -> Int:
-    leaf = r.registers[LEAF_FREE]
-    if leaf >= 0:
-        r.registers[LEAF_FREE] = r.leaves[leaf, 0]
+def _new_row(registers: Numbers, rows: Numbers, free: Int, used: Int) -> Int:
+    """A row of zeros; `free` and `used` are the places in `registers` of the rows' own."""
+    row = registers[free]
+    if row >= 0:
+        registers[free] = rows[row, 0]
     else:
-        leaf = r.registers[LEAVES_USED]
-        r.registers[LEAVES_USED] += 1
-    r.leaves[leaf] = 0
+        row = registers[used]
+        registers[used] += 1
+    rows[row] = 0
+    return row
+
+
+@inner
+def give_back(registers: Numbers, rows: Numbers, free: Int, row: Int) -> None:
+    rows[row, 0] = registers[free]
+    registers[free] = row
+
+
+@inner
+def new_leaf(r: Rope) -> Int:
+    leaf = _new_row(r.registers, r.leaves, LEAF_FREE, LEAVES_USED)
     changed(r.leaves, leaf)
     return leaf
 
 
 @inner
 def new_block(r: Rope) -> Int:
-    block = r.registers[BLOCK_FREE]
-    if block >= 0:
-        r.registers[BLOCK_FREE] = r.blocks[block, 0]
-    else:
-        block = r.registers[BLOCKS_USED]
-        r.registers[BLOCKS_USED] += 1
-    r.blocks[block] = 0
+    block = _new_row(r.registers, r.blocks, BLOCK_FREE, BLOCKS_USED)
     r.blocks[block, BLOCK_CRC] = -1
     return block
 

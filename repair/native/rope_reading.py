@@ -23,6 +23,7 @@ from repair.native.rope_layout import (
     Bytes,
     Int,
     Numbers,
+    Rope,
 )
 from repair.native.utf8 import copy
 
@@ -55,16 +56,9 @@ def _append_block(
 
 
 @inner
-def look_around(
-    texts: Bytes,
-    leaves: Numbers,
-    children: Numbers,
-    blocks: Numbers,
-    order: Numbers,
-    registers: Numbers,
-    tables: Numbers,
-) -> None:
+def look_around(r: Rope) -> None:
     """Fills BEFORE, BEHIND and SHIFT."""
+    texts, leaves, children, blocks, order, registers, tables = r
     before, behind, size = np.uint32(0), np.uint32(0), 0
     index, own = registers[INDEX], registers[SLOT]
     for place in range(index):
@@ -85,17 +79,9 @@ def look_around(
 
 
 @inner
-def write(
-    texts: Bytes,
-    leaves: Numbers,
-    children: Numbers,
-    blocks: Numbers,
-    order: Numbers,
-    registers: Numbers,
-    output: Bytes,
-    at: Int,
-) -> None:
+def write(r: Rope, output: Bytes, at: Int) -> None:
     """The whole text, to `output[at]`; what did not change is taken from where it was written before."""
+    texts, leaves, children, blocks, order, registers, _ = r
     run, size = 0, 0  # of the output, with bytes that go on at `at`
     for index in range(registers[BLOCKS]):
         block = order[index]
