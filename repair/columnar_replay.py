@@ -5,7 +5,7 @@ not accept is replayed once more packet by packet, which names what is wrong.
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, overload
 
 import numpy as np
@@ -17,7 +17,6 @@ from repair.ot import BadUTF8, Packet, decode_packet
 from repair.replay import texts_at
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 _LEAST_OUTPUT = 1 << 20  # bytes: the texts of several moments are made in one go
 _FIRST_ROOM = 1 << 18  # bytes that may be inserted before the rope is enlarged
@@ -53,7 +52,8 @@ def texts_at_columns(
 
 def _counts(ops: pa.RecordBatch, moments: Sequence[datetime]) -> _Int64s:
     """How many packets count at each moment."""
-    wanted = np.array([(moment - _EPOCH) // _MICROSECOND for moment in moments], np.int64)
+    since = pa.array([moment - _EPOCH for moment in moments], pa.duration("us"))
+    wanted = since.view(pa.int64()).to_numpy()
     times = ops.column("committed").view(pa.int64()).fill_null(0).to_numpy()
     refused = _first_refused(ops)
     if refused < len(times):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from repair.native.jit import compiled, inner
+from repair.native.jit import compiled, inlined, inner
 
 _POLYNOMIAL = 0xEDB88320
 
@@ -27,7 +27,7 @@ def _times_x(value: Int) -> Int:
     return (value >> np.uint32(1)) ^ (np.uint32(_POLYNOMIAL) & (np.uint32(0) - (value & np.uint32(1))))
 
 
-@inner
+@inlined
 def multiply(tables: Numbers, one: Int, other: Int) -> Int:
     """The product of two polynomials modulo the CRC's."""
     # A machine multiplies without carries where of each four bits only one may be set: at most eight ones
@@ -83,7 +83,7 @@ def tables_of_checksums() -> Numbers:
     return tables
 
 
-@inner
+@inlined
 def shift_of(tables: Numbers, size: Int) -> Int:
     """x**(8 * size): what `size` bytes behind a part do to its checksum."""
     row = _POWERS

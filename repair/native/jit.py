@@ -14,6 +14,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 _HERE = Path(__file__).parent
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+_PART = _OPTIONS | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 _njit: Any = numba.njit
 _config: Any = config
 
@@ -58,4 +59,9 @@ def compiled(function: _Function) -> _Function:
 
 def inner(function: _Function) -> _Function:
     """`function` as a part of compiled ones: Python can't call it, which spares half of the compiling."""
-    return cast("_Function", _njit(**_OPTIONS, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function))
+    return cast("_Function", _njit(**_PART)(function))
+
+
+def inlined(function: _Function) -> _Function:
+    """A small part that is put where it is called: an array is seven numbers to hand over."""
+    return cast("_Function", _njit(**_PART, forceinline=True)(function))

@@ -3,7 +3,7 @@
 import numpy as np
 
 from repair.native.checksum import crc32_of_many, multiply, shift_of
-from repair.native.jit import inner
+from repair.native.jit import inlined, inner
 from repair.native.rope_layout import (
     AROUND,
     BEFORE,
@@ -28,19 +28,25 @@ from repair.native.rope_layout import (
 from repair.native.utf8 import copy
 
 
-@inner
+@inlined
 def _append(tables: Numbers, crc: Int, size: Int, more: Int) -> Int:
     """The checksum of a part with checksum `crc` and one of `size` bytes behind it."""
     return np.uint32(multiply(tables, crc, shift_of(tables, size)) ^ np.uint32(more))
 
 
 @inner
-def _append_leaf(texts: Bytes, leaves: Numbers, tables: Numbers, crc: Int, leaf: Int) -> Int:
+def _leaf_checksum(texts: Bytes, leaves: Numbers, tables: Numbers, leaf: Int) -> None:
+    """Fills LEAF_CRC."""
     at, head, tail = leaf * CAPACITY, leaves[leaf, HEAD], leaves[leaf, TAIL]
+    own = crc32_of_many(tables, np.uint32(0), texts, at, at + head)
+    leaves[leaf, LEAF_CRC] = crc32_of_many(tables, own, texts, at + CAPACITY - tail, at + CAPACITY)
+
+
+@inlined
+def _append_leaf(texts: Bytes, leaves: Numbers, tables: Numbers, crc: Int, leaf: Int) -> Int:
     if leaves[leaf, LEAF_CRC] < 0:
-        own = crc32_of_many(tables, np.uint32(0), texts, at, at + head)
-        leaves[leaf, LEAF_CRC] = crc32_of_many(tables, own, texts, at + CAPACITY - tail, at + CAPACITY)
-    return _append(tables, crc, head + tail, leaves[leaf, LEAF_CRC])
+        _leaf_checksum(texts, leaves, tables, leaf)
+    return _append(tables, crc, leaves[leaf, HEAD] + leaves[leaf, TAIL], leaves[leaf, LEAF_CRC])
 
 
 @inner
