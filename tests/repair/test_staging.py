@@ -1,6 +1,8 @@
 """Results on their way: to the letter, in their order, and nothing is left behind."""
 
+import contextlib
 import os
+import threading
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -69,6 +71,27 @@ def test_the_first_error_by_place_is_kept_and_comes_back_as_it_was(staging: Stag
     staging.write_error(9, ConfigurationError("first"))
     error = staging.error()
     assert (type(error), str(error)) == (ConfigurationError, "first")
+
+
+def test_a_task_that_still_writes_does_not_fail_the_closing(tmp_path: Path):
+    """Another task failed meanwhile, and its error is the one to be told."""
+    done = threading.Event()
+    current = [Staging.new(PartitionStore(str(tmp_path)))]
+
+    def writes_on() -> None:
+        while not done.is_set():
+            with contextlib.suppress(FileNotFoundError):  # closed
+                current[0].write(1, [BATCH])
+
+    writer = threading.Thread(target=writes_on)
+    writer.start()
+    try:
+        for _ in range(200):
+            current[0].close()
+            current[0] = Staging.new(PartitionStore(str(tmp_path)))
+    finally:
+        done.set()
+        writer.join()
 
 
 def test_a_worker_answers_for_each_task_and_raises_what_a_task_raises(staging: Staging, tmp_path: Path):
