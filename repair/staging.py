@@ -112,8 +112,8 @@ class Staging:
         return pickle.loads(fs.cat_file(found[0][1])) if found else None  # noqa: S301
 
     def close(self) -> None:
-        """Takes the folder away. What a task writes at the same moment (another one failed, and it was not told
-        yet) stays, to be swept: it must not hide why the stage failed."""
+        """Takes the folder away. What a task writes at the same moment (another one failed, and it was not
+        told yet) stays, to be swept: it must not hide why the stage failed."""
         fs, folder = self._folder()
         with contextlib.suppress(OSError):
             fs.rm(folder, recursive=True)
