@@ -22,8 +22,8 @@ from growth import WORKERS, recorded, run, show, write
 
 from repair.evaluation.teachers import CountedServers
 from repair.language_servers import LanguageServers
-from repair.outcomes import REASON
-from repair.schemas import SYNTHESIZED_DIFFS
+from repair.schema.outcomes import REASON
+from repair.schema.stages import SYNTHESIZED_DIFFS
 from repair.storage import PartitionStore
 from repair.synthesis.history import HistoryTeacher
 from repair.synthesis.rules import RulesTeacher

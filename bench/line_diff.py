@@ -13,7 +13,7 @@ from collections.abc import Callable
 from time import perf_counter
 
 from repair import line_diff, unified_diff, workspace_diff
-from repair.lcs import changes
+from repair.text.lcs import changes
 
 SMALL = 2_000
 WORKSPACE = 20  # other files of a workspace

@@ -24,8 +24,8 @@ from typing import Any
 import pyarrow as pa
 
 from partitions.keys import Key
-from repair.events import EVENTS, PROJECTS, EventKind
 from repair.ot import Delete, Insert, Packet, Skip, encode_packet
+from repair.schema.events import EVENTS, PROJECTS, EventKind
 from repair.storage import PartitionStore
 
 LIMIT_MB = 2000

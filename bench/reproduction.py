@@ -26,14 +26,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
-from repair.diagnostics import Diagnostic
+from repair.diagnostics.diagnostic import Diagnostic
 from repair.language_servers import LanguageServers, Request
 from repair.language_servers.child import resident_megabytes
-from repair.language_servers.paths import is_python
 from repair.language_servers.programs import clean_variables, empty_environment, programs
 from repair.sources.git import CONFIGURATION
 from repair.sources.git_repository import GitRepository
-from repair.workspace import safe_path
+from repair.text.paths import is_python, safe_path
 
 MOST_FILES = 30
 MODULE_BYTES = (300, 12_000)

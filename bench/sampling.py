@@ -25,11 +25,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from repair.diagnostics import type_of_code
+from repair.diagnostics.codes import type_of_code
 from repair.episodes import COLUMNS
-from repair.events import EVENTS, EventKind
 from repair.recording import Recording
 from repair.sampling import SamplingSettings, sample_partition
+from repair.schema.events import EVENTS, EventKind
 
 SCHEMA = pa.schema([EVENTS.field(name) for name in COLUMNS])
 OF_A_PROJECT = 2_000  # publications

@@ -58,7 +58,7 @@ def template(servers: Any) -> str:
 
 def batches(model: str, first: int, count: int) -> Iterator[Any]:
     """Candidates like the template, renumbered."""
-    from repair.schemas import REPAIR_CANDIDATES
+    from repair.schema.stages import REPAIR_CANDIDATES
     from tests.repair.synthesis.support import as_batch
 
     for start in range(first, first + count, 64):
@@ -74,7 +74,7 @@ def child(base_url: str, folder: Path, count: int, what: str) -> None:
     import pyarrow as pa
 
     from repair.language_servers import LanguageServers
-    from repair.schemas import SYNTHESIZED_DIFFS
+    from repair.schema.stages import SYNTHESIZED_DIFFS
     from repair.synthesis.language_model import LanguageModel
     from repair.synthesis.lm import LmTeacher
     from repair.synthesis.program import TeacherProgram

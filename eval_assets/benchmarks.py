@@ -10,7 +10,7 @@ import pyarrow as pa
 from partitions.keys import DIAGNOSTIC_TYPE, Key
 from partitions.mappings import ALL_DATES_OF_THE_TYPE
 from partitions.types import DIAGNOSTIC_TYPES, OTHER
-from repair.diagnostics import type_of_code
+from repair.diagnostics.codes import type_of_code
 from repair.evaluation import leetcode
 from repair.evaluation.benchmark import BENCHMARK_SAMPLES, workspace_samples
 from repair.prompt import PROMPT_VERSION

@@ -14,9 +14,9 @@ from partitions.mappings import ALL_TYPES_OF_THE_DATE
 from repair.answer_formats import NAMES
 from repair.evaluation.teacher_page import render
 from repair.evaluation.teachers import TEACHER_RESULTS, CountedServers, System, draw, opinions, results
-from repair.outcomes import outcome_batch
 from repair.prompt import PROMPT_VERSION
-from repair.schemas import REPAIR_CANDIDATES
+from repair.schema.outcomes import outcome_batch
+from repair.schema.stages import REPAIR_CANDIDATES
 from repair.storage import PartitionStore, PartitionWriter
 from repair.synthesis.history import HistoryTeacher
 from repair.synthesis.rules import RulesTeacher

@@ -23,6 +23,7 @@ from repair import line_diff, unified_diff
 from repair.errors import ConfigurationError
 from repair.line_diff import CLOSING, OPENING
 from repair.prompt import ZERO_SHOT_SYSTEM, Example, parse, render_prompt
+from repair.text.lines import lines_of
 
 LINE_DIFF = "line_diff"
 
@@ -104,7 +105,7 @@ class _UnifiedDiffs:
     def question(self, example: Example) -> dict[str, str]:
         sections = fields_of(render_prompt(example))
         if not self.numbered:
-            sections["error_line"] = line_diff.lines(example.text)[example.error_line]
+            sections["error_line"] = lines_of(example.text)[example.error_line]
         return {**sections, "code": "\n".join((f"#{example.path}", *self._lines(example.text)))}
 
     def solved(self, rendered: str) -> dict[str, str]:
@@ -118,7 +119,7 @@ class _UnifiedDiffs:
         return {**self.question(example), "diff": unified_diff.diff(example.text, repaired)}
 
     def _lines(self, text: str) -> list[str]:
-        lines = line_diff.lines(text)
+        lines = lines_of(text)
         ended = lines[-1] == ""
         shown = lines[:-1] if ended else lines
         if self.numbered:

@@ -144,7 +144,7 @@ def import_git(
     Example:
       repair import git ../termgraph ../schedule --max-commits 200 --out recording
     """
-    from repair.events import Visibility
+    from repair.schema.events import Visibility
     from repair.sources.git import projects_and_events
 
     def read(report: "Report") -> "Source":

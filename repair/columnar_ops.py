@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from repair.events import TIMESTAMP
 from repair.ot import Author, OTError, decode_packet, encode_packet
+from repair.schema.events import TIMESTAMP
 
 OP = pa.struct(
     [

@@ -11,7 +11,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from repair.diagnostics import SYNTAX, Diagnostic, server_and_rule, type_of_code
+from repair.diagnostics.codes import SYNTAX, server_and_rule, type_of_code
+from repair.diagnostics.diagnostic import Diagnostic
 from repair.line_diff import Hunk, hunks
 
 # A line of a changed file: (number of kept lines before it, whether it is kept itself). Of any other file:

@@ -17,13 +17,13 @@ import pyarrow as pa
 import pyarrow.compute
 
 from repair.errors import ConfigurationError
-from repair.events import EventKind
-from repair.schemas import SAMPLED_EPISODES, extended
+from repair.schema.events import EventKind
+from repair.schema.stages import SAMPLED_EPISODES, extended
 
 pc: Any = pyarrow.compute  # its functions are made at import, so that type checkers do not see them
 
 COLUMNS = ("project_id", "session_id", "timestamp", "sequence", "kind", "path", "diagnostics")
-"""The columns of `repair.events.EVENTS` that sampling reads."""
+"""The columns of `repair.schema.events.EVENTS` that sampling reads."""
 
 # `settled`: a settled publication exists, and the row shows it; else the row shows the first one.
 EPISODES = extended(

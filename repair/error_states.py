@@ -14,7 +14,6 @@ expected:
 | `malformed_event` | a row of the project is not an event |
 """
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -25,32 +24,18 @@ from typing import Any
 
 import pyarrow as pa
 
-from repair.events import EventError, EventKind
 from repair.later_states import LaterStates
-from repair.outcomes import Reject, outcome_batch
-from repair.positions import lines_of
-from repair.schemas import ERROR_STATES
+from repair.schema.events import EventError, EventKind
+from repair.schema.outcomes import Reject, outcome_batch
+from repair.schema.stages import ERROR_STATES
+from repair.text.files import workspace_sha256
+from repair.text.lines import lines_of
+from repair.text.paths import READABLE_SUFFIXES, is_readable, path_fault
 from repair.timeline import Change, StoredCopy, changes
-from repair.workspace import Broken, Mismatch, State, Workspace, path_fault
+from repair.workspace import Broken, Mismatch, State, Workspace
 
 SETTLE_SECONDS = 3.0
 LARGEST_WORKSPACE = 16 << 20
-
-_SUFFIXES = (".py", ".pyi")
-_CONFIGURATIONS = frozenset({"pyproject.toml", "pyrightconfig.json", "ruff.toml", ".ruff.toml"})
-
-
-def is_readable(path: str) -> bool:
-    """Whether the language servers read a file of that name: Python, stubs, their own configuration."""
-    return path.endswith(_SUFFIXES) or PurePosixPath(path).name in _CONFIGURATIONS
-
-
-def workspace_sha256(files: Mapping[str, str]) -> str:
-    """SHA-256 in hexadecimal over path, NUL, UTF-8 text, NUL of each file, in the order of the paths."""
-    digest = hashlib.sha256()
-    for path in sorted(files):
-        digest.update(f"{path}\0{files[path]}\0".encode())
-    return digest.hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +61,10 @@ def error_states(
 ) -> pa.RecordBatch:
     """The workspace at each episode of one project, or why it is not known.
 
-    `events` (`repair.events.EVENTS`) are the project's, of the partition, in any order; `episodes` are
-    rows of `repair.schemas.SAMPLED_EPISODES`, `project` one of `repair.events.PROJECTS`. The result has one
-    row per episode, in their order, in `outcome_schema(ERROR_STATES)`. `later_states` are the at most
-    5 distinct texts that the file settled on after the diagnostic was gone: no edit for
+    `events` (`repair.schema.events.EVENTS`) are the project's, of the partition, in any order; `episodes` are
+    rows of `repair.schema.stages.SAMPLED_EPISODES`, `project` one of `repair.schema.events.PROJECTS`. The
+    result has one row per episode, in their order, in `outcome_schema(ERROR_STATES)`. `later_states` are the
+    at most 5 distinct texts that the file settled on after the diagnostic was gone: no edit for
     `settle_seconds`, or none to the end of the partition. The last of them is null if the file was
     removed or moved away. They end where the file can't be replayed.
     """
@@ -175,8 +160,8 @@ def _fault(path: str, line: int, state: State) -> Broken | None:
     fault = path_fault(path)
     if fault is not None:
         return Broken("unsafe_path", f"{path!r}: {fault}")
-    if not path.endswith(_SUFFIXES):
-        return Broken("not_python", f"{path}: expected a file that ends in {' or '.join(_SUFFIXES)}")
+    if not path.endswith(READABLE_SUFFIXES):
+        return Broken("not_python", f"{path}: expected a file that ends in {' or '.join(READABLE_SUFFIXES)}")
     broken = path if path in state.broken else min(state.broken, default=None)
     if broken is not None:
         reason, detail = state.broken[broken]

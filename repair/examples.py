@@ -7,10 +7,10 @@ from typing import Any
 import pyarrow as pa
 
 from repair.curation.splits import split_of
-from repair.curation.tasks import text_of
-from repair.outcomes import Reject, outcome_batch
 from repair.prompt import PROMPT_VERSION, Example, PromptError, render_prompt, render_response
-from repair.schemas import REPAIR_EXAMPLES
+from repair.schema.outcomes import Reject, outcome_batch
+from repair.schema.stages import REPAIR_EXAMPLES
+from repair.text.files import text_of
 
 
 def prompt_of(row: Mapping[str, Any]) -> str:

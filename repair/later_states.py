@@ -27,8 +27,8 @@ class LaterStates:
     seen: set[str | None]
     """The text at the moment."""
     rows: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-    """Of `repair.schemas.LATER_STATES`: the time of the edit that made the text, and the text; null: the file
-    was removed or moved away."""
+    """Of `repair.schema.stages.LATER_STATES`: the time of the edit that made the text, and the text; null:
+    the file was removed or moved away."""
     _changed: datetime | None = None
     _complete: bool = False
     _proved: int = 0  # rows before the latest stored copy

@@ -25,17 +25,16 @@ LineDiffError
 """
 
 import re
-from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, zip_longest
 
 from repair.errors import InputError
-from repair.lcs import changes
+from repair.text.lcs import changes
+from repair.text.lines import TERMINATOR, commonest_terminator, lines_of
 
 OPENING, CLOSING = "<diff>", "</diff>"
 
-_TERMINATOR = re.compile(r"\r\n|\r|\n")
 _SIGNED_LINE = re.compile(r"([+-])([1-9][0-9]*) (.*)", re.DOTALL)
 _MOST_DIGITS = 9  # no file has a thousand million lines, and int() refuses very long numbers
 
@@ -120,26 +119,9 @@ class Hunk:
     added: tuple[str, ...]
 
 
-def lines(text: str) -> list[str]:
-    r"""The lines of `text` without their terminators, as an editor counts them.
-
-    `\r\n`, `\r` and `\n` end a line, nothing else does (form feed and U+2028 do not). There is always at
-    least one line, and a text that ends in a terminator has an empty last one.
-    """
-    return _TERMINATOR.split(text) if "\r" in text else text.split("\n")
-
-
-def commonest_terminator(text: str) -> str:
-    r"""What ends most lines of `text`; `\n` if nothing does or two are equally common."""
-    ranked = Counter(_TERMINATOR.findall(text)).most_common(2)
-    if not ranked or (len(ranked) == 2 and ranked[0][1] == ranked[1][1]):
-        return "\n"
-    return ranked[0][0]
-
-
 def hunks(original: str, repaired: str) -> list[Hunk]:
     """What changed between two texts, in the fewest removed and added lines; terminators are not compared."""
-    old, new = lines(original), lines(repaired)
+    old, new = lines_of(original), lines_of(repaired)
     return [
         Hunk(
             change.old_start + 1,
@@ -267,7 +249,7 @@ def extract(answer: str) -> str:
 
 def apply_parsed(original: str, change: LineDiff) -> str:
     """As `apply`, of a diff that has been parsed."""
-    old = lines(original)
+    old = lines_of(original)
     for number, text in change.removed:
         if number > len(old):
             raise WrongLineError(f"-{number}: the file has {len(old)} lines")
@@ -303,7 +285,7 @@ def apply_parsed(original: str, change: LineDiff) -> str:
 def _joined(original: str, result: Sequence[str], sources: Sequence[int | None]) -> str:
     if "\r" not in original:
         return "\n".join(result)
-    terminators: list[str] = _TERMINATOR.findall(original)
+    terminators: list[str] = TERMINATOR.findall(original)
     stays = [before is not None and after == before + 1 for before, after in pairwise(sources)]
     new = commonest_terminator(original)
     ends = [

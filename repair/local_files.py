@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from repair.error_states import is_readable
+from repair.text.paths import is_readable
 
 
 def read_workspace(folder: Path, *, deep: bool = True) -> dict[str, str]:

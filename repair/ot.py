@@ -24,7 +24,7 @@ from google.protobuf.message import DecodeError
 
 from repair import ot_pb2
 from repair.errors import InputError
-from repair.text_edits import edits
+from repair.text.edits import edits
 
 _LARGEST = 2**32 - 1  # of a protobuf uint32
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -17,7 +17,7 @@ import pyarrow.compute
 from repair.errors import StoreError
 from repair.hashed_files import HashedFile, TableFile
 from repair.manifest import CHUNK_BYTES, DATA, MANIFEST, REJECTED, Manifest, StoredFile, segment
-from repair.outcomes import DETAIL, REASON, REJECTS, ROWS
+from repair.schema.outcomes import DETAIL, REASON, REJECTS, ROWS
 
 if TYPE_CHECKING:
     from repair.storage import PartitionStore
@@ -81,7 +81,8 @@ class PartitionWriter:
             self._tables[name].write(part)
 
     def write_rejects(self, batch: pa.RecordBatch | pa.Table) -> None:
-        """Appends rows of `repair.outcomes.REJECTS` to the table `rejects`, and counts their `rows`."""
+        """Appends rows of `repair.schema.outcomes.REJECTS` to the table `rejects`, and counts their
+        `rows`."""
         batch = batch.cast(REJECTS)
         counts = pa.table({REASON: batch.column(REASON), ROWS: batch.column(ROWS)}).group_by(REASON)
         for row in counts.aggregate([(ROWS, "sum")]).to_pylist():

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.compute
 
 from repair.error_states import SnapshotComparison, replay_project
-from repair.outcomes import Reject, outcome_batch, outcome_schema
-from repair.schemas import ERROR_STATES
+from repair.schema.outcomes import Reject, outcome_batch, outcome_schema
+from repair.schema.stages import ERROR_STATES
 
 pc: Any = pyarrow.compute  # its functions are made at import, so that type checkers do not see them
 
@@ -55,9 +55,11 @@ def replay_projects(
     projects: Mapping[str, Mapping[str, Any]],
     settle_seconds: float,
 ) -> Iterator[pa.RecordBatch]:
-    """Batches of `REPLAYED` for batches of `repair.events.EVENTS`, in which each project stands together.
+    """Batches of `REPLAYED` for batches of `repair.schema.events.EVENTS`, in which each project stands
+    together.
 
-    `episodes` are rows of `repair.schemas.SAMPLED_EPISODES`. A project of which there is none is passed over.
+    `episodes` are rows of `repair.schema.stages.SAMPLED_EPISODES`. A project of which there is none is passed
+    over.
     """
     wanted = set(episodes["project_id"].unique().to_pylist())
     for project_id, events in by_project(batches):

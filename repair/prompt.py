@@ -54,6 +54,7 @@ from dataclasses import dataclass
 from repair import line_diff as line_diffs
 from repair import workspace_diff
 from repair.errors import InputError
+from repair.text.lines import lines_of
 
 PROMPT_VERSION = "2"
 
@@ -156,7 +157,7 @@ def chat_messages(example: Example) -> list[dict[str, str]]:
 
 
 def _question(example: Example) -> str:
-    code = line_diffs.lines(example.text)
+    code = lines_of(example.text)
     if "\n" in example.path or "\r" in example.path:
         raise PromptError(f"the path {example.path!r} holds a line break: it must fit on one line")
     if not 0 <= example.error_line < len(code):

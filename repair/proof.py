@@ -25,13 +25,14 @@ from typing import Any
 import pyarrow as pa
 
 from repair import workspace_diff
-from repair.diagnostics import Diagnostic
-from repair.error_states import workspace_sha256
+from repair.diagnostics.diagnostic import Diagnostic, listed
 from repair.language_servers import LanguageServerError, Request
-from repair.line_diff import LineDiffError, lines
+from repair.line_diff import LineDiffError
 from repair.prompt import PROMPT_VERSION
 from repair.rounds import Checking, Servers, run
-from repair.verification import answered_diff, examine, files_of, listed
+from repair.text.files import files_of, workspace_sha256
+from repair.text.lines import lines_of
+from repair.verification import answered_diff, examine
 
 STEPS = ("hash", "before", "answer", "diff", "repaired", "after", "verdict")
 
@@ -152,7 +153,7 @@ def _text_fault(wanted: Mapping[str, str], found: Mapping[str, str]) -> str | No
         if one is None or other is None:
             return f"{path} is among the repaired files of {'the row' if other is None else 'the diff'} alone"
         if one != other:
-            pairs = enumerate(zip(lines(one), lines(other), strict=False), 1)
+            pairs = enumerate(zip(lines_of(one), lines_of(other), strict=False), 1)
             at = next((number for number, (a, b) in pairs if a != b), None)
             where = "where one of them ends, or by a line's terminator" if at is None else f"at line {at}"
             return f"{path} is not what the diff gives: they differ {where}"

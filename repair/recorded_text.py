@@ -6,9 +6,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from repair.errors import InputError
-from repair.events import EVENTS
-from repair.outcomes import REASON
 from repair.recording import Recording
+from repair.schema.events import EVENTS
+from repair.schema.outcomes import REASON
 from repair.sources.validation import session_events
 from repair.workspace import State, workspaces_at
 

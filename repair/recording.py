@@ -1,6 +1,6 @@
 """A recording on disk: written whole or not at all, read by time and project.
 
-The layout and the two schemas are those of `repair.events`. A source yields `Event`s of one project
+The layout and the two schemas are those of `repair.schema.events`. A source yields `Event`s of one project
 in time order; `RecordingWriter` adds the midnight snapshots, numbers the events and files them by
 date. Within a date the rows of a project stand in one run, in the order of (`timestamp`, `sequence`),
 when its files are read in the order of their names.
@@ -27,7 +27,7 @@ import pyarrow.parquet as pq
 from pyarrow.fs import FSSpecHandler, PyFileSystem
 
 from repair.errors import ConfigurationError, InputError
-from repair.events import EVENTS, PROJECTS, TIMESTAMP, EventKind
+from repair.schema.events import EVENTS, PROJECTS, TIMESTAMP, EventKind
 
 if TYPE_CHECKING:
     from repair.sources.midnight import OnBroken
@@ -41,7 +41,7 @@ PARQUET: dict[str, Any] = {"compression": "zstd", "row_group_size": 8192}
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One row of `repair.events.EVENTS`; the kind says which of the later columns are filled."""
+    """One row of `repair.schema.events.EVENTS`; the kind says which of the later columns are filled."""
 
     project_id: str
     timestamp: datetime
@@ -57,13 +57,13 @@ class Event:
     content: bytes | None = None
     version: int | None = None
     diagnostics: Sequence[Mapping[str, Any]] | None = None
-    """Rows of `repair.events.PUBLISHED_DIAGNOSTIC`."""
+    """Rows of `repair.schema.events.PUBLISHED_DIAGNOSTIC`."""
     payload: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """One row of `repair.events.PROJECTS`; null: not known."""
+    """One row of `repair.schema.events.PROJECTS`; null: not known."""
 
     project_id: str
     visibility: str | None = None

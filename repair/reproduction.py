@@ -2,16 +2,16 @@
 
 import itertools
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
 
-from repair.diagnostics import Diagnostic, same_family
+from repair.diagnostics.matching import match
 from repair.language_servers import Request, Result
-from repair.outcomes import Reject, outcome_batch
 from repair.rounds import VersionedServers
-from repair.schemas import REPRODUCED_DIAGNOSTICS
+from repair.schema.outcomes import Reject, outcome_batch
+from repair.schema.stages import REPRODUCED_DIAGNOSTICS
 
 NOT_REPRODUCED = "not_reproduced"
 UNKNOWN_FILE = "unknown_file"
@@ -48,36 +48,6 @@ def reproduce(batches: Iterable[pa.RecordBatch], servers: VersionedServers) -> I
         told = itertools.chain([first], itertools.islice(results, len(taken) - 1))
         outcomes = [_outcome(row, result, told_by) for row, result in zip(taken, told, strict=True)]
         yield outcome_batch(outcomes, REPRODUCED_DIAGNOSTICS)
-
-
-def match(recorded: Mapping[str, Any], found: Sequence[Diagnostic]) -> tuple[Diagnostic, list[str]] | None:
-    """The diagnostic among `found` (all of one file) that `recorded` is, and what agreed; or None.
-
-    `recorded` is a `PUBLISHED_DIAGNOSTIC`, its characters in UTF-16 units. A candidate has a code of the
-    same family and starts on the same line: the workspace is the recorded one, so the line may not differ,
-    while codes and messages change between releases. Of several candidates the one wins that agrees in
-    most of `code`, `line`, `range` and `message`, then the one that starts nearest.
-    """
-    candidates = [
-        (candidate, _agreed(recorded, candidate))
-        for candidate in found
-        if candidate.start_line == recorded["start_line"] and same_family(candidate.code, recorded["code"])
-    ]
-    if not candidates:
-        return None
-    place = recorded["start_character"]
-    return min(candidates, key=lambda pair: (-len(pair[1]), abs(pair[0].start_character - place)))
-
-
-def _agreed(recorded: Mapping[str, Any], candidate: Diagnostic) -> list[str]:
-    names = ("start_line", "start_character", "end_line", "end_character")
-    facts = {
-        "code": candidate.code == recorded["code"],
-        "line": candidate.start_line == recorded["start_line"],
-        "range": all(getattr(candidate, name) == recorded[name] for name in names),
-        "message": candidate.message == recorded["message"],
-    }
-    return [name for name, holds in facts.items() if holds]
 
 
 def _outcome(row: dict[str, Any], result: Result, told_by: Mapping[str, str]) -> dict[str, Any] | Reject:

@@ -10,7 +10,7 @@ The unit that is accounted for is one published diagnostic: publications = sampl
 | reason | `rows` |
 |---|---|
 | `same_episode` | the publications of episodes beyond one each; one line for each project, path and code |
-| `stylistic` | 1: the episode; its code is a matter of style (`repair.diagnostics.is_stylistic`) |
+| `stylistic` | 1: the episode; its code is a matter of style (`repair.diagnostics.style.is_stylistic`) |
 | `has_code_action` | 1: the episode; the recorded server offered a fix of its own |
 | `never_settled` | 1: the episode |
 | `cap_project` | 1: the episode; the project has enough of this type |
@@ -33,11 +33,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute
 
-from repair.diagnostics import is_stylistic, type_of_code
+from repair.diagnostics.codes import type_of_code
+from repair.diagnostics.style import is_stylistic
 from repair.episodes import COLUMNS, EPISODES, Published, Timeline, episodes, numbers_of, to_numpy
 from repair.errors import ConfigurationError
-from repair.outcomes import DETAIL, REASON, REJECTS, ROWS
-from repair.schemas import SAMPLED_EPISODES
+from repair.schema.outcomes import DETAIL, REASON, REJECTS, ROWS
+from repair.schema.stages import SAMPLED_EPISODES
 
 pc: Any = pyarrow.compute  # its functions are made at import, so that type checkers do not see them
 

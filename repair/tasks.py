@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 import pyarrow as pa
 
 from repair.manifest import StoredFile
+from repair.schema.outcomes import beside
 from repair.storage import PartitionStore
 
 # Rows of a diagnostic: some seconds of the language servers' time.
@@ -91,13 +92,6 @@ def with_columns(tasks: Iterable[StoredRows], columns: pa.Table) -> list[WithCol
 
 def _no_rows(schema: pa.Schema) -> pa.RecordBatch:
     return pa.RecordBatch.from_pylist([], schema=schema)
-
-
-def beside(batch: pa.RecordBatch, columns: pa.RecordBatch) -> pa.RecordBatch:
-    """`batch` with the columns of another batch of as many rows."""
-    return pa.RecordBatch.from_arrays(
-        [*batch.columns, *columns.columns], schema=pa.schema([*batch.schema, *columns.schema])
-    )
 
 
 def stored_rows(

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from repair.events import EventError, EventKind, FileOperation
+from repair.schema.events import EventError, EventKind, FileOperation
 
 _KINDS = [str(kind) for kind in (EventKind.OT, EventKind.FILE, EventKind.SNAPSHOT)]
 _ROWS_AT_ONCE = 4096  # that are Python objects
@@ -25,7 +25,7 @@ _NEEDED: dict[tuple[str, str | None], tuple[str, ...]] = {
 
 
 class Change(NamedTuple):
-    """An edit (kind OT) or a file event; the columns of `repair.events.EVENTS`."""
+    """An edit (kind OT) or a file event; the columns of `repair.schema.events.EVENTS`."""
 
     timestamp: datetime
     sequence: int
@@ -60,7 +60,7 @@ class StoredCopy:
 def changes(events: pa.Table) -> Iterator[Change | StoredCopy]:
     """The changes and stored copies of one project, by (timestamp, sequence).
 
-    `events` has the schema of `repair.events.EVENTS`, in any order. The SNAPSHOT rows of one
+    `events` has the schema of `repair.schema.events.EVENTS`, in any order. The SNAPSHOT rows of one
     timestamp are one stored copy, placed where its last row is; of two rows with one path the first counts.
     Raises EventError for a row that lacks what its kind needs, ValueError for the events of several projects.
     """

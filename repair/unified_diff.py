@@ -19,13 +19,8 @@ import re
 from dataclasses import dataclass
 from itertools import pairwise
 
-from repair.line_diff import (
-    ContentMismatchError,
-    MalformedDiffError,
-    NotRisingError,
-    WrongLineError,
-    commonest_terminator,
-)
+from repair.line_diff import ContentMismatchError, MalformedDiffError, NotRisingError, WrongLineError
+from repair.text.lines import commonest_terminator
 
 _LINE = re.compile(r"([^\r\n]*)(\r\n|\r|\n|\Z)")
 _HEADER = re.compile(

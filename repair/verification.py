@@ -29,19 +29,17 @@ from repair import workspace_diff
 from repair.answer_formats import answer_format
 from repair.cheats import workspace_cheat
 from repair.comparison import Comparison, stands_in
-from repair.diagnostics import Diagnostic
-from repair.error_states import workspace_sha256
+from repair.diagnostics.diagnostic import Diagnostic, listed, shown
 from repair.language_servers import LanguageServerError, Request, ServerCrashError, ServerTimeoutError
 from repair.line_diff import LineDiffError
-from repair.outcomes import Reject, outcome_batch
 from repair.prompt import PROMPT_VERSION
 from repair.rounds import Checking, Servers, run
-from repair.schemas import VERIFIED_DIFFS
+from repair.schema.outcomes import Reject, outcome_batch
+from repair.schema.stages import VERIFIED_DIFFS
+from repair.text.files import files_of, workspace_sha256
 
 UNANSWERED = frozenset({ServerCrashError.reason, ServerTimeoutError.reason})
 """Reasons of a verdict that say nothing of the diff."""
-
-_SHOWN = 3  # diagnostics named in an evidence; the rest is counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +133,6 @@ def examine(
     return Verdict(reason is None, reason, evidence, fewest, repaired[path], others, tuple(after))
 
 
-def files_of(row: Mapping[str, Any], column: str = "files") -> dict[str, str]:
-    """The files in a column of a row, as path -> text."""
-    return {each["path"]: each["text"] for each in row.get(column) or ()}
-
-
 def _compared(comparison: Comparison, diagnostic: Diagnostic) -> tuple[str | None, str]:
     if remaining := comparison.remaining(diagnostic):
         return "diagnostic_remains", f"after the diff: {listed(remaining)}"
@@ -184,16 +177,3 @@ def _outcome(
         "judge_cost_usd": None,
     }
     return known if verdict.reason is None else Reject(known, verdict.reason, verdict.evidence)
-
-
-def shown(diagnostic: Diagnostic) -> str:
-    """A diagnostic on one line, its place first; lines count from 1."""
-    place = f"{diagnostic.path}:{diagnostic.start_line + 1}"
-    return f"{place} {diagnostic.severity} {diagnostic.code} {diagnostic.message}"
-
-
-def listed(diagnostics: Sequence[Diagnostic]) -> str:
-    """The first few of them, and how many more there are."""
-    rest = len(diagnostics) - _SHOWN
-    listed = "; ".join(shown(each) for each in diagnostics[:_SHOWN])
-    return f"{listed}; and {rest} more" if rest > 0 else listed

@@ -10,7 +10,7 @@ from fsspec.core import url_to_fs
 
 from repair.errors import InputError, StoreError
 from repair.manifest import CHUNK_BYTES, DATA, MANIFEST, Manifest
-from repair.schemas import VERIFIED_DIFFS
+from repair.schema.stages import VERIFIED_DIFFS
 
 ASSET = "verified_diffs"
 _BATCH_ROWS = 64

@@ -16,7 +16,6 @@ until something says what is in it: an event that creates or modifies it, or a s
 | `snapshot_mismatch` | since the snapshot before, the replay went another way than the next stored copy |
 """
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -27,10 +26,11 @@ import pyarrow as pa
 
 from repair.columnar_ops import changing_packets, ops_of_packets
 from repair.columnar_replay import replayed
-from repair.events import EventKind, FileOperation
 from repair.ot import Author, Delete, Insert, OTError, Packet, decode_packet
-from repair.positions import lines_of
 from repair.replay import FileReplay, ReplayError
+from repair.schema.events import EventKind, FileOperation
+from repair.text.lines import lines_of
+from repair.text.paths import path_fault
 from repair.timeline import Change, StoredCopy, changes
 
 LARGEST_TEXT = 4 << 20
@@ -38,40 +38,9 @@ LARGEST_TEXT = 4 << 20
 LARGEST_CONTENT = 4 * LARGEST_TEXT
 """Bytes of the content or the packet of one event: no less than the largest text may take."""
 
-_LONGEST_PATH, _LONGEST_NAME = 1024, 255  # bytes; the second is what Linux file systems allow
 # Edits of a file wait until somebody asks for its text. From so many on they are replayed in compiled code,
 # which takes some 50,000 edits' time to load, once in a process. No more than so many wait.
 _LONG, _MOST = 2_000, 50_000
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_DRIVE = re.compile("[A-Za-z]:")
-
-
-def path_fault(path: str) -> str | None:
-    """What is wrong with a stranger's path; None: it stays inside the folder that it is relative to.
-
-    Control characters and line separators are refused as well: a path stands on a line of a prompt.
-    """
-    try:
-        encoded = path.encode()
-    except UnicodeEncodeError:
-        return "it holds a lone surrogate"
-    if not encoded or len(encoded) > _LONGEST_PATH:
-        return f"it has {len(encoded)} bytes, expected 1 to {_LONGEST_PATH}"
-    if "\\" in path or _CONTROL.search(path):
-        return "it holds a backslash or a control character"
-    if _DRIVE.match(path):
-        return "it begins with a drive"
-    for name in path.split("/"):
-        if name in ("", ".", ".."):
-            return "it is absolute or has a component that is empty, . or .."
-        if len(name.encode()) > _LONGEST_NAME:
-            return f"a component is longer than {_LONGEST_NAME} bytes"
-    return None
-
-
-def safe_path(path: str) -> bool:
-    """Whether a stranger's path is a plain relative POSIX path."""
-    return path_fault(path) is None
 
 
 class Broken(NamedTuple):
@@ -376,7 +345,7 @@ def _difference(replayed: bytes, stored: bytes) -> str:
 def workspaces_at(events: pa.Table, moments: Sequence[tuple[datetime, int]]) -> Iterator[State]:
     """The state after every event whose (timestamp, sequence) is not behind the moment, for each moment.
 
-    `events` are those of one project (`repair.events.EVENTS`), in any order. The states come in the
+    `events` are those of one project (`repair.schema.events.EVENTS`), in any order. The states come in the
     order of time, one for each moment, and each once the stored copy behind it was compared: what is
     held are the states between two snapshots. Raises EventError for a row that is not an event.
     """

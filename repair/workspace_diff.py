@@ -27,7 +27,7 @@ from repair.line_diff import (
     parse_lines,
 )
 from repair.line_diff import diff as diff_of_texts
-from repair.workspace import path_fault
+from repair.text.paths import path_fault
 
 HEADER = "#"
 

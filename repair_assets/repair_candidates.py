@@ -5,7 +5,7 @@ import pyarrow as pa
 
 from partitions.keys import DATE_AND_TYPE, Key
 from repair.curation.candidates import RULINGS, SCREENED_COLUMNS, redact, screen, without_twins
-from repair.schemas import REPAIR_CANDIDATES
+from repair.schema.stages import REPAIR_CANDIDATES
 from repair.storage import Manifest, PartitionWriter
 from repair.tasks import with_columns
 from repair_assets.error_states import code_action_share

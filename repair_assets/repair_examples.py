@@ -10,7 +10,7 @@ from partitions.mappings import ALL_TYPES_OF_THE_DATE
 from partitions.types import DIAGNOSTIC_TYPES
 from repair.examples import examples
 from repair.prompt import PROMPT_VERSION
-from repair.schemas import REPAIR_EXAMPLES
+from repair.schema.stages import REPAIR_EXAMPLES
 from repair.storage import PartitionWriter
 from repair_assets.session_events import PUBLISHED
 from repair_assets.verified_diffs import verified_diffs

@@ -4,7 +4,7 @@ import dagster as dg
 
 from partitions.keys import DATE_AND_TYPE, Key
 from repair.reproduction import reproduce
-from repair.schemas import REPRODUCED_DIAGNOSTICS
+from repair.schema.stages import REPRODUCED_DIAGNOSTICS
 from repair_assets.error_states import error_states
 from resources.engine import EngineResource
 from resources.language_servers import LanguageServersResource

@@ -10,8 +10,9 @@ import pyarrow.compute
 from partitions.dates import DATES, window
 from partitions.keys import DATE, Key
 from partitions.types import OTHER, known_types
-from repair.diagnostics import is_stylistic, type_of_code
-from repair.events import EVENTS, PROJECTS, EventKind
+from repair.diagnostics.codes import type_of_code
+from repair.diagnostics.style import is_stylistic
+from repair.schema.events import EVENTS, PROJECTS, EventKind
 from repair.sources.validation import session_events as validated
 from repair.storage import Manifest, PartitionWriter
 from resources.recordings import RecordingsResource

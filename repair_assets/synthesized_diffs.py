@@ -11,7 +11,7 @@ import dagster as dg
 from partitions.keys import DATE_AND_TYPE, Key
 from repair.answer_formats import LINE_DIFF
 from repair.prompt import PROMPT_VERSION
-from repair.schemas import SYNTHESIZED_DIFFS
+from repair.schema.stages import SYNTHESIZED_DIFFS
 from repair.storage import PartitionStore, PartitionWriter
 from repair.synthesis.few_shot import FEW_SHOT_EXAMPLES, choose_examples, draw_rows
 from repair.synthesis.history import HistoryTeacher

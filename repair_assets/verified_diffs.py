@@ -8,9 +8,9 @@ from typing import Any
 import dagster as dg
 
 from partitions.keys import DATE_AND_TYPE, Key
-from repair.outcomes import DETAIL, REASON
 from repair.prompt import PROMPT_VERSION
-from repair.schemas import VERIFIED_DIFFS
+from repair.schema.outcomes import DETAIL, REASON
+from repair.schema.stages import VERIFIED_DIFFS
 from repair.storage import Manifest, PartitionWriter
 from repair.synthesis.judge import INSTRUCTIONS, judged
 from repair.verification import verify_rows

@@ -9,8 +9,8 @@ from typing import Any
 import dagster as dg
 
 from partitions.keys import Key
-from repair.events import EventKind
 from repair.recording import Event, Project, RecordingWriter
+from repair.schema.events import EventKind
 from repair.storage import Manifest, PartitionStore
 from repair_assets.error_states import error_states
 from repair_assets.repair_candidates import repair_candidates

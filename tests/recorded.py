@@ -3,9 +3,9 @@
 import zlib
 from datetime import UTC, datetime, timedelta
 
-from repair.events import EventKind
 from repair.ot import Packet, encode_packet, minimal_ops
 from repair.recording import Event
+from repair.schema.events import EventKind
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 NOW = datetime(2024, 6, 1, tzinfo=UTC)

@@ -12,7 +12,7 @@ from partitions.types import DIAGNOSTIC_TYPES
 from repair.curation.splits import split_of
 from repair.examples import examples
 from repair.line_diff import diff
-from repair.schemas import VERIFIED_DIFFS
+from repair.schema.stages import VERIFIED_DIFFS
 from tests.graph import LANGUAGE_SERVERS, House, misspelt
 
 SPLIT_SEED = 17

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from repair.schemas import REPAIR_CANDIDATES, SYNTHESIZED_DIFFS
+from repair.schema.stages import REPAIR_CANDIDATES, SYNTHESIZED_DIFFS
 from repair.unified_diff import diff as unified_diff
 from tests.model_server import (
     Exchange,

@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from partitions.dates import DATES
 from partitions.keys import Key
-from repair.outcomes import REJECTS
 from repair.prompt import PROMPT_VERSION
+from repair.schema.outcomes import REJECTS
 from repair.storage import Manifest, PartitionWriter
 from repair.training.export import MADE_BY, METRICS, versions
 from resources.stages import Input, ManifestCheck, Stage, Verdict, check_specs

@@ -33,7 +33,7 @@ from functools import lru_cache
 from repair.cheats import deletions, evasions
 from repair.cheats.change import Change, Cheat
 from repair.cheats.elsewhere import elsewhere
-from repair.diagnostics import Diagnostic
+from repair.diagnostics.diagnostic import Diagnostic
 from repair.line_diff import LineDiff
 
 __all__ = ["Cheat", "cheat", "workspace_cheat"]

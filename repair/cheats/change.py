@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from repair.cheats.logical_lines import LogicalLine, counterparts, read_both
-from repair.diagnostics import Diagnostic, type_of_code
-from repair.line_diff import LineDiff, lines
+from repair.diagnostics.codes import type_of_code
+from repair.diagnostics.diagnostic import Diagnostic
+from repair.line_diff import LineDiff
+from repair.text.lines import lines_of
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 DEFINITIONS = (*FUNCTIONS, ast.ClassDef)
@@ -41,8 +43,8 @@ class Texts:
     """
 
     def __init__(self, original: str, repaired: str) -> None:
-        self.old_rows = lines(original)
-        self.new_rows = lines(repaired)
+        self.old_rows = lines_of(original)
+        self.new_rows = lines_of(repaired)
         self.old, self.new = read_both(original, repaired)
 
     @cached_property

@@ -16,7 +16,7 @@ from repair.cheats.change import (
     squeezed,
 )
 from repair.cheats.logical_lines import LogicalLine
-from repair.diagnostics import SYNTAX
+from repair.diagnostics.codes import SYNTAX
 
 # Rules whose repair may be to take something away.
 _MAY_DELETE = frozenset(

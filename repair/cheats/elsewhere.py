@@ -7,7 +7,7 @@ import ast
 
 from repair.cheats.change import ABOUT_NAMES, FUNCTIONS, Change, Cheat, Texts, nodes_of
 from repair.cheats.evasions import added_any, added_stub, suppression
-from repair.language_servers.paths import is_python
+from repair.text.paths import is_python
 
 
 def elsewhere(path: str, original: str, repaired: str, target: Change) -> Cheat | None:

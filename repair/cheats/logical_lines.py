@@ -8,7 +8,8 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from repair.line_diff import LineDiff, lines
+from repair.line_diff import LineDiff
+from repair.text.lines import lines_of
 
 # Beyond that, everything was rewritten, and nothing can be said about a single line.
 _MOST_PAIRS = 40_000
@@ -77,7 +78,7 @@ def read_both(original: str, repaired: str) -> tuple[Code, Code]:
 
 
 def _tokenized(text: str) -> Code:
-    rows = lines(text)
+    rows = lines_of(text)
     code: list[LogicalLine] = []
     comments: list[str] = []
     held: list[tokenize.TokenInfo] = []
@@ -105,7 +106,7 @@ def _logical_line(tokens: Sequence[tokenize.TokenInfo], rows: Sequence[str]) -> 
 def _by_line(text: str) -> Code:
     code: list[LogicalLine] = []
     comments: list[str] = []
-    for number, row in enumerate(lines(text), 1):
+    for number, row in enumerate(lines_of(text), 1):
         found = list(_TOKEN.finditer(row))
         if found and (comment := found[-1]["comment"]):
             comments.append(comment)

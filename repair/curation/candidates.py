@@ -20,14 +20,15 @@ import pyarrow as pa
 from repair.curation.near_duplicates import NearDuplicates
 from repair.curation.privacy import Redactor
 from repair.curation.quality import low_quality
-from repair.curation.tasks import task_text, text_of
-from repair.diagnostics import Diagnostic, is_stylistic
+from repair.curation.tasks import task_text
+from repair.diagnostics.diagnostic import Diagnostic
+from repair.diagnostics.matching import match
+from repair.diagnostics.style import is_stylistic
 from repair.language_servers import Request
-from repair.outcomes import Reject, outcome_batch
-from repair.reproduction import match
 from repair.rounds import Servers
-from repair.schemas import REPAIR_CANDIDATES
-from repair.tasks import beside
+from repair.schema.outcomes import Reject, beside, outcome_batch
+from repair.schema.stages import REPAIR_CANDIDATES
+from repair.text.files import text_of
 
 LOST_BY_REDACTION = "lost_by_redaction"
 

@@ -10,8 +10,9 @@ import pyarrow as pa
 
 from repair.curation.near_duplicates import NearDuplicates
 from repair.curation.splits import TEST
-from repair.curation.tasks import task_text, text_of
-from repair.outcomes import Reject, outcome_batch
+from repair.curation.tasks import task_text
+from repair.schema.outcomes import Reject, outcome_batch
+from repair.text.files import text_of
 
 MIXTURE = pa.schema(
     [

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from repair.events import Visibility
+from repair.schema.events import Visibility
 
 
 def project_reject(project: Mapping[str, Any]) -> str | None:

@@ -7,7 +7,7 @@ like, not by whether it parses.
 import ast
 import re
 
-from repair.positions import lines_of
+from repair.text.lines import lines_of
 
 TOO_LARGE = 200_000
 """Code points. A prompt holds a fraction of it."""

@@ -7,15 +7,11 @@ what is said and the lines around it; whole files only where a benchmark must no
 from collections.abc import Mapping
 from typing import Any
 
-from repair.positions import lines_of
+from repair.text.files import text_of
+from repair.text.lines import lines_of
 
 AROUND = 8
 """Lines on each side of a diagnostic that belong to its task."""
-
-
-def text_of(row: Mapping[str, Any]) -> str:
-    """The file that a row with `path` and `files` is about."""
-    return next(each["text"] for each in row["files"] if each["path"] == row["path"])
 
 
 def task_text(row: Mapping[str, Any], *more: str) -> str:

@@ -7,8 +7,8 @@ import pyarrow as pa
 
 from repair.curation.near_duplicates import NearDuplicates
 from repair.curation.tasks import task_text
-from repair.outcomes import Reject, outcome_batch
-from repair.schemas import DIAGNOSTIC, FILES
+from repair.schema.outcomes import Reject, outcome_batch
+from repair.schema.stages import DIAGNOSTIC, FILES
 
 WORKSPACE, LEETCODE = "workspace", "leetcode"
 

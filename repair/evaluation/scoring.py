@@ -6,11 +6,12 @@ from typing import Any
 import pyarrow as pa
 
 from repair import line_diff, workspace_diff
-from repair.diagnostics import Diagnostic
+from repair.diagnostics.diagnostic import Diagnostic
 from repair.evaluation.benchmark import SCORES
 from repair.evaluation.metrics import ast_match, ast_or_string_match
 from repair.rounds import Servers
-from repair.verification import files_of, verify
+from repair.text.files import files_of
+from repair.verification import verify
 
 REPAIRED = "repaired"
 Functional = Callable[[Mapping[str, Any], str], bool]

@@ -16,9 +16,9 @@ import pyarrow as pa
 from repair.evaluation.edits import entropy, normalised, signed_lines
 from repair.evaluation.summary import Share
 from repair.language_servers import Request, Result
-from repair.outcomes import REASON, Reject
 from repair.rounds import Servers
-from repair.schemas import SYNTHESIZED_DIFFS
+from repair.schema.outcomes import REASON, Reject
+from repair.schema.stages import SYNTHESIZED_DIFFS
 from repair.synthesis.judge import LmJudge
 from repair.synthesis.teacher import Teacher, synthesize
 from repair.verification import verify_rows

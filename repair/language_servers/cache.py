@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import astuple
 from pathlib import Path
 
-from repair.diagnostics import Diagnostic
+from repair.diagnostics.diagnostic import Diagnostic
 
 LIMIT_BYTES = 2 * 1024**3
 _WAIT_S = 30.0

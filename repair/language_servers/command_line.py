@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from repair.diagnostics import Diagnostic
+from repair.diagnostics.diagnostic import Diagnostic
 from repair.language_servers import child
 from repair.language_servers.configuration import PYRIGHT_FILE
 from repair.language_servers.convert import from_pyright

@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from typing import Any
 
-from repair.diagnostics import Diagnostic
-from repair.positions import lines_of, to_character, to_column
+from repair.diagnostics.diagnostic import Diagnostic
+from repair.text.lines import lines_of
+from repair.text.positions import to_character, to_column
 
 _SEVERITIES = {1: "error", 2: "warning", 3: "information"}
 # As ruff's own language server has it: what stops a program is an error, the rest warns.

@@ -5,14 +5,8 @@ from pathlib import PurePosixPath
 
 from repair.language_servers.errors import UnencodableTextError, UnsafePathError
 
-PYTHON_SUFFIXES = (".py", ".pyi")
 _LONGEST_NAME = 255  # bytes, what Linux file systems allow
 _LONGEST_PATH = 2048  # bytes; Linux allows 4096 for the whole, our folder is in front
-
-
-def is_python(path: str) -> bool:
-    """Whether the language servers look at a file of that name."""
-    return path.endswith(PYTHON_SUFFIXES)
 
 
 def encoded(files: Mapping[str, str]) -> dict[str, bytes]:

@@ -33,7 +33,7 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
-from repair.diagnostics import Diagnostic
+from repair.diagnostics.diagnostic import Diagnostic
 from repair.language_servers import child, slots
 from repair.language_servers.configuration import PYRIGHT_FILE
 from repair.language_servers.convert import from_pyright

@@ -33,7 +33,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from repair.diagnostics import Diagnostic
+from repair.diagnostics.diagnostic import Diagnostic
 from repair.errors import ConfigurationError
 from repair.language_servers import wire
 from repair.language_servers.errors import (

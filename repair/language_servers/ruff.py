@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from repair.diagnostics import Diagnostic
+from repair.diagnostics.diagnostic import Diagnostic
 from repair.language_servers.convert import from_ruff
 from repair.language_servers.errors import ServerCrashError, ServerTimeoutError
 from repair.language_servers.programs import Programs, clean_variables

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from repair.diagnostics import Diagnostic
+from repair.diagnostics.diagnostic import Diagnostic
 from repair.errors import ConfigurationError
 from repair.language_servers import programs
 from repair.language_servers.cache import ResultCache
@@ -32,7 +32,7 @@ class Request:
     """A workspace (path -> text) and the paths whose diagnostics are wanted; None: all Python files.
 
     `edited`, without `paths`: files that are, or may be, edited. Only what an edit of them may reach
-    (`repair.imports`) is wanted then: nothing else can change.
+    (`repair.text.python_imports`) is wanted then: nothing else can change.
     """
 
     files: Mapping[str, str]

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from repair.diagnostics import Diagnostic
+from repair.diagnostics.diagnostic import Diagnostic
 from repair.language_servers import command_line, ruff
 from repair.language_servers.environment import Installed
 from repair.language_servers.errors import LanguageServerError, ServerCrashError, ServerTimeoutError

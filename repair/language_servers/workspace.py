@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from repair.imports import reached
 from repair.language_servers.configuration import pyright_configuration
 from repair.language_servers.errors import UnknownFileError
-from repair.language_servers.paths import encoded, is_python
+from repair.language_servers.paths import encoded
 from repair.language_servers.ruff_settings import ruff_files
 from repair.language_servers.targets import checked
+from repair.text.paths import is_python
+from repair.text.python_imports import reached
 
 
 @dataclass(frozen=True, slots=True)

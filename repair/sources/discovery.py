@@ -17,14 +17,14 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Protocol
 
-from repair.diagnostics import Diagnostic
-from repair.error_states import is_readable
-from repair.events import EventKind, FileOperation
-from repair.imports import imported_names, module_name
+from repair.diagnostics.diagnostic import Diagnostic
 from repair.language_servers import Request, Result
 from repair.recording import Event
+from repair.schema.events import EventKind, FileOperation
+from repair.text.paths import is_readable, safe_path
+from repair.text.python_imports import imported_names, module_name
 from repair.timeline import Change, StoredCopy
-from repair.workspace import Workspace, safe_path
+from repair.workspace import Workspace
 
 MOST_IMPORTERS = 16
 
@@ -131,7 +131,7 @@ def _publications(
 
 
 def _published(diagnostic: Diagnostic) -> dict[str, Any]:
-    """The row of `repair.events.PUBLISHED_DIAGNOSTIC`."""
+    """The row of `repair.schema.events.PUBLISHED_DIAGNOSTIC`."""
     return {
         "code": diagnostic.code,
         "message": diagnostic.message,

@@ -1,4 +1,4 @@
-"""Reads events in the published schema (`repair.events`): Parquet or JSON Lines.
+"""Reads events in the published schema (`repair.schema.events`): Parquet or JSON Lines.
 
 Rows may come in any order and from any number of files. They are first checked and set down in a
 temporary folder, then read back for a few projects at a time and sorted, so that memory stays bounded
@@ -18,8 +18,8 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from repair.errors import InputError
-from repair.events import EVENTS, PROJECTS
 from repair.recording import Event, Project, event_batch, events_of
+from repair.schema.events import EVENTS, PROJECTS
 from repair.sources.report import CHUNK, Report
 from repair.sources.rows import RowError, event_of, json_rows, project_of
 from repair.sources.validation import Problem, check_batch, readable

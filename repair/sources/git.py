@@ -18,13 +18,13 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
 from repair.errors import ConfigurationError
-from repair.events import EventKind, FileOperation, Visibility
 from repair.ot import Packet, encode_packet, minimal_ops
 from repair.recording import Event, Project
+from repair.schema.events import EventKind, FileOperation, Visibility
 from repair.sources.git_repository import Commit, FileChange, GitRepository, TreeEntry
 from repair.sources.licences import LICENCE_FILE, spdx
 from repair.sources.validation import EARLIEST, is_time
-from repair.workspace import safe_path
+from repair.text.paths import safe_path
 
 SUFFIXES = (".py", ".pyi")
 CONFIGURATION = frozenset({"pyproject.toml", "pyrightconfig.json", "ruff.toml", ".ruff.toml"})

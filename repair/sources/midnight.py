@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
 from repair.errors import InputError
-from repair.events import EventKind, FileOperation
 from repair.recording import Event, midnight
+from repair.schema.events import EventKind, FileOperation
+from repair.text.paths import safe_path
 from repair.timeline import Change, StoredCopy
-from repair.workspace import Broken, Workspace, safe_path
+from repair.workspace import Broken, Workspace
 
 OnBroken = Callable[[str, str, Broken], None]
 """Called with project and path when a file can't be replayed or differs from its stored copy."""

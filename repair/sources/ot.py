@@ -2,13 +2,13 @@
 
 ```
 ROOT/
-    projects.jsonl                          the projects (`repair.events.PROJECTS`)
+    projects.jsonl                          the projects (`repair.schema.events.PROJECTS`)
     PROJECT/
         packets/PATH.otp                    packets of the file PATH: varint length, OTPacket, and so on
         packets/PATH.jsonl                  the same as JSON, one packet a line
         file_events.jsonl                   create, move, remove, modify
         diagnostics.jsonl                   one diagnostic a line
-        events.jsonl                        the other kinds, in the columns of `repair.events.EVENTS`
+        events.jsonl                        the other kinds, in the columns of `repair.schema.events.EVENTS`
         snapshots/TIMESTAMP/PATH            stored copies of the whole project
 ```
 
@@ -30,9 +30,9 @@ from pathlib import Path
 from typing import Any
 
 from repair.errors import InputError
-from repair.events import EventKind
 from repair.ot import decode_packet
 from repair.recording import Event, Project
+from repair.schema.events import EventKind
 from repair.sources.report import Report
 from repair.sources.rows import (
     Row,
@@ -47,7 +47,8 @@ from repair.sources.rows import (
     text,
 )
 from repair.sources.validation import Problem, is_time
-from repair.workspace import LARGEST_CONTENT, safe_path
+from repair.text.paths import safe_path
+from repair.workspace import LARGEST_CONTENT
 
 PROJECTS = "projects.jsonl"
 PLACES = {

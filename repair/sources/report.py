@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import islice
 
-from repair.events import EventKind
 from repair.recording import Event, event_batch
+from repair.schema.events import EventKind
 from repair.sources.discovery import DiscoveryReport
 from repair.sources.validation import Problem, check_batch
 from repair.workspace import Broken

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from repair.errors import InputError
-from repair.events import EVENTS, PROJECTS, PUBLISHED_DIAGNOSTIC
 from repair.ot import Packet, encode_packet
 from repair.recording import Event, Project
+from repair.schema.events import EVENTS, PROJECTS, PUBLISHED_DIAGNOSTIC
 from repair.sources.validation import EARLIEST, Problem
 
 INVALID_TAG = b"\x07"

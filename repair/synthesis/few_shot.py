@@ -1,12 +1,13 @@
 """The examples that a model is shown: verified repairs of training projects, by diagnostic code."""
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute
+
+from repair.text.stable_hash import rank
 
 pc: Any = pyarrow.compute  # its functions are made at import, so that type checkers do not see them
 
@@ -22,11 +23,6 @@ FEW_SHOT_EXAMPLES = pa.schema(
         ("prompt_version", pa.string()),
     ]
 )
-
-
-def rank(seed: int, *parts: str) -> str:
-    """A number-like text that orders things at random, the same way in every run with this seed."""
-    return hashlib.sha256("\0".join((str(seed), *parts)).encode()).hexdigest()
 
 
 def choose_examples(

@@ -19,13 +19,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from repair.diagnostics import Diagnostic
-from repair.outcomes import Reject
+from repair.diagnostics.diagnostic import Diagnostic
 from repair.prompt import render_response
 from repair.rounds import Checking, Servers, stream
+from repair.schema.outcomes import Reject
 from repair.synthesis.shrink import Shrunk, smallest_repair
 from repair.synthesis.teacher import Proposal
-from repair.verification import UNANSWERED, Verdict, files_of
+from repair.text.files import files_of
+from repair.verification import UNANSWERED, Verdict
 
 # A repair has about 31 tokens, two or three signed lines. Ten times that is a rewrite in which the repair
 # can't be told from the rest, and a model that learns from it learns to rewrite.

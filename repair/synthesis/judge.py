@@ -44,15 +44,15 @@ from repair import workspace_diff
 from repair.answer_formats import fields_of
 from repair.errors import InputError
 from repair.examples import prompt_of
-from repair.line_diff import lines
-from repair.outcomes import DETAIL, REASON, Reject, outcome_batch
 from repair.prompt import PromptError, render_response
-from repair.schemas import VERIFIED_DIFFS
+from repair.schema.outcomes import DETAIL, REASON, Reject, outcome_batch
+from repair.schema.stages import VERIFIED_DIFFS
 from repair.synthesis.asking import Asking, QuestionFailedError
 from repair.synthesis.language_model import LanguageModel
 from repair.synthesis.limits import BudgetExhaustedError, Spent
 from repair.synthesis.program import TeacherProgram
-from repair.verification import files_of
+from repair.text.files import files_of
+from repair.text.lines import lines_of
 
 JUDGE_REJECTS, JUDGE_FAILED = "judge_rejects", "judge_failed"
 
@@ -184,7 +184,7 @@ def question_of(row: Mapping[str, Any]) -> str:
         # what was taken away stood behind a line that is still there
         before = (change.map_line(number - 1) if number > 1 else 1 for number, _ in change.removed)
         numbers += [each for each in before if each is not None]
-        excerpts += [f"{workspace_diff.HEADER}{name}", *_excerpt(lines(repaired[name]), numbers)]
+        excerpts += [f"{workspace_diff.HEADER}{name}", *_excerpt(lines_of(repaired[name]), numbers)]
     shown = "\n".join(excerpts)
     return f"{prompt_of(row)}{render_response(row['line_diff'])}\n<repaired>\n{shown}\n</repaired>\n"
 

@@ -13,8 +13,8 @@ from typing import Any
 import pyarrow as pa
 
 from repair.evaluation.intervals import wilson
-from repair.outcomes import DETAIL, REASON, Reject, outcome_batch
-from repair.schemas import extended
+from repair.schema.outcomes import DETAIL, REASON, Reject, outcome_batch
+from repair.schema.stages import extended
 from repair.synthesis.judge import Judgement, LmJudge
 from repair.synthesis.labelled_diffs import LABELLED_DIFFS, LABELS, RIGHT
 

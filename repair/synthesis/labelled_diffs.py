@@ -31,14 +31,16 @@ from typing import Any
 
 import pyarrow as pa
 
-from repair.diagnostics import Diagnostic
+from repair.diagnostics.diagnostic import Diagnostic
 from repair.evaluation.leetcode.judge import judged as passing
-from repair.line_diff import commonest_terminator, diff, hunks, lines
-from repair.outcomes import Reject, outcome_batch
+from repair.line_diff import diff, hunks
 from repair.rounds import Checking, Servers, run
-from repair.schemas import DIAGNOSTIC, FILES
-from repair.synthesis.few_shot import rank
-from repair.verification import Verdict, examine, files_of
+from repair.schema.outcomes import Reject, outcome_batch
+from repair.schema.stages import DIAGNOSTIC, FILES
+from repair.text.files import files_of
+from repair.text.lines import commonest_terminator, lines_of
+from repair.text.stable_hash import rank
+from repair.verification import Verdict, examine
 
 RIGHT, WRONG, CHEAT = LABELS = ("right", "wrong", "cheat")
 
@@ -142,7 +144,7 @@ def _candidates(sample: Mapping[str, Any], seed: int) -> Checking[_Candidates | 
 
 def _ways_around(original: str, line: int, chance: random.Random) -> Sequence[str]:
     """Diffs that make the code of a 0-based line silent, in any order."""
-    text = lines(original)[line]
+    text = lines_of(original)[line]
     number, indentation = line + 1, text[: len(text) - len(text.lstrip())]
     removed = f"-{number} {text}"
     ways = [
@@ -166,7 +168,7 @@ def _drawn(changed: Sequence[_Changed], numbers: set[int] | None, chance: random
 
 def _changed_fixes(target: str) -> Iterator[_Changed]:
     """`target` with one token changed, in every way."""
-    rows = lines(target)
+    rows = lines_of(target)
     tokens = list(tokenize.generate_tokens(io.StringIO("\n".join(rows)).readline))
     pairs = list(pairwise(tokens))
     defined = {token.string for before, token in pairs if before.string in ("def", "class")}

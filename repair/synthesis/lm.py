@@ -29,10 +29,10 @@ from typing import Any
 import pyarrow as pa
 
 from repair.errors import ConfigurationError, InputError
-from repair.outcomes import REASON, Reject
 from repair.prompt import Example
 from repair.rounds import Servers
-from repair.schemas import SYNTHESIZED_DIFFS
+from repair.schema.outcomes import REASON, Reject
+from repair.schema.stages import SYNTHESIZED_DIFFS
 from repair.synthesis.answers import Answer
 from repair.synthesis.asking import Asking, QuestionFailedError
 from repair.synthesis.language_model import LanguageModel
@@ -40,7 +40,8 @@ from repair.synthesis.limits import BudgetExhaustedError, Spent
 from repair.synthesis.program import TeacherProgram
 from repair.synthesis.progress import Progress, Reporter
 from repair.synthesis.teacher import Proposal
-from repair.verification import UNANSWERED, files_of, verify_rows
+from repair.text.files import files_of
+from repair.verification import UNANSWERED, verify_rows
 
 # 400 lines of diff, ten times what a fix out of the history may have.
 MOST_CHARACTERS = 40_000

@@ -16,16 +16,17 @@ from pathlib import Path
 from typing import Any
 
 from repair.curation.splits import TRAIN
-from repair.diagnostics import Diagnostic
+from repair.diagnostics.diagnostic import Diagnostic
 from repair.errors import ConfigurationError, InputError, TeacherError
 from repair.prompt import render_response
 from repair.rounds import Servers
 from repair.synthesis.asking import Asking, QuestionFailedError
-from repair.synthesis.few_shot import rank
 from repair.synthesis.language_model import LanguageModel
 from repair.synthesis.limits import BudgetExhaustedError, Spent
 from repair.synthesis.program import Shot, TeacherProgram
-from repair.verification import files_of, verify
+from repair.text.files import files_of
+from repair.text.stable_hash import rank
+from repair.verification import verify
 
 _PARTS = 3
 

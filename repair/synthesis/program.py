@@ -15,7 +15,8 @@ from fsspec.core import url_to_fs
 from repair.answer_formats import LINE_DIFF, answer_format
 from repair.errors import ConfigurationError
 from repair.prompt import PROMPT_VERSION
-from repair.synthesis.few_shot import FEW_SHOT_EXAMPLES, rank
+from repair.synthesis.few_shot import FEW_SHOT_EXAMPLES
+from repair.text.stable_hash import rank
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from repair.diagnostics import Diagnostic
+from repair.diagnostics.diagnostic import Diagnostic
 from repair.line_diff import Hunk, apply_hunks, diff, hunks
 from repair.rounds import Checking
 from repair.verification import UNANSWERED, Verdict, examine

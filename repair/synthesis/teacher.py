@@ -8,9 +8,9 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from repair.answer_formats import LINE_DIFF
-from repair.outcomes import Reject, outcome_batch
 from repair.rounds import Servers
-from repair.schemas import SYNTHESIZED_DIFFS
+from repair.schema.outcomes import Reject, outcome_batch
+from repair.schema.stages import SYNTHESIZED_DIFFS
 
 
 @dataclass(frozen=True, slots=True)

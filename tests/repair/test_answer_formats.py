@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from repair import unified_diff
 from repair.answer_formats import LINE_DIFF, NAMES, WORKED_EXAMPLE, answer_format, written
 from repair.errors import ConfigurationError
-from repair.line_diff import LineDiffError, apply, diff, lines
+from repair.line_diff import LineDiffError, apply, diff
 from repair.prompt import ZERO_SHOT_SYSTEM, Example, render, render_prompt
+from repair.text.lines import lines_of
 
 UNIFIED = [name for name in NAMES if name != LINE_DIFF]
 LINE = st.text(alphabet="ab \t<>/é\U0001f600\f", max_size=5) | st.sampled_from(["</code>", "</diff>", "@@"])
@@ -19,7 +20,7 @@ TEXT = st.tuples(st.lists(LINE, max_size=8), st.sampled_from(["\n", "\r\n", "\r"
 
 @given(st.sampled_from(NAMES), TEXT, st.lists(LINE, max_size=8))
 def test_what_is_shown_as_solved_is_read_back(name: str, original: str, repaired: list[str]) -> None:
-    text = "\n".join(lines(original))
+    text = "\n".join(lines_of(original))
     change = diff(text, "\n".join(repaired))
     form = answer_format(name)
     shown = form.solved(render(Example("a.py", text, "message", 0, change)))
@@ -31,13 +32,13 @@ def test_what_is_shown_as_solved_is_read_back(name: str, original: str, repaired
 def test_a_unified_diff_of_any_file_becomes_the_same_change(name: str, original: str, repaired: str) -> None:
     block = unified_diff.diff(original, repaired)
     read = answer_format(name).read(f"\n{block}\n</diff>", original)
-    assert lines(apply(original, read)) == lines(unified_diff.apply(original, block))
+    assert lines_of(apply(original, read)) == lines_of(unified_diff.apply(original, block))
 
 
 @given(TEXT)
 def test_a_question_shows_every_line_of_the_file_once(text: str) -> None:
     example = Example("a.py", text, "message", 0)
-    whole = lines(text)
+    whole = lines_of(text)
     for name in UNIFIED:
         path, *shown = answer_format(name).question(example)["code"].split("\n")
         ended = shown[-1:] != ["\\ No newline at end of file"]

@@ -8,9 +8,10 @@ import pytest
 from repair import workspace_diff
 from repair.cheats import cheat, workspace_cheat
 from repair.comparison import Comparison
-from repair.diagnostics import Diagnostic
+from repair.diagnostics.diagnostic import Diagnostic
 from repair.language_servers import LanguageServers, Request
-from repair.line_diff import diff, lines, parse
+from repair.line_diff import diff, parse
+from repair.text.lines import lines_of
 from repair.verification import verify
 
 UNDEFINED, SYNTAX = "ruff[F821]", "pyright"
@@ -21,7 +22,7 @@ OPTIONAL = "pyright[reportOptionalMemberAccess]"
 
 def at(original: str, code: str, word: str) -> Diagnostic:
     """A diagnostic on the first `word` of the text."""
-    for number, row in enumerate(lines(original)):
+    for number, row in enumerate(lines_of(original)):
         column = row.find(word)
         if column >= 0:
             end = column + len(word)

@@ -2,7 +2,9 @@
 
 import pytest
 
-from repair.diagnostics import STYLISTIC, Diagnostic, is_stylistic, same_family, server_and_rule, type_of_code
+from repair.diagnostics.codes import same_family, server_and_rule, type_of_code
+from repair.diagnostics.diagnostic import Diagnostic
+from repair.diagnostics.style import STYLISTIC, is_stylistic
 
 
 @pytest.mark.parametrize(

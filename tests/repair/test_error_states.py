@@ -7,17 +7,13 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from repair.error_states import (
-    compare_snapshots,
-    error_states,
-    is_readable,
-    replay_project,
-    workspace_sha256,
-)
-from repair.events import EventKind, FileOperation
+from repair.error_states import compare_snapshots, error_states, replay_project
 from repair.ot import Author, Delete, Insert, Skip
-from repair.outcomes import Reject, outcome_schema
-from repair.schemas import ERROR_STATES, SAMPLED_EPISODES
+from repair.schema.events import EventKind, FileOperation
+from repair.schema.outcomes import Reject, outcome_schema
+from repair.schema.stages import ERROR_STATES, SAMPLED_EPISODES
+from repair.text.files import workspace_sha256
+from repair.text.paths import is_readable
 from tests.repair.recorded_project import RecordedProject, at
 
 PROJECT = {"project_id": "p1", "visibility": "public", "licence": "MIT"}

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repair.imports import imported_names, module_name, reached
 from repair.language_servers import LanguageServers, Request
+from repair.text.python_imports import imported_names, module_name, reached
 
 
 @pytest.mark.parametrize(

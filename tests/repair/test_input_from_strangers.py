@@ -18,9 +18,9 @@ import pytest
 
 from repair import error_states as states
 from repair import workspace
-from repair.events import EVENTS, PROJECTS, EventKind, FileOperation
 from repair.ot import Delete, Insert, Skip
 from repair.recording import Event, Project, event_batch
+from repair.schema.events import EVENTS, PROJECTS, EventKind, FileOperation
 from repair.sources import events as events_source
 from repair.sources import importing, ot, rows, validation
 from repair.sources.report import Report

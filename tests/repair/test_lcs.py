@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from repair.lcs import Change, changes
+from repair.text.lcs import Change, changes
 
 
 def longest_common(old: list[str], new: list[str]) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from repair import line_diff
-from repair.diagnostics import Diagnostic
+from repair.diagnostics.diagnostic import Diagnostic
 from repair.errors import ConfigurationError
 from repair.evaluation import sandbox
 from repair.evaluation.benchmark import BENCHMARK_SAMPLES

@@ -20,6 +20,7 @@ from repair.line_diff import (
     NotRisingError,
     WrongLineError,
 )
+from repair.text.lines import lines_of
 
 
 def oracle(original: str, diff: str) -> list[tuple[str, int | None]] | None:
@@ -106,7 +107,7 @@ def mixed_texts(draw: st.DrawFn) -> str:
 @st.composite
 def nearly_diffs(draw: st.DrawFn, original: str) -> str:
     """Diffs of which many apply: signed lines that mostly name lines of the file, in rising order."""
-    old = line_diff.lines(original)
+    old = lines_of(original)
     signed: list[tuple[int, str]] = []
     for _ in range(draw(st.integers(0, 5))):
         sign = draw(st.sampled_from("+-"))
@@ -139,7 +140,7 @@ def test_a_diff_makes_the_repaired_text(old: list[str], new: list[str], ending: 
 @given(mixed_texts(), mixed_texts())
 def test_with_mixed_line_endings_the_lines_are_right(original: str, repaired: str) -> None:
     result = line_diff.apply(original, line_diff.diff(original, repaired))
-    assert line_diff.lines(result) == re.split(r"\r\n|\r|\n", repaired)
+    assert lines_of(result) == re.split(r"\r\n|\r|\n", repaired)
 
 
 @settings(deadline=None)
@@ -161,12 +162,12 @@ def test_applies_what_the_oracle_applies_and_nothing_else(data: st.DataObject) -
         return
     result = line_diff.apply(original, diff)
     if expected:
-        assert line_diff.lines(result) == [line for line, _ in expected]
+        assert lines_of(result) == [line for line, _ in expected]
     else:
         assert result == ""  # every line was taken away
     change = line_diff.parse(diff)
     landed = {number: place for place, (_, number) in enumerate(expected, 1) if number}
-    for number in range(1, len(line_diff.lines(original)) + 1):
+    for number in range(1, len(lines_of(original)) + 1):
         assert change.map_line(number) == landed.get(number)
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from repair.events import FileOperation
 from repair.ot import Author, Skip
+from repair.schema.events import FileOperation
 from repair.workspace import State, workspaces_at
 from tests.repair.recorded_project import RecordedProject, at
 

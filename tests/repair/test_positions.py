@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repair.positions import lines_of, to_character, to_column, utf16_length
+from repair.text.lines import lines_of
+from repair.text.positions import to_character, to_column, utf16_length
 
 # characters of 1 and 2 UTF-16 units, a combining one, and what Python alone takes for a line's end
 POINTS = st.sampled_from("a é€😀𝒳\u0301\x0b\x0c\x1c\u2028\x85\t")

@@ -8,10 +8,10 @@ import pytest
 
 from repair import project_replays
 from repair.error_states import error_states
-from repair.events import EVENTS, EventKind
-from repair.outcomes import outcome_schema
 from repair.project_replays import REPLAYED, SnapshotTotals, replay_projects
-from repair.schemas import ERROR_STATES, SAMPLED_EPISODES
+from repair.schema.events import EVENTS, EventKind
+from repair.schema.outcomes import outcome_schema
+from repair.schema.stages import ERROR_STATES, SAMPLED_EPISODES
 from tests.recorded import NOON, diagnostic
 
 PROJECT = {"licence": "MIT"}

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from repair import line_diff, prompt, workspace_diff
 from repair.prompt import Example, PromptError, chat_messages, parse, render, render_prompt, render_response
+from repair.text.lines import lines_of
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -311,6 +312,6 @@ def test_the_worked_example_is_written_in_the_format_and_repairs_its_file() -> N
     assert worked.line_diff is not None
     repaired = line_diff.apply(worked.text, worked.line_diff)
     compile(repaired, worked.path, "exec")
-    assert worked.message.split('"')[1] in line_diff.lines(worked.text)[worked.error_line]
+    assert worked.message.split('"')[1] in lines_of(worked.text)[worked.error_line]
     assert "read(" not in repaired
     assert line_diff.diff(worked.text, repaired) == worked.line_diff  # it shows the fewest lines too

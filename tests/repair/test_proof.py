@@ -11,8 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from repair.cli import main
-from repair.diagnostics import Diagnostic
-from repair.error_states import workspace_sha256
+from repair.diagnostics.diagnostic import Diagnostic
 from repair.errors import InputError, StoreError
 from repair.evaluation.benchmark import workspace_samples
 from repair.evaluation.scoring import score
@@ -20,8 +19,9 @@ from repair.examples import examples
 from repair.language_servers import LanguageServers, ServerTimeoutError
 from repair.prompt import PROMPT_VERSION, parse
 from repair.proof import STEPS, Proof, prove
-from repair.schemas import REPAIR_EXAMPLES, SYNTHESIZED_DIFFS, VERIFIED_DIFFS
+from repair.schema.stages import REPAIR_EXAMPLES, SYNTHESIZED_DIFFS, VERIFIED_DIFFS
 from repair.storage import PartitionStore
+from repair.text.files import workspace_sha256
 from repair.verification import verify_rows
 from repair.verified_rows import verified_rows
 from tests.repair.synthesis.support import FunctionServers, as_batch, candidate, found, marked

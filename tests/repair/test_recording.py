@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repair.errors import ConfigurationError, InputError
-from repair.events import EVENTS, EventKind
 from repair.recorded_text import text_at
 from repair.recording import (
     Event,
@@ -24,6 +23,7 @@ from repair.recording import (
     is_recording,
     numbered,
 )
+from repair.schema.events import EVENTS, EventKind
 from tests.gcs import gcs_bucket  # noqa: F401
 from tests.recorded import NOON, Typist, diagnostic, hours
 

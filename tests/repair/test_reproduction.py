@@ -8,11 +8,12 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from repair.diagnostics import Diagnostic
+from repair.diagnostics.diagnostic import Diagnostic
+from repair.diagnostics.matching import match
 from repair.language_servers import LanguageServers, Request, Result, ServerCrashError, ServerTimeoutError
-from repair.outcomes import DETAIL, REASON, outcome_schema
-from repair.reproduction import match, reproduce
-from repair.schemas import ERROR_STATES, REPRODUCED_DIAGNOSTICS
+from repair.reproduction import reproduce
+from repair.schema.outcomes import DETAIL, REASON, outcome_schema
+from repair.schema.stages import ERROR_STATES, REPRODUCED_DIAGNOSTICS
 
 ATTRIBUTE = "pyright[reportAttributeAccessIssue]"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -15,13 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from repair import sampling
-from repair.diagnostics import type_of_code
+from repair.diagnostics.codes import type_of_code
 from repair.episodes import COLUMNS, EPISODES
 from repair.errors import ConfigurationError
-from repair.events import EVENTS
-from repair.outcomes import REJECTS
 from repair.sampling import SamplingCounts, SamplingSettings, sample_partition
-from repair.schemas import SAMPLED_EPISODES
+from repair.schema.events import EVENTS
+from repair.schema.outcomes import REJECTS
+from repair.schema.stages import SAMPLED_EPISODES
 
 MIDNIGHT = datetime(2026, 1, 5, tzinfo=UTC)
 SCHEMA = pa.schema([EVENTS.field(name) for name in COLUMNS])

@@ -12,7 +12,7 @@ import pytest
 
 from repair.errors import ConfigurationError, StoreError
 from repair.remote_tasks import GROUP, RemoteTasks
-from repair.schemas import ERROR_STATES
+from repair.schema.stages import ERROR_STATES
 from repair.staging import STAGED, Staged, Staging
 from repair.storage import SWEEP_AFTER, PartitionStore
 from tests.repair.test_tasks import numbers, stored, stored_rows

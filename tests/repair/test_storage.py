@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from repair.content_hash import TableHash
 from repair.errors import ConfigurationError, StoreError
-from repair.outcomes import REJECTS, Reject, outcome_batch
-from repair.schemas import ERROR_STATES, FILES, REPRODUCED_DIAGNOSTICS
+from repair.schema.outcomes import REJECTS, Reject, outcome_batch
+from repair.schema.stages import ERROR_STATES, FILES, REPRODUCED_DIAGNOSTICS
 from repair.storage import Manifest, PartitionStore, PartitionWriter, fingerprint
 
 ROWS = pa.schema([("id", pa.string()), ("n", pa.int64()), ("files", FILES)])

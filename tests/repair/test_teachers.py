@@ -7,8 +7,8 @@ import pytest
 
 from repair.evaluation.summary import Share
 from repair.evaluation.teachers import TEACHER_RESULTS, CountedServers, System, draw, figures, results
-from repair.outcomes import Reject
-from repair.schemas import REPAIR_CANDIDATES
+from repair.schema.outcomes import Reject
+from repair.schema.stages import REPAIR_CANDIDATES
 from repair.synthesis.teacher import Proposal
 from tests.repair.synthesis.support import FunctionServers, as_batch, candidate, found, marked
 

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repair import workspace_diff
-from repair.diagnostics import Diagnostic
+from repair.diagnostics.diagnostic import Diagnostic
 from repair.language_servers import LanguageServers, ServerCrashError, ServerTimeoutError
 from repair.line_diff import diff
-from repair.outcomes import outcome_schema
-from repair.schemas import SYNTHESIZED_DIFFS, VERIFIED_DIFFS
+from repair.schema.outcomes import outcome_schema
+from repair.schema.stages import SYNTHESIZED_DIFFS, VERIFIED_DIFFS
 from repair.verification import Verdict, verify, verify_rows
 from tests.repair.synthesis.support import FunctionServers, as_batch, candidate, found, marked
 

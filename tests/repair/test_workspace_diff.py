@@ -16,6 +16,7 @@ from repair.line_diff import (
     NotRisingError,
     WrongLineError,
 )
+from repair.text.lines import lines_of
 from repair.workspace_diff import UnknownFileError, apply, diff, parse
 from tests.repair.test_line_diff import mixed_texts, nearly_diffs
 from tests.repair.test_line_diff import oracle as oracle_of_texts
@@ -124,8 +125,8 @@ def test_a_diff_makes_the_lines_of_the_changed_workspace(
     workspace: dict[str, str], changed: dict[str, str], path: str
 ) -> None:
     result = apply(workspace, diff(workspace, changed, path), path)
-    assert {each: line_diff.lines(text) for each, text in result.items()} == {
-        each: line_diff.lines(text) for each, text in changed.items()
+    assert {each: lines_of(text) for each, text in result.items()} == {
+        each: lines_of(text) for each, text in changed.items()
     }
     assert diff(workspace, result, path) == diff(workspace, changed, path)
 
@@ -149,7 +150,7 @@ def oracle(workspace: dict[str, str], text: str, path: str) -> dict[str, list[st
             parts[current].append(line)
     if parts[current] == [] and current != path:
         return None
-    result = {each: line_diff.lines(text) for each, text in workspace.items()}
+    result = {each: lines_of(text) for each, text in workspace.items()}
     for each, signed in parts.items():
         if "" in signed:
             return None
@@ -187,7 +188,7 @@ def test_applies_what_the_oracle_applies_and_nothing_else(
             apply(workspace, text, OWN)
         return
     result = apply(workspace, text, OWN)
-    assert {each: line_diff.lines(text) for each, text in result.items()} == expected
+    assert {each: lines_of(text) for each, text in result.items()} == expected
     # what no line of the diff is about is left as it is, terminators and all
     assert all(result[each] == workspace[each] for each in PATHS if each not in parse(text, OWN))
 

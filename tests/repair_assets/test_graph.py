@@ -8,9 +8,9 @@ import dagster as dg
 import pytest
 
 from partitions.keys import Key
-from repair.events import EventKind, FileOperation
 from repair.ot import Author
 from repair.recording import RecordingWriter
+from repair.schema.events import EventKind, FileOperation
 from repair_assets.error_states import error_states
 from repair_assets.reproduced_diagnostics import reproduced_diagnostics
 from repair_assets.session_events import session_events

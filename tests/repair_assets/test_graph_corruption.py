@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from partitions.keys import Key
-from repair.events import EVENTS, EventKind
 from repair.ot import Delete, Packet, encode_packet
+from repair.schema.events import EVENTS, EventKind
 from tests.graph import DAY, MORNING, STAGES, House, Session, check, misspelt, record, typing_errors
 
 NEXT_DAY = "2026-01-06"

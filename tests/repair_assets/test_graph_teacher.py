@@ -11,7 +11,7 @@ import pytest
 
 from partitions.keys import Key
 from repair.proof import prove
-from repair.schemas import SYNTHESIZED_DIFFS
+from repair.schema.stages import SYNTHESIZED_DIFFS
 from repair.synthesis.costs import costs
 from repair.unified_diff import diff as unified_diff
 from repair.verified_rows import verified_rows

@@ -16,7 +16,7 @@ import pytest
 import repair
 from partitions.keys import Key
 from repair.errors import ConfigurationError, StoreError
-from repair.outcomes import Reject, outcome_batch
+from repair.schema.outcomes import Reject, outcome_batch
 from repair.storage import PartitionStore
 from repair.tasks import StoredRows, Task, stored_rows
 from repair_assets import error_states as error_states_asset

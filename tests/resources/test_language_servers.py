@@ -2,7 +2,7 @@
 
 import pytest
 
-from repair.diagnostics import Diagnostic
+from repair.diagnostics.diagnostic import Diagnostic
 from repair.language_servers import LanguageServers, Result, wire
 from resources.language_servers import LanguageServersResource
 from tests.servers_over_http import ABOUT, Exchange, ScriptedServers

@@ -5,7 +5,7 @@ The right thing is one diagnostic for each workspace, whose message is the text 
 
 from typing import TYPE_CHECKING
 
-from repair.diagnostics import Diagnostic
+from repair.diagnostics.diagnostic import Diagnostic
 from repair.language_servers import Request, Result, wire
 from repair.language_servers.programs import versions
 

@@ -25,16 +25,18 @@ import pyarrow as pa
 
 from repair import line_diff
 from repair.comparison import Comparison
-from repair.diagnostics import SYNTAX, Diagnostic, is_stylistic, type_of_code
+from repair.diagnostics.codes import SYNTAX, type_of_code
+from repair.diagnostics.diagnostic import Diagnostic
+from repair.diagnostics.style import is_stylistic
 from repair.evaluation.benchmark import BENCHMARK_SAMPLES, LEETCODE
 from repair.evaluation.leetcode.judge import judged, program
 from repair.evaluation.leetcode.person import file_of, prelude
 from repair.evaluation.leetcode.published import Instance, Published
 from repair.examples import prompt_of
 from repair.language_servers import Request, Result
-from repair.outcomes import Reject, outcome_batch
 from repair.prompt import PromptError, render_response
 from repair.rounds import Servers
+from repair.schema.outcomes import Reject, outcome_batch
 
 VERSION = "1"
 """Rises with every change to which samples there are or what they hold."""

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from random import Random
 
-from repair.events import EventKind, FileOperation
 from repair.ot import Author, Op, Packet, encode_packet
 from repair.recording import Event
+from repair.schema.events import EventKind, FileOperation
 from repair.sources.simulated.document import Document
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from random import Random
 
-from repair.events import EventKind, FileOperation
 from repair.ot import Author, apply, minimal_ops
 from repair.recording import Event
+from repair.schema.events import EventKind, FileOperation
 from repair.sources.simulated.corpus import Module
 from repair.sources.simulated.document import Document, Mistake
 from repair.sources.simulated.keystrokes import replacement, typed

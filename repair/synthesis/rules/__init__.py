@@ -18,14 +18,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from repair.diagnostics import SYNTAX, Diagnostic, type_of_code
-from repair.line_diff import diff, lines
-from repair.outcomes import Reject
+from repair.diagnostics.codes import SYNTAX, type_of_code
+from repair.diagnostics.diagnostic import Diagnostic
+from repair.line_diff import diff
 from repair.prompt import render_response
 from repair.rounds import Checking, Servers, stream
+from repair.schema.outcomes import Reject
 from repair.synthesis.rules import names, syntax
 from repair.synthesis.teacher import Proposal
-from repair.verification import UNANSWERED, examine, files_of
+from repair.text.files import files_of
+from repair.text.lines import lines_of
+from repair.verification import UNANSWERED, examine
 
 MOST_CANDIDATES = 4
 
@@ -46,7 +49,7 @@ class RulesTeacher:
 
 def candidates(text: str, diagnostic: Diagnostic) -> list[str]:
     """Numbered line diffs of `text` that may repair `diagnostic`, the likeliest first; at most four."""
-    rows = lines(text)
+    rows = lines_of(text)
     suggest = syntax.suggestions if type_of_code(diagnostic.code) == SYNTAX else names.suggestions
     found: dict[str, None] = {}
     for suggestion in suggest(rows, diagnostic):

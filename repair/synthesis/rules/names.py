@@ -5,7 +5,7 @@ import builtins
 import re
 from collections.abc import Iterator
 
-from repair.diagnostics import Diagnostic
+from repair.diagnostics.diagnostic import Diagnostic
 from repair.synthesis.rules import known_names
 from repair.synthesis.rules.known_names import BUILTINS, FOREIGN, FOREIGN_METHODS, HOME, MODULES, closest
 

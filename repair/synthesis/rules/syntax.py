@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from repair.diagnostics import Diagnostic
+from repair.diagnostics.diagnostic import Diagnostic
 
 _NO_COLON = re.compile(r'Expected ":"|Expected `:`')
 _NOT_CLOSED = re.compile(r'"[([{]" was not closed|Expected [`"][)\]},]|unexpected EOF')

@@ -9,8 +9,8 @@ import pytest
 from repair.curation.candidates import candidates
 from repair.language_servers import LanguageServers, Request, Result
 from repair.language_servers.errors import ServerCrashError
-from repair.outcomes import outcome_schema
-from repair.schemas import REPAIR_CANDIDATES, REPRODUCED_DIAGNOSTICS
+from repair.schema.outcomes import outcome_schema
+from repair.schema.stages import REPAIR_CANDIDATES, REPRODUCED_DIAGNOSTICS
 
 
 @pytest.fixture(scope="module")

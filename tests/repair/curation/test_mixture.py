@@ -9,8 +9,8 @@ import pytest
 
 from repair.curation.mixture import MIXTURE, MixtureSettings, mixture
 from repair.evaluation.benchmark import BENCHMARK_SAMPLES
-from repair.outcomes import outcome_schema
-from repair.schemas import REPAIR_EXAMPLES
+from repair.schema.outcomes import outcome_schema
+from repair.schema.stages import REPAIR_EXAMPLES
 
 
 def program(seed: int, lines: int = 30) -> str:

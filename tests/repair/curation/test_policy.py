@@ -3,7 +3,7 @@ import itertools
 import pytest
 
 from repair.curation.policy import project_reject
-from repair.events import PROJECTS
+from repair.schema.events import PROJECTS
 
 OPEN = {"project_id": "p", "visibility": "public", "language": "python", "licence": "MIT", "consent": True}
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from repair.diagnostics import Diagnostic
+from repair.diagnostics.diagnostic import Diagnostic
 from repair.language_servers import LanguageServers, Request
 from repair.language_servers.cache import ResultCache
 from repair.language_servers.workspace import Workspace

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repair.diagnostics import Diagnostic
+from repair.diagnostics.diagnostic import Diagnostic
 from repair.language_servers import Request, Result, ServerTimeoutError, UnsafePathError, wire
 
 TEXTS = st.text(st.characters())  # lone surrogates too

@@ -2,7 +2,7 @@
 
 import pytest
 
-from repair.diagnostics import Diagnostic
+from repair.diagnostics.diagnostic import Diagnostic
 from repair.errors import ConfigurationError
 from repair.errors import LanguageServerError as Base
 from repair.language_servers import LanguageServerError, LanguageServers, Request, UnknownFileError

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from repair.curation.near_duplicates import NearDuplicates
 from repair.errors import ConfigurationError
-from repair.events import EventKind, FileOperation
 from repair.language_servers import LanguageServers
 from repair.recording import Event, Project
+from repair.schema.events import EventKind, FileOperation
 from repair.sources.discovery import discover
 from repair.sources.midnight import with_snapshots
 from repair.sources.simulated import projects_and_events

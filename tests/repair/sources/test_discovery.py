@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from repair import ot
-from repair.diagnostics import Diagnostic
-from repair.events import EventKind, FileOperation
+from repair.diagnostics.diagnostic import Diagnostic
 from repair.language_servers import LanguageServers, Request, Result, ServerTimeoutError
 from repair.recording import Event
+from repair.schema.events import EventKind, FileOperation
 from repair.sources.discovery import MOST_IMPORTERS, DiscoveryReport, discover
 from repair.sources.simulated import projects_and_events
 

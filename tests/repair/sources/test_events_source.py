@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from repair.errors import InputError
-from repair.events import EVENTS, PROJECTS, EventKind
 from repair.ot import decode_packet
 from repair.recording import Event, Project, Recording, RecordingWriter, event_batch, events_of
+from repair.schema.events import EVENTS, PROJECTS, EventKind
 from repair.sources import events as source
 from repair.sources.importing import check_source, write_recording
 from repair.sources.report import Report

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 
 from repair import ot
-from repair.error_states import is_readable
 from repair.errors import ConfigurationError
-from repair.events import EventKind, FileOperation, Visibility
 from repair.recording import Event, Project
+from repair.schema.events import EventKind, FileOperation, Visibility
 from repair.sources import git
 from repair.sources.git import projects_and_events
 from repair.sources.git_repository import GitError, GitRepository
 from repair.sources.licences import spdx
 from repair.sources.midnight import with_snapshots
+from repair.text.paths import is_readable
 
 MIT = (
     "MIT License\n\nPermission is hereby granted, free of charge, to any person obtaining a copy\n"

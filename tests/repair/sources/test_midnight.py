@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from repair.errors import InputError
-from repair.events import EVENTS, EventKind, FileOperation
 from repair.recording import Event, event_batch, numbered
+from repair.schema.events import EVENTS, EventKind, FileOperation
 from repair.sources.midnight import with_snapshots
 from repair.workspace import Broken, workspaces_at
 from tests.recorded import NOON, Typist, hours

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from repair import ot
 from repair.errors import ConfigurationError
-from repair.events import EventKind, FileOperation
 from repair.recording import Event, Project
+from repair.schema.events import EventKind, FileOperation
 from repair.sources.simulated import projects_and_events
 from repair.sources.simulated.corpus import folder, standard_library
 from repair.sources.simulated.document import Document, Mistake

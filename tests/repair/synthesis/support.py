@@ -7,10 +7,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from repair.diagnostics import Diagnostic
+from repair.diagnostics.diagnostic import Diagnostic
 from repair.language_servers import LanguageServerError, Request, Result
-from repair.line_diff import lines
-from repair.schemas import REPAIR_CANDIDATES
+from repair.schema.stages import REPAIR_CANDIDATES
+from repair.text.lines import lines_of
 
 START = datetime(2024, 5, 1, 12, tzinfo=UTC)
 
@@ -46,7 +46,7 @@ def marked(files: Mapping[str, str]) -> list[Diagnostic]:
     return [
         found(path, number, f"found {name}", severity, code=f"marker[{name}]")
         for path, text in files.items()
-        for number, line in enumerate(lines(text))
+        for number, line in enumerate(lines_of(text))
         for severity, name in re.findall(r"\b(error|warning):(\w+)", line)
     ]
 

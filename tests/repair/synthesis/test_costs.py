@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from repair.outcomes import REJECTS
+from repair.schema.outcomes import REJECTS
 from repair.storage import PartitionStore
 from repair.synthesis.costs import costs
 

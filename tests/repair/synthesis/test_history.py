@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from repair.diagnostics import Diagnostic
+from repair.diagnostics.diagnostic import Diagnostic
 from repair.language_servers import LanguageServers, ServerTimeoutError
 from repair.line_diff import extract
-from repair.outcomes import Reject
-from repair.schemas import REPAIR_CANDIDATES, SYNTHESIZED_DIFFS, VERIFIED_DIFFS
+from repair.schema.outcomes import Reject
+from repair.schema.stages import REPAIR_CANDIDATES, SYNTHESIZED_DIFFS, VERIFIED_DIFFS
 from repair.synthesis.history import MOST_TRIED, HistoryTeacher
 from repair.synthesis.teacher import Proposal, synthesize
 from repair.verification import verify_rows

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 
 from repair.errors import ConfigurationError, TeacherError
-from repair.outcomes import outcome_schema
-from repair.schemas import SYNTHESIZED_DIFFS, VERIFIED_DIFFS
+from repair.schema.outcomes import outcome_schema
+from repair.schema.stages import SYNTHESIZED_DIFFS, VERIFIED_DIFFS
 from repair.synthesis.judge import (
     INSTRUCTIONS,
     Judgement,

@@ -15,7 +15,7 @@ from repair.evaluation.intervals import wilson
 from repair.evaluation.leetcode import Instance, Published, functional, leetcode_samples
 from repair.language_servers import LanguageServers
 from repair.line_diff import apply
-from repair.outcomes import outcome_batch, outcome_schema
+from repair.schema.outcomes import outcome_batch, outcome_schema
 from repair.synthesis.judge import LmJudge
 from repair.synthesis.judge_calibration import JUDGED_DIFFS, Calibration, Rate, calibrated
 from repair.synthesis.labelled_diffs import LABELLED_DIFFS, labelled_diffs

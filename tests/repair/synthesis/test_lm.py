@@ -13,8 +13,8 @@ import pytest
 
 from repair.errors import ConfigurationError, TeacherError
 from repair.language_servers import ServerCrashError
-from repair.outcomes import Reject
-from repair.schemas import REPAIR_CANDIDATES, SYNTHESIZED_DIFFS
+from repair.schema.outcomes import Reject
+from repair.schema.stages import REPAIR_CANDIDATES, SYNTHESIZED_DIFFS
 from repair.synthesis import limits
 from repair.synthesis.asking import LONGEST_PAUSE_S, MOST_FAILURES_RUNNING
 from repair.synthesis.language_model import LanguageModel

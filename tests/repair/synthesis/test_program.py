@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from repair.answer_formats import LINE_DIFF, NAMES, answer_format
 from repair.errors import ConfigurationError
 from repair.prompt import PROMPT_VERSION, ZERO_SHOT_SYSTEM, Example, chat_messages, render_prompt
-from repair.schemas import REPAIR_EXAMPLES
+from repair.schema.stages import REPAIR_EXAMPLES
 from repair.synthesis.asking import Asking
 from repair.synthesis.few_shot import FEW_SHOT_EXAMPLES, choose_examples, draw_rows
 from repair.synthesis.language_model import LanguageModel

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from repair.diagnostics import Diagnostic
+from repair.diagnostics.diagnostic import Diagnostic
 from repair.language_servers import LanguageServers, Request, ServerTimeoutError
 from repair.line_diff import apply, extract
-from repair.outcomes import Reject
-from repair.schemas import REPAIR_CANDIDATES, SYNTHESIZED_DIFFS
+from repair.schema.outcomes import Reject
+from repair.schema.stages import REPAIR_CANDIDATES, SYNTHESIZED_DIFFS
 from repair.synthesis.rules import MOST_CANDIDATES, RulesTeacher, candidates
 from repair.synthesis.rules.known_names import closest, names_of_module
 from repair.synthesis.teacher import Proposal, synthesize

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repair.diagnostics import Diagnostic
+from repair.diagnostics.diagnostic import Diagnostic
 from repair.line_diff import apply, diff, hunks
 from repair.rounds import run
-from repair.schemas import REPAIR_CANDIDATES, SYNTHESIZED_DIFFS
+from repair.schema.stages import REPAIR_CANDIDATES, SYNTHESIZED_DIFFS
 from repair.synthesis.language_model import LanguageModel
 from repair.synthesis.lm import LmTeacher
 from repair.synthesis.program import TeacherProgram

@@ -11,6 +11,14 @@ from typing import Any
 
 import pyarrow as pa
 
+
+def beside(batch: pa.RecordBatch, columns: pa.RecordBatch) -> pa.RecordBatch:
+    """`batch` with the columns of another batch of as many rows."""
+    return pa.RecordBatch.from_arrays(
+        [*batch.columns, *columns.columns], schema=pa.schema([*batch.schema, *columns.schema])
+    )
+
+
 REASON, DETAIL, ROWS = "reason", "detail", "rows"
 
 # What is kept of a rejected row, whichever stage it comes from.

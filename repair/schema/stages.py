@@ -6,7 +6,7 @@ Each stage adds columns to those of the stage before it. Units: lines and charac
 
 import pyarrow as pa
 
-from repair.events import PUBLISHED_DIAGNOSTIC, TIMESTAMP
+from repair.schema.events import PUBLISHED_DIAGNOSTIC, TIMESTAMP
 
 
 def extended(schema: pa.Schema, *fields: pa.Field) -> pa.Schema:
@@ -21,7 +21,7 @@ LATER_STATES = pa.list_(
     pa.struct([("timestamp", TIMESTAMP), ("text", pa.string()), ("ghostwriter", pa.bool_())])
 )
 
-# A diagnostic as the servers say it here (`repair.diagnostics.Diagnostic`).
+# A diagnostic as the servers say it here (`repair.diagnostics.diagnostic.Diagnostic`).
 DIAGNOSTIC = pa.struct(
     [
         ("path", pa.string()),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from repair import lcs
+from repair.text import lcs
 
 # Above this many pairs of characters a changed passage is replaced whole: comparing it character by
 # character costs more than the bytes it saves.

@@ -10,11 +10,6 @@ _TERMINATOR = re.compile(r"\r\n|\r|\n")
 _BEYOND_THE_BASIC_PLANE = re.compile("[\U00010000-\U0010ffff]")
 
 
-def lines_of(text: str) -> list[str]:
-    """The lines of `text`, without their terminators; always at least one."""
-    return _TERMINATOR.split(text)
-
-
 def utf16_length(text: str) -> int:
     """The number of UTF-16 code units of `text`. A lone surrogate counts one, as it does in UTF-16."""
     return len(text) if text.isascii() else len(text) + len(_BEYOND_THE_BASIC_PLANE.findall(text))

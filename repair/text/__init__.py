@@ -1,0 +1,1 @@
+"""Plain text: lines, positions, paths, edits, file sets and imports. Nothing of diagnostics."""

@@ -1,0 +1,23 @@
+"""File sets: the paths and texts of a workspace, and their SHA-256."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+
+def workspace_sha256(files: Mapping[str, str]) -> str:
+    """SHA-256 in hexadecimal over path, NUL, UTF-8 text, NUL of each file, in the order of the paths."""
+    digest = hashlib.sha256()
+    for path in sorted(files):
+        digest.update(f"{path}\0{files[path]}\0".encode())
+    return digest.hexdigest()
+
+
+def files_of(row: Mapping[str, Any], column: str = "files") -> dict[str, str]:
+    """The files in a column of a row, as path -> text."""
+    return {each["path"]: each["text"] for each in row.get(column) or ()}
+
+
+def text_of(row: Mapping[str, Any]) -> str:
+    """The file that a row with `path` and `files` is about."""
+    return next(each["text"] for each in row["files"] if each["path"] == row["path"])
