@@ -24,7 +24,7 @@ from repair.evaluation.teachers import CountedServers
 from repair.language_servers import LanguageServers
 from repair.schema.outcomes import REASON
 from repair.schema.stages import SYNTHESIZED_DIFFS
-from repair.storage import PartitionStore
+from repair.store.reader import PartitionStore
 from repair.synthesis.history import HistoryTeacher
 from repair.synthesis.rules import RulesTeacher
 from repair.synthesis.teacher import synthesize

@@ -26,7 +26,7 @@ import pyarrow as pa
 from partitions.keys import Key
 from repair.ot import Delete, Insert, Packet, Skip, encode_packet
 from repair.schema.events import EVENTS, PROJECTS, EventKind
-from repair.storage import PartitionStore
+from repair.store.reader import PartitionStore
 
 LIMIT_MB = 2000
 DAY = datetime(2026, 1, 5, tzinfo=UTC)

@@ -14,7 +14,9 @@ from repair.diagnostics.codes import type_of_code
 from repair.evaluation import leetcode
 from repair.evaluation.benchmark import BENCHMARK_SAMPLES, workspace_samples
 from repair.prompt import PROMPT_VERSION
-from repair.storage import Manifest, PartitionStore, PartitionWriter, fingerprint
+from repair.store.manifest import Manifest, fingerprint
+from repair.store.reader import PartitionStore
+from repair.store.writer import PartitionWriter
 from repair_assets.repair_examples import repair_examples
 from resources.benchmark_data import BenchmarkDataResource
 from resources.language_servers import LanguageServersResource

@@ -15,7 +15,8 @@ from repair.evaluation.benchmark import SCORES
 from repair.evaluation.leetcode import functional
 from repair.evaluation.scoring import scores
 from repair.prompt import PROMPT_VERSION
-from repair.storage import PartitionStore, PartitionWriter
+from repair.store.reader import PartitionStore
+from repair.store.writer import PartitionWriter
 from resources.language_servers import LanguageServersResource
 from resources.stages import Input, Stage, check_specs
 from resources.store import StoreResource

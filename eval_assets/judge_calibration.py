@@ -7,7 +7,8 @@ import dagster as dg
 
 from eval_assets.benchmarks import LEETCODE_SAMPLES, stored_leetcode_samples
 from partitions.keys import Key
-from repair.storage import Manifest, PartitionWriter
+from repair.store.manifest import Manifest
+from repair.store.writer import PartitionWriter
 from repair.synthesis.judge import INSTRUCTIONS
 from repair.synthesis.judge_calibration import JUDGED_DIFFS, Calibration, Rate, calibrated
 from repair.synthesis.labelled_diffs import LABELS, labelled_diffs

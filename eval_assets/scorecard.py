@@ -12,7 +12,7 @@ from partitions.types import DIAGNOSTIC_TYPES
 from repair.evaluation.benchmark import SCORES
 from repair.evaluation.scorecard import render
 from repair.funnel import funnels
-from repair.storage import PartitionWriter
+from repair.store.writer import PartitionWriter
 from resources.stages import Input, Stage, check_specs
 from resources.store import StoreResource
 

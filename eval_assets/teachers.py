@@ -17,7 +17,8 @@ from repair.evaluation.teachers import TEACHER_RESULTS, CountedServers, System, 
 from repair.prompt import PROMPT_VERSION
 from repair.schema.outcomes import outcome_batch
 from repair.schema.stages import REPAIR_CANDIDATES
-from repair.storage import PartitionStore, PartitionWriter
+from repair.store.reader import PartitionStore
+from repair.store.writer import PartitionWriter
 from repair.synthesis.history import HistoryTeacher
 from repair.synthesis.rules import RulesTeacher
 from repair_assets.repair_candidates import repair_candidates

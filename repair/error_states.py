@@ -30,7 +30,7 @@ from repair.schema.outcomes import Reject, outcome_batch
 from repair.schema.stages import ERROR_STATES
 from repair.text.files import workspace_sha256
 from repair.text.lines import lines_of
-from repair.text.paths import READABLE_SUFFIXES, is_readable, path_fault
+from repair.text.paths import PYTHON_SUFFIXES, is_python, is_readable, path_fault
 from repair.timeline import Change, StoredCopy, changes
 from repair.workspace import Broken, Mismatch, State, Workspace
 
@@ -160,8 +160,8 @@ def _fault(path: str, line: int, state: State) -> Broken | None:
     fault = path_fault(path)
     if fault is not None:
         return Broken("unsafe_path", f"{path!r}: {fault}")
-    if not path.endswith(READABLE_SUFFIXES):
-        return Broken("not_python", f"{path}: expected a file that ends in {' or '.join(READABLE_SUFFIXES)}")
+    if not is_python(path):
+        return Broken("not_python", f"{path}: expected a file that ends in {' or '.join(PYTHON_SUFFIXES)}")
     broken = path if path in state.broken else min(state.broken, default=None)
     if broken is not None:
         reason, detail = state.broken[broken]

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from repair.storage import Manifest, PartitionStore
+from repair.store.manifest import Manifest
+from repair.store.reader import PartitionStore
 
 # Counted inside `error_states`: publications become episodes, settled ones are sampled.
 SAMPLING = ("publications", "episodes", "settled", "sampled")

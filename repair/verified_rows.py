@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 from fsspec.core import url_to_fs
 
 from repair.errors import InputError, StoreError
-from repair.manifest import CHUNK_BYTES, DATA, MANIFEST, Manifest
 from repair.schema.stages import VERIFIED_DIFFS
+from repair.store.manifest import CHUNK_BYTES, DATA, MANIFEST, Manifest
 
 ASSET = "verified_diffs"
 _BATCH_ROWS = 64

@@ -11,12 +11,13 @@ from partitions.dates import window
 from partitions.keys import DATE_AND_TYPE, Key
 from partitions.types import known_types
 from repair.curation.policy import project_reject
+from repair.execution.tasks import StoredRows
 from repair.project_replays import Places, SnapshotTotals, by_project, replay_projects
 from repair.sampling import SamplingSettings, sample_partition
 from repair.schema.events import EventKind
 from repair.schema.stages import ERROR_STATES
-from repair.storage import Manifest, PartitionWriter
-from repair.tasks import StoredRows
+from repair.store.manifest import Manifest
+from repair.store.writer import PartitionWriter
 from repair_assets.session_events import PUBLISHED, session_events
 from resources.engine import EngineResource
 from resources.stages import Input, ManifestCheck, Stage, Verdict, check_specs

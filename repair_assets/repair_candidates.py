@@ -5,9 +5,10 @@ import pyarrow as pa
 
 from partitions.keys import DATE_AND_TYPE, Key
 from repair.curation.candidates import RULINGS, SCREENED_COLUMNS, redact, screen, without_twins
+from repair.execution.tasks import with_columns
 from repair.schema.stages import REPAIR_CANDIDATES
-from repair.storage import Manifest, PartitionWriter
-from repair.tasks import with_columns
+from repair.store.manifest import Manifest
+from repair.store.writer import PartitionWriter
 from repair_assets.error_states import code_action_share
 from repair_assets.reproduced_diagnostics import reproduced_diagnostics
 from resources.engine import EngineResource

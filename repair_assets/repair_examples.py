@@ -11,7 +11,7 @@ from partitions.types import DIAGNOSTIC_TYPES
 from repair.examples import examples
 from repair.prompt import PROMPT_VERSION
 from repair.schema.stages import REPAIR_EXAMPLES
-from repair.storage import PartitionWriter
+from repair.store.writer import PartitionWriter
 from repair_assets.session_events import PUBLISHED
 from repair_assets.verified_diffs import verified_diffs
 from resources.engine import EngineResource

@@ -14,7 +14,8 @@ from repair.diagnostics.codes import type_of_code
 from repair.diagnostics.style import is_stylistic
 from repair.schema.events import EVENTS, PROJECTS, EventKind
 from repair.sources.validation import session_events as validated
-from repair.storage import Manifest, PartitionWriter
+from repair.store.manifest import Manifest
+from repair.store.writer import PartitionWriter
 from resources.recordings import RecordingsResource
 from resources.stages import ManifestCheck, Stage, Verdict, check_specs
 from resources.store import StoreResource

@@ -11,7 +11,7 @@ from rich.table import Table
 from partitions.keys import Key
 from repair.evaluation.summary import SystemScore, summarize
 from repair.funnel import STEPS, Funnel, funnels, total
-from repair.storage import PartitionStore
+from repair.store.reader import PartitionStore
 
 SHOWN = [step for step in STEPS if step not in ("settled", "replayed")]
 

@@ -12,7 +12,8 @@ from partitions.keys import DATE_AND_TYPE, Key
 from repair.answer_formats import LINE_DIFF
 from repair.prompt import PROMPT_VERSION
 from repair.schema.stages import SYNTHESIZED_DIFFS
-from repair.storage import PartitionStore, PartitionWriter
+from repair.store.reader import PartitionStore
+from repair.store.writer import PartitionWriter
 from repair.synthesis.few_shot import FEW_SHOT_EXAMPLES, choose_examples, draw_rows
 from repair.synthesis.history import HistoryTeacher
 from repair.synthesis.limits import Spent

@@ -11,7 +11,8 @@ from partitions.keys import DATE_AND_TYPE, Key
 from repair.prompt import PROMPT_VERSION
 from repair.schema.outcomes import DETAIL, REASON
 from repair.schema.stages import VERIFIED_DIFFS
-from repair.storage import Manifest, PartitionWriter
+from repair.store.manifest import Manifest
+from repair.store.writer import PartitionWriter
 from repair.synthesis.judge import INSTRUCTIONS, judged
 from repair.verification import verify_rows
 from repair_assets.synthesized_diffs import synthesized_diffs

@@ -2,11 +2,12 @@
 
 The function is the same, and so are its result, row for row, and whatever it raises. What runs on Spark:
 
-- The input is cut into tasks (`repair.tasks`) that executors read from the store by themselves, and write
-  their results to it (`repair.staging`). Spark carries names and numbers alone, through `mapInArrow`, so that
-  neither the driver nor a JVM holds rows, and no conversion of Spark's touches them. `toLocalIterator` would
-  begin a partition when the one before it was read; this way all of them run at once, and what is done stays
-  done when an executor is lost.
+- The input is cut into tasks (`repair.execution.tasks`) that executors read from the store by themselves, and
+write
+  their results to it (`repair.execution.staging`). Spark carries names and numbers alone, through
+  `mapInArrow`, so that neither the driver nor a JVM holds rows, and no conversion of Spark's touches them.
+  `toLocalIterator` would begin a partition when the one before it was read; this way all of them run at once,
+  and what is done stays done when an executor is lost.
 - The tasks lie in the partitions of `range`, in the order of their size: the large ones first and alone,
   many small ones together.
 - `repair/` is shipped as an archive of the running source, which executors unpack and prefer to any other
@@ -27,11 +28,11 @@ import dagster as dg
 import pyarrow as pa
 
 from repair.errors import StoreError
-from repair.language_servers.shared import WithServers
-from repair.remote_tasks import BatchFunction, RemoteTasks
-from repair.staging import Staged, Staging
-from repair.storage import PartitionStore
-from repair.tasks import ROWS_PER_TASK, Task, all_batches, bins
+from repair.execution.staging import Staged, Staging
+from repair.execution.tasks import ROWS_PER_TASK, Task, all_batches, bins
+from repair.execution.with_servers import WithServers
+from repair.execution.worker import BatchFunction, RemoteTasks
+from repair.store.reader import PartitionStore
 from resources.java import require_java
 from resources.source_archive import source_archive
 

@@ -6,9 +6,10 @@ from importlib.metadata import version
 import dagster as dg
 import pyarrow as pa
 
+from repair.execution.with_servers import WithServers
 from repair.language_servers.environment import NONE, installed
 from repair.language_servers.settings import TOKEN_VARIABLE
-from repair.language_servers.shared import ServerSettings, SharedServers, WithServers
+from repair.language_servers.shared import ServerSettings, SharedServers
 
 
 class LanguageServersResource(dg.ConfigurableResource[None]):

@@ -7,7 +7,8 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from repair.storage import Manifest, PartitionStore
+from repair.store.manifest import Manifest
+from repair.store.reader import PartitionStore
 
 PREVIEW_ROWS = 10
 CELL_CODE_POINTS = 160

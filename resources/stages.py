@@ -15,9 +15,11 @@ import dagster as dg
 import pyarrow as pa
 
 from partitions.keys import Key
-from repair.remote_tasks import BatchFunction
-from repair.storage import Manifest, PartitionStore, PartitionWriter, fingerprint
-from repair.tasks import StoredRows, Task, stored_rows
+from repair.execution.tasks import StoredRows, Task, stored_rows
+from repair.execution.worker import BatchFunction
+from repair.store.manifest import Manifest, fingerprint
+from repair.store.reader import PartitionStore
+from repair.store.writer import PartitionWriter
 from resources.engine import Engine, LocalEngine
 from resources.reporting import column_schema, preview
 
@@ -174,7 +176,7 @@ class Stage:
     def map(self, function: BatchFunction) -> dg.MaterializeResult:
         """Write the outcomes of `function` over the rows of all inputs.
 
-        It must be such that the rows may be cut anywhere: `repair.remote_tasks` says how it is called.
+        It must be such that the rows may be cut anywhere: `repair.execution.worker` says how it is called.
         """
 
         def work(writer: PartitionWriter) -> None:

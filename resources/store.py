@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from repair.storage import PartitionStore
+from repair.store.reader import PartitionStore
 
 
 class StoreResource(dg.ConfigurableResource[PartitionStore]):

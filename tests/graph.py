@@ -11,7 +11,8 @@ import dagster as dg
 from partitions.keys import Key
 from repair.recording import Event, Project, RecordingWriter
 from repair.schema.events import EventKind
-from repair.storage import Manifest, PartitionStore
+from repair.store.manifest import Manifest
+from repair.store.reader import PartitionStore
 from repair_assets.error_states import error_states
 from repair_assets.repair_candidates import repair_candidates
 from repair_assets.repair_examples import repair_examples

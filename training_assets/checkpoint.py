@@ -13,7 +13,8 @@ from partitions.dates import DATES
 from partitions.keys import Key
 from repair.prompt import PROMPT_VERSION
 from repair.schema.outcomes import REJECTS
-from repair.storage import Manifest, PartitionWriter
+from repair.store.manifest import Manifest
+from repair.store.writer import PartitionWriter
 from repair.training.export import MADE_BY, METRICS, versions
 from resources.stages import Input, ManifestCheck, Stage, Verdict, check_specs
 from resources.store import StoreResource

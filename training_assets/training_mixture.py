@@ -10,7 +10,7 @@ from partitions.keys import Key
 from partitions.mappings import dates_up_to
 from partitions.types import DIAGNOSTIC_TYPES
 from repair.curation.mixture import MIXTURE, MixtureSettings, mixture
-from repair.storage import PartitionWriter
+from repair.store.writer import PartitionWriter
 from repair_assets.repair_examples import daily_examples
 from resources.stages import Input, Stage, check_specs
 from resources.store import StoreResource

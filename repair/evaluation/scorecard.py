@@ -10,7 +10,7 @@ from repair.evaluation.pages import render_page
 from repair.evaluation.plots import funnel_svg, loss_svg, scores_svg, shares_svg
 from repair.evaluation.summary import METRICS, Share, score_rows, system_scores
 from repair.funnel import STAGES, STEPS, Funnel, funnels, total
-from repair.storage import PartitionStore
+from repair.store.reader import PartitionStore
 from repair.training.export import MADE_BY
 from repair.training.export import METRICS as CURVE
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from repair.evaluation.intervals import wilson
-from repair.storage import PartitionStore
+from repair.store.reader import PartitionStore
 
 METRICS = ("ast_match", "ast_or_string_match", "repaired", "functional")
 

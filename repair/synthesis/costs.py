@@ -6,7 +6,7 @@ they were paid for.
 
 from dataclasses import dataclass
 
-from repair.storage import PartitionStore
+from repair.store.reader import PartitionStore
 
 SYNTHESIZED, VERIFIED = "synthesized_diffs", "verified_diffs"
 

@@ -48,12 +48,9 @@ def is_python(path: str) -> bool:
     return path.endswith(PYTHON_SUFFIXES)
 
 
-READABLE_SUFFIXES = (".py", ".pyi")
-
-
 _CONFIGURATIONS = frozenset({"pyproject.toml", "pyrightconfig.json", "ruff.toml", ".ruff.toml"})
 
 
 def is_readable(path: str) -> bool:
     """Whether the language servers read a file of that name: Python, stubs, their own configuration."""
-    return path.endswith(READABLE_SUFFIXES) or PurePosixPath(path).name in _CONFIGURATIONS
+    return is_python(path) or PurePosixPath(path).name in _CONFIGURATIONS

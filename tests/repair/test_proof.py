@@ -20,7 +20,7 @@ from repair.language_servers import LanguageServers, ServerTimeoutError
 from repair.prompt import PROMPT_VERSION, parse
 from repair.proof import STEPS, Proof, prove
 from repair.schema.stages import REPAIR_EXAMPLES, SYNTHESIZED_DIFFS, VERIFIED_DIFFS
-from repair.storage import PartitionStore
+from repair.store.reader import PartitionStore
 from repair.text.files import workspace_sha256
 from repair.verification import verify_rows
 from repair.verified_rows import verified_rows

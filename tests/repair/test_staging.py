@@ -11,11 +11,13 @@ import pyarrow as pa
 import pytest
 
 from repair.errors import ConfigurationError, StoreError
-from repair.remote_tasks import GROUP, RemoteTasks
+from repair.execution.staging import STAGED, Staged, Staging
+from repair.execution.tasks import stored_rows
+from repair.execution.worker import GROUP, RemoteTasks
 from repair.schema.stages import ERROR_STATES
-from repair.staging import STAGED, Staged, Staging
-from repair.storage import SWEEP_AFTER, PartitionStore
-from tests.repair.test_tasks import numbers, stored, stored_rows
+from repair.store.manifest import SWEEP_AFTER
+from repair.store.reader import PartitionStore
+from tests.repair.test_tasks import numbers, stored
 
 BATCH = pa.RecordBatch.from_pylist(
     [{"project_id": "p", "files": [{"path": "a.py", "text": "x\u2028"}]}, {"path": None}], schema=ERROR_STATES

@@ -16,11 +16,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repair.content_hash import TableHash
 from repair.errors import ConfigurationError, StoreError
 from repair.schema.outcomes import REJECTS, Reject, outcome_batch
 from repair.schema.stages import ERROR_STATES, FILES, REPRODUCED_DIAGNOSTICS
-from repair.storage import Manifest, PartitionStore, PartitionWriter, fingerprint
+from repair.store.content_hash import TableHash
+from repair.store.manifest import Manifest, fingerprint
+from repair.store.reader import PartitionStore
+from repair.store.writer import PartitionWriter
 
 ROWS = pa.schema([("id", pa.string()), ("n", pa.int64()), ("files", FILES)])
 PARTITION = {"date": "2026-01-05", "diagnostic_type": "F821"}
@@ -254,7 +256,7 @@ def test_a_writer_killed_in_the_middle_leaves_the_old_version_whole(
     program.write_text(
         "import sys, time\n"
         "import pyarrow as pa\n"
-        "import repair.hashed_files as hashed_files, repair.storage as storage\n"
+        "import repair.store.files as hashed_files, repair.store.reader as storage\n"
         "hashed_files.ROW_GROUP_BYTES = 1000\n"
         "store = storage.PartitionStore(sys.argv[1])\n"
         f"with store.writer('stage', {PARTITION!r}) as writer:\n"
@@ -364,7 +366,7 @@ def test_repeated_workspace_texts_are_stored_once_for_each_row_group(store: Part
 
 
 def test_row_groups_are_bounded_by_bytes(store: PartitionStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("repair.hashed_files.ROW_GROUP_BYTES", 100_000)
+    monkeypatch.setattr("repair.store.files.ROW_GROUP_BYTES", 100_000)
     big = (
         pa.Table.from_batches([rows(n, text="y" * 1000) for n in range(1000)])
         .combine_chunks()

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from repair.execution.tasks import StoredRows, all_batches, bins, stored_rows, with_columns
 from repair.project_replays import Places, by_project
-from repair.storage import PartitionStore, StoredFile
-from repair.tasks import StoredRows, all_batches, bins, stored_rows, with_columns
+from repair.store.manifest import StoredFile
+from repair.store.reader import PartitionStore
 
 SCHEMA = pa.schema([("number", pa.int64()), ("text", pa.string())])
 

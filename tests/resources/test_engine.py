@@ -16,9 +16,9 @@ import pytest
 import repair
 from partitions.keys import Key
 from repair.errors import ConfigurationError, StoreError
+from repair.execution.tasks import StoredRows, Task, stored_rows
 from repair.schema.outcomes import Reject, outcome_batch
-from repair.storage import PartitionStore
-from repair.tasks import StoredRows, Task, stored_rows
+from repair.store.reader import PartitionStore
 from repair_assets import error_states as error_states_asset
 from resources import java
 from resources.engine import EngineResource, LocalEngine, SparkEngine

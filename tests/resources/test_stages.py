@@ -9,7 +9,7 @@ import pytest
 
 from partitions.keys import DATE_AND_TYPE, Key
 from repair.schema.outcomes import Reject, outcome_batch
-from repair.storage import PartitionStore
+from repair.store.reader import PartitionStore
 from resources.stages import ROWS_ADD_UP, Input, Stage, check_specs, share_check
 from resources.store import StoreResource
 

@@ -9,8 +9,10 @@ import pyarrow as pa
 import pytest
 
 from repair.errors import StoreError
-from repair.staging import Staging
-from repair.storage import Manifest, PartitionStore, PartitionWriter
+from repair.execution.staging import Staging
+from repair.store.manifest import Manifest
+from repair.store.reader import PartitionStore
+from repair.store.writer import PartitionWriter
 from resources.store import StoreResource
 from tests.gcs import gcs_bucket  # noqa: F401
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from repair.schema.outcomes import REJECTS
-from repair.storage import PartitionStore
+from repair.store.reader import PartitionStore
 from repair.synthesis.costs import costs
 
 

@@ -5,10 +5,13 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from repair.errors import ConfigurationError
+
+SWEEP_AFTER = timedelta(days=1)
+
 
 MANIFEST = "manifest.json"
 DATA, REJECTED = "data", "rejects"

@@ -1,38 +1,53 @@
-"""One replacement of one stored partition: `repair.storage` says how it becomes whole."""
+"""One replacement of one stored partition: `repair.store.reader` says how it becomes whole."""
 
 import contextlib
 import hashlib
 import os
 import uuid
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import Any, Self, cast
 
 import fsspec
 import pyarrow as pa
 import pyarrow.compute
 
 from repair.errors import StoreError
-from repair.hashed_files import HashedFile, TableFile
-from repair.manifest import CHUNK_BYTES, DATA, MANIFEST, REJECTED, Manifest, StoredFile, segment
 from repair.schema.outcomes import DETAIL, REASON, REJECTS, ROWS
-
-if TYPE_CHECKING:
-    from repair.storage import PartitionStore
+from repair.store.files import HashedFile, TableFile
+from repair.store.manifest import (
+    CHUNK_BYTES,
+    DATA,
+    MANIFEST,
+    REJECTED,
+    SWEEP_AFTER,
+    Manifest,
+    StoredFile,
+    segment,
+)
 
 pc: Any = pyarrow.compute  # its functions are made at import, so that type checkers do not see them
-
-SWEEP_AFTER = timedelta(days=1)
 
 
 class PartitionWriter:
     """One replacement of one partition. Use it as a context; leaving it without `commit` is an error."""
 
-    def __init__(self, store: "PartitionStore", asset: str, partition: dict[str, str]) -> None:
-        self._store, self._asset, self._partition = store, asset, partition
-        self._fs, self._root = store.locate(asset, partition)
+    def __init__(
+        self,
+        filesystem: Any,
+        folder: str,
+        uri: str,
+        *,
+        asset: str,
+        partition: dict[str, str],
+        earlier: Callable[[], Manifest | None],
+    ) -> None:
+        """`folder` on `filesystem` is the partition's, `uri` its name for people; `earlier` reads the
+        manifest that is there now."""
+        self._fs, self._root, self._uri = filesystem, folder, uri
+        self._asset, self._partition, self._earlier = asset, partition, earlier
         self._local = "file" in _protocols(self._fs)
         self._token = uuid.uuid4().hex[:16]
         self._tables: dict[str, TableFile] = {}
@@ -59,9 +74,7 @@ class PartitionWriter:
         for path in self._paths:
             self._remove(path)
         if kind is None:
-            raise StoreError(
-                f"{self._store.uri(self._asset, self._partition)} was left without a commit: nothing is kept"
-            )
+            raise StoreError(f"{self._uri} was left without a commit: nothing is kept")
 
     def declare(self, schema: pa.Schema, name: str = DATA, *, row_group_bytes: int | None = None) -> None:
         """The partition has the table `name`, even if no row is written to it.
@@ -190,7 +203,7 @@ class PartitionWriter:
     def _earlier_files(self) -> set[str]:
         # A manifest that can't be read names nothing; what it meant is swept later.
         with contextlib.suppress(StoreError):
-            if manifest := self._store.manifest(self._asset, self._partition):
+            if manifest := self._earlier():
                 return {stored.file for stored in manifest.files}
         return set()
 

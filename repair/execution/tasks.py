@@ -10,9 +10,9 @@ from typing import Protocol, TypeVar
 
 import pyarrow as pa
 
-from repair.manifest import StoredFile
 from repair.schema.outcomes import beside
-from repair.storage import PartitionStore
+from repair.store.manifest import StoredFile
+from repair.store.reader import PartitionStore
 
 # Rows of a diagnostic: some seconds of the language servers' time.
 ROWS_PER_TASK = 64

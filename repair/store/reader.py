@@ -26,10 +26,15 @@ import pyarrow.parquet as pq
 from fsspec.core import url_to_fs
 
 from repair.errors import StoreError
-from repair.manifest import CHUNK_BYTES, DATA, MANIFEST, Manifest, StoredFile, fingerprint, folder_of
-from repair.partition_writer import SWEEP_AFTER, PartitionWriter
-
-__all__ = ["SWEEP_AFTER", "Manifest", "PartitionStore", "PartitionWriter", "StoredFile", "fingerprint"]
+from repair.store.manifest import (
+    CHUNK_BYTES,
+    DATA,
+    MANIFEST,
+    Manifest,
+    StoredFile,
+    folder_of,
+)
+from repair.store.writer import PartitionWriter
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,15 @@ class PartitionStore:
 
     def writer(self, asset: str, partition: Mapping[str, str]) -> PartitionWriter:
         """A context in which the partition is written anew; it counts once `commit` has returned."""
-        return PartitionWriter(self, asset, dict(partition))
+        filesystem, folder = self.locate(asset, partition)
+        return PartitionWriter(
+            filesystem,
+            folder,
+            self.uri(asset, partition),
+            asset=asset,
+            partition=dict(partition),
+            earlier=lambda: self.manifest(asset, partition),
+        )
 
     def uri(self, asset: str, partition: Mapping[str, str]) -> str:
         """Where the partition lies, for people and for metadata."""

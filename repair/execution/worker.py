@@ -1,7 +1,7 @@
 """Tasks of a stage as a worker in another process does them: read, work, stage the result.
 
-A worker is sent numbers of groups of tasks (`id`), and answers with the rows of `repair.staging.STAGED`, one
-for each task. It knows nothing of who sent them.
+A worker is sent numbers of groups of tasks (`id`), and answers with the rows of
+`repair.execution.staging.STAGED`, one for each task. It knows nothing of who sent them.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -9,8 +9,8 @@ from dataclasses import astuple, dataclass
 
 import pyarrow as pa
 
-from repair.staging import STAGED, Staging
-from repair.tasks import Task
+from repair.execution.staging import STAGED, Staging
+from repair.execution.tasks import Task
 
 BatchFunction = Callable[[Iterator[pa.RecordBatch]], Iterable[pa.RecordBatch]]
 

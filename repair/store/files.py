@@ -7,8 +7,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from repair.content_hash import TableHash
 from repair.errors import StoreError
+from repair.store.content_hash import TableHash
 
 ROW_GROUP_BYTES = 64 << 20
 """Rows are gathered up to this size in memory. A workspace text that many rows of a row group share

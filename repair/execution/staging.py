@@ -18,9 +18,8 @@ from typing import Any, cast
 import pyarrow as pa
 
 from repair.errors import StoreError
-from repair.manifest import CHUNK_BYTES
-from repair.partition_writer import SWEEP_AFTER
-from repair.storage import PartitionStore
+from repair.store.manifest import CHUNK_BYTES, SWEEP_AFTER
+from repair.store.reader import PartitionStore
 
 # Beside the assets' folders; a name that no asset has.
 FOLDER = "_staging"
