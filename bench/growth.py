@@ -26,9 +26,9 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from repair.error_states import SETTLE_SECONDS
+from repair.error_states.project import SETTLE_SECONDS
 from repair.language_servers import LanguageServers
-from repair.recording import Event, Project
+from repair.recording.event import Event, Project
 from repair.sources.importing import with_diagnostics, write_recording
 from repair.sources.report import Report
 from repair.sources.simulated import projects_and_events

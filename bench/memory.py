@@ -24,7 +24,7 @@ from typing import Any
 import pyarrow as pa
 
 from partitions.keys import Key
-from repair.ot import Delete, Insert, Packet, Skip, encode_packet
+from repair.ot.packets import Delete, Insert, Packet, Skip, encode_packet
 from repair.schema.events import EVENTS, PROJECTS, EventKind
 from repair.store.reader import PartitionStore
 

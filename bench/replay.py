@@ -33,11 +33,11 @@ import numba
 import numpy as np
 import pyarrow as pa
 
-from repair.columnar_ops import DELETE, INSERT, OPS, SKIP, ops_of_packets
-from repair.columnar_replay import texts_at_columns
-from repair.ot import Delete, Insert, Op, Packet, Skip, decode_packet, encode_packet
-from repair.replay import texts_at
-from repair.text_buffer import TextBuffer
+from repair.ot.packets import Delete, Insert, Op, Packet, Skip, decode_packet, encode_packet
+from repair.replay.compiled import texts_at_columns
+from repair.replay.file import texts_at
+from repair.replay.packet_columns import DELETE, INSERT, OPS, SKIP, ops_of_packets
+from repair.replay.text_buffer import TextBuffer
 
 DATA = Path(os.environ.get("REPAIR_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
 TRACES = ("sveltecomponent", "friendsforever_flat", "json-crdt-patch", "automerge-paper")

@@ -2,10 +2,11 @@
 
     python bench/sampling.py [--publications 10000000] [--recording DIR]
 
-Publications of made-up projects are streamed into `repair.sampling.sample_partition`, each run in a process
-of its own: a tenth of them, all of them, and all of them in two other partitionings, whose samples must be
-the same. Then the publications of a recording (default: eight simulated projects, made on the fly) are
-brought down to the sample: each publication that is left out is a check of the servers that is saved.
+Publications of made-up projects are streamed into `repair.error_states.sampling.sample_partition`, each run
+in a process of its own: a tenth of them, all of them, and all of them in two other partitionings, whose
+samples must be the same. Then the publications of a recording (default: eight simulated projects, made on the
+fly) are brought down to the sample: each publication that is left out is a check of the servers that is
+saved.
 """
 
 import argparse
@@ -26,9 +27,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from repair.diagnostics.codes import type_of_code
-from repair.episodes import COLUMNS
-from repair.recording import Recording
-from repair.sampling import SamplingSettings, sample_partition
+from repair.error_states.episodes import COLUMNS
+from repair.error_states.sampling import SamplingSettings, sample_partition
+from repair.recording.reader import Recording
 from repair.schema.events import EVENTS, EventKind
 
 SCHEMA = pa.schema([EVENTS.field(name) for name in COLUMNS])

@@ -12,7 +12,8 @@ import click
 from repair.errors import ConfigurationError, InputError, RepairError
 
 if TYPE_CHECKING:
-    from repair.recording import Event, Recording
+    from repair.recording.event import Event
+    from repair.recording.reader import Recording
     from repair.sources.importing import Source
     from repair.sources.report import Report
 
@@ -198,7 +199,7 @@ def import_simulated(
     check: bool = False,
 ) -> None:
     """The command `repair import simulated`, for those who import from Python."""
-    from repair.error_states import SETTLE_SECONDS
+    from repair.error_states.project import SETTLE_SECONDS
     from repair.sources.simulated import projects_and_events
     from repair.sources.simulated.copies import with_copies
 
@@ -353,8 +354,8 @@ def replay(events: str, path: str, at: str, project_id: str | None) -> None:
     Example:
       repair replay recording --project NAME --file main.py --at 2024-05-06T12:00:00Z
     """
-    from repair.recorded_text import text_at
-    from repair.recording import Recording
+    from repair.recording.reader import Recording
+    from repair.recording.text_at import text_at
 
     try:
         moment = datetime.fromisoformat(at)

@@ -21,7 +21,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from partitions.dates import DEFAULT_FIRST_DATE, dates_between, window
 from partitions.keys import Key
 from partitions.types import DIAGNOSTIC_TYPES
-from repair.recording import Recording, is_recording
+from repair.recording.layout import is_recording
+from repair.recording.reader import Recording
 from repair_assets.definitions import HOME, defs
 from repair_assets.session_events import PUBLISHED
 from repair_assets.summary import print_funnel, print_summary

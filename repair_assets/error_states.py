@@ -11,9 +11,9 @@ from partitions.dates import window
 from partitions.keys import DATE_AND_TYPE, Key
 from partitions.types import known_types
 from repair.curation.policy import project_reject
+from repair.error_states.batches import Places, SnapshotTotals, by_project, replay_projects
+from repair.error_states.sampling import SamplingSettings, sample_partition
 from repair.execution.tasks import StoredRows
-from repair.project_replays import Places, SnapshotTotals, by_project, replay_projects
-from repair.sampling import SamplingSettings, sample_partition
 from repair.schema.events import EventKind
 from repair.schema.stages import ERROR_STATES
 from repair.store.manifest import Manifest

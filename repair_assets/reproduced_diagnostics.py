@@ -3,7 +3,7 @@
 import dagster as dg
 
 from partitions.keys import DATE_AND_TYPE, Key
-from repair.reproduction import reproduce
+from repair.error_states.reproduction import reproduce
 from repair.schema.stages import REPRODUCED_DIAGNOSTICS
 from repair_assets.error_states import error_states
 from resources.engine import EngineResource

@@ -12,8 +12,8 @@ from partitions.keys import DATE, Key
 from partitions.types import OTHER, known_types
 from repair.diagnostics.codes import type_of_code
 from repair.diagnostics.style import is_stylistic
+from repair.recording.validation import session_events as validated
 from repair.schema.events import EVENTS, PROJECTS, EventKind
-from repair.sources.validation import session_events as validated
 from repair.store.manifest import Manifest
 from repair.store.writer import PartitionWriter
 from resources.recordings import RecordingsResource

@@ -3,7 +3,7 @@
 import dagster as dg
 import fsspec
 
-from repair.recording import Recording
+from repair.recording.reader import Recording
 
 
 class RecordingsResource(dg.ConfigurableResource[None]):

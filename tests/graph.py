@@ -9,7 +9,8 @@ from typing import Any
 import dagster as dg
 
 from partitions.keys import Key
-from repair.recording import Event, Project, RecordingWriter
+from repair.recording.event import Event, Project
+from repair.recording.writer import RecordingWriter
 from repair.schema.events import EventKind
 from repair.store.manifest import Manifest
 from repair.store.reader import PartitionStore

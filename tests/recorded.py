@@ -3,8 +3,8 @@
 import zlib
 from datetime import UTC, datetime, timedelta
 
-from repair.ot import Packet, encode_packet, minimal_ops
-from repair.recording import Event
+from repair.ot.packets import Packet, encode_packet, minimal_ops
+from repair.recording.event import Event
 from repair.schema.events import EventKind
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)

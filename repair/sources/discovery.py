@@ -19,12 +19,12 @@ from typing import Any, Protocol
 
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.language_servers import Request, Result
-from repair.recording import Event
+from repair.recording.event import Event
+from repair.replay.timeline import Change, StoredCopy
+from repair.replay.workspace import Workspace
 from repair.schema.events import EventKind, FileOperation
 from repair.text.paths import is_readable, safe_path
 from repair.text.python_imports import imported_names, module_name
-from repair.timeline import Change, StoredCopy
-from repair.workspace import Workspace
 
 MOST_IMPORTERS = 16
 

@@ -18,11 +18,11 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from repair.errors import InputError
-from repair.recording import Event, Project, event_batch, events_of
+from repair.recording.event import Event, Project, event_batch, events_of
+from repair.recording.validation import Problem, check_batch, readable
 from repair.schema.events import EVENTS, PROJECTS
 from repair.sources.report import CHUNK, Report
 from repair.sources.rows import RowError, event_of, json_rows, project_of
-from repair.sources.validation import Problem, check_batch, readable
 
 pc: Any = pyarrow.compute  # makes its functions at import, so no checker knows them
 

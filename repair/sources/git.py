@@ -18,12 +18,12 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
 from repair.errors import ConfigurationError
-from repair.ot import Packet, encode_packet, minimal_ops
-from repair.recording import Event, Project
+from repair.ot.packets import Packet, encode_packet, minimal_ops
+from repair.recording.event import Event, Project
+from repair.recording.validation import EARLIEST, is_time
 from repair.schema.events import EventKind, FileOperation, Visibility
 from repair.sources.git_repository import Commit, FileChange, GitRepository, TreeEntry
 from repair.sources.licences import LICENCE_FILE, spdx
-from repair.sources.validation import EARLIEST, is_time
 from repair.text.paths import safe_path
 
 SUFFIXES = (".py", ".pyi")

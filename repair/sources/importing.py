@@ -4,9 +4,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from repair.language_servers import LanguageServers
-from repair.recording import Event, Project, RecordingWriter
+from repair.recording.event import Event, Project
+from repair.recording.snapshots import with_snapshots
+from repair.recording.writer import RecordingWriter
 from repair.sources.discovery import discover
-from repair.sources.midnight import with_snapshots
 from repair.sources.report import Report
 
 Source = Iterable[tuple[Project, Iterator[Event]]]

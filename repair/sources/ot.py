@@ -30,8 +30,10 @@ from pathlib import Path
 from typing import Any
 
 from repair.errors import InputError
-from repair.ot import decode_packet
-from repair.recording import Event, Project
+from repair.ot.packets import decode_packet
+from repair.recording.event import Event, Project
+from repair.recording.validation import Problem, is_time
+from repair.replay.workspace import LARGEST_CONTENT
 from repair.schema.events import EventKind
 from repair.sources.report import Report
 from repair.sources.rows import (
@@ -46,9 +48,7 @@ from repair.sources.rows import (
     project_of,
     text,
 )
-from repair.sources.validation import Problem, is_time
 from repair.text.paths import safe_path
-from repair.workspace import LARGEST_CONTENT
 
 PROJECTS = "projects.jsonl"
 PLACES = {

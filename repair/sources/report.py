@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import islice
 
-from repair.recording import Event, event_batch
+from repair.recording.event import Event, event_batch
+from repair.recording.validation import Problem, check_batch
+from repair.replay.workspace import Broken
 from repair.schema.events import EventKind
 from repair.sources.discovery import DiscoveryReport
-from repair.sources.validation import Problem, check_batch
-from repair.workspace import Broken
 
 EXAMPLES = 5
 CHUNK = 8192
@@ -42,7 +42,7 @@ class Report:
             examples.append(problem)
 
     def broken_file(self, project_id: str, path: str, broken: Broken) -> None:
-        """Count a file that can't be replayed; the `OnBroken` of `repair.sources.midnight`."""
+        """Count a file that can't be replayed; the `OnBroken` of `repair.recording.snapshots`."""
         hint = "what rests on it is rejected later"
         self.add(Problem(broken.reason, f"a file that replays ({broken.detail})", hint, project_id, path))
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from repair.errors import InputError
-from repair.ot import Packet, encode_packet
-from repair.recording import Event, Project
+from repair.ot.packets import Packet, encode_packet
+from repair.recording.event import Event, Project
+from repair.recording.validation import EARLIEST, Problem
 from repair.schema.events import EVENTS, PROJECTS, PUBLISHED_DIAGNOSTIC
-from repair.sources.validation import EARLIEST, Problem
 
 INVALID_TAG = b"\x07"
 """No protobuf message begins with this byte. It stands before a packet that was recorded as broken JSON."""

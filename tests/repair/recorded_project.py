@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from repair.ot import Author, Packet, encode_packet, minimal_ops
+from repair.ot.packets import Author, Packet, encode_packet, minimal_ops
 from repair.schema.events import EVENTS, EventKind, FileOperation
 
 MIDNIGHT = datetime(2024, 5, 1, tzinfo=UTC)

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from repair.cli import main
-from repair.recording import Recording
+from repair.recording.reader import Recording
 from tests.recorded import NOON, Typist, hours
 
 

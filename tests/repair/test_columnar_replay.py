@@ -14,10 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from repair.columnar_ops import OPS, ops_of_packets
-from repair.columnar_replay import replayed, texts_at_columns
 from repair.errors import InputError
-from repair.ot import (
+from repair.ot.packets import (
     Author,
     BadUTF8,
     Delete,
@@ -31,7 +29,9 @@ from repair.ot import (
     decode_packet,
     encode_packet,
 )
-from repair.replay import BadChecksum, VersionGap, texts_at
+from repair.replay.compiled import replayed, texts_at_columns
+from repair.replay.file import BadChecksum, VersionGap, texts_at
+from repair.replay.packet_columns import OPS, ops_of_packets
 from tests.repair.test_editing_traces import recorded, trace
 
 START = datetime(2024, 5, 1, tzinfo=UTC)
@@ -379,7 +379,8 @@ def test_a_real_history_replays_to_its_end(shared_data: Path, name: str) -> None
 
 def test_the_modules_load_without_the_compiler() -> None:
     program = (
-        "import sys, repair.columnar_ops, repair.columnar_replay, repair.replay, repair.workspace\n"
+        "import sys, repair.replay.packet_columns, repair.replay.compiled, "
+        "repair.replay.file, repair.replay.workspace\n"
         "sys.exit('numba' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from repair.ot import Delete, Insert, Op, Packet, Skip, decode_packet, encode_packet
-from repair.replay import texts_at
-from repair.text_buffer import TextBuffer
+from repair.ot.packets import Delete, Insert, Op, Packet, Skip, decode_packet, encode_packet
+from repair.replay.file import texts_at
+from repair.replay.text_buffer import TextBuffer
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 TICK = timedelta(milliseconds=1)

@@ -7,8 +7,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from repair.error_states import compare_snapshots, error_states, replay_project
-from repair.ot import Author, Delete, Insert, Skip
+from repair.error_states.project import compare_snapshots, error_states, replay_project
+from repair.ot.packets import Author, Delete, Insert, Skip
 from repair.schema.events import EventKind, FileOperation
 from repair.schema.outcomes import Reject, outcome_schema
 from repair.schema.stages import ERROR_STATES, SAMPLED_EPISODES

@@ -16,16 +16,17 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from repair import error_states as states
-from repair import workspace
-from repair.ot import Delete, Insert, Skip
-from repair.recording import Event, Project, event_batch
+from repair.error_states import project as states
+from repair.ot.packets import Delete, Insert, Skip
+from repair.recording import validation
+from repair.recording.event import Event, Project, event_batch
+from repair.recording.validation import session_events
+from repair.replay import workspace
+from repair.replay.workspace import workspaces_at
 from repair.schema.events import EVENTS, PROJECTS, EventKind, FileOperation
 from repair.sources import events as events_source
-from repair.sources import importing, ot, rows, validation
+from repair.sources import importing, ot, rows
 from repair.sources.report import Report
-from repair.sources.validation import session_events
-from repair.workspace import workspaces_at
 from tests.recorded import NOON, NOW, Typist, diagnostic
 from tests.repair.recorded_project import RecordedProject, at
 from tests.repair.test_error_states import episode, outcomes

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from repair.ot import Author, Skip
+from repair.ot.packets import Author, Skip
+from repair.replay.workspace import State, workspaces_at
 from repair.schema.events import FileOperation
-from repair.workspace import State, workspaces_at
 from tests.repair.recorded_project import RecordedProject, at
 
 EDITS = 2_300  # more than wait to be replayed one by one

@@ -21,15 +21,15 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from repair import ot
 from repair.diagnostics.codes import type_of_code
-from repair.error_states import error_states
+from repair.error_states.project import error_states
+from repair.error_states.sampling import SamplingSettings, sample_partition
 from repair.errors import InputError
-from repair.sampling import SamplingSettings, sample_partition
+from repair.ot import packets as ot
+from repair.recording.validation import session_events
 from repair.schema.events import EVENTS, PROJECTS, PUBLISHED_DIAGNOSTIC, EventKind, FileOperation
 from repair.schema.outcomes import REASON, REJECTS, ROWS
 from repair.schema.stages import SAMPLED_EPISODES
-from repair.sources.validation import session_events
 from repair.text.paths import is_readable, safe_path
 
 MIDNIGHT = datetime(2024, 5, 1, tzinfo=UTC)

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repair import ot_pb2
-from repair.ot import (
+from repair.ot import ot_pb2
+from repair.ot.packets import (
     Author,
     BadUTF8,
     Delete,

@@ -6,9 +6,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from repair import project_replays
-from repair.error_states import error_states
-from repair.project_replays import REPLAYED, SnapshotTotals, replay_projects
+from repair.error_states import batches as project_replays
+from repair.error_states.batches import REPLAYED, SnapshotTotals, replay_projects
+from repair.error_states.project import error_states
 from repair.schema.events import EVENTS, EventKind
 from repair.schema.outcomes import outcome_schema
 from repair.schema.stages import ERROR_STATES, SAMPLED_EPISODES

@@ -12,17 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repair.errors import ConfigurationError, InputError
-from repair.recorded_text import text_at
-from repair.recording import (
-    Event,
-    Project,
-    Recording,
-    RecordingWriter,
-    event_batch,
-    events_of,
-    is_recording,
-    numbered,
-)
+from repair.recording.event import Event, Project, event_batch, events_of, numbered
+from repair.recording.layout import is_recording
+from repair.recording.reader import Recording
+from repair.recording.text_at import text_at
+from repair.recording.writer import RecordingWriter
 from repair.schema.events import EVENTS, EventKind
 from tests.gcs import gcs_bucket  # noqa: F401
 from tests.recorded import NOON, Typist, diagnostic, hours

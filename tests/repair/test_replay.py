@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repair import crc32
-from repair.ot import BadUTF8, Delete, DeletePastEnd, Insert, Op, Packet, Skip, SkipPastEnd, apply
-from repair.replay import BadChecksum, FileReplay, ReplayError, VersionGap, texts_at
-from repair.text_buffer import TextBuffer
+from repair.ot.packets import BadUTF8, Delete, DeletePastEnd, Insert, Op, Packet, Skip, SkipPastEnd, apply
+from repair.replay import crc32
+from repair.replay.file import BadChecksum, FileReplay, ReplayError, VersionGap, texts_at
+from repair.replay.text_buffer import TextBuffer
 
 START = datetime(2024, 5, 1, tzinfo=UTC)
 ALPHABET = "ab\n é߿中\uffff😀\U0010ffff"

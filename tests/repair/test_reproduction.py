@@ -10,8 +10,8 @@ import pytest
 
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.diagnostics.matching import match
+from repair.error_states.reproduction import reproduce
 from repair.language_servers import LanguageServers, Request, Result, ServerCrashError, ServerTimeoutError
-from repair.reproduction import reproduce
 from repair.schema.outcomes import DETAIL, REASON, outcome_schema
 from repair.schema.stages import ERROR_STATES, REPRODUCED_DIAGNOSTICS
 

@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from repair import sampling
 from repair.diagnostics.codes import type_of_code
-from repair.episodes import COLUMNS, EPISODES
+from repair.error_states import sampling
+from repair.error_states.episodes import COLUMNS, EPISODES
+from repair.error_states.sampling import SamplingCounts, SamplingSettings, sample_partition
 from repair.errors import ConfigurationError
-from repair.sampling import SamplingCounts, SamplingSettings, sample_partition
 from repair.schema.events import EVENTS
 from repair.schema.outcomes import REJECTS
 from repair.schema.stages import SAMPLED_EPISODES

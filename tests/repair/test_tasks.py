@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from repair.error_states.batches import Places, by_project
 from repair.execution.tasks import StoredRows, all_batches, bins, stored_rows, with_columns
-from repair.project_replays import Places, by_project
 from repair.store.manifest import StoredFile
 from repair.store.reader import PartitionStore
 

@@ -7,10 +7,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from repair.ot import Author, Delete, Insert, Skip
+from repair.ot.packets import Author, Delete, Insert, Skip
+from repair.replay.workspace import State, workspaces_at
 from repair.schema.events import EVENTS, EventError, EventKind, FileOperation
 from repair.text.paths import path_fault, safe_path
-from repair.workspace import State, workspaces_at
 from tests.repair.recorded_project import RecordedProject, at
 
 LAST = 2**62

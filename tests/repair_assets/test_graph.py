@@ -8,8 +8,8 @@ import dagster as dg
 import pytest
 
 from partitions.keys import Key
-from repair.ot import Author
-from repair.recording import RecordingWriter
+from repair.ot.packets import Author
+from repair.recording.writer import RecordingWriter
 from repair.schema.events import EventKind, FileOperation
 from repair_assets.error_states import error_states
 from repair_assets.reproduced_diagnostics import reproduced_diagnostics

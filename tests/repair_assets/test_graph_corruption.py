@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from partitions.keys import Key
-from repair.ot import Delete, Packet, encode_packet
+from repair.ot.packets import Delete, Packet, encode_packet
 from repair.schema.events import EVENTS, EventKind
 from tests.graph import DAY, MORNING, STAGES, House, Session, check, misspelt, record, typing_errors
 

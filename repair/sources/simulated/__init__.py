@@ -14,7 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from repair.errors import ConfigurationError
-from repair.recording import Event, Project
+from repair.recording.event import Event, Project
 from repair.schema.events import Visibility
 from repair.sources.simulated.corpus import folder, standard_library
 from repair.sources.simulated.typist import Typist, seeded

@@ -27,8 +27,8 @@ from typing import Any, NamedTuple
 
 from repair.errors import ConfigurationError
 from repair.language_servers.programs import programs
-from repair.ot import Packet, apply, decode_packet, encode_packet
-from repair.recording import Event
+from repair.ot.packets import Packet, apply, decode_packet, encode_packet
+from repair.recording.event import Event
 from repair.schema.events import EventKind, FileOperation
 from repair.sources.importing import Source
 from repair.sources.simulated.keystrokes import ops_of, replacement

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from random import Random
 
-from repair.ot import Delete, Insert, Op, Skip
+from repair.ot.packets import Delete, Insert, Op, Skip
 
 LONGEST_GAP_MS = 900
 """Between two packets of one change: below any pause that a state would count as settled after."""

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from random import Random
 
-from repair.ot import Author, Op, Packet, encode_packet
-from repair.recording import Event
+from repair.ot.packets import Author, Op, Packet, encode_packet
+from repair.recording.event import Event
 from repair.schema.events import EventKind, FileOperation
 from repair.sources.simulated.document import Document
 

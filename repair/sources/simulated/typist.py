@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from random import Random
 
-from repair.ot import Author, apply, minimal_ops
-from repair.recording import Event
+from repair.ot.packets import Author, apply, minimal_ops
+from repair.recording.event import Event
 from repair.schema.events import EventKind, FileOperation
 from repair.sources.simulated.corpus import Module
 from repair.sources.simulated.document import Document, Mistake

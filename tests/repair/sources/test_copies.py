@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from repair.curation.near_duplicates import NearDuplicates
 from repair.errors import ConfigurationError
 from repair.language_servers import LanguageServers
-from repair.recording import Event, Project
+from repair.recording.event import Event, Project
+from repair.recording.snapshots import with_snapshots
 from repair.schema.events import EventKind, FileOperation
 from repair.sources.discovery import discover
-from repair.sources.midnight import with_snapshots
 from repair.sources.simulated import projects_and_events
 from repair.sources.simulated.copies import with_copies
 from tests.recorded import NOON, Typist, diagnostic, hours

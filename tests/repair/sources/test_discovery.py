@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from repair import ot
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.language_servers import LanguageServers, Request, Result, ServerTimeoutError
-from repair.recording import Event
+from repair.ot import packets as ot
+from repair.recording.event import Event
 from repair.schema.events import EventKind, FileOperation
 from repair.sources.discovery import MOST_IMPORTERS, DiscoveryReport, discover
 from repair.sources.simulated import projects_and_events

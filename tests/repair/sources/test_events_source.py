@@ -9,8 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from repair.errors import InputError
-from repair.ot import decode_packet
-from repair.recording import Event, Project, Recording, RecordingWriter, event_batch, events_of
+from repair.ot.packets import decode_packet
+from repair.recording.event import Event, Project, event_batch, events_of
+from repair.recording.reader import Recording
+from repair.recording.writer import RecordingWriter
 from repair.schema.events import EVENTS, PROJECTS, EventKind
 from repair.sources import events as source
 from repair.sources.importing import check_source, write_recording

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from repair import ot
 from repair.errors import ConfigurationError
-from repair.recording import Event, Project
+from repair.ot import packets as ot
+from repair.recording.event import Event, Project
+from repair.recording.snapshots import with_snapshots
 from repair.schema.events import EventKind, FileOperation, Visibility
 from repair.sources import git
 from repair.sources.git import projects_and_events
 from repair.sources.git_repository import GitError, GitRepository
 from repair.sources.licences import spdx
-from repair.sources.midnight import with_snapshots
 from repair.text.paths import is_readable
 
 MIT = (

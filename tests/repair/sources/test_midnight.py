@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from repair.errors import InputError
-from repair.recording import Event, event_batch, numbered
+from repair.recording.event import Event, event_batch, numbered
+from repair.recording.snapshots import with_snapshots
+from repair.replay.workspace import Broken, workspaces_at
 from repair.schema.events import EVENTS, EventKind, FileOperation
-from repair.sources.midnight import with_snapshots
-from repair.workspace import Broken, workspaces_at
 from tests.recorded import NOON, Typist, hours
 
 MIDNIGHT = datetime(2024, 5, 1, tzinfo=UTC)

@@ -9,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repair.errors import InputError
-from repair.ot import Packet, decode_packet, encode_packet
-from repair.recording import Event, Project, Recording
+from repair.ot.packets import Packet, decode_packet, encode_packet
+from repair.recording.event import Event, Project
+from repair.recording.reader import Recording
+from repair.recording.validation import session_events
 from repair.sources.importing import check_source, write_recording
 from repair.sources.ot import projects_and_events
 from repair.sources.report import Report
-from repair.sources.validation import session_events
 from tests.recorded import NOON, NOW, Typist, hours
 
 DAY = timedelta(days=1)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from google.protobuf.internal import encoder
 
-from repair.ot import Delete, Insert, Op, Packet, Skip, encode_packet
-from repair.recorded_text import text_at
-from repair.recording import Recording
+from repair.ot.packets import Delete, Insert, Op, Packet, Skip, encode_packet
+from repair.recording.reader import Recording
+from repair.recording.text_at import text_at
 from repair.sources import ot
 from repair.sources.importing import write_recording
 from repair.sources.report import Report

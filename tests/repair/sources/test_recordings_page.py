@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from repair.ot import Packet, encode_packet
-from repair.recorded_text import text_at
-from repair.recording import Recording
+from repair.ot.packets import Packet, encode_packet
+from repair.recording.reader import Recording
+from repair.recording.text_at import text_at
 from repair.sources import events, ot
 from repair.sources.importing import write_recording
 from repair.sources.report import Report

@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repair import ot
 from repair.errors import ConfigurationError
-from repair.recording import Event, Project
+from repair.ot import packets as ot
+from repair.recording.event import Event, Project
 from repair.schema.events import EventKind, FileOperation
 from repair.sources.simulated import projects_and_events
 from repair.sources.simulated.corpus import folder, standard_library

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repair.recording import Event, event_batch
+from repair.recording.event import Event, event_batch
+from repair.recording.validation import NEEDED, Problem, check_batch, session_events
 from repair.schema.events import EVENTS, PROJECTS, EventKind
 from repair.schema.outcomes import outcome_schema
-from repair.sources.validation import NEEDED, Problem, check_batch, session_events
 from tests.recorded import NOON, NOW, Typist, diagnostic
 
 TYPIST = Typist()

@@ -1,7 +1,7 @@
 """The texts of one file at given moments, from its packets in columns.
 
-The same as `repair.replay.texts_at`, in compiled code: many times faster on a long history. Whatever it does
-not accept is replayed once more packet by packet, which names what is wrong.
+The same as `repair.replay.file.texts_at`, in compiled code: many times faster on a long history. Whatever it
+does not accept is replayed once more packet by packet, which names what is wrong.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from repair.columnar_ops import bytes_of, offsets_of
-from repair.ot import BadUTF8, Packet, decode_packet
-from repair.replay import texts_at
+from repair.ot.packets import BadUTF8, Packet, decode_packet
+from repair.replay.file import texts_at
+from repair.replay.packet_columns import bytes_of, offsets_of
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -34,12 +34,12 @@ def texts_at_columns(
 ) -> list[str]:
     """The text of a file at each of `moments`, which may come in any order.
 
-    `ops` (`repair.columnar_ops.OPS`) are the file's packets, in the order of their versions; the rest is as
-    in `repair.replay.texts_at`. Versions are checked at every packet up to the last moment, the CRC-32 of the
-    whole file at every moment, or with `every_checksum` at every packet too. A packet that does not decode is
-    met where those before it count.
+    `ops` (`repair.replay.packet_columns.OPS`) are the file's packets, in the order of their versions; the
+    rest is as in `repair.replay.file.texts_at`. Versions are checked at every packet up to the last moment,
+    the CRC-32 of the whole file at every moment, or with `every_checksum` at every packet too. A packet that
+    does not decode is met where those before it count.
 
-    Raises what `repair.replay.texts_at` does, and what `repair.ot.decode_packet` does.
+    Raises what `repair.replay.file.texts_at` does, and what `repair.ot.packets.decode_packet` does.
     """
     counts = _counts(ops, moments)
     stops = np.unique(counts)
@@ -99,9 +99,9 @@ def replayed(
 
     Raises BadUTF8 for a base with a lone surrogate.
     """
-    from repair.native import replay as native  # imports numba
-    from repair.native import rope as ropes
-    from repair.native import rope_layout as layout
+    from repair.replay.kernels import replay as native  # imports numba
+    from repair.replay.kernels import rope as ropes
+    from repair.replay.kernels import rope_layout as layout
 
     try:
         start = np.frombuffer(base.encode(), np.uint8)
@@ -133,7 +133,7 @@ def replayed(
 
 
 def _columns(ops: pa.RecordBatch) -> Any:
-    from repair.native.replay import Ops
+    from repair.replay.kernels.replay import Ops
 
     lists: Any = ops.column("ops")
     op: Any = lists.values

@@ -6,11 +6,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from repair.errors import InputError
-from repair.recording import Recording
+from repair.recording.reader import Recording
+from repair.recording.validation import session_events
+from repair.replay.workspace import State, workspaces_at
 from repair.schema.events import EVENTS
 from repair.schema.outcomes import REASON
-from repair.sources.validation import session_events
-from repair.workspace import State, workspaces_at
 
 AFTER_ALL = 2**63 - 1
 """Behind every sequence of an instant."""

@@ -24,14 +24,14 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from repair.columnar_ops import changing_packets, ops_of_packets
-from repair.columnar_replay import replayed
-from repair.ot import Author, Delete, Insert, OTError, Packet, decode_packet
-from repair.replay import FileReplay, ReplayError
+from repair.ot.packets import Author, Delete, Insert, OTError, Packet, decode_packet
+from repair.replay.compiled import replayed
+from repair.replay.file import FileReplay, ReplayError
+from repair.replay.packet_columns import changing_packets, ops_of_packets
+from repair.replay.timeline import Change, StoredCopy, changes
 from repair.schema.events import EventKind, FileOperation
 from repair.text.lines import lines_of
 from repair.text.paths import path_fault
-from repair.timeline import Change, StoredCopy, changes
 
 LARGEST_TEXT = 4 << 20
 """Code points of one file. What is larger was generated, and would be held in memory once for each state."""

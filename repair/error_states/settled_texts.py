@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from repair.workspace import Mismatch, Workspace
+from repair.replay.workspace import Mismatch, Workspace
 
 MOST_LATER_STATES = 5
 

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from repair.native.checksum import ROWS, tables_of_checksums
-from repair.native.jit import compiled, inner
+from repair.replay.kernels.checksum import ROWS, tables_of_checksums
+from repair.replay.kernels.jit import compiled, inner
 
 CAPACITY = 1024  # bytes of a leaf
 FANOUT = 32  # leaves of a block
@@ -24,8 +24,8 @@ LEAF, START, INDEX, SLOT, BLOCK_START, AROUND, BEFORE, BEHIND, SHIFT = range(9)
 # Of the text: blocks in `order`, code points, bytes. Rows in use, and the one that was given back last (-1:
 # none).
 BLOCKS, LENGTH, SIZE, LEAVES_USED, LEAF_FREE, BLOCKS_USED, BLOCK_FREE = range(9, 16)
-# Of `repair.native.replay`: the next packet and the next stop, the version before (-1: any), and the bytes of
-# output.
+# Of `repair.replay.kernels.replay`: the next packet and the next stop, the version before (-1: any), and the
+# bytes of output.
 PACKET, STOP, VERSION_BEFORE, WRITTEN = range(16, 20)
 
 Bytes = npt.NDArray[np.uint8]
@@ -40,7 +40,7 @@ class Rope(NamedTuple):
     blocks: Numbers
     order: Numbers
     registers: Numbers
-    tables: Numbers  # of `repair.native.checksum`
+    tables: Numbers  # of `repair.replay.kernels.checksum`
 
 
 @inner

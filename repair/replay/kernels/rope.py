@@ -9,8 +9,8 @@ A leaf and a block keep the CRC-32 of their bytes until they change, so that the
 after an edit is put together from that of the finger's leaf and of what stands before and behind it.
 """
 
-from repair.native.jit import compiled, inner
-from repair.native.rope_layout import (
+from repair.replay.kernels.jit import compiled, inner
+from repair.replay.kernels.rope_layout import (
     AROUND,
     BLOCK_CRC,
     BLOCK_FREE,
@@ -41,10 +41,10 @@ from repair.native.rope_layout import (
     new_block,
     new_leaf,
 )
-from repair.native.utf8 import code_points, copy, size_backward, size_forward
+from repair.replay.kernels.utf8 import code_points, copy, size_backward, size_forward
 
-# What the loop of `repair.native.replay` calls often takes arrays one by one: a member of a tuple is counted
-# as a reference wherever it is used, which costs more than the use.
+# What the loop of `repair.replay.kernels.replay` calls often takes arrays one by one: a member of a tuple is
+# counted as a reference wherever it is used, which costs more than the use.
 
 
 @inner

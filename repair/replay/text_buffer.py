@@ -3,8 +3,8 @@
 import zlib
 from collections.abc import Iterable
 
-from repair import crc32
-from repair.ot import BadUTF8, Delete, DeletePastEnd, Op, Skip, SkipPastEnd
+from repair.ot.packets import BadUTF8, Delete, DeletePastEnd, Op, Skip, SkipPastEnd
+from repair.replay import crc32
 
 # One fixed-width encoding per width in bytes, so that a position is a product and an edit a splice.
 _CODECS = {1: "ascii", 2: "utf-16-le", 4: "utf-32-le"}
@@ -53,7 +53,7 @@ class TextBuffer:
         return self._text
 
     def apply(self, ops: Iterable[Op]) -> None:
-        """Applies one packet's ops, as `repair.ot.apply` does.
+        """Applies one packet's ops, as `repair.ot.packets.apply` does.
 
         Raises SkipPastEnd or DeletePastEnd.
         """

@@ -22,8 +22,8 @@ from typing import Any, NoReturn, cast
 
 from google.protobuf.message import DecodeError
 
-from repair import ot_pb2
 from repair.errors import InputError
+from repair.ot import ot_pb2
 from repair.text.edits import edits
 
 _LARGEST = 2**32 - 1  # of a protobuf uint32

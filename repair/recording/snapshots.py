@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
 from repair.errors import InputError
-from repair.recording import Event, midnight
+from repair.recording.event import Event, midnight
+from repair.replay.timeline import Change, StoredCopy
+from repair.replay.workspace import Broken, Workspace
 from repair.schema.events import EventKind, FileOperation
 from repair.text.paths import safe_path
-from repair.timeline import Change, StoredCopy
-from repair.workspace import Broken, Workspace
 
 OnBroken = Callable[[str, str, Broken], None]
 """Called with project and path when a file can't be replayed or differs from its stored copy."""

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from repair.native.jit import compiled, inner
+from repair.replay.kernels.jit import compiled, inner
 
 SKIP, DELETE, INSERT = 0, 1, 2
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from repair.native.checksum import crc32_of_many, multiply, shift_of
-from repair.native.jit import inlined, inner
-from repair.native.rope_layout import (
+from repair.replay.kernels.checksum import crc32_of_many, multiply, shift_of
+from repair.replay.kernels.jit import inlined, inner
+from repair.replay.kernels.rope_layout import (
     AROUND,
     BEFORE,
     BEHIND,
@@ -25,7 +25,7 @@ from repair.native.rope_layout import (
     Numbers,
     Rope,
 )
-from repair.native.utf8 import copy
+from repair.replay.kernels.utf8 import copy
 
 
 @inlined

@@ -1,6 +1,6 @@
 """CRC-32 in compiled code: of bytes, and of texts put together from the checksums of their parts.
 
-As in `repair.crc32`, polynomials are bit-reversed in 32 bits.
+As in `repair.replay.crc32`, polynomials are bit-reversed in 32 bits.
 """
 
 from functools import cache
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from repair.native.jit import compiled, inlined, inner
+from repair.replay.kernels.jit import compiled, inlined, inner
 
 _POLYNOMIAL = 0xEDB88320
 

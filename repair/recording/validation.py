@@ -15,11 +15,11 @@ import pyarrow as pa
 import pyarrow.compute
 
 from repair.errors import InputError
-from repair.ot import decode_packet
+from repair.ot.packets import decode_packet
+from repair.replay.workspace import LARGEST_CONTENT
 from repair.schema.events import EVENTS, EventKind, FileOperation
 from repair.schema.outcomes import DETAIL, REASON, ROWS, outcome_schema
 from repair.text.paths import safe_path
-from repair.workspace import LARGEST_CONTENT
 
 pc: Any = pyarrow.compute  # makes its functions at import, so no checker knows them
 

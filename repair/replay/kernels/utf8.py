@@ -7,7 +7,7 @@ import numpy.typing as npt
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from repair.native.jit import inner
+from repair.replay.kernels.jit import inner
 
 Bytes = npt.NDArray[np.uint8]
 Int = Any  # a machine's number, of the width that compiling gives it

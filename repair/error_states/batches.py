@@ -1,4 +1,5 @@
-"""The error states of many projects, from batches of their events: what `repair.error_states` says of one."""
+"""The error states of many projects, from batches of their events: what `repair.error_states.project` says of
+one."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute
 
-from repair.error_states import SnapshotComparison, replay_project
+from repair.error_states.project import SnapshotComparison, replay_project
 from repair.schema.outcomes import Reject, outcome_batch, outcome_schema
 from repair.schema.stages import ERROR_STATES
 

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from repair.errors import InputError
-from repair.ot import OTError, Packet
-from repair.text_buffer import TextBuffer
+from repair.ot.packets import OTError, Packet
+from repair.replay.text_buffer import TextBuffer
 
 
 class ReplayError(InputError):

@@ -7,17 +7,12 @@ when its files are read in the order of their names.
 """
 
 import hashlib
-import shutil
-import tempfile
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from itertools import groupby, pairwise
 from operator import itemgetter
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import fsspec
 import pyarrow as pa
@@ -26,203 +21,15 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from pyarrow.fs import FSSpecHandler, PyFileSystem
 
-from repair.errors import ConfigurationError, InputError
+from repair.errors import InputError
+from repair.recording.event import midnight
+from repair.recording.layout import EVENTS_FOLDER, PROJECTS_FILE
 from repair.schema.events import EVENTS, PROJECTS, TIMESTAMP, EventKind
 
 if TYPE_CHECKING:
-    from repair.sources.midnight import OnBroken
+    pass
 
 pc: Any = pyarrow.compute  # its functions are made at import, so that type checkers do not see them
-
-EVENTS_FOLDER, PROJECTS_FILE = "events", "projects.parquet"
-PARQUET: dict[str, Any] = {"compression": "zstd", "row_group_size": 8192}
-"""Rows of a project stand together, so that small groups can be passed over by their statistics."""
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One row of `repair.schema.events.EVENTS`; the kind says which of the later columns are filled."""
-
-    project_id: str
-    timestamp: datetime
-    """With a time zone; stored in UTC to the microsecond."""
-    kind: str
-    session_id: str | None = None
-    sequence: int | None = None
-    """Null: the source recorded none, and the writer gives the next one."""
-    path: str | None = None
-    packet: bytes | None = None
-    operation: str | None = None
-    destination: str | None = None
-    content: bytes | None = None
-    version: int | None = None
-    diagnostics: Sequence[Mapping[str, Any]] | None = None
-    """Rows of `repair.schema.events.PUBLISHED_DIAGNOSTIC`."""
-    payload: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Project:
-    """One row of `repair.schema.events.PROJECTS`; null: not known."""
-
-    project_id: str
-    visibility: str | None = None
-    language: str | None = None
-    licence: str | None = None
-    consent: bool | None = None
-
-
-def numbered(events: Iterable[Event]) -> Iterator[Event]:
-    """One project's events with a `sequence` each.
-
-    An event without one gets its predecessor's plus 1, and all later recorded numbers shift by as
-    many as were put in before them. So recorded numbers keep their order, and a number that was
-    recorded twice in a row still appears twice.
-    """
-    last, added = -1, 0
-    for event in events:
-        if event.sequence is None:
-            last += 1
-            added += 1
-        else:
-            last = event.sequence + added
-        yield event if event.sequence == last else replace(event, sequence=last)
-
-
-def midnight(moment: datetime) -> datetime:
-    """The start of the UTC day that `moment` is in."""
-    return moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-
-
-class RecordingWriter:
-    """Writes a recording into `folder`, which appears only when everything is written.
-
-    Use it as a context manager; leaving it by an exception leaves nothing behind. A folder that
-    is not empty is refused, unless it is a recording and `replace` is set.
-    """
-
-    def __init__(
-        self,
-        folder: str | Path,
-        *,
-        replace: bool = False,
-        buffer_bytes: int = 64 << 20,
-        on_broken: "OnBroken" = lambda *_: None,
-    ) -> None:
-        """`on_broken` hears of each file that can't be replayed: project, path and why."""
-        self.folder = Path(folder)
-        self._on_broken = on_broken
-        self._buffer_bytes = buffer_bytes
-        if self.folder.exists() and not self.folder.is_dir():
-            raise ConfigurationError(f"{self.folder} is a file; give a folder that does not exist yet")
-        if self.folder.is_dir() and any(self.folder.iterdir()):
-            if not is_recording(self.folder):
-                raise ConfigurationError(
-                    f"{self.folder} is not empty and no recording; give a folder that does not exist yet"
-                )
-            if not replace:
-                raise ConfigurationError(
-                    f"{self.folder} holds a recording already; replace it or choose another"
-                )
-        self._projects: dict[str, Project] = {}
-        self._written: set[str] = set()
-        self._pending: dict[date, list[Event]] = defaultdict(list)
-        self._pending_bytes = 0
-        self._files: dict[date, int] = defaultdict(int)
-
-    def __enter__(self) -> Self:
-        self.folder.parent.mkdir(parents=True, exist_ok=True)
-        self._unfinished = Path(tempfile.mkdtemp(prefix=f".{self.folder.name}-", dir=self.folder.parent))
-        (self._unfinished / EVENTS_FOLDER).mkdir()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            if error is None:
-                self._finish()
-        finally:
-            shutil.rmtree(self._unfinished, ignore_errors=True)
-
-    def add_project(self, project: Project) -> None:
-        """Record what is known of a project, once."""
-        if project.project_id in self._projects:
-            raise InputError(f"project {project.project_id!r} has two records; keep one")
-        self._projects[project.project_id] = project
-
-    def write_events(self, project_id: str, events: Iterable[Event]) -> None:
-        """All events of one project, in the order of (`timestamp`, `sequence`).
-
-        Midnight snapshots are added (`repair.sources.midnight.with_snapshots`) and numbers given
-        where there are none. Call it once per project.
-        """
-        from repair.sources.midnight import with_snapshots
-
-        if project_id in self._written:
-            raise InputError(f"the events of project {project_id!r} came twice; write a project at once")
-        self._written.add(project_id)
-        for event in numbered(with_snapshots(events, self._on_broken)):
-            if event.project_id != project_id:
-                raise InputError(f"an event of project {event.project_id!r} among those of {project_id!r}")
-            self._pending[event.timestamp.astimezone(UTC).date()].append(event)
-            self._pending_bytes += _size(event)
-            if self._pending_bytes >= self._buffer_bytes:
-                self._flush()
-
-    def _flush(self) -> None:
-        for day, events in self._pending.items():
-            folder = self._unfinished / EVENTS_FOLDER / f"date={day}"
-            folder.mkdir(exist_ok=True)
-            table = pa.Table.from_batches([event_batch(events)])
-            pq.write_table(table, folder / f"part-{self._files[day]:06d}.parquet", **PARQUET)
-            self._files[day] += 1
-        self._pending.clear()
-        self._pending_bytes = 0
-
-    def _finish(self) -> None:
-        self._flush()
-        projects = [asdict(self._projects[name]) for name in sorted(self._projects)]
-        table = pa.Table.from_pylist(projects, schema=PROJECTS)
-        pq.write_table(table, self._unfinished / PROJECTS_FILE, compression="zstd")
-        self._unfinished.chmod(0o755)
-        if self.folder.is_dir():
-            old = Path(tempfile.mkdtemp(prefix=f".{self.folder.name}-old-", dir=self.folder.parent))
-            self.folder.rename(old)
-            try:
-                self._unfinished.rename(self.folder)
-            except OSError:
-                old.rename(self.folder)
-                raise
-            shutil.rmtree(old)
-        else:
-            self._unfinished.rename(self.folder)
-
-
-def is_recording(folder: Path) -> bool:
-    """Whether `folder` has the layout of a recording."""
-    return (folder / PROJECTS_FILE).is_file() and (folder / EVENTS_FOLDER).is_dir()
-
-
-def event_batch(events: Sequence[Event]) -> pa.RecordBatch:
-    """`events` as one batch of `EVENTS`."""
-    columns = [
-        pa.array([getattr(event, field.name) for event in events], type=field.type) for field in EVENTS
-    ]
-    return pa.RecordBatch.from_arrays(columns, schema=EVENTS)
-
-
-def events_of(batch: pa.RecordBatch) -> Iterator[Event]:
-    """The inverse of `event_batch`."""
-    columns = [batch.column(field.name).to_pylist() for field in fields(Event)]
-    for values in zip(*columns, strict=True):
-        yield Event(*values)
-
-
-def _size(event: Event) -> int:
-    """Roughly the bytes that `event` takes in memory."""
-    size = 400 + len(event.packet or b"") + len(event.content or b"") + len(event.payload or "")
-    return size + sum(600 + 2 * len(diagnostic["message"]) for diagnostic in event.diagnostics or ())
 
 
 class Recording:

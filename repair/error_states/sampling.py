@@ -1,7 +1,7 @@
 """Which of a day's published diagnostics are worth a replay.
 
-Servers republish a diagnostic at each keystroke. Of each episode (`repair.episodes`) the first settled
-publication is taken: the project's last edit before it and the first one after it lie at least
+Servers republish a diagnostic at each keystroke. Of each episode (`repair.error_states.episodes`) the first
+settled publication is taken: the project's last edit before it and the first one after it lie at least
 `settle_seconds` apart. Then a seeded hash of the episode's id samples under caps. What could never become a
 candidate takes no part in it: neither its place under a cap nor a replay and a check.
 
@@ -35,7 +35,15 @@ import pyarrow.compute
 
 from repair.diagnostics.codes import type_of_code
 from repair.diagnostics.style import is_stylistic
-from repair.episodes import COLUMNS, EPISODES, Published, Timeline, episodes, numbers_of, to_numpy
+from repair.error_states.episodes import (
+    COLUMNS,
+    EPISODES,
+    Published,
+    Timeline,
+    episodes,
+    numbers_of,
+    to_numpy,
+)
 from repair.errors import ConfigurationError
 from repair.schema.outcomes import DETAIL, REASON, REJECTS, ROWS
 from repair.schema.stages import SAMPLED_EPISODES

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from repair.ot import Author, OTError, decode_packet, encode_packet
+from repair.ot.packets import Author, OTError, decode_packet, encode_packet
 from repair.schema.events import TIMESTAMP
 
 OP = pa.struct(
@@ -24,7 +24,7 @@ OPS = pa.schema(
         pa.field("decoded", pa.bool_(), nullable=False),
         pa.field("version", pa.uint32(), nullable=False),
         pa.field("crc32", pa.uint32(), nullable=False),
-        pa.field("author", pa.uint8(), nullable=False),  # of `repair.ot.Author`
+        pa.field("author", pa.uint8(), nullable=False),  # of `repair.ot.packets.Author`
         pa.field("committed", TIMESTAMP),
         pa.field("ops", pa.list_(pa.field("op", OP, nullable=False)), nullable=False),
     ]
@@ -32,10 +32,10 @@ OPS = pa.schema(
 
 
 def ops_of_packets(packets: pa.Array | pa.ChunkedArray) -> pa.RecordBatch:
-    """The rows of OPS for packets in the wire format of `repair.ot`, in their order.
+    """The rows of OPS for packets in the wire format of `repair.ot.packets`, in their order.
 
-    Where `decoded` is false `repair.ot.decode_packet` says what is wrong with the packet. Null stands for an
-    empty packet. Raises pa.ArrowInvalid for more than 2 GiB of packets: give them in parts.
+    Where `decoded` is false `repair.ot.packets.decode_packet` says what is wrong with the packet. Null stands
+    for an empty packet. Raises pa.ArrowInvalid for more than 2 GiB of packets: give them in parts.
     """
     recorded = _contiguous(packets)
     batch = _decoded(recorded)
@@ -63,7 +63,7 @@ def _contiguous(packets: pa.Array | pa.ChunkedArray) -> pa.Array:
 
 
 def _decoded(packets: pa.Array) -> pa.RecordBatch:
-    from repair.native import packets as native  # imports numba
+    from repair.replay.kernels import packets as native  # imports numba
 
     rows = len(packets)
     offsets, data = offsets_of(packets), bytes_of(packets)

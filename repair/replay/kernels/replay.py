@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from repair.native.checksum import crc32, crc32_of_many, multiply, shift_of, without
-from repair.native.jit import compiled
-from repair.native.rope import delete, find, insert_bytes, load, needed, store
-from repair.native.rope_layout import (
+from repair.replay.kernels.checksum import crc32, crc32_of_many, multiply, shift_of, without
+from repair.replay.kernels.jit import compiled
+from repair.replay.kernels.rope import delete, find, insert_bytes, load, needed, store
+from repair.replay.kernels.rope_layout import (
     AROUND,
     BEFORE,
     BEHIND,
@@ -25,8 +25,8 @@ from repair.native.rope_layout import (
     Numbers,
     Rope,
 )
-from repair.native.rope_reading import forget_output, look_around, write
-from repair.native.utf8 import code_points, copy, size_backward, size_forward
+from repair.replay.kernels.rope_reading import forget_output, look_around, write
+from repair.replay.kernels.utf8 import code_points, copy, size_backward, size_forward
 
 # What became of a call of `replay`.
 DONE, FAULT, LEAVES_FULL, OUTPUT_FULL = 0, 1, 2, 3
@@ -35,7 +35,7 @@ _SKIP, _INSERT = 0, 2
 
 
 class Ops(NamedTuple):
-    """Packets as `repair.columnar_ops` has them."""
+    """Packets as `repair.replay.packet_columns` has them."""
 
     refused: int  # the first packet that does not decode, or how many there are
     versions: Numbers

@@ -1,6 +1,6 @@
 """The workspace at each sampled diagnostic of a project, replayed from its events.
 
-Rejected, beside the reasons of a broken file (`repair.workspace`), each naming the file and what was
+Rejected, beside the reasons of a broken file (`repair.replay.workspace`), each naming the file and what was
 expected:
 
 | reason | |
@@ -24,15 +24,15 @@ from typing import Any
 
 import pyarrow as pa
 
-from repair.later_states import LaterStates
+from repair.error_states.settled_texts import LaterStates
+from repair.replay.timeline import Change, StoredCopy, changes
+from repair.replay.workspace import Broken, Mismatch, State, Workspace
 from repair.schema.events import EventError, EventKind
 from repair.schema.outcomes import Reject, outcome_batch
 from repair.schema.stages import ERROR_STATES
 from repair.text.files import workspace_sha256
 from repair.text.lines import lines_of
 from repair.text.paths import PYTHON_SUFFIXES, is_python, is_readable, path_fault
-from repair.timeline import Change, StoredCopy, changes
-from repair.workspace import Broken, Mismatch, State, Workspace
 
 SETTLE_SECONDS = 3.0
 LARGEST_WORKSPACE = 16 << 20

@@ -1,0 +1,125 @@
+"""Recording writer: a recording appears whole or not at all, with its midnight snapshots."""
+
+import shutil
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import UTC, date
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from repair.errors import ConfigurationError, InputError
+from repair.recording.event import Event, Project, estimated_bytes, event_batch, numbered
+from repair.recording.layout import EVENTS_FOLDER, PARQUET, PROJECTS_FILE, is_recording
+from repair.recording.snapshots import OnBroken
+from repair.schema.events import PROJECTS
+
+
+class RecordingWriter:
+    """Writes a recording into `folder`, which appears only when everything is written.
+
+    Use it as a context manager; leaving it by an exception leaves nothing behind. A folder that
+    is not empty is refused, unless it is a recording and `replace` is set.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        *,
+        replace: bool = False,
+        buffer_bytes: int = 64 << 20,
+        on_broken: "OnBroken" = lambda *_: None,
+    ) -> None:
+        """`on_broken` hears of each file that can't be replayed: project, path and why."""
+        self.folder = Path(folder)
+        self._on_broken = on_broken
+        self._buffer_bytes = buffer_bytes
+        if self.folder.exists() and not self.folder.is_dir():
+            raise ConfigurationError(f"{self.folder} is a file; give a folder that does not exist yet")
+        if self.folder.is_dir() and any(self.folder.iterdir()):
+            if not is_recording(self.folder):
+                raise ConfigurationError(
+                    f"{self.folder} is not empty and no recording; give a folder that does not exist yet"
+                )
+            if not replace:
+                raise ConfigurationError(
+                    f"{self.folder} holds a recording already; replace it or choose another"
+                )
+        self._projects: dict[str, Project] = {}
+        self._written: set[str] = set()
+        self._pending: dict[date, list[Event]] = defaultdict(list)
+        self._pending_bytes = 0
+        self._files: dict[date, int] = defaultdict(int)
+
+    def __enter__(self) -> Self:
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        self._unfinished = Path(tempfile.mkdtemp(prefix=f".{self.folder.name}-", dir=self.folder.parent))
+        (self._unfinished / EVENTS_FOLDER).mkdir()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if error is None:
+                self._finish()
+        finally:
+            shutil.rmtree(self._unfinished, ignore_errors=True)
+
+    def add_project(self, project: Project) -> None:
+        """Record what is known of a project, once."""
+        if project.project_id in self._projects:
+            raise InputError(f"project {project.project_id!r} has two records; keep one")
+        self._projects[project.project_id] = project
+
+    def write_events(self, project_id: str, events: Iterable[Event]) -> None:
+        """All events of one project, in the order of (`timestamp`, `sequence`).
+
+        Midnight snapshots are added (`repair.recording.snapshots.with_snapshots`) and numbers given
+        where there are none. Call it once per project.
+        """
+        from repair.recording.snapshots import with_snapshots
+
+        if project_id in self._written:
+            raise InputError(f"the events of project {project_id!r} came twice; write a project at once")
+        self._written.add(project_id)
+        for event in numbered(with_snapshots(events, self._on_broken)):
+            if event.project_id != project_id:
+                raise InputError(f"an event of project {event.project_id!r} among those of {project_id!r}")
+            self._pending[event.timestamp.astimezone(UTC).date()].append(event)
+            self._pending_bytes += estimated_bytes(event)
+            if self._pending_bytes >= self._buffer_bytes:
+                self._flush()
+
+    def _flush(self) -> None:
+        for day, events in self._pending.items():
+            folder = self._unfinished / EVENTS_FOLDER / f"date={day}"
+            folder.mkdir(exist_ok=True)
+            table = pa.Table.from_batches([event_batch(events)])
+            pq.write_table(table, folder / f"part-{self._files[day]:06d}.parquet", **PARQUET)
+            self._files[day] += 1
+        self._pending.clear()
+        self._pending_bytes = 0
+
+    def _finish(self) -> None:
+        self._flush()
+        projects = [asdict(self._projects[name]) for name in sorted(self._projects)]
+        table = pa.Table.from_pylist(projects, schema=PROJECTS)
+        pq.write_table(table, self._unfinished / PROJECTS_FILE, compression="zstd")
+        self._unfinished.chmod(0o755)
+        if self.folder.is_dir():
+            old = Path(tempfile.mkdtemp(prefix=f".{self.folder.name}-old-", dir=self.folder.parent))
+            self.folder.rename(old)
+            try:
+                self._unfinished.rename(self.folder)
+            except OSError:
+                old.rename(self.folder)
+                raise
+            shutil.rmtree(old)
+        else:
+            self._unfinished.rename(self.folder)

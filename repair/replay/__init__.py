@@ -1,0 +1,1 @@
+"""OT replay: the texts of a file and of a project at any moment."""
