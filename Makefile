@@ -29,10 +29,10 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 demo: $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## From recorded sessions to a scored checkpoint
-	@$(BIN)/python -m repair_assets.demo
+	@$(BIN)/python -m code_location.demo
 
 dev: $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## The Dagster UI on port 3000, with the sample ready to materialize
-	@$(BIN)/python -m repair_assets.demo --only-recordings
+	@$(BIN)/python -m code_location.demo --only-recordings
 	@$(BIN)/dagster dev -w workspace.yaml
 
 $(DAGSTER_HOME)/dagster.yaml: dagster.yaml

@@ -28,7 +28,7 @@ from repair.store.reader import PartitionStore
 from repair.synthesis.history import HistoryTeacher
 from repair.synthesis.rules import RulesTeacher
 from repair.synthesis.teacher import synthesize
-from repair.verification import verify_rows
+from repair.verification.verifier import verify_rows
 
 TEACHERS = {"history": HistoryTeacher, "rules": RulesTeacher}
 WANTED, TARGET_HOURS = 100_000, 2

@@ -4,7 +4,7 @@
 
 The files are made up from a seed: `SMALL` of about 40 lines with one or two edits each, as a repair is, and
 one of 5,000 lines. The peers are difflib (the standard library) for making, and unified diffs, applied by
-`repair.unified_diff`, for the format.
+`repair.line_diff.unified`, for the format.
 """
 
 import difflib
@@ -12,7 +12,9 @@ import random
 from collections.abc import Callable
 from time import perf_counter
 
-from repair import line_diff, unified_diff, workspace_diff
+from repair.line_diff import numbered as line_diff
+from repair.line_diff import unified as unified_diff
+from repair.line_diff import workspace as workspace_diff
 from repair.text.lcs import changes
 
 SMALL = 2_000

@@ -25,7 +25,7 @@ from reproduction import of_the_library
 
 from repair.language_servers import LanguageServers, Request, child
 from repair.language_servers.remote import RemoteLanguageServers
-from repair.rounds import Servers
+from repair.language_servers.scheduler import Servers
 
 ROOT = Path(__file__).resolve().parent.parent
 POOL, HTTP = "a pool of its own", "a warm instance"

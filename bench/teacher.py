@@ -75,11 +75,11 @@ def child(base_url: str, folder: Path, count: int, what: str) -> None:
 
     from repair.language_servers import LanguageServers
     from repair.schema.stages import SYNTHESIZED_DIFFS
-    from repair.synthesis.language_model import LanguageModel
-    from repair.synthesis.lm import LmTeacher
-    from repair.synthesis.program import TeacherProgram
+    from repair.synthesis.lm.program import TeacherProgram
+    from repair.synthesis.lm.settings import LanguageModel
+    from repair.synthesis.lm.teacher import LmTeacher
     from repair.synthesis.teacher import synthesize
-    from repair.verification import verify_rows
+    from repair.verification.verifier import verify_rows
 
     model = LanguageModel(model="openai/scripted", base_url=base_url, concurrency=CONCURRENCY)
     memory: list[int] = []

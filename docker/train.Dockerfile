@@ -38,4 +38,4 @@ USER trainer
 # NCCL exchanges through shared memory: give the pod an emptyDir of medium Memory at /dev/shm.
 # The extras of Pipes come by environment; by hand, add --recipe, --mixture and --out.
 ENTRYPOINT ["composer", "-n", "8", "-m"]
-CMD ["training_assets.train_main"]
+CMD ["code_location.train_main"]

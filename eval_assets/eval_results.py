@@ -9,14 +9,14 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from eval_assets.benchmarks import BENCHMARKS, leetcode_benchmark, workspace_benchmark
 from partitions.keys import DATE_AND_TYPE, Key
 from repair.evaluation.benchmark import SCORES
 from repair.evaluation.leetcode import functional
 from repair.evaluation.scoring import scores
-from repair.prompt import PROMPT_VERSION
+from repair.prompt.sentinels import PROMPT_VERSION
 from repair.store.reader import PartitionStore
 from repair.store.writer import PartitionWriter
+from repair_assets.benchmarks import BENCHMARKS, leetcode_benchmark, workspace_benchmark
 from resources.language_servers import LanguageServersResource
 from resources.stages import Input, Stage, check_specs
 from resources.store import StoreResource
@@ -110,7 +110,7 @@ def _decoded(
         )
         trainer.run(
             context,
-            "eval_assets.decode_main",
+            "code_location.decode_main",
             {
                 "checkpoint": str(weights),
                 "inputs": [[str(prompts), str(predictions)]],

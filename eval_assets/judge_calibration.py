@@ -5,13 +5,13 @@ from typing import Any
 
 import dagster as dg
 
-from eval_assets.benchmarks import LEETCODE_SAMPLES, stored_leetcode_samples
 from partitions.keys import Key
+from repair.evaluation.judge.calibration import JUDGED_DIFFS, Calibration, Rate, calibrated
+from repair.evaluation.judge.labelled_diffs import LABELS, labelled_diffs
 from repair.store.manifest import Manifest
 from repair.store.writer import PartitionWriter
-from repair.synthesis.judge import INSTRUCTIONS
-from repair.synthesis.judge_calibration import JUDGED_DIFFS, Calibration, Rate, calibrated
-from repair.synthesis.labelled_diffs import LABELS, labelled_diffs
+from repair.synthesis.lm.judge import INSTRUCTIONS
+from repair_assets.benchmarks import LEETCODE_SAMPLES, stored_leetcode_samples
 from resources.benchmark_data import BenchmarkDataResource
 from resources.language_models import LanguageModelResource
 from resources.language_servers import LanguageServersResource

@@ -10,8 +10,8 @@ from partitions.keys import Key
 from partitions.mappings import ALL_TYPES_OF_THE_DATE
 from partitions.types import DIAGNOSTIC_TYPES
 from repair.evaluation.benchmark import SCORES
-from repair.evaluation.scorecard import render
-from repair.funnel import funnels
+from repair.evaluation.reports.funnel import funnels
+from repair.evaluation.reports.scorecard import render
 from repair.store.writer import PartitionWriter
 from resources.stages import Input, Stage, check_specs
 from resources.store import StoreResource

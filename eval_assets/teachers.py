@@ -11,10 +11,10 @@ import dagster as dg
 from partitions.dates import DATES
 from partitions.keys import DATE, DATE_AND_TYPE, DIAGNOSTIC_TYPE, Key
 from partitions.mappings import ALL_TYPES_OF_THE_DATE
-from repair.answer_formats import NAMES
-from repair.evaluation.teacher_page import render
+from repair.evaluation.reports.teachers import render
 from repair.evaluation.teachers import TEACHER_RESULTS, CountedServers, System, draw, opinions, results
-from repair.prompt import PROMPT_VERSION
+from repair.prompt.answer_formats import NAMES
+from repair.prompt.sentinels import PROMPT_VERSION
 from repair.schema.outcomes import outcome_batch
 from repair.schema.stages import REPAIR_CANDIDATES
 from repair.store.reader import PartitionStore

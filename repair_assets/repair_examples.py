@@ -8,8 +8,8 @@ from partitions.dates import DATES
 from partitions.keys import DATE, DATE_AND_TYPE, DIAGNOSTIC_TYPE, Key
 from partitions.mappings import ALL_TYPES_OF_THE_DATE
 from partitions.types import DIAGNOSTIC_TYPES
-from repair.examples import examples
-from repair.prompt import PROMPT_VERSION
+from repair.dataset.examples import examples
+from repair.prompt.sentinels import PROMPT_VERSION
 from repair.schema.stages import REPAIR_EXAMPLES
 from repair.store.writer import PartitionWriter
 from repair_assets.session_events import PUBLISHED

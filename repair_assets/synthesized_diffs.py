@@ -9,16 +9,16 @@ from typing import Any, Literal
 import dagster as dg
 
 from partitions.keys import DATE_AND_TYPE, Key
-from repair.answer_formats import LINE_DIFF
-from repair.prompt import PROMPT_VERSION
+from repair.prompt.answer_formats import LINE_DIFF
+from repair.prompt.sentinels import PROMPT_VERSION
 from repair.schema.stages import SYNTHESIZED_DIFFS
 from repair.store.reader import PartitionStore
 from repair.store.writer import PartitionWriter
-from repair.synthesis.few_shot import FEW_SHOT_EXAMPLES, choose_examples, draw_rows
 from repair.synthesis.history import HistoryTeacher
-from repair.synthesis.limits import Spent
-from repair.synthesis.optimize import Optimized, optimize
-from repair.synthesis.program import TeacherProgram
+from repair.synthesis.lm.few_shot import FEW_SHOT_EXAMPLES, choose_examples, draw_rows
+from repair.synthesis.lm.limits import Spent
+from repair.synthesis.lm.optimizer import Optimized, optimize
+from repair.synthesis.lm.program import TeacherProgram
 from repair.synthesis.rules import RulesTeacher
 from repair.synthesis.teacher import synthesize, synthesize_offline
 from repair_assets.repair_candidates import repair_candidates
@@ -92,7 +92,7 @@ class Program(dg.Config):
     """What the program is like, and whether an optimizer compiles it."""
 
     answer_format: str = LINE_DIFF
-    """A name of `repair.answer_formats`: line_diff, unified_diff, unified_diff_unnumbered."""
+    """A name of `repair.prompt.answer_formats`: line_diff, unified_diff, unified_diff_unnumbered."""
     optimize: Literal["none", "examples", "instructions_and_examples"] = "none"
     """What DSPy chooses by the share of diffs that the language servers confirm. It asks the configured
     model."""

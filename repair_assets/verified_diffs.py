@@ -8,13 +8,13 @@ from typing import Any
 import dagster as dg
 
 from partitions.keys import DATE_AND_TYPE, Key
-from repair.prompt import PROMPT_VERSION
+from repair.prompt.sentinels import PROMPT_VERSION
 from repair.schema.outcomes import DETAIL, REASON
 from repair.schema.stages import VERIFIED_DIFFS
 from repair.store.manifest import Manifest
 from repair.store.writer import PartitionWriter
-from repair.synthesis.judge import INSTRUCTIONS, judged
-from repair.verification import verify_rows
+from repair.synthesis.lm.judge import INSTRUCTIONS, judged
+from repair.verification.verifier import verify_rows
 from repair_assets.synthesized_diffs import synthesized_diffs
 from resources.engine import EngineResource
 from resources.language_models import LanguageModelResource

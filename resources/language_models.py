@@ -7,12 +7,12 @@ from pathlib import Path
 import dagster as dg
 
 from repair.errors import ConfigurationError
-from repair.rounds import Servers
-from repair.synthesis.judge import LmJudge
-from repair.synthesis.language_model import LanguageModel
-from repair.synthesis.lm import LmTeacher
-from repair.synthesis.program import TeacherProgram
-from repair.synthesis.progress import Progress
+from repair.language_servers.scheduler import Servers
+from repair.synthesis.lm.judge import LmJudge
+from repair.synthesis.lm.program import TeacherProgram
+from repair.synthesis.lm.progress import Progress
+from repair.synthesis.lm.settings import LanguageModel
+from repair.synthesis.lm.teacher import LmTeacher
 
 
 class LanguageModelResource(dg.ConfigurableResource[None]):

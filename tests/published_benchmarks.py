@@ -4,7 +4,7 @@ import gzip
 import json
 from pathlib import Path
 
-from repair.evaluation.leetcode.published import REFERENCE_BUGS, SYNTAX_BUGS, Checks
+from repair.evaluation.leetcode.loader import REFERENCE_BUGS, SYNTAX_BUGS, Checks
 
 ADD = Checks(
     prelude="""\

@@ -9,9 +9,9 @@ import pyarrow as pa
 
 from partitions.keys import Key
 from partitions.types import DIAGNOSTIC_TYPES
-from repair.curation.splits import split_of
-from repair.examples import examples
-from repair.line_diff import diff
+from repair.dataset.examples import examples
+from repair.dataset.splits import split_of
+from repair.line_diff.numbered import diff
 from repair.schema.stages import VERIFIED_DIFFS
 from tests.graph import LANGUAGE_SERVERS, House, misspelt
 

@@ -22,8 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from repair.line_diff.unified import diff as unified_diff
 from repair.schema.stages import REPAIR_CANDIDATES, SYNTHESIZED_DIFFS
-from repair.unified_diff import diff as unified_diff
 from tests.model_server import (
     Exchange,
     ModelServer,
@@ -181,11 +181,11 @@ def candidates(rows: int) -> Iterator[Any]:
 
 
 def main(base_url: str, folder: Path, rows: int, concurrency: int) -> None:
-    from repair.synthesis.language_model import LanguageModel
-    from repair.synthesis.lm import LmTeacher
-    from repair.synthesis.program import TeacherProgram
+    from repair.synthesis.lm.program import TeacherProgram
+    from repair.synthesis.lm.settings import LanguageModel
+    from repair.synthesis.lm.teacher import LmTeacher
     from repair.synthesis.teacher import synthesize
-    from repair.verification import verify_rows
+    from repair.verification.verifier import verify_rows
     from tests.repair.synthesis.support import FunctionServers, as_batch, marked
 
     model = LanguageModel(

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from partitions.dates import DATES
 from partitions.keys import Key
-from repair.prompt import PROMPT_VERSION
+from repair.prompt.sentinels import PROMPT_VERSION
 from repair.schema.outcomes import REJECTS
 from repair.store.manifest import Manifest
 from repair.store.writer import PartitionWriter
@@ -85,7 +85,7 @@ def checkpoint(
             out = Path(folder, CHECKPOINT)
             trainer.run(
                 context,
-                "training_assets.train_main",
+                "code_location.train_main",
                 {
                     "recipe": trainer.recipe,
                     "overrides": config.overrides,
@@ -114,7 +114,7 @@ def checkpoint(
         return {"result": made_by["result"]}
 
     def metadata(manifest: Manifest) -> dict[str, Any]:
-        from repair.evaluation.plots import loss_curve
+        from repair.evaluation.reports.plots import loss_curve
 
         lines = opened.read_bytes("checkpoint", stage.key.segments(), f"{CHECKPOINT}/{METRICS}").splitlines()
         picture = base64.b64encode(loss_curve([json.loads(line) for line in lines])).decode()

@@ -4,13 +4,13 @@ from typing import Any
 
 import dagster as dg
 
-from eval_assets.benchmarks import BENCHMARKS, leetcode_benchmark, workspace_benchmark
 from partitions.dates import DATES
 from partitions.keys import Key
 from partitions.mappings import dates_up_to
 from partitions.types import DIAGNOSTIC_TYPES
-from repair.curation.mixture import MIXTURE, MixtureSettings, mixture
+from repair.dataset.mixture import MIXTURE, MixtureSettings, mixture
 from repair.store.writer import PartitionWriter
+from repair_assets.benchmarks import BENCHMARKS, leetcode_benchmark, workspace_benchmark
 from repair_assets.repair_examples import daily_examples
 from resources.stages import Input, Stage, check_specs
 from resources.store import StoreResource

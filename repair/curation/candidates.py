@@ -17,15 +17,15 @@ from typing import Any
 
 import pyarrow as pa
 
+from repair.curation.diagnostic_text import task_text
 from repair.curation.near_duplicates import NearDuplicates
 from repair.curation.privacy import Redactor
 from repair.curation.quality import low_quality
-from repair.curation.tasks import task_text
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.diagnostics.matching import match
 from repair.diagnostics.style import is_stylistic
 from repair.language_servers import Request
-from repair.rounds import Servers
+from repair.language_servers.scheduler import Servers
 from repair.schema.outcomes import Reject, beside, outcome_batch
 from repair.schema.stages import REPAIR_CANDIDATES
 from repair.text.files import text_of

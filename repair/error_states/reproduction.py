@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from repair.diagnostics.matching import match
 from repair.language_servers import Request, Result
-from repair.rounds import VersionedServers
+from repair.language_servers.scheduler import VersionedServers
 from repair.schema.outcomes import Reject, outcome_batch
 from repair.schema.stages import REPRODUCED_DIAGNOSTICS
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from repair.curation.diagnostic_text import task_text
 from repair.curation.near_duplicates import NearDuplicates
-from repair.curation.tasks import task_text
 from repair.schema.outcomes import Reject, outcome_batch
 from repair.schema.stages import DIAGNOSTIC, FILES
 

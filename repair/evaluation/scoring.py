@@ -5,13 +5,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from repair import line_diff, workspace_diff
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.evaluation.benchmark import SCORES
 from repair.evaluation.metrics import ast_match, ast_or_string_match
-from repair.rounds import Servers
+from repair.language_servers.scheduler import Servers
+from repair.line_diff import numbered as line_diff
+from repair.line_diff import workspace as workspace_diff
 from repair.text.files import files_of
-from repair.verification import verify
+from repair.verification.verifier import verify
 
 REPAIRED = "repaired"
 Functional = Callable[[Mapping[str, Any], str], bool]

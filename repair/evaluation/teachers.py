@@ -13,15 +13,15 @@ from typing import Any
 
 import pyarrow as pa
 
-from repair.evaluation.edits import entropy, normalised, signed_lines
+from repair.evaluation.edit_diversity import entropy, normalised, signed_lines
 from repair.evaluation.summary import Share
 from repair.language_servers import Request, Result
-from repair.rounds import Servers
+from repair.language_servers.scheduler import Servers
 from repair.schema.outcomes import REASON, Reject
 from repair.schema.stages import SYNTHESIZED_DIFFS
-from repair.synthesis.judge import LmJudge
+from repair.synthesis.lm.judge import LmJudge
 from repair.synthesis.teacher import Teacher, synthesize
-from repair.verification import verify_rows
+from repair.verification.verifier import verify_rows
 
 VERIFIED = "verified"
 NO_DIFF = frozenset({"no_diff", "malformed", "not_rising"})

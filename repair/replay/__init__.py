@@ -1,1 +1,5 @@
 """OT replay: the texts of a file and of a project at any moment."""
+
+from repair.replay.file import BadChecksum, ReplayError, VersionGap, texts_at
+
+__all__ = ["BadChecksum", "ReplayError", "VersionGap", "texts_at"]

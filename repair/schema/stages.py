@@ -82,7 +82,7 @@ SYNTHESIZED_DIFFS = extended(
     REPAIR_CANDIDATES,
     pa.field("teacher", pa.string()),
     pa.field("answer", pa.string()),  # as the teacher wrote it
-    pa.field("answer_format", pa.string()),  # how to read it: a name of `repair.answer_formats`
+    pa.field("answer_format", pa.string()),  # how to read it: a name of `repair.prompt.answer_formats`
     pa.field("shrunk", pa.bool_()),
     pa.field("candidates", pa.int64()),  # answers that were asked for; tokens and cost are of all of them
     pa.field("input_tokens", pa.int64()),
@@ -92,11 +92,12 @@ SYNTHESIZED_DIFFS = extended(
 
 VERIFIED_DIFFS = extended(
     SYNTHESIZED_DIFFS,
-    pa.field("line_diff", pa.string()),  # `repair.workspace_diff`, in the fewest signed lines
+    pa.field("line_diff", pa.string()),  # `repair.line_diff.workspace`, in the fewest signed lines
     pa.field("repaired", pa.string()),  # the text of `path` after the diff
     pa.field("repaired_files", FILES),  # the other files that the diff changes, after it
     pa.field("after", pa.list_(DIAGNOSTIC)),  # as `before`, of the repaired workspace
-    # The rest of the proof (`repair.proof`), beside `before`, the licence, the teacher and its cost.
+    # The rest of the proof (`repair.verification.proof`), beside `before`, the licence, the teacher and its
+    # cost.
     pa.field("after_pyright_version", pa.string()),  # of the servers that said `after`
     pa.field("after_ruff_version", pa.string()),
     pa.field("files_sha256", pa.string()),  # of `files`: `workspace_sha256` if nothing was redacted

@@ -20,13 +20,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from repair.diagnostics.diagnostic import Diagnostic
-from repair.prompt import render_response
-from repair.rounds import Checking, Servers, stream
+from repair.language_servers.scheduler import Checking, Servers, stream
+from repair.prompt.sentinels import render_response
 from repair.schema.outcomes import Reject
-from repair.synthesis.shrink import Shrunk, smallest_repair
 from repair.synthesis.teacher import Proposal
 from repair.text.files import files_of
-from repair.verification import UNANSWERED, Verdict
+from repair.verification.minimize import Shrunk, smallest_repair
+from repair.verification.verifier import UNANSWERED, Verdict
 
 # A repair has about 31 tokens, two or three signed lines. Ten times that is a rewrite in which the repair
 # can't be told from the rest, and a model that learns from it learns to rewrite.

@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-from repair.answer_formats import LINE_DIFF
-from repair.rounds import Servers
+from repair.language_servers.scheduler import Servers
+from repair.prompt.answer_formats import LINE_DIFF
 from repair.schema.outcomes import Reject, outcome_batch
 from repair.schema.stages import SYNTHESIZED_DIFFS
 

@@ -1,8 +1,8 @@
 """The training program: a mixture and a recipe in, a checkpoint out.
 
 Only a training process imports this module: it loads torch and Composer. Run it with
-`python -m training_assets.train_main --recipe tiny --mixture FOLDER --out FOLDER`, on several GPUs with
-`composer -n 8 -m training_assets.train_main ...`.
+`python -m code_location.train_main --recipe tiny --mixture FOLDER --out FOLDER`, on several GPUs with
+`composer -n 8 -m code_location.train_main ...`.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from composer.utils import dist, get_device
 from torch.utils.data import DataLoader, IterableDataset
 
 from repair.errors import ConfigurationError
-from repair.prompt import PROMPT_VERSION, SENTINELS
+from repair.prompt.sentinels import PROMPT_VERSION, SENTINELS
 from repair.training.batching import Plan, Row, evaluation_rows, plan
 from repair.training.composer_model import PackedCausalModel
 from repair.training.dataset import Mixture, MixtureError, Sample, read_mixture, tokenise

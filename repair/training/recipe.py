@@ -5,8 +5,7 @@ A recipe says everything that decides the weights besides the data. The named on
 changes single values of one.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from repair.errors import ConfigurationError
@@ -200,57 +199,3 @@ class Recipe:
     def as_dict(self) -> dict[str, Any]:
         """The recipe as JSON-ready values; `kind` tells what `base` is."""
         return {**asdict(self), "base": {"kind": type(self.base).__name__, **asdict(self.base)}}
-
-
-def load_recipe(name: str, overrides: Mapping[str, Any] | None = None) -> Recipe:
-    """The recipe `name` with single values changed.
-
-    `overrides` maps a setting, with dots into its parts, to its value: `{"schedule.alpha_f": 0.1}`.
-    A part that is off in the recipe (`resumption`, `sharding`) is switched on by a mapping of its
-    settings, and off by None. Raises ConfigurationError on an unknown name or setting, or a bad value.
-    """
-    from repair.training.recipes import RECIPES
-
-    if name not in RECIPES:
-        raise ConfigurationError(f"no recipe {name!r}; expected one of {', '.join(sorted(RECIPES))}")
-    recipe = RECIPES[name]
-    for setting, value in (overrides or {}).items():
-        recipe = _changed(recipe, setting.split("."), value, setting)
-    return recipe
-
-
-_PARTS: dict[str, type] = {"sharding": Sharding, "resumption": Resumption}
-
-
-def _changed(part: Any, path: list[str], value: Any, setting: str) -> Any:
-    """`part` with the value at `path` replaced."""
-    name, *rest = path
-    names = [f.name for f in fields(part)]
-    if name not in names:
-        raise ConfigurationError(f"recipe: no setting {setting!r}; at this place expected one of {names}")
-    current = getattr(part, name)
-    if rest:
-        if not is_dataclass(current):
-            raise ConfigurationError(f"recipe: {setting!r} reaches into {name}, which has no parts here")
-        return replace(part, **{name: _changed(current, rest, value, setting)})
-    if name in _PARTS and isinstance(value, Mapping):
-        try:
-            value = _PARTS[name](**value)
-        except TypeError as error:
-            raise ConfigurationError(f"recipe: {setting} is {value!r}: {error}") from error
-    elif is_dataclass(current) and value is not None:
-        raise ConfigurationError(f"recipe: {setting} has parts; set them one by one, as in '{setting}.NAME'")
-    return replace(part, **{name: _typed(value, current, setting)})
-
-
-def _typed(value: Any, current: Any, setting: str) -> Any:
-    """`value` as the kind of thing that `current` is: JSON has no tuples, and writes 1 for 1.0."""
-    if isinstance(current, tuple) and isinstance(value, list):
-        return tuple(value)
-    if isinstance(current, float) and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if current is None or value is None or isinstance(value, type(current)):
-        return value
-    raise ConfigurationError(
-        f"recipe: {setting} is {value!r}; expected a value like {current!r} ({type(current).__name__})"
-    )

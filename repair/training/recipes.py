@@ -1,5 +1,10 @@
 """The named recipes."""
 
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
+
+from repair.errors import ConfigurationError
 from repair.training.recipe import (
     FromScratch,
     Optimizer,
@@ -9,6 +14,61 @@ from repair.training.recipe import (
     Schedule,
     Sharding,
 )
+
+
+def load_recipe(name: str, overrides: Mapping[str, Any] | None = None) -> Recipe:
+    """The recipe `name` with single values changed.
+
+    `overrides` maps a setting, with dots into its parts, to its value: `{"schedule.alpha_f": 0.1}`.
+    A part that is off in the recipe (`resumption`, `sharding`) is switched on by a mapping of its
+    settings, and off by None. Raises ConfigurationError on an unknown name or setting, or a bad value.
+    """
+    from repair.training.recipes import RECIPES
+
+    if name not in RECIPES:
+        raise ConfigurationError(f"no recipe {name!r}; expected one of {', '.join(sorted(RECIPES))}")
+    recipe = RECIPES[name]
+    for setting, value in (overrides or {}).items():
+        recipe = _changed(recipe, setting.split("."), value, setting)
+    return recipe
+
+
+_PARTS: dict[str, type] = {"sharding": Sharding, "resumption": Resumption}
+
+
+def _changed(part: Any, path: list[str], value: Any, setting: str) -> Any:
+    """`part` with the value at `path` replaced."""
+    name, *rest = path
+    names = [f.name for f in fields(part)]
+    if name not in names:
+        raise ConfigurationError(f"recipe: no setting {setting!r}; at this place expected one of {names}")
+    current = getattr(part, name)
+    if rest:
+        if not is_dataclass(current):
+            raise ConfigurationError(f"recipe: {setting!r} reaches into {name}, which has no parts here")
+        return replace(part, **{name: _changed(current, rest, value, setting)})
+    if name in _PARTS and isinstance(value, Mapping):
+        try:
+            value = _PARTS[name](**value)
+        except TypeError as error:
+            raise ConfigurationError(f"recipe: {setting} is {value!r}: {error}") from error
+    elif is_dataclass(current) and value is not None:
+        raise ConfigurationError(f"recipe: {setting} has parts; set them one by one, as in '{setting}.NAME'")
+    return replace(part, **{name: _typed(value, current, setting)})
+
+
+def _typed(value: Any, current: Any, setting: str) -> Any:
+    """`value` as the kind of thing that `current` is: JSON has no tuples, and writes 1 for 1.0."""
+    if isinstance(current, tuple) and isinstance(value, list):
+        return tuple(value)
+    if isinstance(current, float) and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if current is None or value is None or isinstance(value, type(current)):
+        return value
+    raise ConfigurationError(
+        f"recipe: {setting} is {value!r}; expected a value like {current!r} ({type(current).__name__})"
+    )
+
 
 # A model from nothing in minutes on two CPU cores: it proves the road from examples to a checkpoint
 # that decodes, not that a model repairs. Random weights need a far higher learning rate and a shorter

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from eval_assets.benchmarks import workspace_benchmark
 from partitions.keys import Key
+from repair_assets.benchmarks import workspace_benchmark
 from tests.graph import DAY, House, failure, reused
 from tests.stored_examples import misspelt_in, projects_of, store_examples
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from eval_assets.benchmarks import leetcode_benchmark, workspace_benchmark
 from eval_assets.eval_results import SYSTEMS, eval_results
 from eval_assets.scorecard import scorecard
 from partitions.keys import Key
+from repair_assets.benchmarks import leetcode_benchmark, workspace_benchmark
 from repair_assets.repair_examples import daily_examples
 from tests.graph import DAY, House, check, failure, misspelt, reused
 from tests.stored_examples import TYPES, misspelt_in, projects_of, store_day, verified

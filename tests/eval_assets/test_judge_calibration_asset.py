@@ -6,8 +6,8 @@ import pytest
 
 from eval_assets.judge_calibration import REPORT, judge_calibration
 from partitions.keys import Key
+from repair import sandbox
 from repair.errors import ConfigurationError
-from repair.evaluation import sandbox
 from resources.benchmark_data import BenchmarkDataResource
 from resources.language_models import LanguageModelResource
 from tests.eval_assets.test_leetcode_asset import CORRECT, UNDEFINED, instance

@@ -6,10 +6,10 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from eval_assets.benchmarks import LEETCODE_SAMPLES, leetcode_benchmark
 from partitions.keys import Key
+from repair import sandbox
 from repair.errors import ConfigurationError
-from repair.evaluation import sandbox
+from repair_assets.benchmarks import LEETCODE_SAMPLES, leetcode_benchmark
 from resources.benchmark_data import BenchmarkDataResource
 from tests.graph import House, reused
 from tests.published_benchmarks import write_published

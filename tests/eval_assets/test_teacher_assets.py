@@ -8,8 +8,8 @@ import pytest
 
 from eval_assets.teachers import teacher_page, teacher_results
 from partitions.keys import Key
-from repair import unified_diff
-from repair.answer_formats import NAMES
+from repair.line_diff import unified as unified_diff
+from repair.prompt.answer_formats import NAMES
 from repair_assets.synthesized_diffs import few_shot_examples, teacher_program
 from resources.language_models import LanguageModelResource
 from tests.graph import DAY, House, failure, misspelt, record, reused, typing_errors

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repair import unified_diff
-from repair.answer_formats import LINE_DIFF, NAMES, WORKED_EXAMPLE, answer_format, written
 from repair.errors import ConfigurationError
-from repair.line_diff import LineDiffError, apply, diff
-from repair.prompt import ZERO_SHOT_SYSTEM, Example, render, render_prompt
+from repair.line_diff import unified as unified_diff
+from repair.line_diff.numbered import LineDiffError, apply, diff
+from repair.prompt.answer_formats import LINE_DIFF, NAMES, WORKED_EXAMPLE, answer_format, written
+from repair.prompt.sentinels import ZERO_SHOT_SYSTEM, Example, render, render_prompt
 from repair.text.lines import lines_of
 
 UNIFIED = [name for name in NAMES if name != LINE_DIFF]

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from repair import workspace_diff
-from repair.cheats import cheat, workspace_cheat
-from repair.comparison import Comparison
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.language_servers import LanguageServers, Request
-from repair.line_diff import diff, parse
+from repair.line_diff import workspace as workspace_diff
+from repair.line_diff.numbered import diff, parse
 from repair.text.lines import lines_of
-from repair.verification import verify
+from repair.verification.cheats import cheat, workspace_cheat
+from repair.verification.comparison import Comparison
+from repair.verification.verifier import verify
 
 UNDEFINED, SYNTAX = "ruff[F821]", "pyright"
 ATTRIBUTE = "pyright[reportAttributeAccessIssue]"

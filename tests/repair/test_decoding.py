@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from repair.errors import ConfigurationError, StoreError
-from repair.evaluation.decoding import Completion, Decoder, Outcome, decode, local_folder
-from repair.prompt import Example, render_prompt, render_response
+from repair.models.decoding import Completion, Decoder, Outcome, decode, local_folder
+from repair.prompt.sentinels import Example, render_prompt, render_response
 
 pytestmark = pytest.mark.slow
 
@@ -38,7 +38,7 @@ ANSWERS = {
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A small Llama that knows `ANSWERS` and nothing else."""
     from repair.training.program import train
-    from repair.training.recipe import load_recipe
+    from repair.training.recipes import load_recipe
 
     folder = tmp_path_factory.mktemp("decoding")
     rows = [
@@ -180,7 +180,7 @@ def test_the_process_answers_several_files_under_pipes_and_says_how_each_ended(
     @dg.asset
     def predictions(context: dg.AssetExecutionContext) -> Any:
         completed = dg.PipesSubprocessClient(env={"PYTHONPATH": str(ROOT)}).run(
-            context=context, command=[sys.executable, "-m", "eval_assets.decode_main"], extras=extras
+            context=context, command=[sys.executable, "-m", "code_location.decode_main"], extras=extras
         )
         seen["messages"] = list(completed.get_custom_messages())
         return completed.get_materialize_result()
@@ -200,7 +200,7 @@ def test_the_process_answers_several_files_under_pipes_and_says_how_each_ended(
 def test_the_process_answers_by_hand_too(checkpoint: str, tmp_path: Path) -> None:
     asked = next(iter(ANSWERS))
     pq.write_table(pa.table({"sample_id": ["a"], "prompt": [asked]}), tmp_path / "in.parquet")
-    command = [sys.executable, "-m", "eval_assets.decode_main", "--checkpoint", checkpoint]
+    command = [sys.executable, "-m", "code_location.decode_main", "--checkpoint", checkpoint]
     command += ["--pair", str(tmp_path / "in.parquet"), str(tmp_path / "out.parquet")]
     command += ["--settings", json.dumps({"max_new_tokens": 3})]
     said = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
@@ -213,7 +213,7 @@ def test_the_process_answers_by_hand_too(checkpoint: str, tmp_path: Path) -> Non
 
 
 def test_a_file_without_prompts_is_named(decoder: Decoder, tmp_path: Path) -> None:
-    from eval_assets.decode_main import decode_file
+    from code_location.decode_main import decode_file
 
     pq.write_table(pa.table({"sample_id": ["a"]}), tmp_path / "in.parquet")
     with pytest.raises(StoreError, match=r"in\.parquet has no column prompt"):
@@ -224,7 +224,7 @@ def test_a_file_without_prompts_is_named(decoder: Decoder, tmp_path: Path) -> No
 
 
 def test_a_failed_decoding_leaves_the_earlier_predictions(decoder: Decoder, tmp_path: Path) -> None:
-    from eval_assets.decode_main import PREDICTIONS, write_whole
+    from code_location.decode_main import PREDICTIONS, write_whole
 
     out = tmp_path / "out.parquet"
     write_whole(str(out), PREDICTIONS.empty_table())

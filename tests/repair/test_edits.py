@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repair.evaluation.edits import entropy, normalised, signed_lines
+from repair.evaluation.edit_diversity import entropy, normalised, signed_lines
 
 
 @pytest.mark.parametrize(

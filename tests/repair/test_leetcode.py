@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from repair import line_diff
+from repair import sandbox
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.errors import ConfigurationError
-from repair.evaluation import sandbox
 from repair.evaluation.benchmark import BENCHMARK_SAMPLES
 from repair.evaluation.leetcode import (
     Checks,
@@ -21,10 +20,11 @@ from repair.evaluation.leetcode import (
     leetcode_samples,
     read,
 )
-from repair.evaluation.leetcode.judge import program
-from repair.evaluation.leetcode.person import file_of, prelude
+from repair.evaluation.leetcode.functional import program
+from repair.evaluation.leetcode.prelude import file_of, prelude
 from repair.language_servers import LanguageServers
-from repair.verification import verify
+from repair.line_diff import numbered as line_diff
+from repair.verification.verifier import verify
 from tests.published_benchmarks import ADD, write_published
 
 CORRECT = """\

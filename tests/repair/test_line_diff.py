@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from repair import line_diff
 from repair.errors import InputError
-from repair.line_diff import (
+from repair.line_diff import numbered as line_diff
+from repair.line_diff.numbered import (
     ContentMismatchError,
     Hunk,
     LineDiff,

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from repair.local_files import read_workspace
+from repair.cli.local_files import read_workspace
 
 
 def test_what_the_servers_read_of_a_folder(tmp_path: Path) -> None:

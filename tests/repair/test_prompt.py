@@ -10,8 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from repair import line_diff, prompt, workspace_diff
-from repair.prompt import Example, PromptError, chat_messages, parse, render, render_prompt, render_response
+from repair.line_diff import numbered as line_diff
+from repair.line_diff import workspace as workspace_diff
+from repair.prompt import sentinels as prompt
+from repair.prompt.sentinels import (
+    Example,
+    PromptError,
+    chat_messages,
+    parse,
+    render,
+    render_prompt,
+    render_response,
+)
 from repair.text.lines import lines_of
 
 GOLDEN = Path(__file__).parent / "golden"

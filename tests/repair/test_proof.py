@@ -11,19 +11,19 @@ import pytest
 from click.testing import CliRunner
 
 from repair.cli import main
+from repair.dataset.examples import examples
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.errors import InputError, StoreError
 from repair.evaluation.benchmark import workspace_samples
 from repair.evaluation.scoring import score
-from repair.examples import examples
 from repair.language_servers import LanguageServers, ServerTimeoutError
-from repair.prompt import PROMPT_VERSION, parse
-from repair.proof import STEPS, Proof, prove
+from repair.prompt.sentinels import PROMPT_VERSION, parse
 from repair.schema.stages import REPAIR_EXAMPLES, SYNTHESIZED_DIFFS, VERIFIED_DIFFS
 from repair.store.reader import PartitionStore
 from repair.text.files import workspace_sha256
-from repair.verification import verify_rows
-from repair.verified_rows import verified_rows
+from repair.verification.proof import STEPS, Proof, prove
+from repair.verification.stored_rows import verified_rows
+from repair.verification.verifier import verify_rows
 from tests.repair.synthesis.support import FunctionServers, as_batch, candidate, found, marked
 
 FILES = {"main.py": "a = 1\nb = error:name\nc = warning:weak\n", "helper.py": "x = error:elsewhere\n"}

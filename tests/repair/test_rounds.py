@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repair.language_servers import LanguageServerError, Request, Result, ServerCrashError
-from repair.rounds import Checking, run, stream
+from repair.language_servers.scheduler import Checking, run, stream
 
 Plan = tuple[int, int]  # how many rounds a checking takes, and which of them fails (none: another number)
 

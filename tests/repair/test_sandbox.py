@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from repair import sandbox
 from repair.errors import ConfigurationError
-from repair.evaluation import sandbox
-from repair.evaluation.sandbox import Limits, Result, run, run_many
+from repair.sandbox.bubblewrap import Limits, Result, run, run_many
 
 ROOT = Path(__file__).resolve().parents[2]
 SHORT = Limits(cpu_seconds=1, wall_seconds=20)
@@ -297,7 +297,7 @@ def test_nothing_outlives_a_program_that_was_stopped():
 
 def test_a_program_does_not_outlive_who_runs_it():
     caller = (
-        "from repair.evaluation.sandbox import Limits, run\n"
+        "from repair.sandbox.bubblewrap import Limits, run\n"
         "run('import time; time.sleep(600)', limits=Limits(wall_seconds=600, file_bytes=7654321))"
     )
     with subprocess.Popen([sys.executable, "-c", caller], cwd=ROOT) as process:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from repair import unified_diff
-from repair.line_diff import (
+from repair.line_diff import unified as unified_diff
+from repair.line_diff.numbered import (
     ContentMismatchError,
     LineDiffError,
     MalformedDiffError,

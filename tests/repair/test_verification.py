@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repair import workspace_diff
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.language_servers import LanguageServers, ServerCrashError, ServerTimeoutError
-from repair.line_diff import diff
+from repair.line_diff import workspace as workspace_diff
+from repair.line_diff.numbered import diff
 from repair.schema.outcomes import outcome_schema
 from repair.schema.stages import SYNTHESIZED_DIFFS, VERIFIED_DIFFS
-from repair.verification import Verdict, verify, verify_rows
+from repair.verification.verifier import Verdict, verify, verify_rows
 from tests.repair.synthesis.support import FunctionServers, as_batch, candidate, found, marked
 
 MAIN = "a = 1\nb = error:name\nc = error:other warning:weak\nd = 4\n"

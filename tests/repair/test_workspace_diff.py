@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from repair import line_diff
-from repair.line_diff import (
+from repair.line_diff import numbered as line_diff
+from repair.line_diff.numbered import (
     ContentMismatchError,
     LineDiff,
     LineDiffError,
@@ -16,8 +16,8 @@ from repair.line_diff import (
     NotRisingError,
     WrongLineError,
 )
+from repair.line_diff.workspace import UnknownFileError, apply, diff, parse
 from repair.text.lines import lines_of
-from repair.workspace_diff import UnknownFileError, apply, diff, parse
 from tests.repair.test_line_diff import mixed_texts, nearly_diffs
 from tests.repair.test_line_diff import oracle as oracle_of_texts
 

@@ -46,8 +46,8 @@ def run(home: Path, *jobs: tuple[str, str], **settings: str) -> None:
 def main(words: list[str]) -> None:
     import dagster as dg
 
+    from code_location.definitions import defs
     from partitions.keys import Key
-    from repair_assets.definitions import defs
     from tests.graph import QUIET
 
     with dg.DagsterInstance.get() as instance:

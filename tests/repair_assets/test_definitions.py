@@ -43,7 +43,7 @@ print(json.dumps({"seconds": seconds, "heavy": heavy}))
 
 @pytest.fixture(scope="module")
 def defs() -> dg.Definitions:
-    from repair_assets.definitions import defs
+    from code_location.definitions import defs
 
     return defs
 

@@ -10,11 +10,11 @@ import pyarrow as pa
 import pytest
 
 from partitions.keys import Key
-from repair.proof import prove
+from repair.evaluation.reports.costs import costs
+from repair.line_diff.unified import diff as unified_diff
 from repair.schema.stages import SYNTHESIZED_DIFFS
-from repair.synthesis.costs import costs
-from repair.unified_diff import diff as unified_diff
-from repair.verified_rows import verified_rows
+from repair.verification.proof import prove
+from repair.verification.stored_rows import verified_rows
 from repair_assets.synthesized_diffs import few_shot_examples, synthesized_diffs, teacher_program
 from repair_assets.verified_diffs import verified_diffs
 from resources.language_models import LanguageModelResource

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from eval_assets.benchmarks import leetcode_benchmark, workspace_benchmark
 from partitions.keys import Key
+from repair_assets.benchmarks import leetcode_benchmark, workspace_benchmark
 from repair_assets.repair_examples import daily_examples
 from tests.graph import DAY, House, failure, reused
 from tests.stored_examples import TYPES, misspelt_in, projects_of, store_day, store_examples, verified

@@ -1,7 +1,7 @@
 """LeetCode repair: single bugs of DebugBench, judged by the tests of LeetCodeDataset."""
 
-from repair.evaluation.leetcode.judge import functional
-from repair.evaluation.leetcode.published import Checks, Instance, Published, fingerprint, read
+from repair.evaluation.leetcode.functional import functional
+from repair.evaluation.leetcode.loader import Checks, Instance, Published, fingerprint, read
 from repair.evaluation.leetcode.samples import VERSION, leetcode_samples
 
 __all__ = [

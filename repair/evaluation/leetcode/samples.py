@@ -13,7 +13,7 @@ a function that no longer returns. Rejected, the first reason that holds:
 | `no_new_error` | what the servers tell of both versions is the same, or weaker than an error |
 | `oracle_fails` | the correct version fails the tests here: it needs what is not at hand, or the tests err |
 | `bug_passes` | the buggy version passes them: they don't reach the bug, or it is none |
-| `too_long`, ... | it can't be rendered: `repair.prompt.PromptError` |
+| `too_long`, ... | it can't be rendered: `repair.prompt.sentinels.PromptError` |
 """
 
 import hashlib
@@ -23,20 +23,20 @@ from typing import Any
 
 import pyarrow as pa
 
-from repair import line_diff
-from repair.comparison import Comparison
 from repair.diagnostics.codes import SYNTAX, type_of_code
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.diagnostics.style import is_stylistic
 from repair.evaluation.benchmark import BENCHMARK_SAMPLES, LEETCODE
-from repair.evaluation.leetcode.judge import judged, program
-from repair.evaluation.leetcode.person import file_of, prelude
-from repair.evaluation.leetcode.published import Instance, Published
-from repair.examples import prompt_of
+from repair.evaluation.leetcode.functional import judged, program
+from repair.evaluation.leetcode.loader import Instance, Published
+from repair.evaluation.leetcode.prelude import file_of, prelude
 from repair.language_servers import Request, Result
-from repair.prompt import PromptError, render_response
-from repair.rounds import Servers
+from repair.language_servers.scheduler import Servers
+from repair.line_diff import numbered as line_diff
+from repair.prompt.rows import prompt_of
+from repair.prompt.sentinels import PromptError, render_response
 from repair.schema.outcomes import Reject, outcome_batch
+from repair.verification.comparison import Comparison
 
 VERSION = "1"
 """Rises with every change to which samples there are or what they hold."""

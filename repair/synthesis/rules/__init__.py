@@ -20,15 +20,15 @@ from typing import Any
 
 from repair.diagnostics.codes import SYNTAX, type_of_code
 from repair.diagnostics.diagnostic import Diagnostic
-from repair.line_diff import diff
-from repair.prompt import render_response
-from repair.rounds import Checking, Servers, stream
+from repair.language_servers.scheduler import Checking, Servers, stream
+from repair.line_diff.numbered import diff
+from repair.prompt.sentinels import render_response
 from repair.schema.outcomes import Reject
 from repair.synthesis.rules import names, syntax
 from repair.synthesis.teacher import Proposal
 from repair.text.files import files_of
 from repair.text.lines import lines_of
-from repair.verification import UNANSWERED, examine
+from repair.verification.verifier import UNANSWERED, examine
 
 MOST_CANDIDATES = 4
 

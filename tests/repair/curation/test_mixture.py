@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from repair.curation.mixture import MIXTURE, MixtureSettings, mixture
+from repair.dataset.mixture import MIXTURE, MixtureSettings, mixture
 from repair.evaluation.benchmark import BENCHMARK_SAMPLES
 from repair.schema.outcomes import outcome_schema
 from repair.schema.stages import REPAIR_EXAMPLES

@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repair.curation.splits import split_of
+from repair.dataset.splits import split_of
 
 
 def test_the_shares_are_kept() -> None:

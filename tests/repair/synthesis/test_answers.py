@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repair.synthesis.answers import Answer, Answers, answer_key
+from repair.synthesis.lm.response_cache import Answer, Answers, answer_key
 
 QUESTION: dict[str, Any] = {
     "model": "openai/m",
@@ -61,7 +61,7 @@ def test_many_threads_and_another_process_write_one_file(tmp_path: Path) -> None
     path = tmp_path / "folder" / "answers.sqlite"
     program = (
         "import sys; from pathlib import Path\n"
-        "from repair.synthesis.answers import Answer, Answers\n"
+        "from repair.synthesis.lm.response_cache import Answer, Answers\n"
         "with Answers(Path(sys.argv[1])) as answers:\n"
         "    for n in range(200): answers.put(f'child {n}', 'm', Answer(str(n), n, n, 0.0))\n"
     )

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from repair.evaluation.reports.costs import costs
 from repair.schema.outcomes import REJECTS
 from repair.store.reader import PartitionStore
-from repair.synthesis.costs import costs
 
 
 def stored(store: PartitionStore, asset: str, date: str, rows_in: int, rows_out: int, **columns: Any) -> str:

@@ -7,12 +7,12 @@ import pytest
 
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.language_servers import LanguageServers, ServerTimeoutError
-from repair.line_diff import extract
+from repair.line_diff.numbered import extract
 from repair.schema.outcomes import Reject
 from repair.schema.stages import REPAIR_CANDIDATES, SYNTHESIZED_DIFFS, VERIFIED_DIFFS
 from repair.synthesis.history import MOST_TRIED, HistoryTeacher
 from repair.synthesis.teacher import Proposal, synthesize
-from repair.verification import verify_rows
+from repair.verification.verifier import verify_rows
 from tests.repair.synthesis.support import FunctionServers, as_batch, candidate, found, marked
 
 ORIGINAL = "a = 1\nb = error:name\nc = 3\nd = 4\n"

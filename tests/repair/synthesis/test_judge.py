@@ -10,7 +10,7 @@ import pytest
 from repair.errors import ConfigurationError, TeacherError
 from repair.schema.outcomes import outcome_schema
 from repair.schema.stages import SYNTHESIZED_DIFFS, VERIFIED_DIFFS
-from repair.synthesis.judge import (
+from repair.synthesis.lm.judge import (
     INSTRUCTIONS,
     Judgement,
     JudgementError,
@@ -19,8 +19,8 @@ from repair.synthesis.judge import (
     parse_judgement,
     question_of,
 )
-from repair.synthesis.language_model import LanguageModel
-from repair.verification import verify_rows
+from repair.synthesis.lm.settings import LanguageModel
+from repair.verification.verifier import verify_rows
 from tests.model_server import Exchange, ModelServer, Script, hangs, server_error, throttled, written
 from tests.repair.synthesis.support import FunctionServers, as_batch, candidate, found, marked
 

@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
+from repair import sandbox
 from repair.errors import ConfigurationError
-from repair.evaluation import sandbox
 from repair.evaluation.intervals import wilson
+from repair.evaluation.judge.calibration import JUDGED_DIFFS, Calibration, Rate, calibrated
+from repair.evaluation.judge.labelled_diffs import LABELLED_DIFFS, labelled_diffs
 from repair.evaluation.leetcode import Instance, Published, functional, leetcode_samples
 from repair.language_servers import LanguageServers
-from repair.line_diff import apply
+from repair.line_diff.numbered import apply
 from repair.schema.outcomes import outcome_batch, outcome_schema
-from repair.synthesis.judge import LmJudge
-from repair.synthesis.judge_calibration import JUDGED_DIFFS, Calibration, Rate, calibrated
-from repair.synthesis.labelled_diffs import LABELLED_DIFFS, labelled_diffs
-from repair.synthesis.language_model import LanguageModel
+from repair.synthesis.lm.judge import LmJudge
+from repair.synthesis.lm.settings import LanguageModel
 from tests.model_server import Exchange, ModelServer
 from tests.published_benchmarks import ADD
 from tests.repair.synthesis.support import candidate, found

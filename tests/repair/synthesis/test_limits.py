@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repair.synthesis import limits
-from repair.synthesis.limits import MINUTE_S, RateLimit, StoppedError, likely_tokens, most_tokens
+from repair.synthesis.lm import limits
+from repair.synthesis.lm.limits import MINUTE_S, RateLimit, StoppedError, likely_tokens, most_tokens
 
 
 class Clock(threading.Event):

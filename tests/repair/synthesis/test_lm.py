@@ -13,17 +13,17 @@ import pytest
 
 from repair.errors import ConfigurationError, TeacherError
 from repair.language_servers import ServerCrashError
+from repair.line_diff.unified import diff as unified_diff
 from repair.schema.outcomes import Reject
 from repair.schema.stages import REPAIR_CANDIDATES, SYNTHESIZED_DIFFS
-from repair.synthesis import limits
-from repair.synthesis.asking import LONGEST_PAUSE_S, MOST_FAILURES_RUNNING
-from repair.synthesis.language_model import LanguageModel
-from repair.synthesis.lm import MOST_CHARACTERS, LmTeacher
-from repair.synthesis.program import TeacherProgram
-from repair.synthesis.progress import Progress
+from repair.synthesis.lm import limits
+from repair.synthesis.lm.client import LONGEST_PAUSE_S, MOST_FAILURES_RUNNING
+from repair.synthesis.lm.program import TeacherProgram
+from repair.synthesis.lm.progress import Progress
+from repair.synthesis.lm.settings import LanguageModel
+from repair.synthesis.lm.teacher import MOST_CHARACTERS, LmTeacher
 from repair.synthesis.teacher import Proposal, synthesize
-from repair.unified_diff import diff as unified_diff
-from repair.verification import verify_rows
+from repair.verification.verifier import verify_rows
 from tests import teacher_trial
 from tests.model_server import (
     ModelServer,
@@ -513,7 +513,7 @@ def test_a_run_of_hundreds_with_bad_answers_adds_up_and_pays_nothing_twice(tmp_p
 
 def test_nothing_heavy_is_loaded_until_a_model_is_asked() -> None:
     program = (
-        "import sys, repair.synthesis.lm, repair.synthesis.history, repair.verification\n"
+        "import sys, repair.synthesis.lm.teacher, repair.synthesis.history, repair.verification.verifier\n"
         "print(sorted({'dspy', 'litellm', 'torch', 'openai', 'transformers'} & set(sys.modules)))"
     )
     done = subprocess.run(

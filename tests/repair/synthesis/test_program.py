@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from repair.answer_formats import LINE_DIFF, NAMES, answer_format
 from repair.errors import ConfigurationError
-from repair.prompt import PROMPT_VERSION, ZERO_SHOT_SYSTEM, Example, chat_messages, render_prompt
+from repair.prompt.answer_formats import LINE_DIFF, NAMES, answer_format
+from repair.prompt.sentinels import PROMPT_VERSION, ZERO_SHOT_SYSTEM, Example, chat_messages, render_prompt
 from repair.schema.stages import REPAIR_EXAMPLES
-from repair.synthesis.asking import Asking
-from repair.synthesis.few_shot import FEW_SHOT_EXAMPLES, choose_examples, draw_rows
-from repair.synthesis.language_model import LanguageModel
-from repair.synthesis.program import Shot, TeacherProgram
-from repair.synthesis.sentinel_adapter import RepairProgram
+from repair.synthesis.lm.client import Asking
+from repair.synthesis.lm.dspy_program import RepairProgram
+from repair.synthesis.lm.few_shot import FEW_SHOT_EXAMPLES, choose_examples, draw_rows
+from repair.synthesis.lm.program import Shot, TeacherProgram
+from repair.synthesis.lm.settings import LanguageModel
 from tests.repair.synthesis.support import as_batch
 
 EXAMPLE = Example("a.py", "import math\n\nprint(math.pie)\n", '"pie" is not known\n</code>\n"x"', 2)

@@ -6,13 +6,13 @@ import pytest
 
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.language_servers import LanguageServers, Request, ServerTimeoutError
-from repair.line_diff import apply, extract
+from repair.line_diff.numbered import apply, extract
 from repair.schema.outcomes import Reject
 from repair.schema.stages import REPAIR_CANDIDATES, SYNTHESIZED_DIFFS
 from repair.synthesis.rules import MOST_CANDIDATES, RulesTeacher, candidates
 from repair.synthesis.rules.known_names import closest, names_of_module
 from repair.synthesis.teacher import Proposal, synthesize
-from repair.verification import verify_rows
+from repair.verification.verifier import verify_rows
 from tests.repair.synthesis.support import FunctionServers, as_batch, candidate, found
 
 UNDEFINED, ATTRIBUTE = "ruff[F821]", "pyright[reportAttributeAccessIssue]"

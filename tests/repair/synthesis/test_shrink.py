@@ -8,15 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repair.diagnostics.diagnostic import Diagnostic
-from repair.line_diff import apply, diff, hunks
-from repair.rounds import run
+from repair.language_servers.scheduler import run
+from repair.line_diff.numbered import apply, diff, hunks
 from repair.schema.stages import REPAIR_CANDIDATES, SYNTHESIZED_DIFFS
-from repair.synthesis.language_model import LanguageModel
-from repair.synthesis.lm import LmTeacher
-from repair.synthesis.program import TeacherProgram
-from repair.synthesis.shrink import MOST_CHECKS, Shrunk, shrink
+from repair.synthesis.lm.program import TeacherProgram
+from repair.synthesis.lm.settings import LanguageModel
+from repair.synthesis.lm.teacher import LmTeacher
 from repair.synthesis.teacher import synthesize
-from repair.verification import verify, verify_rows
+from repair.verification.minimize import MOST_CHECKS, Shrunk, shrink
+from repair.verification.verifier import verify, verify_rows
 from tests.model_server import ModelServer, written
 from tests.repair.synthesis.support import FunctionServers, as_batch, candidate, found, marked
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from repair.prompt import Example, render_prompt, render_response
+from repair.prompt.sentinels import Example, render_prompt, render_response
 
 Row = dict[str, str]
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repair.training.batching import evaluation_rows, plan
-from repair.training.recipe import load_recipe
+from repair.training.recipes import load_recipe
 
 TINY = load_recipe("tiny", {"max_seq_len": 100, "epochs": 2})
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from repair.errors import ConfigurationError
-from repair.prompt import SENTINELS
+from repair.prompt.sentinels import SENTINELS
 from repair.training.dataset import IGNORED, MixtureError, Record, read_mixture, tokenise
 from repair.training.recipe import Pretrained
 from repair.training.tokenizer import (

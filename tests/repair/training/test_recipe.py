@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from repair.errors import ConfigurationError
-from repair.training.recipe import FromScratch, Pretrained, load_recipe
-from repair.training.recipes import RECIPES
+from repair.training.recipe import FromScratch, Pretrained
+from repair.training.recipes import RECIPES, load_recipe
 
 BIG = "deepseek-coder-7b-instruct-v1.5"
 
@@ -95,7 +95,7 @@ def test_a_recipe_is_json(name: str) -> None:
 def test_recipes_load_without_torch() -> None:
     code = (
         "import sys, repair.training.recipes, repair.training.packing, repair.training.export, "
-        "repair.training.dataset, repair.evaluation.decoding; "
+        "repair.training.dataset, repair.models.decoding; "
         "assert not {'torch', 'composer', 'transformers'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

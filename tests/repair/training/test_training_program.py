@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from repair.errors import StoreError
-from repair.prompt import PROMPT_VERSION
+from repair.prompt.sentinels import PROMPT_VERSION
 from repair.training.dataset import MixtureError
 from repair.training.export import read_made_by
-from repair.training.recipe import Recipe, load_recipe
+from repair.training.recipe import Recipe
+from repair.training.recipes import load_recipe
 from tests.repair.training.conftest import example_row
 
 pytestmark = pytest.mark.slow
@@ -230,7 +231,7 @@ def test_two_sharded_processes_under_pipes_tell_the_run_the_losses_of_one(
     def checkpoint(context: dg.AssetExecutionContext) -> Any:
         # FSDP_VERSION=2: Composer's first sharding does not run on a CPU
         client = dg.PipesSubprocessClient(env={"PYTHONPATH": str(ROOT), "FSDP_VERSION": "2"})
-        command = [composer, "-n", "2", "-m", "training_assets.train_main"]
+        command = [composer, "-n", "2", "-m", "code_location.train_main"]
         completed = client.run(context=context, command=command, extras=extras)
         seen["messages"] = completed.get_custom_messages()
         return completed.get_materialize_result()
@@ -257,7 +258,7 @@ def test_two_sharded_processes_under_pipes_tell_the_run_the_losses_of_one(
 
 def child(arguments: list[str], **env: str) -> Any:
     return subprocess.Popen(
-        [sys.executable, "-m", "training_assets.train_main", *arguments],
+        [sys.executable, "-m", "code_location.train_main", *arguments],
         cwd=ROOT,
         env={**os.environ, **env},
         stdout=subprocess.PIPE,

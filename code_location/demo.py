@@ -1,0 +1,147 @@
+"""The whole way once, on an embedded sample: `python -m code_location.demo`.
+
+Imports simulated sessions if there are none, then materializes every stage through the jobs of the
+code location, in this process, so that the language servers stay warm. The runs are recorded in the
+instance at DAGSTER_HOME and show in the UI. A second run reuses what is still valid.
+"""
+
+import argparse
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from code_location.definitions import HOME, defs
+from code_location.summary import print_funnel, print_summary
+from partitions.dates import DEFAULT_FIRST_DATE, dates_between, window
+from partitions.keys import Key
+from partitions.types import DIAGNOSTIC_TYPES
+from repair.recording.layout import is_recording
+from repair.recording.reader import Recording
+from repair_assets.session_events import PUBLISHED
+from resources.recordings import RecordingsResource
+from resources.store import StoreResource
+
+CONSOLE = Console(stderr=True)
+SEED, PROJECTS, DAYS = 17, 24, 2
+SUMMARY_COLUMNS = 136
+AFTER_THE_FUNNEL = ("Training", "Evaluation", "Scorecard")
+QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
+
+
+def import_sample(folder: Path) -> None:
+    """Write the embedded sample's recording to `folder`, unless it is there."""
+    if is_recording(folder):
+        CONSOLE.print(f"Recorded sessions: {folder} (reused)")
+        return
+    from repair.cli.main import import_simulated
+
+    CONSOLE.print("Recorded sessions: a typist writes modules of the standard library; the servers watch.")
+    first = date.fromisoformat(DEFAULT_FIRST_DATE)
+    import_simulated(out=folder, first_date=first, seed=SEED, projects=PROJECTS, days=DAYS)
+
+
+def recorded_dates(recording: Recording) -> list[str]:
+    """Keys of the date partitions on which something was recorded."""
+    days = recording.active_dates()
+    if not days:
+        raise SystemExit(f"{recording.uri} holds no events; import some with `repair import`")
+    first, last = (datetime.combine(day, time(), UTC) for day in (days[0], days[-1]))
+    active = {datetime.combine(day, time(), UTC) for day in days}
+    return [
+        key
+        for key in dates_between(first, last)
+        if any(window(key)[0] <= day < window(key)[1] for day in active)
+    ]
+
+
+def materialize(jobs: Iterable[tuple[str, Key]], instance: dg.DagsterInstance, title: str) -> Counter[str]:
+    """Run each job's partition in order; the number of stage results that were written and reused."""
+    todo = list(jobs)
+    counts: Counter[str] = Counter()
+    columns = (TextColumn("{task.description:<42}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=CONSOLE) as progress:
+        task = progress.add_task(title, total=len(todo))
+        for name, key in todo:
+            progress.update(task, description=f"{title} {key}"[:42])
+            result = defs.resolve_job_def(name).execute_in_process(
+                instance=instance, partition_key=key.dagster(), run_config=QUIET, raise_on_error=False
+            )
+            if not result.success:
+                raise SystemExit(_failure(name, key, result))
+            for event in result.get_asset_materialization_events():
+                reused = event.materialization.metadata.get("reused")
+                counts["reused" if reused is not None and reused.value else "written"] += 1
+            progress.advance(task)
+        progress.update(
+            task, description=f"{title} {counts['written']} written, {counts['reused']} reused"[:42]
+        )
+    return counts
+
+
+def _failure(name: str, key: Key, result: dg.ExecuteInProcessResult) -> str:
+    errors = [
+        str(event.event_specific_data.error)  # pyright: ignore[reportAttributeAccessIssue, reportOptionalMemberAccess]
+        for event in result.all_events
+        if event.is_step_failure
+    ]
+    return f"{name}[{key}] failed (run {result.run_id}; `make dev` shows it):\n" + "\n".join(errors)
+
+
+def main() -> None:
+    """Run the demo."""
+    arguments = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    arguments.add_argument("--only-recordings", action="store_true", help="import the sample and stop")
+    only_recordings = arguments.parse_args().only_recordings
+
+    resources: dict[str, Any] = dict(defs.resources or {})
+    recordings: RecordingsResource = resources["recordings"]
+    stores: StoreResource = resources["store"]
+    if "REPAIR_RECORDINGS" not in os.environ:
+        import_sample(Path(recordings.uri))
+    if only_recordings:
+        return
+    dates = recorded_dates(recordings.recording())
+    types = DIAGNOSTIC_TYPES.get_partition_keys()
+
+    def published(day: str) -> list[str]:
+        """The types that have something to do on `day`; on the first day all, since benchmarks need them."""
+        manifest = stores.store().manifest("session_events", Key(day).segments())
+        counts = manifest.extra[PUBLISHED] if manifest else {}
+        return [each for each in types if counts.get(each) or day == dates[0]]
+
+    last = dates[-1]
+    counts: Counter[str] = Counter()
+    Path(os.environ.setdefault("DAGSTER_HOME", str(HOME / "dagster"))).mkdir(parents=True, exist_ok=True)
+    console = Console()
+    wide = Console(width=max(console.width, SUMMARY_COLUMNS))  # a table that is cut says nothing
+    with dg.DagsterInstance.get() as instance:
+        for title, jobs in (
+            ("Session events", [("events", Key(day)) for day in dates]),
+            ("Diagnostics", (("diagnostics", Key(day, each)) for day in dates for each in published(day))),
+            ("Benchmarks", [("benchmarks", Key(None, each)) for each in types]),
+            ("Examples", [("examples", Key(day)) for day in dates]),
+            ("Training", [("training", Key(last))]),
+            ("Evaluation", [("evaluation", Key(last, each)) for each in types]),
+            ("Scorecard", [("scorecards", Key(last))]),
+        ):
+            try:
+                counts += materialize(jobs, instance, title)
+            except SystemExit:
+                if title in AFTER_THE_FUNNEL:  # what came of the recording is known all the same
+                    print_funnel(wide, stores.store(), dates)
+                raise
+    print_summary(wide, stores.store(), HOME, dates, counts)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

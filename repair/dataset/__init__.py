@@ -1,0 +1,1 @@
+"""Data set: examples, splits by project, and the training mixture."""

@@ -1,0 +1,107 @@
+"""What a model is trained on: the examples of several days, without repeats and without the benchmarks."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from repair.curation.diagnostic_text import task_text
+from repair.curation.near_duplicates import NearDuplicates
+from repair.dataset.splits import TEST
+from repair.schema.outcomes import Reject, outcome_batch
+from repair.text.files import text_of
+
+MIXTURE = pa.schema(
+    [
+        ("example_id", pa.string()),
+        ("project_id", pa.string()),
+        ("code", pa.string()),
+        ("split", pa.string()),
+        ("prompt", pa.string()),
+        ("response", pa.string()),
+    ]
+)
+
+BATCH_ROWS = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MixtureSettings:
+    """How examples are mixed."""
+
+    seed: int = 17
+    """Of the order in which examples are taken where a cap bites."""
+    cap_per_code: int = 20_000
+    """Examples of one diagnostic code."""
+
+
+def mixture(
+    examples: Iterable[pa.RecordBatch], benchmarks: Iterable[pa.RecordBatch], settings: MixtureSettings
+) -> Iterator[pa.RecordBatch]:
+    """Outcomes of `MIXTURE` for rows of `REPAIR_EXAMPLES`; the kept ones come last, in a seeded order.
+
+    `benchmarks` are rows of `BENCHMARK_SAMPLES`. Rejected, in this order:
+
+    | reason | |
+    |---|---|
+    | `held_out` | the project is for tests |
+    | `contaminated` | a benchmark sample has the same project, or nearly the same file |
+    | `cap_code` | the code has its share already |
+    | `near_duplicate` | nearly the same diagnostic, lines around it and repair as an earlier example |
+
+    Which examples are kept does not depend on the order in which they come. Held in memory are prompts,
+    responses and tasks, not workspaces: some 10 kB for each example that is not rejected on sight.
+    """
+    projects: set[str] = set()
+    files = NearDuplicates()
+    for batch in benchmarks:
+        for row in batch.to_pylist():
+            projects.add(row["project_id"])
+            files.twin_of(row["sample_id"], text_of(row))
+    checked: dict[bytes, str | None] = {}
+
+    def contamination(row: Mapping[str, Any]) -> str | None:
+        if row["project_id"] in projects:
+            return f"project {row['project_id']} is in a benchmark"
+        text = text_of(row)
+        key = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+        if key not in checked:  # a file has many diagnostics
+            checked[key] = files.find(text)
+        sample = checked[key]
+        return None if sample is None else f"the file nearly equals that of sample {sample}"
+
+    waiting: list[tuple[str, dict[str, Any], str]] = []
+    for batch in examples:
+        rejects: list[Reject] = []
+        for row in batch.to_pylist():
+            if row["split"] == TEST:
+                rejects.append(Reject(row, "held_out", f"project {row['project_id']} is for tests"))
+            elif (why := contamination(row)) is not None:
+                rejects.append(Reject(row, "contaminated", why))
+            else:
+                light = {name: row[name] for name in MIXTURE.names}
+                waiting.append((_place(row, settings.seed), light, task_text(row, row["line_diff"])))
+        yield outcome_batch(rejects, MIXTURE)
+    waiting.sort(key=lambda each: each[0])
+    seen, taken = NearDuplicates(), Counter[str]()
+    for start in range(0, len(waiting), BATCH_ROWS):
+        part = waiting[start : start + BATCH_ROWS]
+        yield outcome_batch([_taken(row, task, seen, taken, settings) for _, row, task in part], MIXTURE)
+
+
+def _taken(
+    row: dict[str, Any], task: str, seen: NearDuplicates, taken: Counter[str], settings: MixtureSettings
+) -> dict[str, Any] | Reject:
+    if taken[row["code"]] >= settings.cap_per_code:
+        return Reject(row, "cap_code", f"{settings.cap_per_code} examples of {row['code']} are taken")
+    if (twin := seen.twin_of(row["example_id"], task)) is not None:
+        return Reject(row, "near_duplicate", f"of example {twin}")
+    taken[row["code"]] += 1
+    return row
+
+
+def _place(row: Mapping[str, Any], seed: int) -> str:
+    return hashlib.sha256(f"{seed}\0{row['example_id']}".encode()).hexdigest()

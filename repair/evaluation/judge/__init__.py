@@ -1,0 +1,1 @@
+"""Calibration of the judge on diffs whose worth is known."""

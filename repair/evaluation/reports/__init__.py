@@ -1,0 +1,1 @@
+"""Reports: the pages, plots and tables that a person looks at."""

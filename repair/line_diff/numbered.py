@@ -1,0 +1,302 @@
+"""Numbered line diffs: make, parse and apply them, and find one in a model's answer.
+
+```
+-3 screen = turtle.screen
++3 screen = turtle.Screen()
+```
+
+Each line is a sign, a line number (1-based), one space and the text of a line, which may be empty. `-N`
+counts the lines of the original file and `+N` those of the repaired one; numbers rise strictly within each
+sign, and the two signs may interleave in any way. The empty text is the diff that changes nothing.
+`repair.line_diff.workspace` carries such diffs of several files.
+
+To apply: take away every `-` line, whose text must be the file's, then put in each `+N` in rising order so
+that it stands at line N. There is one result or a `LineDiffError`:
+
+```
+LineDiffError
+├── NoDiffError            no_diff           an answer holds no complete block
+├── MalformedDiffError     malformed         a line is not of the form above
+│   └── NotRisingError     not_rising        a number does not exceed the one before it with its sign
+├── WrongLineError         wrong_line        a line is not there to be removed, or +N can't be reached
+├── ContentMismatchError   content_mismatch  a text is not the file's
+└── workspace_diff.UnknownFileError  unknown_file  it names a file that is not there to be changed
+```
+"""
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from itertools import pairwise, zip_longest
+
+from repair.errors import InputError
+from repair.text.lcs import changes
+from repair.text.lines import TERMINATOR, commonest_terminator, lines_of
+
+OPENING, CLOSING = "<diff>", "</diff>"
+
+_SIGNED_LINE = re.compile(r"([+-])([1-9][0-9]*) (.*)", re.DOTALL)
+_MOST_DIGITS = 9  # no file has a thousand million lines, and int() refuses very long numbers
+
+NumberedLine = tuple[int, str]
+
+
+class LineDiffError(InputError):
+    """A diff, numbered or unified, can't be found, read or applied."""
+
+    reason = "bad_diff"
+
+
+class NoDiffError(LineDiffError):
+    """An answer holds no complete block."""
+
+    reason = "no_diff"
+
+
+class MalformedDiffError(LineDiffError):
+    """A text is not a diff."""
+
+    reason = "malformed"
+
+
+class NotRisingError(MalformedDiffError):
+    """Numbers don't rise."""
+
+    reason = "not_rising"
+
+
+class WrongLineError(LineDiffError):
+    """A number names a line that is not there."""
+
+    reason = "wrong_line"
+
+
+class ContentMismatchError(LineDiffError):
+    """A text that the diff says is there is not the file's."""
+
+    reason = "content_mismatch"
+
+
+@dataclass(frozen=True, slots=True)
+class LineDiff:
+    """A parsed diff: (number, text) of each line that goes and of each that comes; numbers rise from 1."""
+
+    removed: tuple[NumberedLine, ...] = ()
+    added: tuple[NumberedLine, ...] = ()
+
+    def map_line(self, number: int) -> int | None:
+        """Where line `number` of the original file stands in the repaired one, or None if it is removed.
+
+        Both are 1-based. The diff does not know how long the file is: a line behind its end is mapped as
+        if it were there.
+        """
+        if number < 1:
+            raise ValueError(f"line {number}: lines are counted from 1")
+        place = number
+        for removed, _ in self.removed:
+            if removed == number:
+                return None
+            place -= removed < number
+        for added, _ in self.added:
+            if added > place:
+                break
+            place += 1
+        return place
+
+
+@dataclass(frozen=True, slots=True)
+class Hunk:
+    """A run of lines that became other lines, with no kept line among them.
+
+    `start` is the number (1-based, in the original file) of the first removed line, or of the line before
+    which `added` comes if none is removed; `new_start` is the place of the first added line in the
+    repaired file.
+    """
+
+    start: int
+    new_start: int
+    removed: tuple[str, ...]
+    added: tuple[str, ...]
+
+
+def hunks(original: str, repaired: str) -> list[Hunk]:
+    """What changed between two texts, in the fewest removed and added lines; terminators are not compared."""
+    old, new = lines_of(original), lines_of(repaired)
+    return [
+        Hunk(
+            change.old_start + 1,
+            change.new_start + 1,
+            tuple(old[change.old_start : change.old_end]),
+            tuple(new[change.new_start : change.new_end]),
+        )
+        for change in changes(old, new)
+    ]
+
+
+def diff(original: str, repaired: str) -> str:
+    """The numbered line diff of two texts: the fewest signed lines, hunk by hunk, `-` before `+`.
+
+    Signed lines are joined by newlines, without one behind the last. Where both texts have one and the
+    same line ending (and `original` shows it, or it is a newline), `apply(original, diff(original,
+    repaired))` is `repaired`. Otherwise the lines of the two are equal, and terminators follow the rule of
+    `apply`.
+    """
+    signed: list[str] = []
+    for hunk in hunks(original, repaired):
+        signed.extend(f"-{number} {text}" for number, text in enumerate(hunk.removed, hunk.start))
+        signed.extend(f"+{number} {text}" for number, text in enumerate(hunk.added, hunk.new_start))
+    return "\n".join(signed)
+
+
+def apply_hunks(original: str, repaired: str, keep: Collection[int]) -> str:
+    """`original` after those of `hunks(original, repaired)` whose indices (0-based) are in `keep`."""
+    found = hunks(original, repaired)
+    wanted = set(keep)
+    if unknown := wanted.difference(range(len(found))):
+        raise ValueError(f"hunk {min(unknown)} does not exist: there are {len(found)}, counted from 0")
+    removed: list[NumberedLine] = []
+    added: list[NumberedLine] = []
+    for index in sorted(wanted):
+        hunk = found[index]
+        new_start = hunk.start + len(added) - len(removed)
+        removed.extend(enumerate(hunk.removed, hunk.start))
+        added.extend(enumerate(hunk.added, new_start))
+    return apply_parsed(original, LineDiff(tuple(removed), tuple(added)))
+
+
+def parse(line_diff: str) -> LineDiff:
+    r"""Read a numbered line diff; its lines may be separated by `\n` or `\r\n`, and one more may end it.
+
+    Raises:
+        MalformedDiffError: a line is not sign, number, space and text.
+        NotRisingError: a number does not exceed the one before it with its sign.
+        WrongLineError: a number has so many digits that no file has the line.
+    """
+    return parse_lines(lines_of_diff(line_diff))
+
+
+def lines_of_diff(text: str) -> list[str]:
+    r"""The lines of a diff, which `\n` or `\r\n` separates and one more may end; the empty text has none."""
+    text = text.replace("\r\n", "\n") if "\r" in text else text
+    text = text.removesuffix("\n")
+    return text.split("\n") if text else []
+
+
+def parse_lines(signed: Sequence[str], first: int = 1) -> LineDiff:
+    """As `parse`, of signed lines; errors count them from `first`."""
+    removed: list[NumberedLine] = []
+    added: list[NumberedLine] = []
+    for position, line in enumerate(signed, first):
+        match = _SIGNED_LINE.fullmatch(line)
+        if match is None or "\r" in line:
+            raise MalformedDiffError(
+                f"line {position} of the diff is {_shown(line)}: expected sign, line number, space and text"
+            )
+        sign, digits, content = match.groups()
+        if len(digits) > _MOST_DIGITS:
+            raise WrongLineError(f"line {position} of the diff names a line number of {len(digits)} digits")
+        number = int(digits)
+        same_sign = added if sign == "+" else removed
+        if same_sign and number <= same_sign[-1][0]:
+            raise NotRisingError(
+                f"line {position} of the diff: {sign}{number} stands behind {sign}{same_sign[-1][0]},"
+                " and numbers must rise within a sign"
+            )
+        same_sign.append((number, content))
+    return LineDiff(tuple(removed), tuple(added))
+
+
+def apply(original: str, line_diff: str) -> str:
+    r"""The text that `line_diff` makes of `original`.
+
+    A terminator between two lines that were neighbours before stays as it was; a new one is
+    `commonest_terminator(original)`. Where that would put `\r` and `\n` around an empty line, and so make one
+    terminator of them, the new one of the two is `\r\n`: the lines are always those that the diff says.
+    A diff that takes every line away leaves the empty text.
+
+    Raises:
+        LineDiffError: any subclass but `NoDiffError`.
+    """
+    return apply_parsed(original, parse(line_diff))
+
+
+def extract(answer: str) -> str:
+    r"""The text of the last complete `<diff>` block of a model's answer, as `parse` reads it.
+
+    A sentinel counts only as a whole line. A closing one without an opening one closes a block that the
+    prompt opened: it begins with the answer (the rest of the opening line, a single newline, may come
+    first). What the block holds is not looked at; an empty one gives the empty diff.
+
+    Raises:
+        NoDiffError: no block is complete.
+    """
+    answer_lines = answer.replace("\r\n", "\n").split("\n")
+    start: int | None = 1 if answer_lines[0] == "" and len(answer_lines) > 1 else 0
+    block: tuple[int, int] | None = None
+    for index, line in enumerate(answer_lines):
+        if line == OPENING:
+            start = index + 1
+        elif line == CLOSING and start is not None:
+            block = (start, index)
+            start = None
+    if block is None:
+        raise NoDiffError(
+            f"the answer ({len(answer_lines)} lines) holds no complete {OPENING} ... {CLOSING} block;"
+            " each sentinel must stand alone on its line"
+        )
+    return "\n".join(answer_lines[slice(*block)])
+
+
+def apply_parsed(original: str, change: LineDiff) -> str:
+    """As `apply`, of a diff that has been parsed."""
+    old = lines_of(original)
+    for number, text in change.removed:
+        if number > len(old):
+            raise WrongLineError(f"-{number}: the file has {len(old)} lines")
+        if old[number - 1] != text:
+            raise ContentMismatchError(
+                f"-{number}: the file's line is {_shown(old[number - 1])}, not {_shown(text)}"
+            )
+    kept: list[int] = []
+    start = 0
+    for number, _ in change.removed:
+        kept.extend(range(start, number - 1))
+        start = number
+    kept.extend(range(start, len(old)))
+
+    result: list[str] = []
+    sources: list[int | None] = []  # index in the original file of each line of `result`; None: added
+    used = 0
+    for number, text in change.added:
+        upto = used + number - 1 - len(result)
+        if upto > len(kept):
+            reached = len(result) + len(kept) - used
+            raise WrongLineError(f"+{number}: the file has only {reached} lines when it comes to this one")
+        result.extend([old[index] for index in kept[used:upto]])
+        sources.extend(kept[used:upto])
+        used = upto
+        result.append(text)
+        sources.append(None)
+    result.extend([old[index] for index in kept[used:]])
+    sources.extend(kept[used:])
+    return _joined(original, result, sources)
+
+
+def _joined(original: str, result: Sequence[str], sources: Sequence[int | None]) -> str:
+    if "\r" not in original:
+        return "\n".join(result)
+    terminators: list[str] = TERMINATOR.findall(original)
+    stays = [before is not None and after == before + 1 for before, after in pairwise(sources)]
+    new = commonest_terminator(original)
+    ends = [
+        terminators[source] if kept and source is not None else new
+        for kept, source in zip(stays, sources, strict=False)
+    ]
+    for place in range(1, len(ends)):
+        if ends[place - 1] == "\r" and not result[place] and ends[place] == "\n":  # they would be one
+            ends[place - stays[place]] = "\r\n"
+    return "".join(line + end for line, end in zip_longest(result, ends, fillvalue=""))
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 80 else f"{text[:77]}...")

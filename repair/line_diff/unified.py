@@ -1,0 +1,169 @@
+r"""Unified diffs: the format that numbered line diffs are compared with.
+
+```
+@@ -1,2 +1,2 @@
+ import turtle
+-screen = turtle.screen
++screen = turtle.Screen()
+\ No newline at end of file
+```
+
+Lines are split as in `repair.line_diff.numbered`, but here, as everywhere with this format, a terminator
+belongs to the line before it: a text that ends in one has no empty last line, and a last line without one is
+marked. What does not apply to the letter is refused with the errors of `repair.line_diff.numbered`, so that
+the two formats are counted alike: no fuzz, no offset, no line that lost its leading space.
+"""
+
+import difflib
+import re
+from dataclasses import dataclass
+from itertools import pairwise
+
+from repair.line_diff.numbered import ContentMismatchError, MalformedDiffError, NotRisingError, WrongLineError
+from repair.text.lines import commonest_terminator
+
+_LINE = re.compile(r"([^\r\n]*)(\r\n|\r|\n|\Z)")
+_HEADER = re.compile(
+    r"@@ -([0-9]{1,9})(?:,([0-9]{1,9}))? \+([0-9]{1,9})(?:,([0-9]{1,9}))? @@(?: .*)?", re.DOTALL
+)
+_NO_NEWLINE = "\\ No newline at end of file"
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    sign: str
+    text: str
+    ended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Hunk:
+    header: str
+    old_start: int
+    """0-based index of the first line of the hunk in the original file."""
+    new_start: int
+    lines: list[_Line]
+
+
+def diff(original: str, repaired: str, context: int = 3) -> str:
+    """The unified diff of two texts, without file headers, with `context` lines around each change.
+
+    Lines are joined by newlines, without one behind the last. As with `repair.line_diff.numbered.diff`,
+    `apply(original, diff(original, repaired))` is `repaired` where both have one and the same line ending and
+    `original` shows it or it is a newline; otherwise the lines are equal.
+    """
+    old, new = (
+        [text if end else f"{text}\n{_NO_NEWLINE}" for text, end in _split(side)]
+        for side in (original, repaired)
+    )
+    return "\n".join(list(difflib.unified_diff(old, new, n=context, lineterm=""))[2:])
+
+
+def apply(original: str, unified: str) -> str:
+    r"""The text that `unified` makes of `original`.
+
+    A pair of file headers above the first hunk is passed over. A kept line keeps its terminator; an added
+    one gets `commonest_terminator(original)`. Only an empty line that comes behind `\r` gets `\r\n` for `\n`,
+    with which it would be no line.
+
+    Raises:
+        MalformedDiffError: not a unified diff, or a hunk's numbers do not fit its lines.
+        NotRisingError: a hunk begins before the end of the one above it.
+        WrongLineError: a hunk reaches behind the end of the file, or its place in the repaired file is
+            another than it says.
+        ContentMismatchError: a kept or removed line is not the file's, or a line would come behind one
+            without a terminator.
+    """
+    old = _split(original)
+    end_of_line = commonest_terminator(original)
+    result: list[tuple[str, str]] = []
+    used = 0
+    for hunk in _parse(unified):
+        if hunk.old_start < used:
+            raise NotRisingError(f"{hunk.header}: begins before the end of the hunk above it")
+        result += old[used : hunk.old_start]
+        used = hunk.old_start
+        if used + sum(line.sign != "+" for line in hunk.lines) > len(old):
+            raise WrongLineError(f"{hunk.header}: the file has {len(old)} lines")
+        if hunk.new_start != len(result):
+            raise WrongLineError(f"{hunk.header}: stands at line {len(result) + 1} of the repaired file")
+        for line in hunk.lines:
+            if line.sign == "+":
+                result.append((line.text, end_of_line if line.ended else ""))
+                continue
+            text, end = old[used]
+            if (text, bool(end)) != (line.text, line.ended):
+                raise ContentMismatchError(
+                    f"{hunk.header}: line {used + 1} of the file is {text[:80]!r}"
+                    f"{'' if end else ' without a newline'}, not {line.text[:80]!r}"
+                    f"{'' if line.ended else ' without a newline'}"
+                )
+            used += 1
+            if line.sign == " ":
+                result.append((text, end))
+    result += old[used:]
+    if not all(end for _, end in result[:-1]):
+        raise ContentMismatchError("a line would stand behind one that has no newline")
+    # An empty line between a carriage return and a newline would be no line: the two would be one terminator.
+    for place, ((_, above), (text, end)) in enumerate(pairwise(result), 1):
+        if (above, text, end) == ("\r", "", "\n"):
+            result[place] = ("", "\r\n")
+    return "".join(text + end for text, end in result)
+
+
+def _split(text: str) -> list[tuple[str, str]]:
+    """(line, terminator) pairs; only the last terminator may be empty, and then its line is not."""
+    return [(line, end) for line, end in _LINE.findall(text) if line or end]
+
+
+def _parse(unified: str) -> list[_Hunk]:
+    lines = unified.replace("\r\n", "\n").removesuffix("\n").split("\n")
+    if lines == [""]:
+        return []
+    if any("\r" in line for line in lines):
+        raise MalformedDiffError("a line of the diff holds a carriage return")
+    at = 2 if len(lines) > 1 and lines[0].startswith("--- ") and lines[1].startswith("+++ ") else 0
+    if at == len(lines):
+        raise MalformedDiffError("the diff has file headers and no hunk")
+    hunks: list[_Hunk] = []
+    while at < len(lines):
+        hunk, at = _hunk(lines, at)
+        hunks.append(hunk)
+    return hunks
+
+
+def _hunk(lines: list[str], at: int) -> tuple[_Hunk, int]:
+    """The hunk whose header is `lines[at]`, and the index of the line behind it."""
+    header = lines[at]
+    match = _HEADER.fullmatch(header)
+    if match is None:
+        raise MalformedDiffError(
+            f"line {at + 1} of the diff is {header[:80]!r}: expected a hunk's header, @@ -a,b +c,d @@"
+        )
+    old_number, old_left, new_number, new_left = (
+        1 if group is None else int(group) for group in match.groups()
+    )
+    # By the format's convention an empty side is numbered by the line before it.
+    if (old_left and not old_number) or (new_left and not new_number):
+        raise MalformedDiffError(f"{header}: lines are counted from 1")
+    old_start, new_start = old_number - (old_left > 0), new_number - (new_left > 0)
+    found: list[_Line] = []
+    at += 1
+    while old_left or new_left:
+        if at == len(lines):
+            raise MalformedDiffError(f"{header}: the diff ends before the hunk's lines do")
+        sign, text = lines[at][:1], lines[at][1:]
+        if sign not in {" ", "-", "+"}:
+            raise MalformedDiffError(
+                f"line {at + 1} of the diff is {lines[at][:80]!r}: expected a space, - or + before its text"
+            )
+        old_left -= sign != "+"
+        new_left -= sign != "-"
+        if old_left < 0 or new_left < 0:
+            raise MalformedDiffError(f"{header}: the hunk has more lines than its header says")
+        ended = lines[at + 1 : at + 2] != [_NO_NEWLINE]
+        found.append(_Line(sign, text, ended))
+        at += 1 if ended else 2
+    if not found:
+        raise MalformedDiffError(f"{header}: the hunk has no line")
+    return _Hunk(header[:80], old_start, new_start, found), at

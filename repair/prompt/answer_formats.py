@@ -1,0 +1,175 @@
+r"""The formats in which a language model may be asked for a diff. They are interchangeable.
+
+| name | lines of the file in the question | the answer's block |
+|---|---|---|
+| `line_diff` | numbered | a numbered line diff (`repair.line_diff.numbered`) |
+| `unified_diff` | numbered | a unified diff (`repair.line_diff.unified`) |
+| `unified_diff_unnumbered` | as they are | a unified diff |
+
+Each says what the model is told, writes a question and an example's answer, and reads an answer *as a
+numbered line diff*, which is all that the stages behind it know. What can't be read is refused for the same
+reasons in every format.
+
+The unified formats show the file as that format counts it: a last line that ends in a newline has no empty
+line behind it, and one that does not is followed by `\ No newline at end of file`, as in the diff itself.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from repair.errors import ConfigurationError
+from repair.line_diff import numbered as line_diff
+from repair.line_diff import unified as unified_diff
+from repair.line_diff.numbered import CLOSING, OPENING
+from repair.prompt.sentinels import ZERO_SHOT_SYSTEM, Example, parse, render_prompt
+from repair.text.lines import lines_of
+
+LINE_DIFF = "line_diff"
+
+_SECTION = re.compile(r"^<(\w+)>\n(.*?)\n?^</\1>$", re.DOTALL | re.MULTILINE)
+_NO_NEWLINE = "\\ No newline at end of file"
+
+
+class AnswerFormat(Protocol):
+    """One way of asking for a diff and reading it."""
+
+    @property
+    def name(self) -> str:
+        """What the column `answer_format` says."""
+        ...
+
+    @property
+    def instructions(self) -> str:
+        """The system message, with a worked example."""
+        ...
+
+    def question(self, example: Example) -> dict[str, str]:
+        """Sentinel name -> body of each section of the question.
+
+        Raises:
+            PromptError: the example can't be written.
+        """
+        ...
+
+    def solved(self, rendered: str) -> dict[str, str]:
+        """The sections of a question and its answer, for an example that `repair.prompt.sentinels`
+        rendered."""
+        ...
+
+    def read(self, answer: str, original: str) -> str:
+        """The numbered line diff that an answer holds for the text `original`.
+
+        Raises:
+            LineDiffError: there is none, or it does not apply; the subclass names the reason.
+        """
+        ...
+
+
+def fields_of(rendered: str) -> dict[str, str]:
+    """The sections of a text that `repair.prompt.sentinels` rendered: sentinel name -> body."""
+    return {match[1]: match[2] for match in _SECTION.finditer(rendered)}
+
+
+def written(sections: Mapping[str, str]) -> str:
+    """Sections between their sentinels, as a model is sent them."""
+    return "\n".join(f"<{name}>\n{body}\n</{name}>" for name, body in sections.items())
+
+
+@dataclass(frozen=True, slots=True)
+class _LineDiffs:
+    name: str = LINE_DIFF
+    instructions: str = ZERO_SHOT_SYSTEM
+
+    def question(self, example: Example) -> dict[str, str]:
+        return fields_of(render_prompt(example))
+
+    def solved(self, rendered: str) -> dict[str, str]:
+        return fields_of(rendered)
+
+    def read(self, answer: str, original: str) -> str:
+        return line_diff.extract(answer)
+
+
+@dataclass(frozen=True, slots=True)
+class _UnifiedDiffs:
+    name: str
+    numbered: bool
+
+    @property
+    def instructions(self) -> str:
+        file, apart = (
+            ("a file with numbered lines", ", without its number") if self.numbered else ("a file", "")
+        )
+        return _UNIFIED_SYSTEM.format(file=file, apart=apart) + written(self._solved(WORKED_EXAMPLE))
+
+    def question(self, example: Example) -> dict[str, str]:
+        sections = fields_of(render_prompt(example))
+        if not self.numbered:
+            sections["error_line"] = lines_of(example.text)[example.error_line]
+        return {**sections, "code": "\n".join((f"#{example.path}", *self._lines(example.text)))}
+
+    def solved(self, rendered: str) -> dict[str, str]:
+        return self._solved(parse(rendered))
+
+    def read(self, answer: str, original: str) -> str:
+        return line_diff.diff(original, unified_diff.apply(original, line_diff.extract(answer)))
+
+    def _solved(self, example: Example) -> dict[str, str]:
+        repaired = line_diff.apply(example.text, example.line_diff or "")
+        return {**self.question(example), "diff": unified_diff.diff(example.text, repaired)}
+
+    def _lines(self, text: str) -> list[str]:
+        lines = lines_of(text)
+        ended = lines[-1] == ""
+        shown = lines[:-1] if ended else lines
+        if self.numbered:
+            shown = [f"{number} {line}" if line else str(number) for number, line in enumerate(shown, 1)]
+        return shown if ended else [*shown, _NO_NEWLINE]
+
+
+# The worked example of the line diff's instructions: the formats differ in nothing else.
+WORKED_EXAMPLE = parse(ZERO_SHOT_SYSTEM[ZERO_SHOT_SYSTEM.index("<code>\n") :])
+
+_UNIFIED_SYSTEM = f"""\
+You are an expert assistant for debugging Python code. You are given {{file}}, the message
+of one error that a language server reports in it, and the line in which that error begins.
+
+Answer with a unified diff that repairs this error, and with nothing else:
+- The diff stands between {OPENING} and {CLOSING}, each alone on its line. It has no file headers.
+- A hunk begins with `@@ -a,b +c,d @@`: b lines, from line a of the given file on, become d lines, from line c
+  of the repaired file on.
+- Each line below it begins with a space if it is kept, `-` if it is taken away, `+` if it is put in, and
+  then has the text of the line{{apart}}. What is kept or taken away repeats the file exactly.
+- Up to three kept lines stand before and behind each change.
+- `{_NO_NEWLINE}` stands below a last line that no newline ends, here and in the diff.
+- Change no more than the repair needs, and keep what the program is meant to do. Never delete, comment out or
+  silence the faulty code in place of repairing it.
+
+For example:
+
+"""
+
+_FORMATS: dict[str, AnswerFormat] = {
+    each.name: each
+    for each in (
+        _LineDiffs(),
+        _UnifiedDiffs("unified_diff", numbered=True),
+        _UnifiedDiffs("unified_diff_unnumbered", numbered=False),
+    )
+}
+
+NAMES = tuple(_FORMATS)
+
+
+def answer_format(name: str | None) -> AnswerFormat:
+    """The format of this name; None, as in a row without one, is the numbered line diff.
+
+    Raises:
+        ConfigurationError: there is no such format.
+    """
+    found = _FORMATS.get(name or LINE_DIFF)
+    if found is None:
+        raise ConfigurationError(f"there is no answer format {name!r}; there are {', '.join(NAMES)}")
+    return found

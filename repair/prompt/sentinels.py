@@ -1,0 +1,280 @@
+"""The prompt and response that the model is trained on and asked with: rendered, and parsed back.
+
+```
+<code>
+#main.py
+1 import turtle
+2
+3 screen = turtle.screen
+</code>
+<lsp_error>
+"screen" is not a known member of module "turtle"
+</lsp_error>
+<error_line>
+3 screen = turtle.screen
+</error_line>
+<diff>
+-3 screen = turtle.screen
++3 screen = turtle.Screen()
+</diff>
+```
+
+The diff may go on in other files of the workspace, each behind a line with `#` and its path
+(`repair.line_diff.workspace`); a diff of the shown file alone has no such line.
+
+A sentinel counts only as a whole line. A line of code is its number, and a space and its text unless that
+is empty; a line of the diff begins with a sign, and a path's line with `#`: none of them can be taken
+for a sentinel. A line of the message that is a sentinel, or holds a carriage return, is written as a JSON
+string; so is one that looks as if that had been done to it, which makes the writing unambiguous. Messages
+that merely quote a name stay as they are.
+
+Line terminators are not part of a prompt: a file is shown by its lines (`repair.line_diff.numbered.lines`),
+and `parse` joins them by newlines. Parsing a rendered example gives it back exactly if its text has no other
+line ending and its diff is written as `repair.line_diff.numbered.diff` writes it.
+
+The prompt is a row of sections (`SECTIONS`), each an opening sentinel, body lines and a closing sentinel.
+Another kind of event joins by a name in that table, a function that writes its body lines and one that
+reads them. Format, parser, sentinels and golden examples are one artefact: any change of them is a new
+`PROMPT_VERSION`, which ships with the weights that were trained on it.
+
+| version | |
+|---|---|
+| 1 | diffs of the shown file |
+| 2 | diffs may go on in other files |
+
+Every text of version 1 is one of version 2 and means the same. It is a new version because weights that
+learned to write a path's line must not be read by a parser that refuses it.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from repair.errors import InputError
+from repair.line_diff import numbered as line_diffs
+from repair.line_diff import workspace as workspace_diff
+from repair.text.lines import lines_of
+
+PROMPT_VERSION = "2"
+
+SECTIONS = ("code", "lsp_error", "error_line", "diff")
+"""The sections of a prompt with its response, in order."""
+
+SENTINELS = frozenset(f"<{slash}{name}>" for name in SECTIONS for slash in ("", "/"))
+
+
+class PromptError(InputError):
+    """An example can't be rendered, or a text is not a rendered example."""
+
+    reason = "malformed_prompt"
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A file, a diagnostic in it and, unless it is still to be found, the diff that repairs it."""
+
+    path: str
+    text: str
+    message: str
+    error_line: int
+    """0-based line in which the diagnostic starts."""
+    line_diff: str | None = None
+
+
+def render(example: Example) -> str:
+    """The prompt followed by the response, or the prompt alone if the example has no `line_diff`.
+
+    Raises:
+        PromptError: the path holds a line break, `error_line` is not in the file, or the diff is malformed.
+    """
+    if example.line_diff is None:
+        return render_prompt(example)
+    return render_prompt(example) + render_response(example.line_diff)
+
+
+def render_prompt(example: Example) -> str:
+    """What the model is given; it ends behind the line that opens the diff. `line_diff` is not looked at.
+
+    Raises:
+        PromptError: the path holds a line break, or `error_line` is not in the file.
+    """
+    return f"{_question(example)}{line_diffs.OPENING}\n"
+
+
+def render_response(line_diff: str) -> str:
+    r"""What the model is to answer: the diff and the line that closes it, without a newline behind it.
+
+    Raises:
+        PromptError: the diff is malformed.
+    """
+    try:
+        workspace_diff.parse(line_diff)
+    except line_diffs.LineDiffError as error:
+        raise PromptError(f"the example's line diff can't be read: {error}") from error
+    body = line_diff.replace("\r\n", "\n").removesuffix("\n")
+    return f"{body}\n{line_diffs.CLOSING}" if body else line_diffs.CLOSING
+
+
+def parse(text: str) -> Example:
+    """The example of which `text` is the rendering; the prompt alone gives one without `line_diff`.
+
+    Raises:
+        PromptError: the text is not what `render` or `render_prompt` writes (a newline may be added to it).
+    """
+    lines = text.removesuffix("\n").split("\n")
+    answered = lines[-1] != line_diffs.OPENING
+    bodies = _bodies(lines if answered else [*lines, line_diffs.CLOSING])
+    if tuple(bodies) != SECTIONS:
+        raise PromptError(f"the prompt's sections are {', '.join(bodies)}, not {', '.join(SECTIONS)}")
+    path, code = _read_code(bodies["code"])
+    example = Example(
+        path=path,
+        text="\n".join(code),
+        message="\n".join(_unescaped(line) for line in bodies["lsp_error"]),
+        error_line=_read_error_line(bodies["error_line"]),
+        line_diff="\n".join(bodies["diff"]) if answered else None,
+    )
+    if render(example) != text.removesuffix("\n") + ("" if answered else "\n"):
+        raise PromptError("the prompt is not written as this version of the format writes it")
+    return example
+
+
+def chat_messages(example: Example) -> list[dict[str, str]]:
+    """The zero-shot conversation for a general language model, as role and content.
+
+    The assistant's turn is begun with the opening sentinel, without the newline behind it: some services
+    refuse a begun turn that ends in white space. `repair.line_diff.numbered.extract` reads the rest of that
+    turn.
+
+    Raises:
+        PromptError: as `render_prompt`.
+    """
+    return [
+        {"role": "system", "content": ZERO_SHOT_SYSTEM},
+        {"role": "user", "content": _question(example).removesuffix("\n")},
+        {"role": "assistant", "content": line_diffs.OPENING},
+    ]
+
+
+def _question(example: Example) -> str:
+    code = lines_of(example.text)
+    if "\n" in example.path or "\r" in example.path:
+        raise PromptError(f"the path {example.path!r} holds a line break: it must fit on one line")
+    if not 0 <= example.error_line < len(code):
+        raise PromptError(
+            f"{example.path}: no line {example.error_line} (0-based) for the error in {len(code)} lines"
+        )
+    numbered = [_numbered(number, line) for number, line in enumerate(code, 1)]
+    bodies = (
+        [f"#{example.path}", *numbered],
+        [_escaped(line) for line in example.message.split("\n")],
+        [numbered[example.error_line]],
+    )
+    return "".join(
+        "\n".join((f"<{name}>", *body, f"</{name}>\n")) for name, body in zip(SECTIONS, bodies, strict=False)
+    )
+
+
+def _numbered(number: int, line: str) -> str:
+    return f"{number} {line}" if line else str(number)
+
+
+def _bodies(lines: Sequence[str]) -> dict[str, list[str]]:
+    """The body lines of each section, by its name, in the order of the text."""
+    bodies: dict[str, list[str]] = {}
+    opened: str | None = None
+    for position, line in enumerate(lines, 1):
+        if opened is None:
+            opened = line[1:-1]
+            if opened not in SECTIONS or line != f"<{opened}>" or opened in bodies:
+                raise PromptError(
+                    f"line {position} of the prompt is {line[:80]!r}: expected a section's opening"
+                )
+            bodies[opened] = []
+        elif line == f"</{opened}>":
+            opened = None
+        else:
+            bodies[opened].append(line)
+    if opened is not None:
+        raise PromptError(f"the prompt ends within <{opened}>")
+    return bodies
+
+
+def _read_code(body: Sequence[str]) -> tuple[str, list[str]]:
+    if len(body) < 2 or not body[0].startswith("#"):
+        raise PromptError("<code> must hold a line with # and the path, and the numbered lines of the file")
+    code: list[str] = []
+    for number, line in enumerate(body[1:], 1):
+        digits, _, text = line.partition(" ")
+        if digits != str(number):
+            raise PromptError(f"<code>: expected line {number} of the file, not {line[:80]!r}")
+        code.append(text)
+    return body[0][1:], code
+
+
+def _read_error_line(body: Sequence[str]) -> int:
+    digits = body[0].partition(" ")[0] if len(body) == 1 else ""
+    if not re.fullmatch("[0-9]{1,9}", digits):
+        raise PromptError("<error_line> must hold one of the lines of <code>, with its number")
+    return int(digits) - 1
+
+
+def _escaped(line: str) -> str:
+    return json.dumps(line, ensure_ascii=False) if _must_be_escaped(line) else line
+
+
+def _unescaped(line: str) -> str:
+    inner = _json_string(line)
+    return line if inner is None or not _must_be_escaped(inner) else inner
+
+
+def _must_be_escaped(line: str) -> bool:
+    if line in SENTINELS or "\r" in line:
+        return True
+    inner = _json_string(line)
+    return inner is not None and _must_be_escaped(inner)  # each level doubles the line: they are few
+
+
+def _json_string(line: str) -> str | None:
+    """What `line` is the JSON string of, if `_escaped` could have written it."""
+    if len(line) < 2 or not line.startswith('"') or not line.endswith('"'):
+        return None
+    try:
+        inner = json.loads(line)
+    except ValueError:
+        return None
+    return inner if json.dumps(inner, ensure_ascii=False) == line else None
+
+
+_WORKED_EXAMPLE = Example(
+    path="settings.py",
+    text=(
+        'import json\n\ndef load(path):\n    return json.loads(read(path))\n\nprint(load("settings.json"))\n'
+    ),
+    message='"read" is not defined',
+    error_line=3,
+    line_diff=(
+        "-4     return json.loads(read(path))\n"
+        "+4     with open(path) as file:\n"
+        "+5         return json.load(file)"
+    ),
+)
+
+ZERO_SHOT_SYSTEM = f"""\
+You are an expert assistant for debugging Python code. You are given a file with numbered lines, the message
+of one error that a language server reports in it, and the line in which that error begins.
+
+Answer with a line diff that repairs this error, and with nothing else:
+- The diff stands between {line_diffs.OPENING} and {line_diffs.CLOSING}, each alone on its line.
+- `-N text` takes line N of the given file away; the text repeats that line exactly.
+- `+N text` puts a line in, so that it is line N of the repaired file.
+- One space stands between number and text, also where the text is empty, and the text keeps its indentation.
+- The numbers rise, for each of the two signs by itself.
+- Change no more than the repair needs, and keep what the program is meant to do. Never delete, comment out or
+  silence the faulty code in place of repairing it.
+
+For example:
+
+{render(_WORKED_EXAMPLE)}"""
+"""The system message of the zero-shot conversation."""

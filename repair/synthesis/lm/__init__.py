@@ -1,0 +1,1 @@
+"""The language-model teacher: client, response cache, limits, programs, optimizer, judge."""

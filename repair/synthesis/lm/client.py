@@ -1,0 +1,184 @@
+"""The one place where answers are paid for: kept ones, limits, attempts.
+
+What would fail for every question alike (a wrong key, an unknown model, a service that is down) is a
+`TeacherError`: rows are not rejected for the mistakes of a deployment.
+"""
+
+import threading
+import zlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from repair.errors import ConfigurationError, RepairError, TeacherError
+from repair.synthesis.lm.limits import Budget, Messages, RateLimit, StoppedError, likely_tokens
+from repair.synthesis.lm.program import TeacherProgram
+from repair.synthesis.lm.response_cache import Answer, Answers, answer_key
+from repair.synthesis.lm.settings import LanguageModel
+
+# A service that asks for a longer pause is as good as down: the row fails, and a later run asks again.
+LONGEST_PAUSE_S = 60.0
+
+# So many questions in a row without one answer: the service is down, and the rest would only wait for it.
+MOST_FAILURES_RUNNING = 50
+
+
+class QuestionFailedError(RepairError):
+    """This question got no answer; the message says why."""
+
+
+class Asking:
+    """Gets answers from a model within its limits, and keeps each in the file `answers` as it comes.
+
+    Raises ConfigurationError if there is a budget in money and no price is known.
+    """
+
+    def __init__(self, model: LanguageModel, answers: Path) -> None:
+        self.budget = Budget(model)
+        self.stop = threading.Event()
+        """Set it to end every wait: whoever waits raises StoppedError."""
+        self.fatal: Exception | None = None
+        """The error that every question would meet, once one met it."""
+        self._model = model
+        self._rate = RateLimit(model.requests_per_minute, model.tokens_per_minute)
+        self._answers = Answers(answers)
+        self._open: dict[str, threading.Event] = {}
+        self._open_lock = threading.Lock()
+        self._failures_running = 0
+
+    def close(self) -> None:
+        """Close the file of answers."""
+        self._answers.close()
+
+    def key(
+        self,
+        program: TeacherProgram,
+        messages: Messages,
+        sample: int,
+        sampling: Mapping[str, Any] | None = None,
+    ) -> str:
+        """The key of the answer number `sample` to `messages`; `sampling` differs from the model's own."""
+        return answer_key(
+            model=self._model.model,
+            messages=messages,
+            sampling={**self._model.sampling(), **(sampling or {})},
+            prompt_version=program.prompt_version,
+            answer_format=program.answer_format,
+            sample=sample,
+        )
+
+    def kept(self, key: str) -> Answer | None:
+        """The kept answer, counted against the budget."""
+        answer = self._answers.get(key)
+        if answer is not None:
+            self.budget.count_kept(key, answer)
+        return answer
+
+    def answer(self, key: str, messages: Messages, send: Callable[[], Answer]) -> Answer:
+        """The kept answer under `key`, or the one that `send` gets for `messages`.
+
+        `send` asks once and raises DSPy's `LMError`. Equal questions that are open together are sent once.
+
+        Raises:
+            QuestionFailedError: it was refused, or failed on every attempt.
+            BudgetExhaustedError: it could pass the budget.
+            StoppedError: `stop` was set.
+            TeacherError: every question would fail alike.
+            ConfigurationError: there is a budget, and what it limits is not known of the answer.
+        """
+        while True:
+            with self._open_lock:
+                other = self._open.get(key)
+                if other is None:
+                    mine = self._open[key] = threading.Event()
+                    break
+            other.wait()
+        try:
+            answer = self.kept(key)
+            return self._paid(key, messages, send) if answer is None else answer
+        except (TeacherError, ConfigurationError) as error:
+            self.fatal = self.fatal or error
+            raise
+        finally:
+            with self._open_lock:
+                del self._open[key]
+            mine.set()
+
+    def _paid(self, key: str, messages: Messages, send: Callable[[], Answer]) -> Answer:
+        reservation = self.budget.reserve(messages, self.stop)
+        try:
+            answer = self._model.priced(self._asked(messages, send))
+            self._answers.put(key, self._model.model, answer)
+        except BaseException:
+            self.budget.settle(reservation, key, None)
+            raise
+        self.budget.settle(reservation, key, answer)
+        return answer
+
+    def _asked(self, messages: Messages, send: Callable[[], Answer]) -> Answer:
+        from dspy.utils.exceptions import LMError
+
+        # Questions that were turned away together must not come back together.
+        spread = 1 + zlib.crc32(messages[-1]["content"].encode(errors="replace")) / 2**33
+        likely = likely_tokens(messages) + self._model.max_tokens
+        attempt = 0
+        while True:
+            attempt += 1
+            sent = self._rate.admit(likely, self.stop)
+            try:
+                answer = send()
+            except (LMError, ValueError) as error:  # ValueError: a text that has no UTF-8 form
+                _raise_if_fatal(error, self._model.model)
+                pause = _pause(error, self._model.first_pause_s * 2 ** (attempt - 1))
+                if pause is None or attempt == self._model.attempts:
+                    self._count_failure(error)
+                    raise QuestionFailedError(f"attempt {attempt}: {_cause(error)}") from error
+                if self.stop.wait(pause * spread):
+                    raise StoppedError from error
+            else:
+                self._failures_running = 0
+                if answer.input_tokens is not None and answer.output_tokens is not None:
+                    self._rate.correct(sent, answer.input_tokens + answer.output_tokens)
+                return answer
+
+    def _count_failure(self, error: Exception) -> None:
+        self._failures_running += 1
+        if self._failures_running >= MOST_FAILURES_RUNNING:
+            raise TeacherError(
+                f"{self._failures_running} questions to {self._model.model} failed with no answer in between,"
+                f" the last one with: {_cause(error)}"
+            ) from error
+
+
+def _raise_if_fatal(error: Exception, model: str) -> None:
+    from dspy.utils import exceptions
+
+    for_all = (
+        exceptions.LMAuthError,
+        exceptions.LMBillingError,
+        exceptions.LMConfigurationError,
+        exceptions.LMUnsupportedModelError,
+    )
+    # 404: no such model, or no such address
+    if isinstance(error, for_all) or getattr(error, "status", None) == 404:
+        raise TeacherError(f"{model} can't be asked: {_cause(error)}") from error
+
+
+def _pause(error: Exception, usual: float) -> float | None:
+    """Seconds before another attempt, or None if there is no point in one."""
+    from dspy.utils.exceptions import LMUnexpectedError, is_retryable_lm_error
+
+    # A success whose body can't be read is most often a proxy's.
+    unreadable = getattr(error, "status", None) == 200 or isinstance(error, LMUnexpectedError)
+    if not unreadable and not is_retryable_lm_error(error):
+        return None
+    asked_for: float | None = getattr(error, "retry_after", None)
+    if asked_for is None:
+        return min(usual, LONGEST_PAUSE_S)
+    return asked_for if asked_for <= LONGEST_PAUSE_S else None
+
+
+def _cause(error: Exception) -> str:
+    status = getattr(error, "status", None)
+    said = str(error).partition("\n\n")[0]  # general advice stands behind it
+    return f"{type(error).__name__}{f' {status}' if status else ''}: {said[:500]}"

@@ -1,0 +1,207 @@
+"""The DSPy program: a signature over the sentinel schema, and the adapter that writes it as messages.
+
+DSPy's own adapters wrap every field in headings of their own. Here the messages are exactly those that
+`repair.prompt.answer_formats` defines, so that examples, teacher and student speak one format. This module
+imports DSPy at its top: import it within functions.
+"""
+
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import dspy
+from dspy.utils.exceptions import AdapterParseError, LMConfigurationError
+
+from repair.errors import ConfigurationError
+from repair.line_diff.numbered import OPENING, LineDiffError, extract
+from repair.prompt.answer_formats import answer_format, written
+from repair.prompt.sentinels import Example
+from repair.synthesis.lm.client import Asking
+from repair.synthesis.lm.program import Shot, TeacherProgram
+from repair.synthesis.lm.response_cache import Answer
+from repair.synthesis.lm.settings import LanguageModel
+
+
+class RepairSignature(dspy.Signature):
+    """Repair the reported error by a diff."""
+
+    code: str = dspy.InputField(desc="the file's path and its lines")
+    lsp_error: str = dspy.InputField(desc="the language server's message")
+    error_line: str = dspy.InputField(desc="the line in which the error begins")
+    diff: str = dspy.OutputField(desc="the diff")
+
+
+class SentinelAdapter(dspy.Adapter):
+    """Writes each field between its sentinels and reads the diff between its own.
+
+    `prefill`: begin the assistant's turn with the opening sentinel of the diff.
+    """
+
+    def __init__(self, *, prefill: bool) -> None:
+        super().__init__()
+        self.prefill = prefill
+
+    def format(
+        self, signature: Any, demos: Sequence[Mapping[str, Any]], inputs: Mapping[str, Any]
+    ) -> list[dict[str, Any]]:
+        messages = [{"role": "system", "content": signature.instructions}]
+        for demo in demos:
+            messages.append({"role": "user", "content": _picked(signature.input_fields, demo)})
+            messages.append({"role": "assistant", "content": _picked(signature.output_fields, demo)})
+        messages.append({"role": "user", "content": _picked(signature.input_fields, inputs)})
+        if self.prefill:
+            messages.append({"role": "assistant", "content": OPENING})
+        return messages
+
+    def parse(self, signature: Any, completion: str) -> dict[str, Any]:
+        try:
+            return {"diff": extract(completion)}
+        except LineDiffError as error:
+            raise AdapterParseError(
+                adapter_name=type(self).__name__,
+                signature=signature,
+                lm_response=completion,
+                message=str(error),
+            ) from error
+
+
+class OptimizerAdapter(SentinelAdapter):
+    """Leaves all but repairs to DSPy's own adapter: an optimizer asks for instructions in its own form."""
+
+    def __call__(
+        self,
+        lm: dspy.BaseLM,
+        lm_kwargs: dict[str, Any],
+        signature: Any,
+        demos: list[dict[str, Any]],
+        inputs: dict[str, Any],
+    ) -> list[dict[str, Any]]:
+        if set(signature.output_fields) == set(RepairSignature.output_fields):
+            return super().__call__(lm, lm_kwargs, signature, demos, inputs)
+        return dspy.ChatAdapter()(lm, lm_kwargs, signature, demos, inputs)
+
+
+class PaidLM(dspy.LM):
+    """A model as DSPy knows it, whose answers come through `Asking`: kept, limited, tried again.
+
+    `sample` tells apart several answers to one question. `answer` is the last one: threads that want to know
+    theirs each ask a copy.
+    """
+
+    def __init__(self, model: LanguageModel, program: TeacherProgram, asking: Asking) -> None:
+        super().__init__(model.model, cache=False, num_retries=0, **model.client(), **model.sampling())
+        self.sample = 0
+        self.answer: Answer | None = None
+        self._asking, self._program = asking, program
+        self._last = threading.local()
+
+    def update_history(self, entry: Mapping[str, Any]) -> None:
+        self._last.record = entry  # DSPy would hold 10,000 of them for the whole process
+
+    def __call__(
+        self, prompt: str | None = None, *, messages: list[dict[str, Any]] | None = None, **kwargs: Any
+    ) -> list[str]:
+        if messages is None:
+            raise ValueError("no messages: an adapter writes them")
+
+        def send() -> Answer:
+            self._last.record = None
+            [text] = super(PaidLM, self).__call__(messages=messages, **kwargs)
+            record: Mapping[str, Any] = self._last.record or {}
+            usage: Mapping[str, int] = record.get("usage") or {}
+            return Answer(
+                text=_encodable(text or ""),
+                input_tokens=usage.get("prompt_tokens"),
+                output_tokens=usage.get("completion_tokens"),
+                cost_usd=record.get("cost"),
+            )
+
+        texts: list[str] = []
+        for sample in range(self.sample, self.sample + (kwargs.pop("n", None) or 1)):
+            key = self._asking.key(self._program, messages, sample, kwargs)
+            self.answer = self._asking.answer(key, messages, send)
+            texts.append(self.answer.text)
+        return texts
+
+
+class PaidProgram:
+    """A signature with one output field, asked of one model. Several threads may ask at once.
+
+    Raises ConfigurationError if the key is missing or the model does not take the settings.
+    """
+
+    signature: type[dspy.Signature]
+
+    def __init__(
+        self, model: LanguageModel, program: TeacherProgram, asking: Asking, *, adapter: SentinelAdapter
+    ) -> None:
+        self.adapter = adapter
+        self.predict = dspy.Predict(self.signature.with_instructions(program.instructions))
+        try:
+            self.lm = PaidLM(model, program, asking)
+        except LMConfigurationError as error:
+            raise ConfigurationError(str(error)) from error
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.lm.close()
+
+    def answer(
+        self, question: Mapping[str, str], demos: Sequence[Mapping[str, str]] = (), sample: int = 0
+    ) -> Answer:
+        """The answer number `sample` to a question, given as the fields of the signature.
+
+        Raises:
+            QuestionFailedError, ...: as `Asking.answer`.
+        """
+        lm = self.lm.copy(sample=sample)
+        with dspy.context(adapter=self.adapter, trace=None, disable_history=False):
+            try:
+                self.predict(lm=lm, demos=list(demos), **question)
+            except AdapterParseError:
+                # An answer that can't be read is one, and was paid for: who reads it says what it lacks.
+                if lm.answer is None:
+                    raise
+        if lm.answer is None:
+            raise RuntimeError("DSPy returned without asking its model")
+        return lm.answer
+
+
+class RepairProgram(PaidProgram):
+    """The teacher program as DSPy runs it."""
+
+    signature = RepairSignature
+
+    def __init__(self, model: LanguageModel, program: TeacherProgram, asking: Asking) -> None:
+        super().__init__(model, program, asking, adapter=SentinelAdapter(prefill=model.prefill))
+        self.format = answer_format(program.answer_format)
+        self._solved: dict[Shot, dict[str, str]] = {}
+
+    def demos(self, shots: Sequence[Shot]) -> list[dict[str, str]]:
+        """Examples as fields of the signature, in the program's format."""
+        for shot in shots:
+            if shot not in self._solved:
+                self._solved[shot] = self.format.solved(shot.prompt + shot.response)
+        return [self._solved[shot] for shot in shots]
+
+    def messages(self, example: Example, shots: Sequence[Shot]) -> list[dict[str, Any]]:
+        """What the model will be sent for a question."""
+        return self.adapter.format(self.predict.signature, self.demos(shots), self.format.question(example))
+
+    def ask(self, example: Example, shots: Sequence[Shot], sample: int = 0) -> Answer:
+        """The answer number `sample` to a question.
+
+        Raises:
+            PromptError: the example can't be written.
+            QuestionFailedError, ...: as `Asking.answer`.
+        """
+        return self.answer(self.format.question(example), self.demos(shots), sample)
+
+
+def _picked(fields: Mapping[str, Any], values: Mapping[str, Any]) -> str:
+    return written({name: values[name] for name in fields})
+
+
+def _encodable(text: str) -> str:
+    """JSON can smuggle in lone surrogates, which no file and no table can hold."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

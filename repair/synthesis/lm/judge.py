@@ -1,0 +1,257 @@
+"""The judge: a language model that is shown a verified diff and says whether it is a repair.
+
+It comes last, when the servers and the rules against cheats are content, and drops what they can't see: a
+name that is defined and means something else, a value that fits the type and not the purpose. It is asked as
+the teacher `lm` is, by the same resource, and its answers are kept in the same file. What it is shown:
+
+```
+<code> ... </code> <lsp_error> ... </lsp_error> <error_line> ... </error_line>
+<diff>
+-3 screen = turtle.screen
++3 screen = turtle.Screen()
+</diff>
+<repaired>
+#main.py
+1 import turtle
+2
+3 screen = turtle.Screen()
+</repaired>
+```
+
+What it answers: one line, `keep: REASON` or `drop: REASON`, between `<verdict>` and `</verdict>`. Rejected:
+
+| reason | |
+|---|---|
+| `judge_rejects` | it says drop; the detail is its reason |
+| `judge_failed` | it can't be asked, or its answer can't be read; nothing is known of the diff |
+
+What would fail for every row alike ends the stage, as with the teacher.
+"""
+
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import pyarrow as pa
+
+from repair.errors import InputError
+from repair.line_diff import workspace as workspace_diff
+from repair.prompt.answer_formats import fields_of
+from repair.prompt.rows import prompt_of
+from repair.prompt.sentinels import PromptError, render_response
+from repair.schema.outcomes import DETAIL, REASON, Reject, outcome_batch
+from repair.schema.stages import VERIFIED_DIFFS
+from repair.synthesis.lm.client import Asking, QuestionFailedError
+from repair.synthesis.lm.limits import BudgetExhaustedError, Spent
+from repair.synthesis.lm.program import TeacherProgram
+from repair.synthesis.lm.settings import LanguageModel
+from repair.text.files import files_of
+from repair.text.lines import lines_of
+
+JUDGE_REJECTS, JUDGE_FAILED = "judge_rejects", "judge_failed"
+
+AROUND = 8
+"""Lines of the repaired file that are shown on each side of a change."""
+
+# Rows ahead of the one that is waited for, per open question.
+_AHEAD = 4
+
+_MOST_REASON = 500  # characters of a reason that are kept
+_BLOCK = re.compile(r"^<verdict>\n(.*?)\n</verdict>$", re.DOTALL | re.MULTILINE)
+_VERDICT = re.compile(r"(keep|drop): (\S.*)")
+
+
+class JudgementError(InputError):
+    """An answer of the judge can't be read."""
+
+    reason = JUDGE_FAILED
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the judge says; the cost is null where it is not known."""
+
+    keep: bool
+    reason: str
+    cost_usd: float | None = None
+
+
+class LmJudge:
+    """Asks `model` about rows of `VERIFIED_DIFFS` and keeps the answers in a file. A context manager.
+
+    Raises ConfigurationError if the key is missing or the model does not take the settings.
+    """
+
+    def __init__(self, model: LanguageModel, answers: Path) -> None:
+        from repair.synthesis.lm.dspy_judge import JudgeProgram
+
+        self.model = model
+        self._program = TeacherProgram(instructions=INSTRUCTIONS)
+        self._asking = Asking(model, answers)
+        self._dspy = JudgeProgram(model, self._program, self._asking)
+
+    @property
+    def name(self) -> str:
+        """The model and the version of what it is told."""
+        return f"{self.model.model}@{self._program.version}"
+
+    @property
+    def spent(self) -> Spent:
+        """What all answers took until now."""
+        return self._asking.budget.spent
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections and the file of answers."""
+        self._dspy.close()
+        self._asking.close()
+
+    def judge(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[Judgement | Reject]:
+        """One outcome for each row, in order; the rejects are those of `judge_failed`.
+
+        Raises:
+            TeacherError: every row would fail alike.
+            ConfigurationError: there is a budget, and what it limits is not known of an answer.
+        """
+        self._asking.stop.clear()
+        remaining = iter(rows)
+        window: deque[Future[Judgement | Reject]] = deque()
+        with ThreadPoolExecutor(self.model.concurrency, thread_name_prefix="judge") as threads:
+            try:
+                while True:
+                    for row in islice(remaining, _AHEAD * self.model.concurrency - len(window)):
+                        window.append(threads.submit(self._judgement, row))
+                    if not window:
+                        return
+                    yield window.popleft().result()
+            finally:
+                self._asking.stop.set()  # whoever pauses before another attempt, wakes up and gives up
+                for each in window:
+                    each.cancel()
+
+    def _judgement(self, row: Mapping[str, Any]) -> Judgement | Reject:
+        try:
+            answer = self._dspy.answer(fields_of(question_of(row)))
+            return replace(parse_judgement(answer.text), cost_usd=answer.cost_usd)
+        except JudgementError as error:
+            return Reject(row, error.reason, str(error))
+        except PromptError as error:
+            return Reject(row, JUDGE_FAILED, f"{error.reason}: {error}")
+        except BudgetExhaustedError as error:
+            return Reject(row, JUDGE_FAILED, f"budget_exhausted: {error}")
+        except QuestionFailedError as error:
+            return Reject(row, JUDGE_FAILED, str(error))
+
+
+def judged(batches: Iterable[pa.RecordBatch], judge: LmJudge) -> Iterator[pa.RecordBatch]:
+    """The outcomes of `repair.verification.verifier.verify_rows`, after the judge's word on the rows it
+    kept."""
+    for batch in batches:
+        rows = batch.to_pylist()
+        judgements = judge.judge([row for row in rows if row[REASON] is None])
+        outcomes = [
+            Reject(row, row[REASON], row[DETAIL], row["rows"])
+            if row[REASON] is not None
+            else _outcome(row, next(judgements), judge.name)
+            for row in rows
+        ]
+        yield outcome_batch(outcomes, VERIFIED_DIFFS)
+
+
+def question_of(row: Mapping[str, Any]) -> str:
+    """The sections that the judge is shown of a row that has `path`, `files`, `diagnostic` and `line_diff`.
+
+    Raises:
+        PromptError: the row can't be written as a prompt.
+    """
+    files, path = files_of(row), row["path"]
+    repaired = workspace_diff.apply(files, row["line_diff"], path)
+    excerpts: list[str] = []
+    for name, change in workspace_diff.parse(row["line_diff"], path).items():
+        numbers = [number for number, _ in change.added]
+        # what was taken away stood behind a line that is still there
+        before = (change.map_line(number - 1) if number > 1 else 1 for number, _ in change.removed)
+        numbers += [each for each in before if each is not None]
+        excerpts += [f"{workspace_diff.HEADER}{name}", *_excerpt(lines_of(repaired[name]), numbers)]
+    shown = "\n".join(excerpts)
+    return f"{prompt_of(row)}{render_response(row['line_diff'])}\n<repaired>\n{shown}\n</repaired>\n"
+
+
+def parse_judgement(answer: str) -> Judgement:
+    """What the last complete block of an answer says.
+
+    Raises:
+        JudgementError: there is none, or it holds anything but one line of the form asked for.
+    """
+    blocks = _BLOCK.findall(answer.replace("\r\n", "\n"))
+    found = _VERDICT.fullmatch(blocks[-1].strip()) if blocks else None
+    if found is None:
+        said = blocks[-1] if blocks else answer
+        raise JudgementError(
+            f"the judge's answer is {said[:200]!r}: expected keep or drop, a colon and a reason, on one line"
+            " between <verdict> and </verdict>"
+        )
+    return Judgement(found[1] == "keep", found[2][:_MOST_REASON])
+
+
+def _excerpt(code: list[str], numbers: Iterable[int]) -> Iterator[str]:
+    """The numbered lines around each of `numbers`, with `...` where some are left out."""
+    wanted = {near for number in numbers for near in range(number - AROUND, number + AROUND + 1)}
+    last = 0
+    for number, text in enumerate(code, 1):
+        if number in wanted:
+            if number != last + 1:
+                yield "..."
+            yield f"{number} {text}" if text else str(number)
+            last = number
+    if last != len(code):
+        yield "..."
+
+
+def _outcome(row: Mapping[str, Any], judgement: Judgement | Reject, name: str) -> Mapping[str, Any] | Reject:
+    if isinstance(judgement, Reject):
+        return Reject({**row, "judge": name}, judgement.reason, judgement.detail)
+    known = {
+        **row,
+        "judge": name,
+        "judge_reason": judgement.reason,
+        "judge_cost_usd": judgement.cost_usd,
+    }
+    return known if judgement.keep else Reject(known, JUDGE_REJECTS, judgement.reason)
+
+
+INSTRUCTIONS = """\
+You review repairs of Python code. You are given a file with numbered lines, the message of one error that a
+language server reports in it, the line in which that error begins, a line diff that was proposed as its
+repair, and the lines around each change as they are after it. In the diff, `-N text` takes line N of the
+given file away and `+N text` puts a line in, so that it is line N of the repaired file; a line with # and a
+path begins the lines of another file.
+
+The language server no longer reports the error after the diff, and no new one. That is not your question.
+Say whether the diff is the repair that the code's author would want:
+- keep it if it mends the cause of the error and keeps what the program is meant to do;
+- drop it if the program now does something else than it is evidently meant to: a wrong name, value, operator
+  or condition, behaviour that is left out or made up;
+- drop it if it only makes the error go away: code that is deleted, commented out, replaced by `pass`, hidden
+  from the checker or from being run.
+
+Answer with one line between <verdict> and </verdict>, each alone on its line: keep or drop, a colon, a space
+and the reason in one short sentence. For example:
+
+<verdict>
+drop: `count` is defined, but the sum that is returned needs `total`.
+</verdict>"""
+"""What the judge is told."""

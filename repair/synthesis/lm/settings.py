@@ -1,0 +1,105 @@
+"""Which language model is asked, how, and how much may be spent on it."""
+
+import os
+from dataclasses import dataclass, replace
+from typing import Any
+
+from repair.errors import ConfigurationError
+from repair.synthesis.lm.response_cache import Answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LanguageModel:
+    """A model behind any interface that LiteLLM names, and the limits under which it is asked."""
+
+    model: str
+    """LiteLLM's name, e.g. `openai/gpt-4o` or `anthropic/claude-3-opus`; a server of one's own that speaks
+    OpenAI's interface is `openai/<its model>` with a `base_url`."""
+    base_url: str | None = None
+    """Where the interface is, if not at the provider's own address."""
+    key_variable: str | None = None
+    """The environment variable that holds the key; None: none is needed."""
+    temperature: float | None = 0.0
+    """None: the provider's default, which some models insist on."""
+    max_tokens: int = 1024
+    """The most tokens of one answer."""
+    prefill: bool = True
+    """Begin the assistant's turn with `<diff>`. Some interfaces refuse a begun turn."""
+    concurrency: int = 8
+    """Questions open at once."""
+    timeout_s: float = 120.0
+    """Of silence, after which an attempt is given up."""
+    attempts: int = 5
+    """Of one question, before its row is rejected."""
+    first_pause_s: float = 1.0
+    """Before the second attempt, where the service names no time; it doubles with each attempt."""
+    requests_per_minute: int | None = None
+    """The most requests sent in any 60 seconds, attempts included; None: no limit."""
+    tokens_per_minute: int | None = None
+    """The most tokens of questions and answers in any 60 seconds, as far as they can be foreseen."""
+    budget_usd: float | None = None
+    """What may be spent. A question that could pass it is not sent, and its row is rejected."""
+    budget_tokens: int | None = None
+    """As `budget_usd`, in tokens of questions and answers together."""
+    usd_per_million_input_tokens: float | None = None
+    """The price, where the provider's public price list does not hold it (or holds another)."""
+    usd_per_million_output_tokens: float | None = None
+
+    def __post_init__(self) -> None:
+        if not self.model:
+            raise ConfigurationError("model is empty: name one as LiteLLM does, e.g. openai/gpt-4o")
+        for name in (
+            *("max_tokens", "concurrency", "timeout_s", "attempts"),
+            *("requests_per_minute", "tokens_per_minute"),
+        ):
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                raise ConfigurationError(f"{name} is {value}: it must be above 0")
+        for name in ("first_pause_s", "budget_usd", "budget_tokens"):
+            if (getattr(self, name) or 0) < 0:
+                raise ConfigurationError(f"{name} is {getattr(self, name)}: it can't be below 0")
+        prices = (self.usd_per_million_input_tokens, self.usd_per_million_output_tokens)
+        if None in prices and prices != (None, None):
+            raise ConfigurationError("one of the two prices is set: set both, or none to use the public list")
+
+    def sampling(self) -> dict[str, Any]:
+        """What an answer depends on beside its question."""
+        return {"temperature": self.temperature, "max_tokens": self.max_tokens}
+
+    def client(self) -> dict[str, Any]:
+        """The settings of the connection. They hold the key: never to be written or shown.
+
+        Raises:
+            ConfigurationError: the environment does not hold the key.
+        """
+        # OpenAI's clients refuse to run without a key, servers of one's own ignore it.
+        key: str | None = "not-needed"
+        if self.key_variable is not None:
+            key = os.environ.get(self.key_variable)
+            if not key:
+                raise ConfigurationError(
+                    f"the environment variable {self.key_variable} is not set: it must hold the key of"
+                    f" {self.model}"
+                )
+        address = {} if self.base_url is None else {"api_base": self.base_url}
+        return {"api_key": key, "timeout": self.timeout_s, **address}
+
+    def priced(self, answer: Answer) -> Answer:
+        """`answer` with the cost by the prices set here, if they are set."""
+        paid, written = self.usd_per_million_input_tokens, self.usd_per_million_output_tokens
+        if paid is None or written is None or answer.input_tokens is None or answer.output_tokens is None:
+            return answer
+        cost = (answer.input_tokens * paid + answer.output_tokens * written) / 1e6
+        return replace(answer, cost_usd=cost)
+
+    def price(self) -> tuple[float, float] | None:
+        """USD for a million tokens of questions and of answers: as set here, or as the public list has it."""
+        paid, written = self.usd_per_million_input_tokens, self.usd_per_million_output_tokens
+        if paid is not None and written is not None:
+            return paid, written
+        from dspy.clients.model_metadata import model_info  # what DSPy prices answers by
+
+        provider, _, name = self.model.partition("/")
+        listed = model_info(provider, name)
+        paid, written = listed.get("input_cost_per_token"), listed.get("output_cost_per_token")
+        return None if paid is None or written is None else (paid * 1e6, written * 1e6)

@@ -1,0 +1,200 @@
+"""A file as lines of code, and what a diff made of each."""
+
+import io
+import keyword
+import re
+import tokenize
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from repair.line_diff.numbered import LineDiff
+from repair.text.lines import lines_of
+
+# Beyond that, everything was rewritten, and nothing can be said about a single line.
+_MOST_PAIRS = 40_000
+_ALIKE = 0.5
+
+_LAYOUT = frozenset(
+    {
+        *(tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER),
+        *(tokenize.COMMENT, tokenize.ENCODING),
+    }
+)
+_TOKEN = re.compile(
+    r"""(?P<comment>\#.*)|[rbfuRBFU]{0,2}(?:'{3}|"{3}|"(?:\\.|[^"\\])*"?|'(?:\\.|[^'\\])*'?)"""
+    r"""|\w+(?:\.\d+)?|\*\*=?|//=?|>>=?|<<=?|[-+*/%&|^@:=!<>]=|->|\.\.\.|[^\s\w]"""
+)
+_IDENTIFIER = re.compile(r"[^\W\d]\w*")
+_NOTHING_DONE = (
+    *(("pass",), ("...",), ("return",), ("return", "None")),
+    *(("raise", "NotImplementedError"), ("raise", "NotImplementedError", "(", ")")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LogicalLine:
+    """A simple statement or the head of a compound one, without comments.
+
+    `first` and `last` are numbers of lines (from 1); `starts` has the line and the column (0-based, in
+    bytes of UTF-8, as `ast` counts) at which each token begins.
+    """
+
+    first: int
+    last: int
+    tokens: tuple[str, ...]
+    starts: tuple[tuple[int, int], ...] = field(default=(), compare=False)
+
+    @property
+    def idle(self) -> bool:
+        """Whether it does nothing: `pass`, a lone string and the like."""
+        return self.tokens in _NOTHING_DONE or (len(self.tokens) == 1 and self.tokens[0][-1] in "'\"")
+
+    @property
+    def words(self) -> Counter[str]:
+        """Its names."""
+        return Counter(
+            each for each in self.tokens if _IDENTIFIER.fullmatch(each) and not keyword.iskeyword(each)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """The lines of code and the comments of a text, in order."""
+
+    lines: tuple[LogicalLine, ...]
+    comments: tuple[str, ...]
+
+
+def read_both(original: str, repaired: str) -> tuple[Code, Code]:
+    """Both texts by Python's tokenizer, or both line by line where it does not get through one of them.
+
+    In the second case a statement over several lines is several lines of code.
+    """
+    try:
+        return _tokenized(original), _tokenized(repaired)
+    except (tokenize.TokenError, SyntaxError):
+        return _by_line(original), _by_line(repaired)
+
+
+def _tokenized(text: str) -> Code:
+    rows = lines_of(text)
+    code: list[LogicalLine] = []
+    comments: list[str] = []
+    held: list[tokenize.TokenInfo] = []
+    for token in tokenize.generate_tokens(io.StringIO("\n".join(rows)).readline):
+        if token.type == tokenize.COMMENT:
+            comments.append(token.string)
+        elif token.type == tokenize.NEWLINE:
+            code.extend(_logical_line(held, rows))
+            held = []
+        elif token.type not in _LAYOUT and token.string.strip():
+            held.append(token)
+    code.extend(_logical_line(held, rows))
+    return Code(tuple(code), tuple(comments))
+
+
+def _logical_line(tokens: Sequence[tokenize.TokenInfo], rows: Sequence[str]) -> list[LogicalLine]:
+    if not tokens:
+        return []
+    places = (each.start for each in tokens)
+    starts = tuple((line, len(rows[line - 1][:column].encode(errors="replace"))) for line, column in places)
+    strings = tuple(each.string for each in tokens)
+    return [LogicalLine(tokens[0].start[0], tokens[-1].end[0], strings, starts)]
+
+
+def _by_line(text: str) -> Code:
+    code: list[LogicalLine] = []
+    comments: list[str] = []
+    for number, row in enumerate(lines_of(text), 1):
+        found = list(_TOKEN.finditer(row))
+        if found and (comment := found[-1]["comment"]):
+            comments.append(comment)
+            found.pop()
+        if found:
+            starts = tuple((number, len(row[: each.start()].encode(errors="replace"))) for each in found)
+            code.append(LogicalLine(number, number, tuple(each[0] for each in found), starts))
+    return Code(tuple(code), tuple(comments))
+
+
+def counterparts(old: Code, new: Code, diff: LineDiff) -> dict[LogicalLine, LogicalLine | None]:
+    """For each line of `old` that `diff` touches: the line of `new` that it became, or None if it is gone.
+
+    Equal lines first, wherever they stand: what was moved or indented is not gone. Then the most alike.
+    What has no partner then became what was added in its own hunk, if that has no other origin.
+    """
+    removed, added = [number for number, _ in diff.removed], [number for number, _ in diff.added]
+    old_hunks, new_hunks = _hunks(old, removed), _hunks(new, added)
+    places: dict[LogicalLine, LogicalLine | None] = dict.fromkeys(old_hunks)
+    free = dict.fromkeys(new_hunks)
+    _pair_equal(places, free)
+    _pair_alike(places, free)
+    spare = _spare_words(places, new_hunks)
+    for line in [each for each, place in places.items() if place is None]:
+        wanted = line.words
+        in_place = [each for each in free if not each.idle and new_hunks[each] & old_hunks[line]]
+        if line.tokens[0] in ("import", "from"):
+            in_place += [each for each in free if each.tokens[0] in ("import", "from")]
+        elif not in_place and wanted and 2 * (wanted & spare).total() >= wanted.total():
+            in_place = [each for each in new_hunks if (each.words & wanted)]  # it went into another line
+        places[line] = in_place[0] if in_place else None
+    return places
+
+
+def _hunks(code: Code, changed: Sequence[int]) -> dict[LogicalLine, set[int]]:
+    """Lines of code that hold a changed line, with their hunks: how many lines were kept before each."""
+    hunk_of = {number: number - before for before, number in enumerate(changed)}
+    touched = {
+        line: {hunk_of[number] for number in range(line.first, line.last + 1) if number in hunk_of}
+        for line in code.lines
+    }
+    return {line: found for line, found in touched.items() if found}
+
+
+def _pair_equal(places: dict[LogicalLine, LogicalLine | None], free: dict[LogicalLine, None]) -> None:
+    by_tokens: defaultdict[tuple[str, ...], list[LogicalLine]] = defaultdict(list)
+    for each in free:
+        by_tokens[each.tokens].append(each)
+    for line in list(places):
+        if same := by_tokens[line.tokens]:
+            other = places[line] = same.pop(0)
+            del free[other]
+
+
+def _pair_alike(places: dict[LogicalLine, LogicalLine | None], free: dict[LogicalLine, None]) -> None:
+    lonely = [each for each, place in places.items() if place is None]
+    if len(lonely) * len(free) > _MOST_PAIRS:
+        places.update(zip(lonely, (list(free) * len(lonely)), strict=False))
+        return
+    counted = {each: Counter(each.tokens) for each in (*lonely, *free)}
+    pairs = sorted(
+        (
+            (-alike, abs(line.first - other.first), line.first, other.first, line, other)
+            for line in lonely
+            for other in free
+            if (alike := _alike(counted[line], counted[other])) >= _ALIKE
+        ),
+        key=lambda pair: pair[:4],
+    )
+    for *_, line, other in pairs:
+        if places[line] is None and other in free:
+            places[line] = other
+            del free[other]
+
+
+def _alike(one: Counter[str], other: Counter[str]) -> float:
+    """1.0 where the tokens are the same, 0.0 where none is."""
+    return 2 * (one & other).total() / (one.total() + other.total())
+
+
+def _spare_words(
+    places: dict[LogicalLine, LogicalLine | None], new: dict[LogicalLine, set[int]]
+) -> Counter[str]:
+    """Names on added lines that the lines which they come from did not have."""
+    total: Counter[str] = Counter()
+    for each in new:
+        total += each.words
+    for line, place in places.items():
+        if place is not None:
+            total -= line.words
+    return total

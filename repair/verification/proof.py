@@ -1,0 +1,178 @@
+"""A verified row proves itself: everything that it says is computed again from what it holds.
+
+A row of `VERIFIED_DIFFS` holds the workspace, the teacher's answer and what the servers said before and
+after. `prove` replays it, with the servers that are here:
+
+| step | what must be equal |
+|---|---|
+| `hash` | `files_sha256` is that of `files`, and `workspace_sha256` as well if nothing was redacted |
+| `before` | the diagnostics of `files` |
+| `answer` | the diff in `answer`, in the fewest signed lines, is `line_diff` |
+| `diff` | `line_diff` applies to `files` |
+| `repaired` | it gives `repaired` and `repaired_files` |
+| `after` | the diagnostics of the repaired workspace |
+| `verdict` | `repair.verification.verifier` accepts the diff |
+
+`workspace_sha256` of a row that was redacted is that of texts which the row does not hold: the row of
+`error_states` does. A judge is not asked again.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from repair.diagnostics.diagnostic import Diagnostic, listed
+from repair.language_servers import LanguageServerError, Request
+from repair.language_servers.scheduler import Checking, Servers, run
+from repair.line_diff import workspace as workspace_diff
+from repair.line_diff.numbered import LineDiffError
+from repair.prompt.sentinels import PROMPT_VERSION
+from repair.text.files import files_of, workspace_sha256
+from repair.text.lines import lines_of
+from repair.verification.verifier import answered_diff, examine
+
+STEPS = ("hash", "before", "answer", "diff", "repaired", "after", "verdict")
+
+_COMPARED = frozenset(
+    {None, "diagnostic_remains", "new_error", "cheat"}
+)  # verdicts that know what came after
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What became of one row.
+
+    `faults`: step -> what does not agree, in words. `unknown`: steps that could not be looked at, because of
+    a fault. `other_versions`: what the row was made with, where that is not what is here.
+    """
+
+    row: Mapping[str, Any]
+    faults: Mapping[str, str]
+    unknown: tuple[str, ...]
+    other_versions: tuple[str, ...]
+
+    @property
+    def holds(self) -> bool:
+        return not self.faults
+
+    def __str__(self) -> str:
+        diagnostic = self.row["diagnostic"]
+        place = f"{diagnostic['path']}:{diagnostic['start_line'] + 1} {diagnostic['code']}"
+        agreed = [step for step in STEPS if step not in self.faults and step not in self.unknown]
+        parts = [f"{step}: {said}" for step, said in self.faults.items()]
+        parts += [f"agreed: {', '.join(agreed) or 'nothing'}"]
+        parts += [f"other versions: {', '.join(self.other_versions)}"] if self.other_versions else []
+        word = "holds" if self.holds else "FAILS"
+        return f"{word} {self.row['diagnostic_id']} {place} by {self.row['teacher']}; {'; '.join(parts)}"
+
+
+def prove(
+    batches: Iterable[pa.RecordBatch], servers: Servers, versions: Mapping[str, str]
+) -> Iterator[Proof]:
+    """One proof for each row of `VERIFIED_DIFFS`, in order; `versions` are those of `servers`."""
+    for batch in batches:
+        rows = batch.to_pylist()
+        yield from run([_prove(row, versions) for row in rows], servers)
+
+
+def _prove(row: Mapping[str, Any], versions: Mapping[str, str]) -> Checking[Proof]:
+    faults: dict[str, str] = {}
+    unknown: list[str] = []
+    files, path = files_of(row), str(row["path"])
+    if said := _hash_fault(row, files):
+        faults["hash"] = said
+    if said := _answer_fault(row, files, path):
+        faults["answer"] = said
+    try:
+        before = yield Request(files, edited=(path,))
+        verdict = yield from examine(
+            files, Diagnostic.from_row(row["diagnostic"]), row["line_diff"] or "", before
+        )
+    except LanguageServerError as error:
+        faults["before"] = f"{error.reason}: {error}"
+        unknown += ["diff", "repaired", "after", "verdict"]
+        return Proof(row, faults, tuple(unknown), _other_versions(row, versions))
+    if said := _difference(row["before"], before):
+        faults["before"] = said
+    if not verdict.accepted:
+        faults["verdict"] = f"{verdict.reason}: {verdict.evidence}"
+    if verdict.repaired is None:
+        faults["diff"] = f"it does not apply: {faults.pop('verdict')}"
+        unknown += ["repaired", "after", "verdict"]
+    else:
+        wanted = {**files_of(row, "repaired_files"), path: row["repaired"]}
+        if said := _text_fault(wanted, {**verdict.repaired_files, path: verdict.repaired}):
+            faults["repaired"] = said
+        if verdict.reason not in _COMPARED:
+            unknown.append("after")
+        elif said := _difference(row["after"], verdict.after):
+            faults["after"] = said
+    ordered = {step: faults[step] for step in STEPS if step in faults}
+    return Proof(row, ordered, tuple(unknown), _other_versions(row, versions))
+
+
+def _hash_fault(row: Mapping[str, Any], files: Mapping[str, str]) -> str | None:
+    found = workspace_sha256(files)
+    if row["files_sha256"] != found:
+        return f"files_sha256 is {row['files_sha256']}, and that of the files is {found}"
+    if row["redactions"] == 0 and row["workspace_sha256"] != found:
+        return (
+            f"workspace_sha256 is {row['workspace_sha256']}, and nothing was redacted from files of {found}"
+        )
+    return None
+
+
+def _answer_fault(row: Mapping[str, Any], files: Mapping[str, str], path: str) -> str | None:
+    try:
+        changed = workspace_diff.apply(files, answered_diff(row), path)
+    except LineDiffError as error:
+        return f"{error.reason}: {error}"
+    fewest = workspace_diff.diff(files, changed, path)
+    return (
+        None if fewest == row["line_diff"] else f"it says {fewest!r}, and line_diff is {row['line_diff']!r}"
+    )
+
+
+def _difference(rows: Sequence[dict[str, Any]] | None, found: Sequence[Diagnostic]) -> str | None:
+    wanted = Counter(Diagnostic.from_row(each) for each in rows or ())
+    missing, fresh = wanted - Counter(found), Counter(found) - wanted
+    parts: list[str] = []
+    if missing:
+        parts.append(f"the row has, and the servers don't say: {listed(sorted(missing.elements()))}")
+    if fresh:
+        parts.append(f"the servers say, and the row lacks: {listed(sorted(fresh.elements()))}")
+    return "; ".join(parts) or None
+
+
+def _text_fault(wanted: Mapping[str, str], found: Mapping[str, str]) -> str | None:
+    for path in sorted(wanted.keys() | found.keys()):
+        one, other = wanted.get(path), found.get(path)
+        if one is None or other is None:
+            return f"{path} is among the repaired files of {'the row' if other is None else 'the diff'} alone"
+        if one != other:
+            pairs = enumerate(zip(lines_of(one), lines_of(other), strict=False), 1)
+            at = next((number for number, (a, b) in pairs if a != b), None)
+            where = "where one of them ends, or by a line's terminator" if at is None else f"at line {at}"
+            return f"{path} is not what the diff gives: they differ {where}"
+    return None
+
+
+def _other_versions(row: Mapping[str, Any], versions: Mapping[str, str]) -> tuple[str, ...]:
+    here = {**versions, "prompt": PROMPT_VERSION}
+    told = [
+        *(
+            (name, row[f"{prefix}{name}_version"])
+            for prefix in ("", "after_")
+            for name in ("pyright", "ruff")
+        ),
+        ("prompt", row["prompt_version"]),
+    ]
+    other = [f"{name} {here.get(name)} here, {version} in the row" for name, version in told]
+    return tuple(
+        dict.fromkeys(
+            said for said, (name, version) in zip(other, told, strict=True) if version != here.get(name)
+        )
+    )

@@ -1,0 +1,180 @@
+"""Does this diff repair that diagnostic?
+
+A diff is one of the diagnostic's file, or of several files (`repair.line_diff.workspace`); the servers look
+at the whole workspace either way. The checks come in this order: the diff applies, it changes something, the
+language servers no longer see the diagnostic and see no error that was not there before, and the diff is no
+way around the diagnostic. The first that fails names the reason:
+
+| reason | |
+|---|---|
+| `no_diff`, `malformed`, `not_rising` | the answer holds no diff, or not a numbered line diff |
+| `wrong_line`, `content_mismatch` | it does not apply exactly |
+| `unknown_file` | it names a file that the workspace does not have: a diff creates none |
+| `no_change` | it applies and leaves every line as it was |
+| `diagnostic_absent` | there was nothing to repair: the diagnostic does not stand in the workspace |
+| `diagnostic_remains` | the servers still see it, on its line, in its hunk, or moved elsewhere in the file |
+| `new_error` | they see an error (no weaker severity counts) that was not there, in any file |
+| `cheat` | it silences what it should repair; the evidence begins with the kind of
+`repair.verification.cheats` |
+| `server_crashed`, `server_timeout`, ... | the servers gave no answer: nothing is known of the diff |
+| `file_absent` | the diagnostic's file is not in the workspace |
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from repair.diagnostics.diagnostic import Diagnostic, listed, shown
+from repair.language_servers import LanguageServerError, Request, ServerCrashError, ServerTimeoutError
+from repair.language_servers.scheduler import Checking, Servers, run
+from repair.line_diff import workspace as workspace_diff
+from repair.line_diff.numbered import LineDiffError
+from repair.prompt.answer_formats import answer_format
+from repair.prompt.sentinels import PROMPT_VERSION
+from repair.schema.outcomes import Reject, outcome_batch
+from repair.schema.stages import VERIFIED_DIFFS
+from repair.text.files import files_of, workspace_sha256
+from repair.verification.cheats import workspace_cheat
+from repair.verification.comparison import Comparison, stands_in
+
+UNANSWERED = frozenset({ServerCrashError.reason, ServerTimeoutError.reason})
+"""Reasons of a verdict that say nothing of the diff."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Accepted, or the reason why not.
+
+    `evidence` says what was seen, in words. `line_diff` is the change in the fewest signed lines, which
+    may be fewer than the judged diff has; `repaired` the text of the diagnostic's file after it, and
+    `repaired_files` those of the other files that it changes; `after` every diagnostic of the repaired
+    workspace. They are set as far as the checks came.
+    """
+
+    accepted: bool
+    reason: str | None
+    evidence: str
+    line_diff: str | None = None
+    repaired: str | None = None
+    repaired_files: Mapping[str, str] = field(default_factory=dict[str, str])
+    after: tuple[Diagnostic, ...] = ()
+
+
+def verify(
+    workspace: Mapping[str, str],
+    diagnostic: Diagnostic,
+    line_diff: str,
+    servers: Servers,
+    *,
+    before: Sequence[Diagnostic] | None = None,
+) -> Verdict:
+    """Judge a diff on `workspace` (path -> text); its lines before any header are of `diagnostic.path`.
+
+    `before` are the diagnostics of the workspace as it is, as far as an edit of that file may reach; where it
+    is not given, the servers are asked.
+    """
+    return run([examine(workspace, diagnostic, line_diff, before)], servers)[0]
+
+
+def verify_rows(
+    batches: Iterable[pa.RecordBatch], servers: Servers, versions: Mapping[str, str] | None = None
+) -> Iterator[pa.RecordBatch]:
+    """Outcomes of `VERIFIED_DIFFS` for rows of `SYNTHESIZED_DIFFS`, one batch for one batch.
+
+    `versions` are those of the servers, `pyright` and `ruff`, as the row's proof names them.
+    """
+    for batch in batches:
+        rows = batch.to_pylist()
+        verdicts = run([_examine_row(row) for row in rows], servers)
+        outcomes = [
+            _outcome(row, verdict, versions or {}) for row, verdict in zip(rows, verdicts, strict=True)
+        ]
+        yield outcome_batch(outcomes, VERIFIED_DIFFS)
+
+
+def examine(
+    workspace: Mapping[str, str],
+    diagnostic: Diagnostic,
+    line_diff: str,
+    before: Sequence[Diagnostic] | None = None,
+) -> Checking[Verdict]:
+    """`verify` as a checking, for whoever judges many diffs."""
+    path = diagnostic.path
+    if path not in workspace:
+        return Verdict(
+            False, "file_absent", f"{path} is not among the {len(workspace)} files of the workspace"
+        )
+    try:
+        changed = workspace_diff.apply(workspace, line_diff, path)
+    except LineDiffError as error:
+        return Verdict(False, error.reason, str(error))
+    fewest = workspace_diff.diff(workspace, changed, path)
+    if not fewest:
+        return Verdict(False, "no_change", "the diff leaves every line as it was")
+    # What is judged is what is kept, should the longer diff have touched a line's terminator.
+    repaired = workspace_diff.apply(workspace, fewest, path)
+    changes = workspace_diff.parse(fewest, path)
+    others = {each: repaired[each] for each in changes if each != path}
+    edited = (path, *others)
+    try:
+        # What is given tells of what an edit of the diagnostic's file may reach.
+        if before is None or others:
+            before = yield Request(workspace, edited=edited)
+        if not stands_in(diagnostic, before):
+            evidence = f"before the diff: no {shown(diagnostic)}"
+            return Verdict(False, "diagnostic_absent", evidence, fewest, repaired[path], others)
+        after = yield Request(repaired, edited=edited)
+    except LanguageServerError as error:
+        return Verdict(False, error.reason, str(error), fewest, repaired[path], others)
+    reason, evidence = _compared(Comparison(workspace, repaired, before, after), diagnostic)
+    if reason is None and (found := workspace_cheat(workspace, repaired, diagnostic, changes)):
+        reason, evidence = "cheat", str(found)
+    return Verdict(reason is None, reason, evidence, fewest, repaired[path], others, tuple(after))
+
+
+def _compared(comparison: Comparison, diagnostic: Diagnostic) -> tuple[str | None, str]:
+    if remaining := comparison.remaining(diagnostic):
+        return "diagnostic_remains", f"after the diff: {listed(remaining)}"
+    if new_errors := comparison.new_errors():
+        return "new_error", f"after the diff, not before: {listed(new_errors)}"
+    return None, f"gone: {shown(diagnostic)}"
+
+
+def answered_diff(row: Mapping[str, Any]) -> str:
+    """The diff in the teacher's answer of a row of `SYNTHESIZED_DIFFS`. Raises `LineDiffError`."""
+    original = files_of(row).get(row["diagnostic"]["path"], "")
+    return answer_format(row["answer_format"]).read(row["answer"], original)
+
+
+def _examine_row(row: Mapping[str, Any]) -> Checking[Verdict]:
+    try:
+        line_diff = answered_diff(row)
+    except LineDiffError as error:
+        return Verdict(False, error.reason, str(error))
+    before = [Diagnostic.from_row(each) for each in row["before"]]
+    diagnostic = Diagnostic.from_row(row["diagnostic"])
+    return (yield from examine(files_of(row), diagnostic, line_diff, before))
+
+
+def _outcome(
+    row: Mapping[str, Any], verdict: Verdict, versions: Mapping[str, str]
+) -> Mapping[str, Any] | Reject:
+    known = {
+        **row,
+        "line_diff": verdict.line_diff,
+        "repaired": verdict.repaired,
+        "repaired_files": [
+            {"path": path, "text": text} for path, text in sorted(verdict.repaired_files.items())
+        ],
+        "after": [each.as_row() for each in verdict.after],
+        "after_pyright_version": versions.get("pyright"),
+        "after_ruff_version": versions.get("ruff"),
+        "files_sha256": workspace_sha256(files_of(row)),
+        "prompt_version": PROMPT_VERSION,
+        "judge": None,
+        "judge_reason": None,
+        "judge_cost_usd": None,
+    }
+    return known if verdict.reason is None else Reject(known, verdict.reason, verdict.evidence)

@@ -1,0 +1,181 @@
+"""The frozen benchmarks, one partition per diagnostic type."""
+
+import platform
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+
+from partitions.keys import DIAGNOSTIC_TYPE, Key
+from partitions.mappings import ALL_DATES_OF_THE_TYPE
+from partitions.types import DIAGNOSTIC_TYPES, OTHER
+from repair.diagnostics.codes import type_of_code
+from repair.evaluation import leetcode
+from repair.evaluation.benchmark import BENCHMARK_SAMPLES, workspace_samples
+from repair.prompt.sentinels import PROMPT_VERSION
+from repair.store.manifest import Manifest, fingerprint
+from repair.store.reader import PartitionStore
+from repair.store.writer import PartitionWriter
+from repair_assets.repair_examples import repair_examples
+from resources.benchmark_data import BenchmarkDataResource
+from resources.language_servers import LanguageServersResource
+from resources.stages import Input, ManifestCheck, Stage, Verdict, check_specs
+from resources.store import StoreResource
+
+BENCHMARKS = ("workspace_benchmark", "leetcode_benchmark")
+"""What checkpoints are scored on, and mixtures are decontaminated against."""
+
+LEETCODE_SAMPLES = "leetcode_samples"
+"""All types' samples, built once for every state of the data, the servers and the prompt. No asset of its
+own: whichever type is materialized first builds them, and its rejects have no type to be counted under."""
+
+
+class Benchmark(dg.Config):
+    """Which release of a benchmark is frozen. Raise `release` to freeze it anew."""
+
+    release: int = 1
+    at_most: int = 40
+    """Samples of a type."""
+
+
+def _has_samples(manifest: Manifest) -> Verdict:
+    held_out = manifest.rows_in - manifest.rejects.get("not_held_out", 0)
+    said = f"{manifest.rows_out} samples out of {held_out} examples of held-out projects"
+    said = f"{said}; raise `release` when there are more"
+    return Verdict(manifest.rows_out > 0, said, {"held_out": held_out})
+
+
+CHECKS = (ManifestCheck("has_samples", "The frozen release has a sample of this type.", _has_samples),)
+
+
+@dg.asset(
+    partitions_def=DIAGNOSTIC_TYPES,
+    deps=[dg.AssetDep(repair_examples, partition_mapping=ALL_DATES_OF_THE_TYPE)],
+    check_specs=check_specs("workspace_benchmark", DIAGNOSTIC_TYPES, CHECKS),
+    code_version="2",
+    group_name="evaluation",
+    kinds={"parquet"},
+)
+def workspace_benchmark(
+    context: dg.AssetExecutionContext, config: Benchmark, store: StoreResource
+) -> dg.MaterializeResult:
+    """Real diagnostics of held-out projects, with the fix that verified.
+
+    Frozen: it is made from the examples that are stored when a release is first materialized, and
+    stays as it is however many days follow, until `release` is raised. Only scores on equal
+    releases are compared.
+    """
+    opened = store.store()
+    key = Key.of(context)
+    sources = [
+        partition
+        for partition in opened.partitions("repair_examples")
+        if partition[DIAGNOSTIC_TYPE] == key.diagnostic_type
+    ]
+    if not sources:
+        raise dg.Failure(
+            f"there are no repair_examples of {key} to freeze; materialize some dates of them first",
+            allow_retries=False,
+        )
+    manifests = [manifest for each in sources if (manifest := opened.manifest("repair_examples", each))]
+    stage = Stage(
+        context=context,
+        store=opened,
+        inputs=(),
+        schema=BENCHMARK_SAMPLES,
+        configuration=config.model_dump(),
+        checks=CHECKS,
+    )
+
+    def work(writer: PartitionWriter) -> dict[str, Any]:
+        rows = (batch for each in sources for batch in opened.read("repair_examples", each))
+        for outcome in workspace_samples(rows, at_most=config.at_most):
+            writer.write_outcomes(outcome)
+        return {"release": config.release, "frozen_from": [each.data_version for each in manifests]}
+
+    return stage.materialize(work, rows_in=_rows(manifests))
+
+
+def _rows(manifests: list[Manifest]) -> int:
+    return sum(each.rows_out for each in manifests)
+
+
+@dg.asset(
+    partitions_def=DIAGNOSTIC_TYPES,
+    check_specs=check_specs("leetcode_benchmark", DIAGNOSTIC_TYPES),
+    code_version="2",
+    group_name="evaluation",
+    kinds={"parquet"},
+)
+def leetcode_benchmark(
+    context: dg.AssetExecutionContext,
+    store: StoreResource,
+    language_servers: LanguageServersResource,
+    benchmark_data: BenchmarkDataResource,
+) -> dg.MaterializeResult:
+    """DebugBench's syntax and reference bugs that the servers see and the tests of LeetCodeDataset catch.
+
+    A sample belongs to the type of its first new error. Frozen by what it is made of: the published files,
+    the servers and the prompt format; while they stay, so do the samples. Without a folder it is empty.
+    """
+    opened = store.store()
+    if not benchmark_data.folder:
+        stage = Stage(context=context, store=opened, inputs=(), schema=BENCHMARK_SAMPLES)
+        hint = (
+            "no benchmark data: set REPAIR_BENCHMARK_DATA to the folder of debugbench/ and leetcodedataset/"
+        )
+        return stage.materialize(lambda _: None, rows_in=0, metadata=lambda _: {"benchmark_data": hint})
+    built = stored_leetcode_samples(opened, language_servers, Path(benchmark_data.folder))
+    stage = Stage(
+        context=context,
+        store=opened,
+        inputs=[Input(LEETCODE_SAMPLES, Key())],
+        schema=BENCHMARK_SAMPLES,
+    )
+    key = Key.of(context)
+    codes = opened.table(LEETCODE_SAMPLES, {}, columns=["code"])["code"].to_pylist()
+    own = [_type(code) == key.diagnostic_type for code in codes]
+
+    def work(writer: PartitionWriter) -> None:
+        whole = opened.table(LEETCODE_SAMPLES, {})
+        writer.write("data", whole.filter(pa.array(own, pa.bool_())))
+
+    return stage.materialize(
+        work,
+        rows_in=sum(own),
+        metadata=lambda _: {
+            "instances": built.rows_in,
+            "all_types": built.rows_out,
+            "left_out": built.rejects,
+        },
+    )
+
+
+def stored_leetcode_samples(
+    store: PartitionStore, language_servers: LanguageServersResource, folder: Path
+) -> Manifest:
+    """The manifest of all types' samples, built if what is stored was made of anything else."""
+    inputs = {"published": leetcode.fingerprint(folder)}
+    versions = {
+        "samples": leetcode.VERSION,
+        "prompt": PROMPT_VERSION,
+        "python": platform.python_version(),
+        **language_servers.versions(),
+    }
+    wanted = fingerprint(inputs, {}, versions)
+    stored = store.manifest(LEETCODE_SAMPLES, {})
+    if stored is not None and stored.fingerprint == wanted:
+        return stored
+    published = leetcode.read(folder)
+    outcomes = leetcode.leetcode_samples(published, language_servers.servers())
+    with store.writer(LEETCODE_SAMPLES, {}) as writer:
+        writer.write_outcomes(outcomes)
+        return writer.commit(
+            fingerprint=wanted, inputs=inputs, versions=versions, rows_in=len(published.instances)
+        )
+
+
+def _type(code: str) -> str:
+    own = type_of_code(code)
+    return own if own in DIAGNOSTIC_TYPES.get_partition_keys() else OTHER
