@@ -23,8 +23,8 @@ from repair_assets import error_states as error_states_asset
 from resources import java
 from resources.engine import EngineResource, LocalEngine, SparkEngine
 from resources.source_archive import source_archive
+from tests.code_location.test_graph import REFUSED, refused, shop
 from tests.graph import DAY, LANGUAGE_SERVERS, STAGES, House, record, reused, typing_errors
-from tests.repair_assets.test_graph import REFUSED, refused, shop
 
 # Three JVMs start, and three language servers: it takes minutes where the machine has much else to do.
 pytestmark = pytest.mark.timeout(600)

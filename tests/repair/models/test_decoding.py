@@ -18,7 +18,7 @@ from repair.prompt.sentinels import Example, render_prompt, render_response
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CONTEXT = 192
 
 

@@ -65,7 +65,7 @@ def test_many_threads_and_another_process_write_one_file(tmp_path: Path) -> None
         "with Answers(Path(sys.argv[1])) as answers:\n"
         "    for n in range(200): answers.put(f'child {n}', 'm', Answer(str(n), n, n, 0.0))\n"
     )
-    child = subprocess.Popen([sys.executable, "-c", program, str(path)], cwd=Path(__file__).parents[3])
+    child = subprocess.Popen([sys.executable, "-c", program, str(path)], cwd=Path(__file__).parents[4])
     with Answers(path) as answers, ThreadPoolExecutor(16) as threads:
         list(threads.map(lambda n: answers.put(f"parent {n}", "m", Answer(str(n), n, n, 0.0)), range(200)))
         assert child.wait(timeout=60) == 0

@@ -129,7 +129,7 @@ def test_another_process_gives_the_same_events(demo: list[tuple[Project, list[Ev
         subprocess.run(
             [sys.executable, "-c", program],
             env={"PYTHONHASHSEED": seed},
-            cwd=Path(__file__).parents[3],
+            cwd=Path(__file__).parents[4],
             capture_output=True,
             text=True,
             check=True,

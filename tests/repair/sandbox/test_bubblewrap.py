@@ -15,7 +15,7 @@ from repair import sandbox
 from repair.errors import ConfigurationError
 from repair.sandbox.bubblewrap import Limits, Result, run, run_many
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SHORT = Limits(cpu_seconds=1, wall_seconds=20)
 
 

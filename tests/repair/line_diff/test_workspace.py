@@ -18,8 +18,8 @@ from repair.line_diff.numbered import (
 )
 from repair.line_diff.workspace import UnknownFileError, apply, diff, parse
 from repair.text.lines import lines_of
-from tests.repair.test_line_diff import mixed_texts, nearly_diffs
-from tests.repair.test_line_diff import oracle as oracle_of_texts
+from tests.repair.line_diff.test_numbered import mixed_texts, nearly_diffs
+from tests.repair.line_diff.test_numbered import oracle as oracle_of_texts
 
 OWN, HELPER, NESTED = "main.py", "helper.py", "shop/cart.py"
 PATHS = (OWN, HELPER, NESTED)

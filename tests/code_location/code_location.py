@@ -27,7 +27,7 @@ def start(home: Path, *jobs: tuple[str, str], **settings: str) -> "subprocess.Po
     }
     words = [word for pair in jobs for word in pair]
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.repair_assets.code_location", *words],
+        [sys.executable, "-m", "tests.code_location.code_location", *words],
         cwd=ROOT,
         env=environment,
         text=True,

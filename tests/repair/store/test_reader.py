@@ -267,7 +267,7 @@ def test_a_writer_killed_in_the_middle_leaves_the_old_version_whole(
     child = subprocess.Popen(
         [sys.executable, program, store.base_uri],
         stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
     )
     assert child.stdout is not None
     assert child.stdout.readline() == b"writing\n"

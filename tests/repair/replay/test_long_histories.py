@@ -11,7 +11,7 @@ import pytest
 from repair.ot.packets import Author, Skip
 from repair.replay.workspace import State, workspaces_at
 from repair.schema.events import FileOperation
-from tests.repair.recorded_project import RecordedProject, at
+from tests.repair.replay.recorded_project import RecordedProject, at
 
 EDITS = 2_300  # more than wait to be replayed one by one
 

@@ -15,8 +15,8 @@ from partitions.keys import Key
 from repair.errors import StoreError
 from repair_assets.error_states import error_states
 from repair_assets.reproduced_diagnostics import reproduced_diagnostics
+from tests.code_location import code_location
 from tests.graph import DAY, LANGUAGE_SERVERS, STAGES, House, record, reused, typing_errors
-from tests.repair_assets import code_location
 
 NAMES = Key(DAY, "F821")
 PROJECTS = 6

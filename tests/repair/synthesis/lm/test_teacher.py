@@ -39,7 +39,7 @@ from tests.model_server import (
 )
 from tests.repair.synthesis.support import FunctionServers, as_batch, candidate, found, marked
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 
 
 def original(number: int) -> str:

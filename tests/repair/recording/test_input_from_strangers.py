@@ -28,8 +28,8 @@ from repair.sources import events as events_source
 from repair.sources import importing, ot, rows
 from repair.sources.report import Report
 from tests.recorded import NOON, NOW, Typist, diagnostic
-from tests.repair.recorded_project import RecordedProject, at
-from tests.repair.test_error_states import episode, outcomes
+from tests.repair.error_states.test_project import episode, outcomes
+from tests.repair.replay.recorded_project import RecordedProject, at
 
 LAST = 2**62
 

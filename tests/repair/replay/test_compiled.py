@@ -32,7 +32,7 @@ from repair.ot.packets import (
 from repair.replay.compiled import replayed, texts_at_columns
 from repair.replay.file import BadChecksum, VersionGap, texts_at
 from repair.replay.packet_columns import OPS, ops_of_packets
-from tests.repair.test_editing_traces import recorded, trace
+from tests.repair.replay.test_editing_traces import recorded, trace
 
 START = datetime(2024, 5, 1, tzinfo=UTC)
 ALPHABET = "ab\n é߿中\uffff😀\U0010ffff"  # 1 to 4 bytes in UTF-8

@@ -14,7 +14,7 @@ from repair.schema.outcomes import Reject, outcome_schema
 from repair.schema.stages import ERROR_STATES, SAMPLED_EPISODES
 from repair.text.files import workspace_sha256
 from repair.text.paths import is_readable
-from tests.repair.recorded_project import RecordedProject, at
+from tests.repair.replay.recorded_project import RecordedProject, at
 
 PROJECT = {"project_id": "p1", "visibility": "public", "licence": "MIT"}
 BASE = {

@@ -17,7 +17,7 @@ from repair_assets.error_states import error_states
 from tests.graph import DAY, House, check, record, typing_errors
 
 NAMES = Key(DAY, "F821")
-PROGRAM = Path(__file__).parents[2] / "repair_assets" / "stage_main.py"
+PROGRAM = Path(__file__).parents[2] / "code_location" / "stage_main.py"
 EXAMPLE = PROGRAM.parents[1] / "docs" / "spark.md"
 
 

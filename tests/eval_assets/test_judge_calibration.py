@@ -10,10 +10,10 @@ from repair import sandbox
 from repair.errors import ConfigurationError
 from resources.benchmark_data import BenchmarkDataResource
 from resources.language_models import LanguageModelResource
-from tests.eval_assets.test_leetcode_asset import CORRECT, UNDEFINED, instance
 from tests.graph import House, failure, reused
 from tests.model_server import Exchange, ModelServer
 from tests.published_benchmarks import write_published
+from tests.repair_assets.test_leetcode_benchmark import CORRECT, UNDEFINED, instance
 
 ANSWER = "".join(f"{number} {line}\n" for number, line in enumerate(CORRECT.splitlines(), 4))
 

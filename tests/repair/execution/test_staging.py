@@ -17,7 +17,7 @@ from repair.execution.worker import GROUP, RemoteTasks
 from repair.schema.stages import ERROR_STATES
 from repair.store.manifest import SWEEP_AFTER
 from repair.store.reader import PartitionStore
-from tests.repair.test_tasks import numbers, stored
+from tests.repair.execution.test_tasks import numbers, stored
 
 BATCH = pa.RecordBatch.from_pylist(
     [{"project_id": "p", "files": [{"path": "a.py", "text": "x\u2028"}]}, {"path": None}], schema=ERROR_STATES

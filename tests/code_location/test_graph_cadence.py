@@ -4,8 +4,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from partitions.keys import Key
+from tests.code_location import code_location
 from tests.graph import MORNING, House, misspelt, record, typing_errors
-from tests.repair_assets import code_location
 
 WEEK = "2026-01-11"  # a Sunday: Dagster's weeks begin with it
 NAMES = Key(WEEK, "F821")

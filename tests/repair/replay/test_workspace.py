@@ -11,7 +11,7 @@ from repair.ot.packets import Author, Delete, Insert, Skip
 from repair.replay.workspace import State, workspaces_at
 from repair.schema.events import EVENTS, EventError, EventKind, FileOperation
 from repair.text.paths import path_fault, safe_path
-from tests.repair.recorded_project import RecordedProject, at
+from tests.repair.replay.recorded_project import RecordedProject, at
 
 LAST = 2**62
 CREATE, MODIFY, MOVE, REMOVE = (
