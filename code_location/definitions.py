@@ -11,11 +11,13 @@ from eval_assets.scorecard import scorecard
 from eval_assets.teachers import teacher_page, teacher_results
 from repair_assets.benchmarks import leetcode_benchmark, workspace_benchmark
 from repair_assets.error_states import error_states
+from repair_assets.few_shot_examples import few_shot_examples
 from repair_assets.repair_candidates import repair_candidates
 from repair_assets.repair_examples import daily_examples, repair_examples
 from repair_assets.reproduced_diagnostics import reproduced_diagnostics
 from repair_assets.session_events import session_events
-from repair_assets.synthesized_diffs import few_shot_examples, synthesized_diffs, teacher_program
+from repair_assets.synthesized_diffs import synthesized_diffs
+from repair_assets.teacher_program import teacher_program
 from repair_assets.verified_diffs import verified_diffs
 from resources.benchmark_data import BenchmarkDataResource
 from resources.engine import EngineResource

@@ -22,7 +22,7 @@ from repair.store.writer import PartitionWriter
 from repair.synthesis.history import HistoryTeacher
 from repair.synthesis.rules import RulesTeacher
 from repair_assets.repair_candidates import repair_candidates
-from repair_assets.synthesized_diffs import stored_program, teacher_program
+from repair_assets.teacher_program import stored_program, teacher_program
 from resources.language_models import LanguageModelResource
 from resources.language_servers import LanguageServersResource
 from resources.stages import Input, Stage, check_specs

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from partitions.keys import Key
-from repair_assets.synthesized_diffs import few_shot_examples, stored_program, teacher_program
+from repair_assets.few_shot_examples import few_shot_examples
+from repair_assets.teacher_program import stored_program, teacher_program
 from resources.language_models import LanguageModelResource
 from tests.graph import DAY, House, failure, reused
 from tests.model_server import Exchange, ModelServer, Script, server_error, written

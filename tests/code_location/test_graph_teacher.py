@@ -15,7 +15,9 @@ from repair.line_diff.unified import diff as unified_diff
 from repair.schema.stages import SYNTHESIZED_DIFFS
 from repair.verification.proof import prove
 from repair.verification.stored_rows import verified_rows
-from repair_assets.synthesized_diffs import few_shot_examples, synthesized_diffs, teacher_program
+from repair_assets.few_shot_examples import few_shot_examples
+from repair_assets.synthesized_diffs import synthesized_diffs
+from repair_assets.teacher_program import teacher_program
 from repair_assets.verified_diffs import verified_diffs
 from resources.language_models import LanguageModelResource
 from tests.graph import (

@@ -10,7 +10,8 @@ from eval_assets.teachers import teacher_page, teacher_results
 from partitions.keys import Key
 from repair.line_diff import unified as unified_diff
 from repair.prompt.answer_formats import NAMES
-from repair_assets.synthesized_diffs import few_shot_examples, teacher_program
+from repair_assets.few_shot_examples import few_shot_examples
+from repair_assets.teacher_program import teacher_program
 from resources.language_models import LanguageModelResource
 from tests.graph import DAY, House, failure, misspelt, record, reused, typing_errors
 from tests.model_server import Exchange, ModelServer
