@@ -42,10 +42,11 @@ test: $(STAMP) ## Lint, types and every test
 	@$(MAKE) --no-print-directory lint
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
-lint: $(STAMP) ## ruff, pyright (strict on repair/), the definitions
+lint: $(STAMP) ## ruff, pyright (strict on repair/), the import contracts
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/pyright
+	@$(BIN)/lint-imports --no-logo
 
 bench: $(STAMP) ## Ratios against peers
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'

@@ -74,7 +74,7 @@ class Decoder:
         import torch
         from transformers import AutoModelForCausalLM
 
-        from repair.training.tokenizer import load_tokenizer
+        from repair.models.tokenizer import load_tokenizer
 
         gpu = torch.cuda.is_available()
         with local_folder(checkpoint_dir) as folder:
@@ -100,7 +100,7 @@ class Decoder:
         """See `repair.models.decoding.decode`."""
         import torch
 
-        from repair.training.tokenizer import encode_prompts
+        from repair.models.tokenizer import encode_prompts
 
         if not 0 < max_new_tokens < self.context or batch_size < 1 or temperature < 0:
             raise ConfigurationError(

@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 from typing import Any, ClassVar
 
 from repair.errors import InputError
-from repair.training.tokenizer import encode_prompts, encode_responses
+from repair.models.tokenizer import encode_prompts, encode_responses
 
 COLUMNS = ("example_id", "prompt", "response", "split")
 TRAIN, VALIDATION = "train", "validation"

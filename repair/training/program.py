@@ -23,6 +23,7 @@ from composer.utils import dist, get_device
 from torch.utils.data import DataLoader, IterableDataset
 
 from repair.errors import ConfigurationError
+from repair.models.tokenizer import check_tokenizer, load_tokenizer, train_tokenizer
 from repair.prompt.sentinels import PROMPT_VERSION, SENTINELS
 from repair.training.batching import Plan, Row, evaluation_rows, plan
 from repair.training.composer_model import PackedCausalModel
@@ -31,7 +32,6 @@ from repair.training.export import TrainingResult, versions, whole_folder, write
 from repair.training.packed_attention import PackedRow, learned_tokens, packed_row
 from repair.training.progress import Progress, Report, at_batches
 from repair.training.recipe import FromScratch, Recipe
-from repair.training.tokenizer import check_tokenizer, load_tokenizer, train_tokenizer
 
 _PROBES = 64  # texts that a tokenizer must give back unchanged
 
@@ -178,7 +178,14 @@ def _base(recipe: Recipe, mixture: Mixture) -> tuple[Any, Any]:
     else:
         tokenizer = load_tokenizer(base.path, revision=base.revision)
         probes = [record.prompt + record.response for record in mixture.train[:_PROBES]]
-        check_tokenizer(tokenizer, base, sorted(SENTINELS), probes)
+        check_tokenizer(
+            tokenizer,
+            sorted(SENTINELS),
+            probes,
+            path=base.path,
+            fewest=base.fewest_sentinel_tokens,
+            most=base.most_sentinel_tokens,
+        )
         model = AutoModelForCausalLM.from_pretrained(
             base.path, revision=base.revision, dtype=torch.float32, attn_implementation=recipe.attention
         )

@@ -23,8 +23,6 @@ def load_recipe(name: str, overrides: Mapping[str, Any] | None = None) -> Recipe
     A part that is off in the recipe (`resumption`, `sharding`) is switched on by a mapping of its
     settings, and off by None. Raises ConfigurationError on an unknown name or setting, or a bad value.
     """
-    from repair.training.recipes import RECIPES
-
     if name not in RECIPES:
         raise ConfigurationError(f"no recipe {name!r}; expected one of {', '.join(sorted(RECIPES))}")
     recipe = RECIPES[name]

@@ -10,10 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from repair.errors import ConfigurationError
-from repair.prompt.sentinels import SENTINELS
-from repair.training.dataset import IGNORED, MixtureError, Record, read_mixture, tokenise
-from repair.training.recipe import Pretrained
-from repair.training.tokenizer import (
+from repair.models.tokenizer import (
     BEGIN,
     END,
     check_tokenizer,
@@ -21,6 +18,8 @@ from repair.training.tokenizer import (
     encode_responses,
     train_tokenizer,
 )
+from repair.prompt.sentinels import SENTINELS
+from repair.training.dataset import IGNORED, MixtureError, Record, read_mixture, tokenise
 
 Write = Callable[[list[dict[str, str]]], str]
 
@@ -82,11 +81,9 @@ def test_digits_are_tokens_of_their_own(tokenizer: Any) -> None:
 
 
 def test_a_base_tokenizer_is_checked_for_the_size_of_sentinels_and_for_changed_text(tokenizer: Any) -> None:
-    base = Pretrained(path="somewhere", fewest_sentinel_tokens=1, most_sentinel_tokens=20)
-    check_tokenizer(tokenizer, base, SENTINELS, ["1 x = 1\n"])
-    strict = Pretrained(path="somewhere", fewest_sentinel_tokens=1, most_sentinel_tokens=1)
+    check_tokenizer(tokenizer, SENTINELS, ["1 x = 1\n"], path="somewhere", fewest=1, most=20)
     with pytest.raises(ConfigurationError, match="tokens of '<lsp_error>'"):
-        check_tokenizer(tokenizer, strict, ["<lsp_error>"], [])
+        check_tokenizer(tokenizer, ["<lsp_error>"], [], path="somewhere", fewest=1, most=1)
 
 
 def test_a_tokenizer_that_changes_text_is_refused() -> None:
@@ -96,9 +93,8 @@ def test_a_tokenizer_that_changes_text_is_refused() -> None:
     words = Tokenizer(models.WordLevel({"1": 0, "x": 1, "?": 2}, unk_token="?"))
     words.pre_tokenizer = pre_tokenizers.Whitespace()  # loses every space and newline
     lossy = PreTrainedTokenizerFast(tokenizer_object=words, unk_token="?")
-    base = Pretrained(path="somewhere")
     with pytest.raises(ConfigurationError, match="does not give back"):
-        check_tokenizer(lossy, base, [], ["1 x\n1 x"])
+        check_tokenizer(lossy, [], ["1 x\n1 x"], path="somewhere", fewest=1, most=20)
 
 
 def test_a_mixture_is_read_in_the_order_of_its_ids_however_it_is_cut_into_files(tmp_path: Path) -> None:

@@ -115,8 +115,8 @@ def test_a_row_of_nothing_is_one_token_that_is_not_learned() -> None:
 def test_a_packed_batch_has_the_loss_and_the_gradient_of_its_samples() -> None:
     from transformers import PreTrainedTokenizerFast
 
+    from repair.models.tokenizer import train_tokenizer
     from repair.training.composer_model import PackedCausalModel
-    from repair.training.tokenizer import train_tokenizer
 
     tokenizer: PreTrainedTokenizerFast = train_tokenizer(["abc"], 259, context=64)
     model = llama("sdpa")
@@ -141,8 +141,8 @@ def test_a_packed_batch_has_the_loss_and_the_gradient_of_its_samples() -> None:
 
 @pytest.mark.slow
 def test_a_batch_of_nothing_has_no_loss_and_no_gradient() -> None:
+    from repair.models.tokenizer import train_tokenizer
     from repair.training.composer_model import PackedCausalModel
-    from repair.training.tokenizer import train_tokenizer
 
     tokenizer = train_tokenizer(["abc"], 259, context=64)
     model = llama("sdpa")

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from repair.errors import ConfigurationError
-from repair.training.recipe import Pretrained
 
 BEGIN, END, PAD = "<|begin|>", "<|end|>", "<|pad|>"
 
@@ -74,17 +73,19 @@ def encode_responses(tokenizer: Any, responses: Sequence[str]) -> list[list[int]
     return [[*tokens, tokenizer.eos_token_id] for tokens in encoded]
 
 
-def check_tokenizer(tokenizer: Any, base: Pretrained, sentinels: Iterable[str], texts: Iterable[str]) -> None:
-    """That the tokenizer suits the prompt format: sentinels of a few tokens, and no text changed.
+def check_tokenizer(
+    tokenizer: Any, sentinels: Iterable[str], texts: Iterable[str], *, path: str, fewest: int, most: int
+) -> None:
+    """That the tokenizer of `path` suits the prompt format: no text changed, and sentinels of `fewest` to
+    `most` tokens each.
 
     Raises ConfigurationError, which names the sentinel or the text.
     """
-    fewest, most = base.fewest_sentinel_tokens, base.most_sentinel_tokens
     for sentinel in sentinels:
         count = len(tokenizer(sentinel, add_special_tokens=False, split_special_tokens=True)["input_ids"])
         if not fewest <= count <= most:
             raise ConfigurationError(
-                f"the tokenizer of {base.path} makes {count} tokens of {sentinel!r}; the recipe expects "
+                f"the tokenizer of {path} makes {count} tokens of {sentinel!r}; the recipe expects "
                 f"{fewest} to {most}: check the base model's revision, or change base.*_sentinel_tokens"
             )
     for text in texts:
@@ -92,6 +93,6 @@ def check_tokenizer(tokenizer: Any, base: Pretrained, sentinels: Iterable[str], 
         back = tokenizer.decode(tokens, clean_up_tokenization_spaces=False)
         if back != text:
             raise ConfigurationError(
-                f"the tokenizer of {base.path} does not give back the text that went in: "
+                f"the tokenizer of {path} does not give back the text that went in: "
                 f"{text[:80]!r} became {back[:80]!r}; a diff must equal the file's characters exactly"
             )
