@@ -34,7 +34,7 @@ ASSETS = {
 
 LOAD = """
 import json, sys, time
-import repair_assets.definitions
+import code_location.definitions
 seconds = time.process_time()  # what it costs, whatever else the machine is doing
 heavy = sorted(set(sys.modules) & {"torch", "composer", "pyspark", "dspy", "transformers", "matplotlib"})
 print(json.dumps({"seconds": seconds, "heavy": heavy}))

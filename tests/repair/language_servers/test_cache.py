@@ -64,7 +64,7 @@ def test_it_survives_a_kill_and_is_shared(tmp_path: Path) -> None:
     program = """
 import sys, itertools
 from pathlib import Path
-from repair.diagnostics import Diagnostic
+from repair.diagnostics.diagnostic import Diagnostic
 from repair.language_servers.cache import ResultCache
 cache = ResultCache(Path(sys.argv[1]))
 for number in itertools.count():
