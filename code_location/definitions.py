@@ -1,8 +1,5 @@
 """The code location: assembles the assets, their jobs and schedules, and what a deployment swaps."""
 
-import os
-from pathlib import Path
-
 import dagster as dg
 
 from eval_assets.eval_results import eval_results
@@ -24,12 +21,13 @@ from resources.engine import EngineResource
 from resources.language_models import LanguageModelResource
 from resources.language_servers import LanguageServersResource
 from resources.recordings import RecordingsResource
+from resources.settings import Settings
 from resources.store import StoreResource
 from resources.trainer import TrainerResource
 from training_assets.checkpoint import checkpoint
 from training_assets.training_mixture import training_mixture
 
-HOME = Path(os.environ.get("REPAIR_HOME", ".repair")).absolute()
+SETTINGS = Settings.load()
 
 # A job holds assets of one partition definition: a run cannot mix them.
 events_job = dg.define_asset_job("events", [session_events])
@@ -94,23 +92,24 @@ defs = dg.Definitions(
         dg.build_schedule_from_partitioned_job(diagnostics_job, hour_of_day=2),
     ],
     resources={
-        "store": StoreResource(base_uri=os.environ.get("REPAIR_STORE", str(HOME / "store"))),
-        "recordings": RecordingsResource(uri=os.environ.get("REPAIR_RECORDINGS", str(HOME / "recordings"))),
-        "engine": EngineResource(master=os.environ.get("REPAIR_SPARK_MASTER", "")),
+        "store": StoreResource(base_uri=SETTINGS.store),
+        "recordings": RecordingsResource(uri=SETTINGS.recordings),
+        "engine": EngineResource(master=SETTINGS.spark_master),
         "language_servers": LanguageServersResource(
-            url=os.environ.get("REPAIR_LANGUAGE_SERVERS_URL", ""),
-            cache=os.environ.get("REPAIR_SERVER_CACHE", str(HOME / "language_servers.sqlite")),
-            environment_name=os.environ.get("REPAIR_ENVIRONMENT", ""),
-            environment_python=os.environ.get("REPAIR_ENVIRONMENT_PYTHON", ""),
+            url=SETTINGS.language_servers_url,
+            token_variable=SETTINGS.language_servers_token_variable,
+            cache=SETTINGS.server_cache,
+            environment_name=SETTINGS.environment,
+            environment_python=SETTINGS.environment_python,
         ),
         "language_model": LanguageModelResource(
-            model=os.environ.get("REPAIR_MODEL", ""),
-            base_url=os.environ.get("REPAIR_MODEL_URL"),
-            key_variable=os.environ.get("REPAIR_MODEL_KEY_VARIABLE"),
-            answers=str(HOME / "answers.sqlite"),
+            model=SETTINGS.model,
+            base_url=SETTINGS.model_url or None,
+            key_variable=SETTINGS.model_key_variable or None,
+            answers=str(SETTINGS.home / "answers.sqlite"),
         ),
-        "trainer": TrainerResource(recipe=os.environ.get("REPAIR_RECIPE", "tiny")),
-        "benchmark_data": BenchmarkDataResource(folder=os.environ.get("REPAIR_BENCHMARK_DATA", "")),
+        "trainer": TrainerResource(recipe=SETTINGS.recipe),
+        "benchmark_data": BenchmarkDataResource(folder=SETTINGS.benchmark_data),
     },
     # One partition runs in one process: starting a process per step costs more than most steps.
     executor=dg.in_process_executor,

@@ -10,7 +10,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, time
+from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import dagster as dg
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from code_location.definitions import HOME, defs
+from code_location.definitions import SETTINGS, defs
 from code_location.summary import print_funnel, print_summary
 from partitions.dates import DEFAULT_FIRST_DATE, dates_between, window
 from partitions.keys import Key
@@ -44,8 +44,7 @@ def import_sample(folder: Path) -> None:
     from repair.cli.main import import_simulated
 
     CONSOLE.print("Recorded sessions: a typist writes modules of the standard library; the servers watch.")
-    first = date.fromisoformat(DEFAULT_FIRST_DATE)
-    import_simulated(out=folder, first_date=first, seed=SEED, projects=PROJECTS, days=DAYS)
+    import_simulated(out=folder, first_date=DEFAULT_FIRST_DATE, seed=SEED, projects=PROJECTS, days=DAYS)
 
 
 def recorded_dates(recording: Recording) -> list[str]:
@@ -106,7 +105,7 @@ def main() -> None:
     resources: dict[str, Any] = dict(defs.resources or {})
     recordings: RecordingsResource = resources["recordings"]
     stores: StoreResource = resources["store"]
-    if "REPAIR_RECORDINGS" not in os.environ:
+    if "recordings" not in SETTINGS.model_fields_set:
         import_sample(Path(recordings.uri))
     if only_recordings:
         return
@@ -121,7 +120,9 @@ def main() -> None:
 
     last = dates[-1]
     counts: Counter[str] = Counter()
-    Path(os.environ.setdefault("DAGSTER_HOME", str(HOME / "dagster"))).mkdir(parents=True, exist_ok=True)
+    Path(os.environ.setdefault("DAGSTER_HOME", str(SETTINGS.home / "dagster"))).mkdir(
+        parents=True, exist_ok=True
+    )
     console = Console()
     wide = Console(width=max(console.width, SUMMARY_COLUMNS))  # a table that is cut says nothing
     with dg.DagsterInstance.get() as instance:
@@ -140,7 +141,7 @@ def main() -> None:
                 if title in AFTER_THE_FUNNEL:  # what came of the recording is known all the same
                     print_funnel(wide, stores.store(), dates)
                 raise
-    print_summary(wide, stores.store(), HOME, dates, counts)
+    print_summary(wide, stores.store(), SETTINGS.home, dates, counts)
 
 
 if __name__ == "__main__":

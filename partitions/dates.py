@@ -5,40 +5,63 @@ location loads: so they come from the environment, `REPAIR_CADENCE` (`daily`, th
 or `monthly`: a ten-year git history is 120 months and not 3,650 days) and `REPAIR_FIRST_DATE`.
 """
 
-import os
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, Literal, Self
 
 import dagster as dg
+from pydantic import BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from repair.errors import ConfigurationError
+from repair.configuration import Expected, configuration_error
 
-CADENCES = {
+PREFIX = "REPAIR_"
+DEFAULT_FIRST_DATE = date(2026, 1, 5)
+
+_DEFINITIONS = {
     "daily": dg.DailyPartitionsDefinition,
     "weekly": dg.WeeklyPartitionsDefinition,
     "monthly": dg.MonthlyPartitionsDefinition,
 }
-DEFAULT_FIRST_DATE = "2026-01-05"
 
 
-def dates_from(environment: Mapping[str, str]) -> dg.TimeWindowPartitionsDefinition:
-    """The date partitions that `REPAIR_CADENCE` and `REPAIR_FIRST_DATE` ask for.
-
-    Raises:
-        ConfigurationError: the cadence is unknown, or the date is not written as YYYY-MM-DD.
-    """
-    cadence = environment.get("REPAIR_CADENCE", "daily")
-    if cadence not in CADENCES:
-        raise ConfigurationError(f"REPAIR_CADENCE is {cadence!r}; expected one of {', '.join(CADENCES)}")
-    first = environment.get("REPAIR_FIRST_DATE", DEFAULT_FIRST_DATE)
-    try:
-        datetime.strptime(first, "%Y-%m-%d").replace(tzinfo=UTC)
-    except ValueError as error:
-        raise ConfigurationError(f"REPAIR_FIRST_DATE is {first!r}; expected YYYY-MM-DD") from error
-    return CADENCES[cadence](start_date=first, timezone="UTC")
+def _date(value: Any) -> Any:
+    """Only the written form is read: pydantic also takes seconds since 1970."""
+    return (
+        datetime.strptime(value, "%Y-%m-%d").replace(tzinfo=UTC).date() if isinstance(value, str) else value
+    )
 
 
-DATES = dates_from(os.environ)
+class DateSettings(BaseSettings):
+    """Which date partitions there are; the rest of the deployment's settings is in `resources.settings`."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
+
+    cadence: Annotated[Literal["daily", "weekly", "monthly"], Expected("one of daily, weekly, monthly")] = (
+        Field(default="daily", description="`daily`, `weekly` or `monthly` partitions")
+    )
+    first_date: Annotated[date, BeforeValidator(_date), Expected("YYYY-MM-DD")] = Field(
+        default=DEFAULT_FIRST_DATE, description="the first partition"
+    )
+
+    @classmethod
+    def load(cls) -> Self:
+        """The settings that the environment holds; raises `ConfigurationError` on a bad value."""
+        try:
+            return cls()
+        except ValidationError as error:
+            raise configuration_error(error, cls, cls.variable) from None
+
+    @classmethod
+    def variable(cls, field: str) -> str:
+        """The environment variable of a field."""
+        return f"{PREFIX}{field.upper()}"
+
+    def partitions(self) -> dg.TimeWindowPartitionsDefinition:
+        """The date partitions that these settings ask for."""
+        return _DEFINITIONS[self.cadence](start_date=self.first_date.isoformat(), timezone="UTC")
+
+
+DATES = DateSettings.load().partitions()
 
 
 def window(date: str) -> tuple[datetime, datetime]:

@@ -3,7 +3,7 @@ from datetime import UTC, date, datetime
 import dagster as dg
 import pytest
 
-from partitions.dates import dates_between, dates_from, window
+from partitions.dates import DateSettings, dates_between, window
 from partitions.keys import DATE_AND_TYPE, Key
 from partitions.types import DIAGNOSTIC_TYPES, OTHER, TYPES, DiagnosticType, known_types
 from repair.errors import ConfigurationError
@@ -46,6 +46,13 @@ def test_a_promoted_type_stays_in_other_before_its_date(monkeypatch: pytest.Monk
     assert "F402" in known_types(date(2026, 2, 1))
 
 
+def set_only(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]) -> None:
+    for name in ("REPAIR_CADENCE", "REPAIR_FIRST_DATE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+
 @pytest.mark.parametrize(
     ("environment", "second"),
     [
@@ -54,8 +61,11 @@ def test_a_promoted_type_stays_in_other_before_its_date(monkeypatch: pytest.Monk
         ({"REPAIR_FIRST_DATE": "2020-01-01", "REPAIR_CADENCE": "monthly"}, "2020-02-01"),
     ],
 )
-def test_the_cadence_is_configuration(environment: dict[str, str], second: str):
-    assert dates_from(environment).get_partition_keys()[1] == second
+def test_the_cadence_is_configuration(
+    environment: dict[str, str], second: str, monkeypatch: pytest.MonkeyPatch
+):
+    set_only(monkeypatch, environment)
+    assert DateSettings.load().partitions().get_partition_keys()[1] == second
 
 
 @pytest.mark.parametrize(
@@ -63,11 +73,18 @@ def test_the_cadence_is_configuration(environment: dict[str, str], second: str):
     [
         ({"REPAIR_CADENCE": "hourly"}, "expected one of daily, weekly, monthly"),
         ({"REPAIR_FIRST_DATE": "5 January"}, "expected YYYY-MM-DD"),
+        ({"REPAIR_FIRST_DATE": "2026-02-30"}, "expected YYYY-MM-DD"),  # no such day
+        ({"REPAIR_FIRST_DATE": "1767571200"}, "expected YYYY-MM-DD"),  # pydantic would take it for seconds
     ],
 )
-def test_a_wrong_setting_says_what_was_expected(environment: dict[str, str], message: str):
-    with pytest.raises(ConfigurationError, match=message):
-        dates_from(environment)
+def test_a_wrong_setting_says_what_was_expected(
+    environment: dict[str, str], message: str, monkeypatch: pytest.MonkeyPatch
+):
+    set_only(monkeypatch, environment)
+    with pytest.raises(ConfigurationError, match=message) as caught:
+        DateSettings.load()
+    [(variable, value)] = environment.items()
+    assert f"{variable} is {value!r}" in str(caught.value)
 
 
 def test_a_window_is_half_open_and_in_utc():

@@ -1,0 +1,118 @@
+"""Settings of a deployment: environment variables with the prefix `REPAIR_`, read once.
+
+A setting never holds a secret: where one is needed, the setting names the environment variable that does.
+The README shows `table()`.
+"""
+
+import os
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field, field_validator
+from pydantic_core.core_schema import ValidationInfo
+
+from partitions.dates import PREFIX, DateSettings
+from repair.configuration import Expected
+from repair.errors import ConfigurationError
+from repair.language_servers.settings import TOKEN_VARIABLE
+from repair.training.recipes import RECIPES
+
+NOT_OURS = ("REPAIR_SERVE_", "REPAIR_SHARED_DATA")
+"""What else begins with the prefix: settings of the servers behind HTTP; the data of tests and benches."""
+
+
+def _known_recipe(name: str) -> str:
+    if name not in RECIPES:
+        raise ValueError(name)
+    return name
+
+
+class Settings(DateSettings, validate_default=True):
+    """Where the data lies, what computes and what is asked. `Settings.load()` reads the environment."""
+
+    home: Path = Field(
+        default=Path(".demo"), description="folder of the store, the caches and the Dagster instance"
+    )
+    store: str = Field(
+        default="$REPAIR_HOME/store", description="where the stages write: a folder or `gs://bucket/path`"
+    )
+    recordings: str = Field(
+        default="$REPAIR_HOME/recordings", description="the recording that is read: a folder or `gs://...`"
+    )
+    spark_master: str = Field(
+        default="",
+        description="Spark's master, for the stages of single diagnostics ([docs/spark.md](docs/spark.md));"
+        " none: in this process",
+    )
+    environment: str = Field(
+        default="",
+        description="a name for the virtual environment whose packages the servers see; none: no third-party"
+        " package",
+    )
+    environment_python: str = Field(default="", description="its `bin/python`")
+    recipe: Annotated[
+        str, AfterValidator(_known_recipe), Expected(f"one of {', '.join(sorted(RECIPES))}")
+    ] = Field(
+        default="tiny", description=f"the training recipe: {' or '.join(f'`{name}`' for name in RECIPES)}"
+    )
+    model: str = Field(default="", description="the model of the teacher `lm`, as LiteLLM names it")
+    model_url: str = Field(default="", description="its address, if not at the provider's own")
+    model_key_variable: str = Field(default="", description="the environment variable that holds its key")
+    language_servers_url: str = Field(
+        default="",
+        description="language servers behind HTTP, shared by all runs"
+        " ([docs/serverless.md](docs/serverless.md)); none: each run starts its own",
+    )
+    language_servers_token_variable: str = Field(
+        TOKEN_VARIABLE, description="the environment variable that holds the token that they ask for"
+    )
+    server_cache: str = Field(
+        default="$REPAIR_HOME/language_servers.sqlite",
+        description="file of the language servers' results; empty: no cache",
+    )
+    benchmark_data: str = Field(
+        default="", description="folder with `debugbench/` and `leetcodedataset/` as published"
+    )
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, folder: Path) -> Path:
+        return folder.absolute()
+
+    @field_validator("store", "recordings", "server_cache")
+    @classmethod
+    def _below_home(cls, uri: str, info: ValidationInfo) -> str:
+        return uri.replace("$REPAIR_HOME", str(info.data["home"]))
+
+    @classmethod
+    def load(cls) -> Self:
+        """The settings that the environment holds.
+
+        Raises:
+            ConfigurationError: a value is not what was expected, or a variable with the prefix is no setting.
+        """
+        settings = super().load()
+        known = [cls.variable(field) for field in cls.model_fields]
+        secrets = (settings.model_key_variable, settings.language_servers_token_variable)
+        for variable in sorted(os.environ):
+            if variable.startswith(PREFIX) and variable not in (*known, *secrets):
+                if variable.startswith(NOT_OURS):
+                    continue
+                close = get_close_matches(variable, known, 1, cutoff=0.9)
+                wanted = f"did you mean {close[0]}?" if close else f"expected one of {', '.join(known)}"
+                raise ConfigurationError(f"{variable} is no setting; {wanted}")
+        return settings
+
+    @classmethod
+    def table(cls) -> str:
+        """All settings as a Markdown table."""
+        rows = [
+            f"| `{cls.variable(name)}` | {field.description} | {_shown(field.default)} |"
+            for name, field in sorted(cls.model_fields.items(), key=lambda item: item[0] != "home")
+        ]
+        return "\n".join(("| setting | meaning | default |", "|---|---|---|", *rows)) + "\n"
+
+
+def _shown(default: object) -> str:
+    return f"`{default}`" if str(default) else "none"

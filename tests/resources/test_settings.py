@@ -1,0 +1,95 @@
+"""Settings come from the environment, say what was expected, and are those that the README lists."""
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from repair.errors import ConfigurationError
+from resources.settings import PREFIX, Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+        monkeypatch.delenv(name)
+
+
+def test_the_readme_shows_the_settings_of_the_class() -> None:
+    readme = (ROOT / "README.md").read_text()
+    assert Settings.table() in readme
+    rows = [line.split("|")[1].strip() for line in Settings.table().splitlines()[2:]]
+    assert sorted(rows) == sorted(f"`REPAIR_{field.upper()}`" for field in Settings.model_fields)
+
+
+def test_every_setting_that_a_text_names_exists() -> None:
+    texts = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "Makefile", *ROOT.glob("docker/*")]
+    named = {name for path in texts for name in re.findall(r"\bREPAIR_[A-Z_]+\b", path.read_text())}
+    known = {Settings.variable(field) for field in Settings.model_fields} | {"REPAIR_LANGUAGE_SERVERS_TOKEN"}
+    assert {name for name in named if not name.startswith("REPAIR_SERVE_")} - known == set()
+
+
+def test_the_home_has_one_default() -> None:
+    assert Settings.load().home == Path.cwd() / ".demo"
+    makefile = (ROOT / "Makefile").read_text()
+    assert re.findall(r"REPAIR_HOME \?= (\S+)", makefile) == ["$(CURDIR)/.demo"]
+
+
+def test_what_lies_below_the_home_moves_with_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("REPAIR_HOME", str(tmp_path))
+    monkeypatch.setenv("REPAIR_RECORDINGS", "gs://bucket/recordings")
+    monkeypatch.setenv("REPAIR_SERVER_CACHE", "")
+    settings = Settings.load()
+    assert settings.store == f"{tmp_path}/store"
+    assert (settings.recordings, settings.server_cache) == ("gs://bucket/recordings", "")
+    assert settings.model_fields_set == {"home", "recordings", "server_cache"}
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "parts"),
+    [
+        ("REPAIR_RECIPE", "small", ["'small'", "expected one of deepseek-coder-7b-instruct-v1.5, tiny"]),
+        ("REPAIR_CADENCE", "hourly", ["'hourly'", "expected one of daily, weekly, monthly"]),
+        ("REPAIR_STORES", "x", ["no setting", "did you mean REPAIR_STORE?"]),  # misspelt
+        ("REPAIR_ZZZ", "x", ["no setting", "expected one of REPAIR_CADENCE"]),  # like none
+    ],
+)
+def test_a_wrong_setting_is_named(
+    variable: str, value: str, parts: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ConfigurationError, match=f"^{variable} is ") as caught:
+        Settings.load()
+    assert all(part in str(caught.value) for part in parts)
+
+
+def test_a_secret_is_named_and_never_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable, value in {
+        "REPAIR_MODEL_KEY_VARIABLE": "REPAIR_OWN_KEY",
+        "REPAIR_OWN_KEY": "s3cret",
+        "REPAIR_LANGUAGE_SERVERS_TOKEN": "s3cret",
+    }.items():
+        monkeypatch.setenv(variable, value)
+    settings = Settings.load()
+    assert settings.model_key_variable == "REPAIR_OWN_KEY"
+    assert "s3cret" not in repr(settings)
+    monkeypatch.delenv("REPAIR_MODEL_KEY_VARIABLE")
+    with pytest.raises(ConfigurationError, match="REPAIR_OWN_KEY is no setting") as caught:
+        Settings.load()
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("variable", ["REPAIR_SERVE_WORKERS", "REPAIR_SHARED_DATA"])
+def test_what_others_read_is_let_be(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, "1")
+    assert Settings.load() == Settings()
+
+
+def test_settings_do_not_change() -> None:
+    settings: Any = Settings.load()
+    with pytest.raises(ValueError, match="frozen"):
+        settings.store = "elsewhere"
