@@ -56,7 +56,7 @@ def repair_candidates(
         checks=CHECKS,
         engine=engine.engine(),
     )
-    redacted = language_servers.given_to(redact)
+    redacted = language_servers.with_servers(redact)
 
     def work(writer: PartitionWriter) -> None:
         screened = stage.on_engine(screen, stage.tasks(SCREENED_COLUMNS))

@@ -42,4 +42,4 @@ def reproduced_diagnostics(
         checks=CHECKS,
         engine=engine.engine(),
     )
-    return stage.map(language_servers.given_to(reproduce))
+    return stage.map(language_servers.with_servers(reproduce))

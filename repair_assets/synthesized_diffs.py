@@ -93,7 +93,7 @@ def synthesized_diffs(
         if by_model:
             name, spent = by_the_model(writer)
         else:
-            offline = language_servers.given_to(partial(synthesize_offline, TEACHERS[config.teacher]))
+            offline = language_servers.with_servers(partial(synthesize_offline, TEACHERS[config.teacher]))
             for outcome in stage.on_engine(offline, stage.tasks()):
                 writer.write_outcomes(outcome)
         # Rejected rows cost as much as the others, and no table of rows holds that.

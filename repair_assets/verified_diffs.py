@@ -72,7 +72,7 @@ def verified_diffs(
     def work(writer: PartitionWriter) -> dict[str, Any]:
         cheats: Counter[str] = Counter()
         with ExitStack() as held:
-            verify = language_servers.given_to(partial(verify_rows, versions=language_servers.versions()))
+            verify = language_servers.with_servers(partial(verify_rows, versions=language_servers.versions()))
             outcomes = stage.on_engine(verify, stage.tasks())
             if config.judge:
                 outcomes = judged(outcomes, held.enter_context(language_model.judge()))

@@ -36,7 +36,7 @@ class LanguageServersResource(dg.ConfigurableResource[None]):
         """The pool of this process, or its client."""
         return self._settings().servers()
 
-    def given_to(
+    def with_servers(
         self, function: Callable[[Iterator[pa.RecordBatch], SharedServers], Iterable[pa.RecordBatch]]
     ) -> WithServers:
         """A stage's function with the servers of whichever process the engine runs it in."""

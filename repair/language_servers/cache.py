@@ -1,7 +1,7 @@
-"""What the servers said before, on disk, shared between processes.
+"""On-disk diagnostics cache (SQLite, WAL), shared between processes.
 
-One SQLite file in write-ahead mode: a process that is killed loses at most its last writes. Where the
-file is damaged it is made anew; a cache may be lost, never wrong.
+A process that is killed loses at most its last writes. A damaged file is replaced by an empty one: the cache
+may be lost, never wrong.
 """
 
 import json
@@ -14,11 +14,12 @@ from dataclasses import astuple
 from pathlib import Path
 
 from repair.diagnostics.diagnostic import Diagnostic
+from repair.sqlite import connect
 
 LIMIT_BYTES = 2 * 1024**3
-_WAIT_S = 30.0
-_LOOK_EVERY = 256  # writes between two looks at the size
-_KEPT = 0.9  # of the limit, when the oldest go out
+_BUSY_S = 30.0
+_EVICT_EVERY = 256  # writes between two evictions
+_FILL_AFTER_EVICTION = 0.9  # of the limit
 _TABLE = """
 CREATE TABLE IF NOT EXISTS results (
     number INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT UNIQUE NOT NULL, value BLOB NOT NULL
@@ -27,9 +28,9 @@ CREATE TABLE IF NOT EXISTS results (
 
 
 class ResultCache:
-    """Diagnostics by a key, at most `limit_bytes` of them; the oldest go out first.
+    """Cache of diagnostics by key, first in first out, at most `limit_bytes` large.
 
-    It may be used from several threads and from several processes at once.
+    Several threads and several processes may use it at once.
     """
 
     def __init__(self, path: Path, limit_bytes: int = LIMIT_BYTES) -> None:
@@ -41,14 +42,14 @@ class ResultCache:
         self._connection = self._open()
 
     def get(self, key: str) -> list[Diagnostic] | None:
-        """What was put under `key`; None where nothing is, or it can't be read."""
+        """The cached diagnostics of `key`; None on a miss, or where the row can't be read."""
         with self._lock:
             try:
                 row = self._connection.execute("SELECT value FROM results WHERE key = ?", (key,)).fetchone()
             except sqlite3.OperationalError:  # another process holds the file for too long
                 return None
             except sqlite3.DatabaseError:
-                self._make_anew()
+                self._replace_file()
                 return None
         if row is None:
             return None
@@ -57,21 +58,21 @@ class ResultCache:
         return None
 
     def put(self, key: str, diagnostics: Sequence[Diagnostic]) -> None:
-        """Keeps `diagnostics` under `key`."""
-        value = zlib.compress(json.dumps([astuple(one) for one in diagnostics]).encode(), 1)
+        """Caches `diagnostics` under `key`."""
+        rows = [astuple(diagnostic) for diagnostic in diagnostics]
+        value = zlib.compress(json.dumps(rows).encode(), 1)
         with self._lock:
             try:
-                with self._connection:
-                    self._connection.execute(
-                        "INSERT OR REPLACE INTO results (key, value) VALUES (?, ?)", (key, value)
-                    )
+                self._connection.execute(
+                    "INSERT OR REPLACE INTO results (key, value) VALUES (?, ?)", (key, value)
+                )
                 self._writes += 1
-                if self._writes % _LOOK_EVERY == 1:
-                    self._shrink()
-            except sqlite3.OperationalError:  # held by another process, or the disk is full: not kept
+                if self._writes % _EVICT_EVERY == 1:
+                    self._evict()
+            except sqlite3.OperationalError:  # locked by another process, or the disk is full: not cached
                 return
             except sqlite3.DatabaseError:
-                self._make_anew()
+                self._replace_file()
 
     def close(self) -> None:
         with self._lock:
@@ -79,49 +80,38 @@ class ResultCache:
 
     def _open(self) -> sqlite3.Connection:
         try:
-            return self._connected()
+            return connect(self._path, _TABLE, timeout=_BUSY_S)
         except sqlite3.OperationalError:
             raise
         except sqlite3.DatabaseError:
             self._remove()
-            return self._connected()
+            return connect(self._path, _TABLE, timeout=_BUSY_S)
 
-    def _connected(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._path, timeout=_WAIT_S, check_same_thread=False)
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
-            connection.execute(_TABLE)
-            connection.commit()
-        except sqlite3.DatabaseError:
-            connection.close()
-            raise
-        return connection
-
-    def _make_anew(self) -> None:
+    def _replace_file(self) -> None:
         self._connection.close()
         self._remove()
-        self._connection = self._connected()
+        self._connection = connect(self._path, _TABLE, timeout=_BUSY_S)
 
     def _remove(self) -> None:
         for suffix in ("", "-wal", "-shm"):
             Path(f"{self._path}{suffix}").unlink(missing_ok=True)
 
-    def _shrink(self) -> None:
-        total = self._held()
+    def _evict(self) -> None:
+        total = self._size()
         if total <= self._limit_bytes:
             return
-        spare = total - int(self._limit_bytes * _KEPT)
-        with self._connection:
-            last = 0
-            for number, size in self._connection.execute(
-                "SELECT number, length(value) + length(key) FROM results ORDER BY number"
-            ):
-                last, spare = number, spare - size
-                if spare <= 0:
-                    break
-            self._connection.execute("DELETE FROM results WHERE number <= ?", (last,))
+        excess = total - int(self._limit_bytes * _FILL_AFTER_EVICTION)
+        last = 0
+        sizes = self._connection.execute(
+            "SELECT number, length(value) + length(key) FROM results ORDER BY number"
+        )
+        for number, size in sizes:
+            last, excess = number, excess - size
+            if excess <= 0:
+                break
+        sizes.close()
+        self._connection.execute("DELETE FROM results WHERE number <= ?", (last,))
 
-    def _held(self) -> int:
+    def _size(self) -> int:
         query = "SELECT COALESCE(SUM(length(value) + length(key)), 0) FROM results"
         return int(self._connection.execute(query).fetchone()[0])

@@ -1,8 +1,7 @@
-"""Work that stops to ask the language servers, done for many rows at once.
+"""Scheduler for check coroutines: batches the language-server requests of many rows.
 
-A `Checking` is a generator: it yields requests and is sent their diagnostics, or has the servers' error
-thrown into it. It reads as a straight line of steps for one row; `run` asks for all rows together, round by
-round, so that every server is busy.
+So all servers stay busy. A check coroutine is a generator: it yields requests and is sent their diagnostics,
+or has the servers' error thrown into it. The code for one row reads as a straight line of steps.
 """
 
 from collections import deque
@@ -15,21 +14,21 @@ from repair.diagnostics.diagnostic import Diagnostic
 from repair.language_servers import Request, Result
 
 T = TypeVar("T")
-Checking = Generator[Request, Sequence[Diagnostic], T]
-_Waiting = tuple[int, Checking[T], Request]  # its number, and what it asks
+CheckCoroutine = Generator[Request, Sequence[Diagnostic], T]
+_Pending = tuple[int, CheckCoroutine[T], Request]  # the coroutine's index, and the request that it yielded
 _HALVES = 2
 
 
 class Servers(Protocol):
-    """What is asked of `repair.language_servers.LanguageServers`."""
+    """The method of `repair.language_servers.LanguageServers` that the scheduler calls."""
 
     def check_many(self, requests: Iterable[Request]) -> Iterator[Result]:
-        """For each request, in order, the diagnostics of its workspace or what went wrong."""
+        """For each request, in order, the diagnostics of its workspace or the error."""
         ...
 
 
 class VersionedServers(Servers, Protocol):
-    """The same, and of which release they are."""
+    """Servers that also report their versions and environment."""
 
     @property
     def versions(self) -> Mapping[str, str]:
@@ -42,63 +41,63 @@ class VersionedServers(Servers, Protocol):
         ...
 
 
-def run(checkings: Iterable[Checking[T]], servers: Servers) -> list[T]:
-    """What each checking returns, in order."""
-    started = list(checkings)
-    return list(stream(started, servers, at_once=max(len(started), 1)))
+def run_all(coroutines: Iterable[CheckCoroutine[T]], servers: Servers) -> list[T]:
+    """Runs all coroutines at once; their return values, in order."""
+    started = list(coroutines)
+    return list(run_stream(started, servers, at_once=max(len(started), 1)))
 
 
-def stream(checkings: Iterable[Checking[T]], servers: Servers, *, at_once: int) -> Iterator[T]:
-    """What each checking returns, in order, while at most `at_once` wait for the servers.
+def run_stream(coroutines: Iterable[CheckCoroutine[T]], servers: Servers, *, at_once: int) -> Iterator[T]:
+    """Runs at most `at_once` coroutines at a time; yields their return values, in order.
 
-    They go in two halves: the servers have one of them while the other goes on. New ones join as others end,
-    so that the halves stay full until the last. One that takes many rounds holds up the results behind it,
-    of which no more than `at_once` are kept.
+    The running coroutines are split into two halves: the servers check the requests of one while the other
+    is advanced. New coroutines start as others end, so that the halves stay full until the last. One that
+    yields many requests delays the results after it; at most `at_once` of those are buffered.
     """
-    source = enumerate(checkings)
+    source = enumerate(coroutines)
     returned: dict[int, T] = {}
-    following = 0  # the number of the result that is handed out next
+    next_index = 0  # of the result that is yielded next
     more = True
 
-    def go_on(
-        half: list[_Waiting[T]], index: int, checking: Checking[T], step: Callable[[], Request]
+    def advance(
+        half: list[_Pending[T]], index: int, coroutine: CheckCoroutine[T], step: Callable[[], Request]
     ) -> None:
         try:
-            half.append((index, checking, step()))
+            half.append((index, coroutine, step()))
         except StopIteration as stop:
             returned[index] = stop.value
 
-    def answers(half: list[_Waiting[T]]) -> list[Result]:
+    def check(half: list[_Pending[T]]) -> list[Result]:
         return list(servers.check_many([request for _, _, request in half]))
 
-    asked: deque[tuple[list[_Waiting[T]], Future[list[Result]]]] = deque()
+    submitted: deque[tuple[list[_Pending[T]], Future[list[Result]]]] = deque()
 
-    def takes_more(half: list[_Waiting[T]]) -> bool:
-        waiting = len(half) + sum(len(each) for each, _ in asked)
-        full = len(half) >= -(-at_once // _HALVES) or len(asked) == _HALVES
-        return more and not full and max(waiting, len(returned)) < at_once
+    def has_room(half: list[_Pending[T]]) -> bool:
+        running = len(half) + sum(len(pending) for pending, _ in submitted)
+        full = len(half) >= -(-at_once // _HALVES) or len(submitted) == _HALVES
+        return more and not full and max(running, len(returned)) < at_once
 
-    with ThreadPoolExecutor(_HALVES, "rounds") as threads:
+    with ThreadPoolExecutor(_HALVES, "check-scheduler") as threads:
         while True:
-            half: list[_Waiting[T]] = []
-            if asked and not takes_more(half):
-                waited, results = asked.popleft()
-                for (index, checking, _), result in zip(waited, results.result(), strict=True):
+            half: list[_Pending[T]] = []
+            if submitted and not has_room(half):
+                pending, results = submitted.popleft()
+                for (index, coroutine, _), result in zip(pending, results.result(), strict=True):
                     if result.error is None:
-                        go_on(half, index, checking, partial(checking.send, result.diagnostics))
+                        advance(half, index, coroutine, partial(coroutine.send, result.diagnostics))
                     else:
-                        go_on(half, index, checking, partial(checking.throw, result.error))
+                        advance(half, index, coroutine, partial(coroutine.throw, result.error))
             while True:
-                while following in returned:
-                    yield returned.pop(following)
-                    following += 1
-                if not takes_more(half):
+                while next_index in returned:
+                    yield returned.pop(next_index)
+                    next_index += 1
+                if not has_room(half):
                     break
                 if (started := next(source, None)) is None:
                     more = False
                 else:
-                    go_on(half, *started, partial(next, started[1]))
+                    advance(half, *started, partial(next, started[1]))
             if half:
-                asked.append((half, threads.submit(answers, half)))
-            elif not asked and not more:
+                submitted.append((half, threads.submit(check, half)))
+            elif not submitted and not more:
                 return

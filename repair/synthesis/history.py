@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from repair.diagnostics.diagnostic import Diagnostic
-from repair.language_servers.scheduler import Checking, Servers, stream
+from repair.language_servers.scheduler import CheckCoroutine, Servers, run_stream
 from repair.prompt.sentinels import render_response
 from repair.schema.outcomes import Reject
 from repair.synthesis.teacher import Proposal
@@ -49,10 +49,10 @@ class HistoryTeacher:
 
     def propose(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[Proposal | Reject]:
         """One outcome for each row, in order."""
-        yield from stream(map(_propose, rows), self.servers, at_once=self.rows_at_once)
+        yield from run_stream(map(_propose, rows), self.servers, at_once=self.rows_at_once)
 
 
-def _propose(row: Mapping[str, Any]) -> Checking[Proposal | Reject]:
+def _propose(row: Mapping[str, Any]) -> CheckCoroutine[Proposal | Reject]:
     workspace = files_of(row)
     diagnostic = Diagnostic.from_row(row["diagnostic"])
     before = [Diagnostic.from_row(each) for each in row["before"]]
@@ -85,7 +85,7 @@ def _first_fix(
     before: Sequence[Diagnostic],
     texts: Iterable[str],
     most_tried: int = MOST_TRIED,
-) -> Checking[Shrunk]:
+) -> CheckCoroutine[Shrunk]:
     """The first change that is accepted, else the first cheat, else the last one."""
     original = workspace[diagnostic.path]
     result = Shrunk(Verdict(False, "no_change", "none differs from the error state"), 0, 0)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from repair.diagnostics.diagnostic import Diagnostic
-from repair.language_servers.scheduler import Checking
+from repair.language_servers.scheduler import CheckCoroutine
 from repair.line_diff.numbered import Hunk, apply_hunks, diff, hunks
 from repair.verification.verifier import UNANSWERED, Verdict, examine
 
@@ -38,7 +38,7 @@ def smallest_repair(
     text: str,
     before: Sequence[Diagnostic],
     tried: dict[str, Verdict],
-) -> Checking[Shrunk]:
+) -> CheckCoroutine[Shrunk]:
     """A small part of the change to `text` that repairs, or the verdict on the whole.
 
     `text` is a later one of the diagnostic's file. `tried` are the verdicts that are known, by line diff;
@@ -67,7 +67,7 @@ def shrink(
     most_checks: int = MOST_CHECKS,
     *,
     tried: dict[str, Verdict] | None = None,
-) -> Checking[Shrunk]:
+) -> CheckCoroutine[Shrunk]:
     """Shrink `fixed`, with at most `most_checks` further checks; what was `tried` before costs none.
 
     `fixed` clears the diagnostic. If it is no accepted verdict and no part of it is, it stays whole.
@@ -105,7 +105,7 @@ def _examine(
     line_diff: str,
     before: Sequence[Diagnostic],
     tried: dict[str, Verdict],
-) -> Checking[Verdict]:
+) -> CheckCoroutine[Verdict]:
     if line_diff not in tried:
         tried[line_diff] = yield from examine(workspace, diagnostic, line_diff, before)
     return tried[line_diff]

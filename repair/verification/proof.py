@@ -26,7 +26,7 @@ import pyarrow as pa
 
 from repair.diagnostics.diagnostic import Diagnostic, listed
 from repair.language_servers import LanguageServerError, Request
-from repair.language_servers.scheduler import Checking, Servers, run
+from repair.language_servers.scheduler import CheckCoroutine, Servers, run_all
 from repair.line_diff import workspace as workspace_diff
 from repair.line_diff.numbered import LineDiffError
 from repair.prompt.sentinels import PROMPT_VERSION
@@ -75,10 +75,10 @@ def prove(
     """One proof for each row of `VERIFIED_DIFFS`, in order; `versions` are those of `servers`."""
     for batch in batches:
         rows = batch.to_pylist()
-        yield from run([_prove(row, versions) for row in rows], servers)
+        yield from run_all([_prove(row, versions) for row in rows], servers)
 
 
-def _prove(row: Mapping[str, Any], versions: Mapping[str, str]) -> Checking[Proof]:
+def _prove(row: Mapping[str, Any], versions: Mapping[str, str]) -> CheckCoroutine[Proof]:
     faults: dict[str, str] = {}
     unknown: list[str] = []
     files, path = files_of(row), str(row["path"])

@@ -28,7 +28,7 @@ import pyarrow as pa
 
 from repair.diagnostics.diagnostic import Diagnostic, listed, shown
 from repair.language_servers import LanguageServerError, Request, ServerCrashError, ServerTimeoutError
-from repair.language_servers.scheduler import Checking, Servers, run
+from repair.language_servers.scheduler import CheckCoroutine, Servers, run_all
 from repair.line_diff import workspace as workspace_diff
 from repair.line_diff.numbered import LineDiffError
 from repair.prompt.answer_formats import answer_format
@@ -75,7 +75,7 @@ def verify(
     `before` are the diagnostics of the workspace as it is, as far as an edit of that file may reach; where it
     is not given, the servers are asked.
     """
-    return run([examine(workspace, diagnostic, line_diff, before)], servers)[0]
+    return run_all([examine(workspace, diagnostic, line_diff, before)], servers)[0]
 
 
 def verify_rows(
@@ -87,7 +87,7 @@ def verify_rows(
     """
     for batch in batches:
         rows = batch.to_pylist()
-        verdicts = run([_examine_row(row) for row in rows], servers)
+        verdicts = run_all([_examine_row(row) for row in rows], servers)
         outcomes = [
             _outcome(row, verdict, versions or {}) for row, verdict in zip(rows, verdicts, strict=True)
         ]
@@ -99,7 +99,7 @@ def examine(
     diagnostic: Diagnostic,
     line_diff: str,
     before: Sequence[Diagnostic] | None = None,
-) -> Checking[Verdict]:
+) -> CheckCoroutine[Verdict]:
     """`verify` as a checking, for whoever judges many diffs."""
     path = diagnostic.path
     if path not in workspace:
@@ -148,7 +148,7 @@ def answered_diff(row: Mapping[str, Any]) -> str:
     return answer_format(row["answer_format"]).read(row["answer"], original)
 
 
-def _examine_row(row: Mapping[str, Any]) -> Checking[Verdict]:
+def _examine_row(row: Mapping[str, Any]) -> CheckCoroutine[Verdict]:
     try:
         line_diff = answered_diff(row)
     except LineDiffError as error:

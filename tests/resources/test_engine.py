@@ -152,7 +152,7 @@ def test_executors_run_the_shipped_source_and_keep_one_pool_each(spark: EngineRe
             seen = {"file": [repair.__file__], "process": [os.getpid()], "pools": [servers.pids]}
             yield pa.RecordBatch.from_pydict(seen)
 
-    looks = [list(spark.engine().map(LANGUAGE_SERVERS.given_to(look), tasks, store)) for _ in range(2)]
+    looks = [list(spark.engine().map(LANGUAGE_SERVERS.with_servers(look), tasks, store)) for _ in range(2)]
     stem = source_archive().stem
     for file in column(iter(looks[0] + looks[1]), "file"):
         assert Path(file).parts[-3:] == (stem, "repair", "__init__.py")
@@ -235,7 +235,7 @@ def test_a_killed_worker_loses_and_doubles_nothing_and_takes_its_servers_along(
 
     killer = threading.Thread(target=kill)
     killer.start()
-    found = list(spark.engine().map(LANGUAGE_SERVERS.given_to(slow), tasks, store))
+    found = list(spark.engine().map(LANGUAGE_SERVERS.with_servers(slow), tasks, store))
     killer.join()
     assert column(iter(found), "number") == list(range(30))
     assert len({each.name for each in marks.iterdir()}) > EXECUTORS  # another worker took over
@@ -291,7 +291,7 @@ def test_one_setting_names_the_master():
 
 
 def test_worker_versions_of_the_servers_must_be_those_of_the_stage():
-    function = replace(LANGUAGE_SERVERS.given_to(lambda batches, _: batches), versions={"pyright": "0"})
+    function = replace(LANGUAGE_SERVERS.with_servers(lambda batches, _: batches), versions={"pyright": "0"})
     with pytest.raises(ConfigurationError, match="install the pinned requirements on every worker"):
         function(iter([]))
 

@@ -34,7 +34,7 @@ import pyarrow as pa
 
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.evaluation.leetcode.functional import judged as passing
-from repair.language_servers.scheduler import Checking, Servers, run
+from repair.language_servers.scheduler import CheckCoroutine, Servers, run_all
 from repair.line_diff.numbered import diff, hunks
 from repair.schema.outcomes import Reject, outcome_batch
 from repair.schema.stages import DIAGNOSTIC, FILES
@@ -77,7 +77,7 @@ def labelled_diffs(
     `samples` are rows of `BENCHMARK_SAMPLES`. The wrong fixes are run against their tests, in the sandbox.
     """
     drawn = sorted(samples, key=lambda sample: rank(seed, sample["sample_id"]))[:at_most]
-    found = run([_candidates(sample, seed) for sample in drawn], servers)
+    found = run_all([_candidates(sample, seed) for sample in drawn], servers)
     tested = [
         (row, sample["tests"])
         for sample, each in zip(drawn, found, strict=True)
@@ -111,7 +111,7 @@ class _Candidates:
     tried: int = 0
 
 
-def _candidates(sample: Mapping[str, Any], seed: int) -> Checking[_Candidates | Reject]:
+def _candidates(sample: Mapping[str, Any], seed: int) -> CheckCoroutine[_Candidates | Reject]:
     files, path = files_of(sample), sample["path"]
     diagnostic = Diagnostic.from_row(sample["diagnostic"])
     before = [Diagnostic.from_row(each) for each in sample["before"]]

@@ -6,13 +6,14 @@ killed and started again asks only what had no answer yet. Several threads and p
 
 import hashlib
 import json
-import sqlite3
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+from repair.sqlite import connect
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS answers (
@@ -67,13 +68,7 @@ class Answers:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = threading.Lock()
-        self._connection = sqlite3.connect(
-            path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
-        )
-        self._connection.execute("PRAGMA journal_mode=WAL")
-        # Survives a killed process; a power cut may cost the last answers, never the file.
-        self._connection.execute("PRAGMA synchronous=NORMAL")
-        self._connection.execute(_TABLE)
+        self._connection = connect(path, _TABLE, timeout=_BUSY_S)
 
     def get(self, key: str) -> Answer | None:
         """The answer under `key`, if there is one."""

@@ -20,7 +20,7 @@ from typing import Any
 
 from repair.diagnostics.codes import SYNTAX, type_of_code
 from repair.diagnostics.diagnostic import Diagnostic
-from repair.language_servers.scheduler import Checking, Servers, stream
+from repair.language_servers.scheduler import CheckCoroutine, Servers, run_stream
 from repair.line_diff.numbered import diff
 from repair.prompt.sentinels import render_response
 from repair.schema.outcomes import Reject
@@ -44,7 +44,7 @@ class RulesTeacher:
 
     def propose(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[Proposal | Reject]:
         """One outcome for each row, in order."""
-        yield from stream(map(_propose, rows), self.servers, at_once=self.rows_at_once)
+        yield from run_stream(map(_propose, rows), self.servers, at_once=self.rows_at_once)
 
 
 def candidates(text: str, diagnostic: Diagnostic) -> list[str]:
@@ -60,7 +60,7 @@ def candidates(text: str, diagnostic: Diagnostic) -> list[str]:
     return list(found)
 
 
-def _propose(row: Mapping[str, Any]) -> Checking[Proposal | Reject]:
+def _propose(row: Mapping[str, Any]) -> CheckCoroutine[Proposal | Reject]:
     workspace = files_of(row)
     diagnostic = Diagnostic.from_row(row["diagnostic"])
     before: Sequence[Diagnostic] = [Diagnostic.from_row(each) for each in row["before"]]

@@ -1,4 +1,4 @@
-"""Results that are kept: never wrong, bounded, shared, and alive after a kill."""
+"""The diagnostics cache: never wrong, bounded, shared, and alive after a kill."""
 
 import os
 import signal
@@ -23,24 +23,24 @@ def test_what_was_put_comes_back(tmp_path: Path) -> None:
     cache.put("k", [ONE])
     cache.put("clean", [])
     assert cache.get("k") == [ONE]
-    assert cache.get("clean") == []  # nothing to say is known, too
+    assert cache.get("clean") == []  # an empty result is a hit, not a miss
     cache.close()
     again = ResultCache(tmp_path / "deep" / "cache.sqlite")
     assert again.get("k") == [ONE]
     again.close()
 
 
-def test_the_oldest_go_out(tmp_path: Path) -> None:
+def test_the_oldest_are_evicted(tmp_path: Path) -> None:
     cache = ResultCache(tmp_path / "cache.sqlite", limit_bytes=20_000)
     for number in range(1025):
         cache.put(f"{number:04}", [ONE])
     kept = [number for number in range(1025) if cache.get(f"{number:04}") is not None]
     assert kept == list(range(kept[0], 1025))
-    assert cache._held() <= 20_000
+    assert cache._size() <= 20_000
     cache.close()
 
 
-def test_a_damaged_file_is_made_anew(tmp_path: Path) -> None:
+def test_a_damaged_file_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "cache.sqlite"
     path.write_bytes(b"no database" * 1000)
     cache = ResultCache(path)
@@ -96,7 +96,7 @@ for number in itertools.count():
     [
         (lambda files: ({**files, "b.py": "x = 2\n"}, None), "another text"),
         (lambda files: ({**files, "c.py": ""}, None), "another file"),
-        (lambda files: (files, ("a.py",)), "another question"),
+        (lambda files: (files, ("a.py",)), "other targets"),
         (lambda files: ({**files, "pyrightconfig.json": '{"strict": ["a.py"]}'}, None), "other settings"),
         (lambda files: ({"a.pyb.py": files["a.py"] + files["b.py"]}, None), "the same bytes in a row"),
     ],
@@ -107,7 +107,7 @@ def test_keys_differ_with(change: Callable, reason: str) -> None:
     assert Workspace.of(*change(files)).digest("v") != plain.digest("v"), reason
     assert plain.digest("v") != plain.digest("w")  # other versions
     backwards = dict(reversed(files.items()))
-    assert Workspace.of(backwards, None).digest("v") == plain.digest("v")  # the order of files is no fact
+    assert Workspace.of(backwards, None).digest("v") == plain.digest("v")  # the order of files does not count
 
 
 def test_servers_use_it(tmp_path: Path) -> None:
@@ -117,6 +117,6 @@ def test_servers_use_it(tmp_path: Path) -> None:
         assert servers.pids
     with LanguageServers(cache=tmp_path / "cache.sqlite") as servers:
         assert [list(result.diagnostics) for result in servers.check_many([Request(files)])] == [first]
-        assert servers.pids == []  # nobody had to be asked
+        assert servers.pids == []  # no server was started
         assert len(servers.check(files, "a.py")) == 2
         assert servers.pids

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repair.diagnostics.diagnostic import Diagnostic
-from repair.language_servers.scheduler import run
+from repair.language_servers.scheduler import run_all
 from repair.line_diff.numbered import apply, diff, hunks
 from repair.schema.stages import REPAIR_CANDIDATES, SYNTHESIZED_DIFFS
 from repair.synthesis.lm.program import TeacherProgram
@@ -49,7 +49,7 @@ class Needing(FunctionServers):
         fixed = verify(workspace, self.target, diff(self.original, self.repaired), self, before=before)
         assert fixed.accepted, fixed.evidence
         self.checked = 0
-        return run([shrink(workspace, self.target, fixed, before, most_checks)], self)[0]
+        return run_all([shrink(workspace, self.target, fixed, before, most_checks)], self)[0]
 
 
 SIZES = st.integers(1, 12)
@@ -120,7 +120,7 @@ def test_an_import_far_above_stays_with_the_line_that_needs_it() -> None:
     workspace = {PATH: original}
     target = found(PATH, 4, "found root", code="marker[root]")
     fixed = verify(workspace, target, diff(original, repaired), servers)
-    result = run([shrink(workspace, target, fixed, check(workspace))], servers)[0]
+    result = run_all([shrink(workspace, target, fixed, check(workspace))], servers)[0]
     assert result.verdict.line_diff == "+2 import math\n-5 b = error:root\n+6 b = math.sqrt(2)"
     assert (result.kept, result.hunks) == (2, 4)
 
@@ -143,4 +143,4 @@ def test_a_models_diff_is_never_shrunk(tmp_path: Path) -> None:
     # ... though a part of it would do
     before = marked(files)
     whole = verify(files, target, answer, servers, before=before)
-    assert run([shrink(files, target, whole, before)], servers)[0].kept == 1
+    assert run_all([shrink(files, target, whole, before)], servers)[0].kept == 1
