@@ -1,4 +1,4 @@
-"""What the language model's teacher keeps and how fast it is, against a server on loopback.
+"""Bench of the LLM teacher: correctness after kills, and throughput, against a server on loopback.
 
     python bench/teacher.py [--rows 10000] [--seconds 20] [--verified 1500] [--seed 0]
 
@@ -52,7 +52,7 @@ def template(servers: Any) -> str:
 
     files = {"main.py": text_of(FIRST)}
     before = servers.check_workspace(files)
-    (target,) = (each for each in before if each.code == "ruff[F821]")
+    (target,) = (diagnostic for diagnostic in before if diagnostic.code == "ruff[F821]")
     return json.dumps(candidate(files, target, before), default=lambda moment: None)
 
 
@@ -84,9 +84,9 @@ def child(base_url: str, folder: Path, count: int, what: str) -> None:
     model = LanguageModel(model="openai/scripted", base_url=base_url, concurrency=CONCURRENCY)
     memory: list[int] = []
     done = 0
-    with ExitStack() as held:
-        teacher = held.enter_context(LmTeacher(model, TeacherProgram(), folder / "answers.sqlite"))
-        servers = held.enter_context(LanguageServers(workers=2))
+    with ExitStack() as stack:
+        teacher = stack.enter_context(LmTeacher(model, TeacherProgram(), folder / "answers.sqlite"))
+        servers = stack.enter_context(LanguageServers(workers=2))
         # The imports of DSPy and the start of the servers are not the pace.
         row = template(servers)
         list(synthesize(batches(row, FIRST + count, 1), teacher))
@@ -97,7 +97,7 @@ def child(base_url: str, folder: Path, count: int, what: str) -> None:
 
         outcomes: Iterator[pa.RecordBatch] | list[pa.RecordBatch] = proposed()
         if what == "verify":
-            outcomes = list(outcomes)  # kept answers: not measured
+            outcomes = list(outcomes)  # cached answers: not measured
         if what != "synthesize":
             outcomes = verify_rows(outcomes, servers)
         started, used = time.monotonic(), time.process_time()
@@ -149,7 +149,7 @@ def reliability(rows: int, seed: int) -> None:
         f"  requests {trial.requests}: {twice} more than undisturbed; {trial.open_at_kills} were in flight at"
         " the kills (asked, and the answer not kept yet)"
     )
-    distinct = len({each for each, _ in trial.outcomes})
+    distinct = len({diagnostic_id for diagnostic_id, _ in trial.outcomes})
     if found != wanted or distinct != rows or twice > trial.open_at_kills:
         raise SystemExit("rows were lost, have another reason, or were paid for twice")
 

@@ -63,7 +63,7 @@ def judge_calibration(
         schema=JUDGED_DIFFS,
         configuration=config.model_dump(),
         versions={
-            "model": language_model.decisive(),
+            "model": language_model.fingerprint_settings(),
             "judge": INSTRUCTIONS,
             **language_servers.versions(),
         },

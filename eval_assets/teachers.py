@@ -66,7 +66,7 @@ def teacher_results(
     by_model = bool(language_model.model) and opened.manifest("teacher_program", {}) is not None
     versions = {"prompt": PROMPT_VERSION, **language_servers.versions()}
     if by_model or config.judge:
-        versions["model"] = language_model.decisive()
+        versions["model"] = language_model.fingerprint_settings()
     stage = Stage(
         context=context,
         store=opened,

@@ -13,7 +13,7 @@ RepairError
 ├── ConfigurationError     a setting is at fault: what is set, what was expected, what to do
 ├── LanguageServerError    a server died, hung or answered nonsense
 ├── TeacherError           a language model could not be asked
-├── synthesis.asking.QuestionFailedError     one question got no answer
+├── synthesis.lm.client.QuestionFailedError  one question got no answer
 ├── synthesis.limits.BudgetExhaustedError    another question could pass the budget
 ├── synthesis.limits.StoppedError            the run ended while a question waited
 └── StoreError             a stored partition is absent, partial or damaged

@@ -11,7 +11,7 @@ from repair.prompt.sentinels import PROMPT_VERSION
 from repair.schema.stages import SYNTHESIZED_DIFFS
 from repair.store.writer import PartitionWriter
 from repair.synthesis.history import HistoryTeacher
-from repair.synthesis.lm.limits import Spent
+from repair.synthesis.lm.limits import Usage
 from repair.synthesis.rules import RulesTeacher
 from repair.synthesis.teacher import synthesize, synthesize_offline
 from repair_assets.repair_candidates import repair_candidates
@@ -52,7 +52,7 @@ def synthesized_diffs(
     """The teacher's diff for each candidate, not verified yet.
 
     `history` proposes the user's own later fix and `rules` what a few fixed rules suggest; neither needs a
-    model. `lm` asks the configured model with the stored `teacher_program`; its answers are kept, so that a
+    model. `lm` asks the configured model with the stored `teacher_program`; its answers are cached, so that a
     rerun pays nothing.
     """
     opened = store.store()
@@ -60,7 +60,7 @@ def synthesized_diffs(
     by_model = config.teacher == "lm"
     versions = {"prompt": PROMPT_VERSION, **language_servers.versions()}
     if by_model:
-        versions["model"] = language_model.decisive()
+        versions["model"] = language_model.fingerprint_settings()
     stage = Stage(
         context=context,
         store=opened,
@@ -74,8 +74,8 @@ def synthesized_diffs(
     # The rows of the teacher program lead the model; they are none to account for.
     total = stage.manifests()[str(candidates)].rows_out
 
-    def by_the_model(writer: PartitionWriter) -> tuple[str, Spent]:
-        """It waits for another machine, and its answers and its budget are kept here."""
+    def by_the_model(writer: PartitionWriter) -> tuple[str, Usage]:
+        """The `lm` teacher runs in this process, which has its response cache and its budget."""
         with language_model.teacher(
             stored_program(opened),
             candidates=config.candidates,
@@ -83,24 +83,24 @@ def synthesized_diffs(
             report=lambda progress: context.log.info("%s", progress),
             total=total,
         ) as teacher:
-            teacher.count_kept(row for batch in stage.rows(candidates.asset) for row in batch.to_pylist())
+            teacher.count_cached(row for batch in stage.rows(candidates.asset) for row in batch.to_pylist())
             for outcome in synthesize(stage.rows(candidates.asset), teacher):
                 writer.write_outcomes(outcome)
-            return teacher.name, teacher.spent
+            return teacher.name, teacher.usage
 
     def work(writer: PartitionWriter) -> dict[str, Any]:
-        name, spent = config.teacher, Spent()
+        name, usage = config.teacher, Usage()
         if by_model:
-            name, spent = by_the_model(writer)
+            name, usage = by_the_model(writer)
         else:
             offline = language_servers.with_servers(partial(synthesize_offline, TEACHERS[config.teacher]))
             for outcome in stage.on_engine(offline, stage.tasks()):
                 writer.write_outcomes(outcome)
         # Rejected rows cost as much as the others, and no table of rows holds that.
-        return {"teacher": name, "spent": asdict(spent)}
+        return {"teacher": name, "usage": asdict(usage)}
 
     return stage.materialize(
         work,
         rows_in=total,
-        metadata=lambda manifest: {"teacher": manifest.extra["teacher"], **manifest.extra["spent"]},
+        metadata=lambda manifest: {"teacher": manifest.extra["teacher"], **manifest.extra["usage"]},
     )

@@ -65,7 +65,7 @@ def teacher_program(
     inputs, versions = [shown], {"prompt": PROMPT_VERSION}
     if config.optimize != "none":
         inputs += _release(opened, shown)
-        versions |= {**language_servers.versions(), "model": language_model.decisive()}
+        versions |= {**language_servers.versions(), "model": language_model.fingerprint_settings()}
     stage = Stage(
         context=context,
         store=opened,
@@ -124,7 +124,7 @@ def _compiled(done: Optimized) -> dict[str, Any]:
         "demos": len(done.program.demos),
         "instructions": done.program.instructions,
         "rows_learned_compared_scored": list(done.rows),
-        **asdict(done.spent),
+        **asdict(done.usage),
     }
 
 

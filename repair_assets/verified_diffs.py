@@ -57,7 +57,7 @@ def verified_diffs(
     synthesized = Input("synthesized_diffs", Key.of(context))
     versions = {"prompt": PROMPT_VERSION, **language_servers.versions()}
     if config.judge:
-        versions |= {"model": language_model.decisive(), "judge": INSTRUCTIONS}
+        versions |= {"model": language_model.fingerprint_settings(), "judge": INSTRUCTIONS}
     stage = Stage(
         context=context,
         store=store.store(),

@@ -1,4 +1,4 @@
-"""The language model that the `lm` teacher asks."""
+"""Dagster resource of the language model: teacher and judge."""
 
 import json
 from collections.abc import Callable
@@ -10,13 +10,13 @@ from repair.errors import ConfigurationError
 from repair.language_servers.scheduler import Servers
 from repair.synthesis.lm.judge import LmJudge
 from repair.synthesis.lm.program import TeacherProgram
-from repair.synthesis.lm.progress import Progress
+from repair.synthesis.lm.progress import SynthesisProgress
 from repair.synthesis.lm.settings import LanguageModel
 from repair.synthesis.lm.teacher import LmTeacher
 
 
 class LanguageModelResource(dg.ConfigurableResource[None]):
-    """Any model that LiteLLM names; the key stays in the environment."""
+    """Any model of LiteLLM; the key stays in the environment."""
 
     model: str = ""
     """LiteLLM's name, e.g. `openai/gpt-4o`. Empty: none is configured."""
@@ -27,7 +27,7 @@ class LanguageModelResource(dg.ConfigurableResource[None]):
     max_tokens: int = 1024
     """The most tokens of one answer."""
     prefill: bool = True
-    """Begin the assistant's turn with `<diff>`. Some interfaces refuse a begun turn."""
+    """Begin the assistant's turn with `<diff>`. Some APIs refuse a begun turn."""
     concurrency: int = 8
     """Questions open at once."""
     timeout_s: float = 120.0
@@ -35,12 +35,12 @@ class LanguageModelResource(dg.ConfigurableResource[None]):
     tokens_per_minute: int | None = None
     """Of questions and answers together, in this process."""
     budget_usd: float | None = None
-    """What one partition may cost; the rows beyond it are rejected as `budget_exhausted`."""
+    """The most that one partition may cost; the rows beyond it are rejected as `budget_exhausted`."""
     budget_tokens: int | None = None
     usd_per_million_input_tokens: float | None = None
     usd_per_million_output_tokens: float | None = None
     answers: str
-    """The file that keeps every answer, so that none is paid for twice."""
+    """The file of the response cache, so that no answer is paid for twice."""
 
     def language_model(self) -> LanguageModel:
         """The configured model.
@@ -56,13 +56,13 @@ class LanguageModelResource(dg.ConfigurableResource[None]):
         settings = self.model_dump(exclude={"answers"})
         return LanguageModel(**settings)
 
-    def decisive(self) -> str:
-        """What decides an answer and how many there are, as JSON: the rest is about speed."""
-        about_speed = {"answers", "concurrency", "timeout_s", "requests_per_minute", "tokens_per_minute"}
-        return json.dumps(self.model_dump(exclude=about_speed), sort_keys=True)
+    def fingerprint_settings(self) -> str:
+        """The settings that decide the answers and their number, as JSON: the rest only affects speed."""
+        only_speed = {"answers", "concurrency", "timeout_s", "requests_per_minute", "tokens_per_minute"}
+        return json.dumps(self.model_dump(exclude=only_speed), sort_keys=True)
 
     def judge(self) -> LmJudge:
-        """The model as a judge of verified diffs, with a budget of its own; a context manager."""
+        """An LLM judge of verified diffs, with a budget of its own; a context manager."""
         return LmJudge(self.language_model(), Path(self.answers))
 
     def teacher(
@@ -71,10 +71,10 @@ class LanguageModelResource(dg.ConfigurableResource[None]):
         *,
         candidates: int = 1,
         servers: Servers | None = None,
-        report: Callable[[Progress], None] | None = None,
+        report: Callable[[SynthesisProgress], None] | None = None,
         total: int | None = None,
     ) -> LmTeacher:
-        """The model as a teacher; a context manager. The arguments are those of `LmTeacher`."""
+        """An LLM teacher; a context manager. The arguments are those of `LmTeacher`."""
         return LmTeacher(
             self.language_model(),
             program,

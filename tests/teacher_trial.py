@@ -1,8 +1,9 @@
-"""A teacher on trial: many rows, a server of which every tenth answer is bad, a child that may be killed.
+"""Load and crash test of the LLM teacher: many rows, every tenth answer bad, a child that may be killed.
 
     python -m tests.teacher_trial URL FOLDER ROWS CONCURRENCY
 
-is the child: it synthesizes and verifies, keeps its answers in the folder and writes `outcomes.json` there.
+is the child: it synthesizes and verifies, with its response cache in the folder, and writes `outcomes.json`
+there.
 """
 
 import json
@@ -46,7 +47,7 @@ def right(number: int) -> str:
     return f"-2 b = error:name{number}x\n+2 b = name{number}x"
 
 
-# Answers of the model that are bad, and what becomes of their rows; None: verified all the same.
+# Bad answers of the model, with the reject reasons of their rows; None: verified all the same.
 BAD_ANSWERS = {
     "half an answer": ("no_diff", lambda n: f"<diff>\n-2 b = error:name{n}x\n+2 b ="),
     "prose around the diff": (
@@ -77,7 +78,7 @@ WAYS = [*BAD_ANSWERS, *TROUBLES]
 
 
 def way(number: int) -> str | None:
-    """In which way the answer to this row is bad; None: it is right."""
+    """The kind of bad answer or trouble for this row; None: the answer is right."""
     return WAYS[number // 10 % len(WAYS)] if number % 10 == 3 else None
 
 
@@ -92,7 +93,7 @@ def requests_undisturbed(rows: int) -> int:
 
 
 def script(delay_s: float) -> Any:
-    """The server's: a good answer after `delay_s`, or a bad one."""
+    """The server's script: a good answer after `delay_s`, or a bad one."""
 
     def answer(exchange: Exchange, text: str) -> None:
         if delay_s:
@@ -116,13 +117,13 @@ def script(delay_s: float) -> Any:
 
 @dataclass(frozen=True)
 class Trial:
-    """What came of it."""
+    """The outcomes of a run and what it took."""
 
     outcomes: list[tuple[str, str | None]]
     """(diagnostic id, reason) of each row; None: verified."""
     requests: int
     open_at_kills: int
-    """Rows that had been asked about and whose answer was not kept yet, summed over the kills."""
+    """Rows whose answer was requested and not cached yet, summed over the kills."""
     seconds: float
     cpu_s: float
     """Of the child that ended, its start included."""
@@ -147,16 +148,16 @@ def run(folder: Path, rows: int, *, concurrency: int, delay_s: float, kills: int
                 assert child.poll() is None, "the child ended before it could be killed"
             os.kill(child.pid, signal.SIGKILL)
             child.wait()
-            open_at_kills += len(set(map(_row, list(server.requests)))) - kept(folder)
+            open_at_kills += len(set(map(_row, list(server.requests)))) - cached(folder)
         subprocess.run(command, check=True, cwd=ROOT)
         requests = len(server.requests)
     content = json.loads((folder / "outcomes.json").read_text())
-    outcomes = [(each["id"], each["reason"]) for each in content["outcomes"]]
+    outcomes = [(outcome["id"], outcome["reason"]) for outcome in content["outcomes"]]
     return Trial(outcomes, requests, open_at_kills, time.monotonic() - started, content["cpu_s"])
 
 
-def kept(folder: Path) -> int:
-    """Answers that outlast the process."""
+def cached(folder: Path) -> int:
+    """Answers in the response cache."""
     with closing(sqlite3.connect(folder / "answers.sqlite")) as connection:
         [[count]] = connection.execute("SELECT count(*) FROM answers")
         return count
@@ -200,15 +201,15 @@ def main(base_url: str, folder: Path, rows: int, concurrency: int) -> None:
     def proposed(teacher: LmTeacher) -> Iterator[Any]:
         for batch in synthesize(candidates(rows), teacher):
             results = batch.to_pylist()
-            outcomes.extend(each for each in results if each["reason"] is not None)
-            yield as_batch([each for each in results if each["reason"] is None], SYNTHESIZED_DIFFS)
+            outcomes.extend(result for result in results if result["reason"] is not None)
+            yield as_batch([result for result in results if result["reason"] is None], SYNTHESIZED_DIFFS)
 
     with LmTeacher(model, TeacherProgram(), folder / "answers.sqlite") as teacher:
         for batch in verify_rows(proposed(teacher), FunctionServers(marked)):
             outcomes.extend(batch.to_pylist())
     used = resource.getrusage(resource.RUSAGE_SELF)
     written = {
-        "outcomes": [{"id": each["diagnostic_id"], "reason": each["reason"]} for each in outcomes],
+        "outcomes": [{"id": outcome["diagnostic_id"], "reason": outcome["reason"]} for outcome in outcomes],
         "cpu_s": used.ru_utime + used.ru_stime,
     }
     (folder / "outcomes.json").write_text(json.dumps(written))

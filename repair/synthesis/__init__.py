@@ -1,10 +1,10 @@
-"""Teachers: whoever proposes a diff for a real error state.
+"""Teachers: sources of candidate diffs for real error states.
 
-`teacher` is the interface and the stage; `history` takes the user's own later fix, shrunk to what the
-diagnostic needs; `rules` knows a few slips by the server's message; `lm` asks a large language model through
-a DSPy program (`program`, its examples from `few_shot`, its messages from `sentinel_adapter`, compiled by
-`optimize`); `asking` keeps each answer that was paid for (`answers`) and holds to the limits (`limits`).
-`judge` asks a model in the same way whether a verified diff is right.
+`teacher` is the interface and the stage. `history` proposes the user's own later fix, minimized to what the
+diagnostic needs. `rules` are rule-based fixes by the server's message. `lm` asks a large language model
+through a DSPy program (`program`, with examples from `few_shot` and the adapter in `dspy_program`, compiled
+by `optimizer`); `client` has the response cache (`response_cache`), the rate limit and the budget (`limits`);
+`judge` asks a model whether a verified diff is right.
 """
 
 import os

@@ -1,18 +1,19 @@
-"""The teacher that costs nothing: the user's own later fix.
+"""History teacher: the user's own later fix, minimized to the hunks that repair the diagnostic.
 
-Of the first later state of the file that holds a repair, the smallest part that repairs is proposed
-(`shrink`): what else the user did until then is left out, and so is the next error that came with it. A state
-that is called a cheat stands back behind one that is not; it is proposed as it is, for verification to reject
-and count it. Other files stay as they were: a row's later states are those of the diagnostic's file, so that
-a fix which took another file as well is `no_later_fix`. Rejected here:
+It costs nothing. The proposal is the smallest part of the first later state of the file that holds a repair
+(`repair.verification.minimize`): what else the user did in the meantime is left out, and so is the next error
+that came with it. A state that counts as a cheat is used only if none repairs without cheating; it is
+proposed as it is, so that verification rejects and counts it. Other files stay as they were: a row's later
+states are those of the diagnostic's file, so that a fix which needs another file as well is `no_later_fix`.
+Rejected here:
 
 | reason | |
 |---|---|
 | `no_later_fix` | no later state of the partition repairs the diagnostic |
-| `file_absent_later` | the file was removed before any did |
-| `ghostwriter_fix` | only states do in which text of an AI took part |
-| `fix_too_large` | shrunk, the fix still has more than 40 signed lines |
-| `server_crashed`, `server_timeout` | the servers could not say |
+| `file_absent_later` | the file was removed before any state repaired it |
+| `ghostwriter_fix` | only states with text of an AI repair it |
+| `fix_too_large` | minimized, the fix still has more than 40 signed lines |
+| `server_crashed`, `server_timeout` | the servers failed on the row |
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -32,15 +33,16 @@ from repair.verification.verifier import UNANSWERED, Verdict
 # can't be told from the rest, and a model that learns from it learns to rewrite.
 MOST_SIGNED_LINES = 40
 
-# A row is given up after so many checks without a repair, at the end of a state: of 151 repairs of simulated
-# sessions 143 were found by the first check and 148 by the third, and rows without one cost most of the time.
+# A row is given up after this many checks without a repair, at the end of a state: of 151 repairs of
+# simulated sessions 143 were found by the first check and 148 by the third, and rows without one cost most of
+# the time.
 MOST_TRIED = 3
-MOST_TRIED_ASSISTED = 2  # where an AI took part: all that is asked is which reason the reject has
+MOST_TRIED_ASSISTED = 2  # where an AI took part: this only decides the reason of the reject
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryTeacher:
-    """Proposes what the user did, out of a row's `later_states`."""
+    """Proposes the user's own fix, from a row's `later_states`."""
 
     servers: Servers
     name: str = "history"
@@ -55,13 +57,13 @@ class HistoryTeacher:
 def _propose(row: Mapping[str, Any]) -> CheckCoroutine[Proposal | Reject]:
     workspace = files_of(row)
     diagnostic = Diagnostic.from_row(row["diagnostic"])
-    before = [Diagnostic.from_row(each) for each in row["before"]]
+    before = [Diagnostic.from_row(found) for found in row["before"]]
     states: Sequence[Mapping[str, Any]] = row["later_states"] or []
     original = workspace.get(diagnostic.path)
     if original is None:
         return Reject(row, "file_absent", f"{diagnostic.path} is not among the files of the workspace")
-    own = [each["text"] for each in states if each["text"] is not None and not each["ghostwriter"]]
-    assisted = [each["text"] for each in states if each["text"] is not None and each["ghostwriter"]]
+    own = [state["text"] for state in states if state["text"] is not None and not state["ghostwriter"]]
+    assisted = [state["text"] for state in states if state["text"] is not None and state["ghostwriter"]]
 
     fixed = yield from _first_fix(workspace, diagnostic, before, own)
     verdict = fixed.verdict
@@ -70,8 +72,8 @@ def _propose(row: Mapping[str, Any]) -> CheckCoroutine[Proposal | Reject]:
     if verdict.reason in UNANSWERED:
         return Reject(row, verdict.reason or "", verdict.evidence)
     if assisted:
-        theirs = yield from _first_fix(workspace, diagnostic, before, assisted, MOST_TRIED_ASSISTED)
-        if theirs.verdict.accepted:
+        with_ai = yield from _first_fix(workspace, diagnostic, before, assisted, MOST_TRIED_ASSISTED)
+        if with_ai.verdict.accepted:
             detail = f"{len(assisted)} of {len(states)} later states hold text of an AI"
             return Reject(row, "ghostwriter_fix", detail)
     if states and states[-1]["text"] is None:
@@ -86,7 +88,7 @@ def _first_fix(
     texts: Iterable[str],
     most_tried: int = MOST_TRIED,
 ) -> CheckCoroutine[Shrunk]:
-    """The first change that is accepted, else the first cheat, else the last one."""
+    """The first accepted change, else the first cheat, else the last change."""
     original = workspace[diagnostic.path]
     result = Shrunk(Verdict(False, "no_change", "none differs from the error state"), 0, 0)
     cheat: Shrunk | None = None

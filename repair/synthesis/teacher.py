@@ -1,4 +1,4 @@
-"""What a teacher is, and the stage that asks one."""
+"""The teacher interface, and the synthesis stage: one proposal or reject for each candidate row."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -17,14 +17,14 @@ from repair.schema.stages import SYNTHESIZED_DIFFS
 class Proposal:
     """A teacher's answer for one row, not verified yet.
 
-    `answer` is what the teacher wrote, diff block and all, in `answer_format`. Tokens and cost are of all
+    `answer` is the whole text, with its diff block in `answer_format`. Tokens and cost are of all
     `candidates` that were asked for; a null count or cost is not known.
     """
 
     answer: str
     answer_format: str = LINE_DIFF
     shrunk: bool = False
-    """Whether less than the whole of a found change is proposed."""
+    """Whether the proposal is only a part of a later change (minimized)."""
     candidates: int = 1
     input_tokens: int | None = 0
     output_tokens: int | None = 0
@@ -36,7 +36,7 @@ class Teacher(Protocol):
 
     @property
     def name(self) -> str:
-        """What the rows' `teacher` column says."""
+        """The value of the rows' `teacher` column."""
         ...
 
     def propose(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[Proposal | Reject]:
@@ -47,27 +47,28 @@ class Teacher(Protocol):
 def synthesize(
     batches: Iterable[pa.RecordBatch], teacher: Teacher, *, rows_at_once: int = 64
 ) -> Iterator[pa.RecordBatch]:
-    """Outcomes of `SYNTHESIZED_DIFFS` for rows of `REPAIR_CANDIDATES`, in order, in batches of that size.
+    """The synthesis stage: outcomes of `SYNTHESIZED_DIFFS` for rows of `REPAIR_CANDIDATES`, in order.
 
-    The teacher sees one stream of rows and holds as many of them as it works on; a last batch may be small.
+    The teacher sees one stream of rows and reads ahead as far as it works on several at once. Batches have
+    `rows_at_once` rows; the last one may be smaller.
     """
-    held: deque[Mapping[str, Any]] = deque()
+    pending: deque[Mapping[str, Any]] = deque()
 
     def rows() -> Iterator[Mapping[str, Any]]:
         for batch in batches:
             for row in batch.to_pylist():
-                held.append(row)
+                pending.append(row)
                 yield row
 
     outcomes: list[Mapping[str, Any] | Reject] = []
     written = False
     for proposal in teacher.propose(rows()):
-        outcomes.append(_outcome(held.popleft(), proposal, teacher.name))
+        outcomes.append(_outcome(pending.popleft(), proposal, teacher.name))
         if len(outcomes) == rows_at_once:
             yield outcome_batch(outcomes, SYNTHESIZED_DIFFS)
             outcomes, written = [], True
-    if held:
-        raise RuntimeError(f"the teacher {teacher.name} left {len(held)} rows without an outcome")
+    if pending:
+        raise RuntimeError(f"the teacher {teacher.name} left {len(pending)} rows without an outcome")
     if outcomes or not written:
         yield outcome_batch(outcomes, SYNTHESIZED_DIFFS)
 

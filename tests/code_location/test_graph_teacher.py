@@ -115,16 +115,16 @@ def test_no_unredacted_text_reaches_the_model(house: House, server: ModelServer)
 
 
 def test_what_was_paid_is_shown_and_the_cost_of_a_verified_diff_follows(house: House):
-    spent = house.manifest("synthesized_diffs", NAMES).extra["spent"]
-    assert (spent["answers_paid"], spent["answers_kept"], spent["answers_without_cost"]) == (4, 0, 0)
+    usage = house.manifest("synthesized_diffs", NAMES).extra["usage"]
+    assert (usage["answers_paid"], usage["answers_cached"], usage["answers_without_cost"]) == (4, 0, 0)
     rows = house.rows("synthesized_diffs", NAMES)
-    assert spent["cost_usd"] > 0
-    assert spent["cost_usd"] == pytest.approx(sum(row["cost_usd"] for row in rows))
-    assert spent["input_tokens"] == sum(row["input_tokens"] for row in rows)
+    assert usage["cost_usd"] > 0
+    assert usage["cost_usd"] == pytest.approx(sum(row["cost_usd"] for row in rows))
+    assert usage["input_tokens"] == sum(row["input_tokens"] for row in rows)
     [cost] = costs(house.store)
     assert (cost.diagnostic_type, cost.rows, cost.synthesized, cost.verified) == ("F821", 4, 4, 3)
     assert cost.teacher == rows[0]["teacher"]
-    assert cost.usd_per_verified == pytest.approx(spent["cost_usd"] / 3)
+    assert cost.usd_per_verified == pytest.approx(usage["cost_usd"] / 3)
 
 
 def test_progress_stands_in_the_log_of_the_run(house: House, capfd: pytest.CaptureFixture[str]):
@@ -140,7 +140,7 @@ def test_progress_stands_in_the_log_of_the_run(house: House, capfd: pytest.Captu
     assert "4 of 4 (100%) rows" in capfd.readouterr().err
     (materialization,) = (each.materialization for each in result.get_asset_materialization_events())
     shown = {name: each.value for name, each in materialization.metadata.items()}
-    assert (shown["answers_paid"], shown["answers_kept"], shown["cost_usd_now"]) == (0, 4, 0.0)
+    assert (shown["answers_paid"], shown["answers_cached"], shown["cost_usd_now"]) == (0, 4, 0.0)
     assert shown["cost_usd"] > 0 and shown["seconds"] > 0
 
 

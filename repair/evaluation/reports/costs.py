@@ -40,7 +40,7 @@ def costs(store: PartitionStore) -> list[Cost]:
         if made is None or verified is None or made.data_version not in verified.inputs.values():
             continue
         key = partition["diagnostic_type"], made.extra["teacher"]
-        spent = made.extra["spent"]
+        usage = made.extra["usage"]
         known = totals.get(key, Cost(diagnostic_type=key[0], teacher=key[1]))
         totals[key] = Cost(
             diagnostic_type=key[0],
@@ -48,8 +48,8 @@ def costs(store: PartitionStore) -> list[Cost]:
             rows=known.rows + made.rows_in,
             synthesized=known.synthesized + made.rows_out,
             verified=known.verified + verified.rows_out,
-            cost_usd=known.cost_usd + spent["cost_usd"],
-            tokens=known.tokens + spent["input_tokens"] + spent["output_tokens"],
-            answers_without_cost=known.answers_without_cost + spent["answers_without_cost"],
+            cost_usd=known.cost_usd + usage["cost_usd"],
+            tokens=known.tokens + usage["input_tokens"] + usage["output_tokens"],
+            answers_without_cost=known.answers_without_cost + usage["answers_without_cost"],
         )
     return [totals[key] for key in sorted(totals)]

@@ -1,7 +1,9 @@
-"""The one place where answers are paid for: kept ones, limits, attempts.
+"""LLM client: response cache, rate limit, budget and retries.
 
 What would fail for every question alike (a wrong key, an unknown model, a service that is down) is a
 `TeacherError`: rows are not rejected for the mistakes of a deployment.
+
+Tested by `tests/repair/synthesis/lm/test_teacher.py`, against a server that fails in every way listed there.
 """
 
 import threading
@@ -11,15 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from repair.errors import ConfigurationError, RepairError, TeacherError
-from repair.synthesis.lm.limits import Budget, Messages, RateLimit, StoppedError, likely_tokens
+from repair.synthesis.lm.limits import Budget, Messages, RateLimit, StoppedError, estimated_tokens
 from repair.synthesis.lm.program import TeacherProgram
-from repair.synthesis.lm.response_cache import Answer, Answers, answer_key
+from repair.synthesis.lm.response_cache import Answer, ResponseCache, answer_key
 from repair.synthesis.lm.settings import LanguageModel
 
 # A service that asks for a longer pause is as good as down: the row fails, and a later run asks again.
 LONGEST_PAUSE_S = 60.0
 
-# So many questions in a row without one answer: the service is down, and the rest would only wait for it.
+# After this many failures in a row the service is down, and the other questions would only wait for it.
 MOST_FAILURES_RUNNING = 50
 
 
@@ -27,28 +29,28 @@ class QuestionFailedError(RepairError):
     """This question got no answer; the message says why."""
 
 
-class Asking:
-    """Gets answers from a model within its limits, and keeps each in the file `answers` as it comes.
+class LmClient:
+    """Client of one model with a response cache (the file `cache`), a rate limit, a budget and retries.
 
     Raises ConfigurationError if there is a budget in money and no price is known.
     """
 
-    def __init__(self, model: LanguageModel, answers: Path) -> None:
+    def __init__(self, model: LanguageModel, cache: Path) -> None:
         self.budget = Budget(model)
         self.stop = threading.Event()
-        """Set it to end every wait: whoever waits raises StoppedError."""
+        """Set it to end every wait: a waiting thread raises StoppedError."""
         self.fatal: Exception | None = None
-        """The error that every question would meet, once one met it."""
+        """The first error that every question would meet."""
         self._model = model
         self._rate = RateLimit(model.requests_per_minute, model.tokens_per_minute)
-        self._answers = Answers(answers)
+        self._cache = ResponseCache(cache)
         self._open: dict[str, threading.Event] = {}
         self._open_lock = threading.Lock()
         self._failures_running = 0
 
     def close(self) -> None:
-        """Close the file of answers."""
-        self._answers.close()
+        """Close the response cache."""
+        self._cache.close()
 
     def key(
         self,
@@ -57,7 +59,7 @@ class Asking:
         sample: int,
         sampling: Mapping[str, Any] | None = None,
     ) -> str:
-        """The key of the answer number `sample` to `messages`; `sampling` differs from the model's own."""
+        """The cache key of answer number `sample` to `messages`; `sampling` overrides the model's own."""
         return answer_key(
             model=self._model.model,
             messages=messages,
@@ -67,17 +69,18 @@ class Asking:
             sample=sample,
         )
 
-    def kept(self, key: str) -> Answer | None:
-        """The kept answer, counted against the budget."""
-        answer = self._answers.get(key)
+    def cached(self, key: str) -> Answer | None:
+        """The cached answer, counted against the budget."""
+        answer = self._cache.get(key)
         if answer is not None:
-            self.budget.count_kept(key, answer)
+            self.budget.count_cached(key, answer)
         return answer
 
     def answer(self, key: str, messages: Messages, send: Callable[[], Answer]) -> Answer:
-        """The kept answer under `key`, or the one that `send` gets for `messages`.
+        """The cached answer under `key`, or the one that `send` gets for `messages`.
 
-        `send` asks once and raises DSPy's `LMError`. Equal questions that are open together are sent once.
+        `send` sends one request and raises DSPy's `LMError`. Equal questions that are open together are sent
+        once.
 
         Raises:
             QuestionFailedError: it was refused, or failed on every attempt.
@@ -94,7 +97,7 @@ class Asking:
                     break
             other.wait()
         try:
-            answer = self.kept(key)
+            answer = self.cached(key)
             return self._paid(key, messages, send) if answer is None else answer
         except (TeacherError, ConfigurationError) as error:
             self.fatal = self.fatal or error
@@ -107,24 +110,24 @@ class Asking:
     def _paid(self, key: str, messages: Messages, send: Callable[[], Answer]) -> Answer:
         reservation = self.budget.reserve(messages, self.stop)
         try:
-            answer = self._model.priced(self._asked(messages, send))
-            self._answers.put(key, self._model.model, answer)
+            answer = self._model.priced(self._send_with_retries(messages, send))
+            self._cache.put(key, self._model.model, answer)
         except BaseException:
             self.budget.settle(reservation, key, None)
             raise
         self.budget.settle(reservation, key, answer)
         return answer
 
-    def _asked(self, messages: Messages, send: Callable[[], Answer]) -> Answer:
+    def _send_with_retries(self, messages: Messages, send: Callable[[], Answer]) -> Answer:
         from dspy.utils.exceptions import LMError
 
-        # Questions that were turned away together must not come back together.
-        spread = 1 + zlib.crc32(messages[-1]["content"].encode(errors="replace")) / 2**33
-        likely = likely_tokens(messages) + self._model.max_tokens
+        # Jitter: requests that were turned away together must not come back together.
+        jitter = 1 + zlib.crc32(messages[-1]["content"].encode(errors="replace")) / 2**33
+        estimated = estimated_tokens(messages) + self._model.max_tokens
         attempt = 0
         while True:
             attempt += 1
-            sent = self._rate.admit(likely, self.stop)
+            sent = self._rate.admit(estimated, self.stop)
             try:
                 answer = send()
             except (LMError, ValueError) as error:  # ValueError: a text that has no UTF-8 form
@@ -133,7 +136,7 @@ class Asking:
                 if pause is None or attempt == self._model.attempts:
                     self._count_failure(error)
                     raise QuestionFailedError(f"attempt {attempt}: {_cause(error)}") from error
-                if self.stop.wait(pause * spread):
+                if self.stop.wait(pause * jitter):
                     raise StoppedError from error
             else:
                 self._failures_running = 0
@@ -165,10 +168,10 @@ def _raise_if_fatal(error: Exception, model: str) -> None:
 
 
 def _pause(error: Exception, usual: float) -> float | None:
-    """Seconds before another attempt, or None if there is no point in one."""
+    """Back-off in seconds before another attempt, or None where none would help."""
     from dspy.utils.exceptions import LMUnexpectedError, is_retryable_lm_error
 
-    # A success whose body can't be read is most often a proxy's.
+    # A success whose body can't be read comes most often from a proxy.
     unreadable = getattr(error, "status", None) == 200 or isinstance(error, LMUnexpectedError)
     if not unreadable and not is_retryable_lm_error(error):
         return None
@@ -180,5 +183,5 @@ def _pause(error: Exception, usual: float) -> float | None:
 
 def _cause(error: Exception) -> str:
     status = getattr(error, "status", None)
-    said = str(error).partition("\n\n")[0]  # general advice stands behind it
-    return f"{type(error).__name__}{f' {status}' if status else ''}: {said[:500]}"
+    message = str(error).partition("\n\n")[0]  # general advice follows
+    return f"{type(error).__name__}{f' {status}' if status else ''}: {message[:500]}"

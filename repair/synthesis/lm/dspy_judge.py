@@ -1,10 +1,13 @@
-"""The judge's DSPy program. This module imports DSPy at its top: import it within functions."""
+"""The judge's DSPy program. Imports DSPy at its top: import this module within functions.
+
+Tested by `tests/repair/synthesis/lm/test_judge.py`.
+"""
 
 from typing import Any
 
 import dspy
 
-from repair.synthesis.lm.client import Asking
+from repair.synthesis.lm.client import LmClient
 from repair.synthesis.lm.dspy_program import PaidProgram, SentinelAdapter
 from repair.synthesis.lm.program import TeacherProgram
 from repair.synthesis.lm.settings import LanguageModel
@@ -29,10 +32,10 @@ class JudgeAdapter(SentinelAdapter):
 
 
 class JudgeProgram(PaidProgram):
-    """The judge as DSPy runs it."""
+    """The judge as a DSPy program."""
 
     signature = JudgeSignature
 
-    def __init__(self, model: LanguageModel, program: TeacherProgram, asking: Asking) -> None:
+    def __init__(self, model: LanguageModel, program: TeacherProgram, client: LmClient) -> None:
         # Its answer is not the teacher's: there is nothing to begin it with.
-        super().__init__(model, program, asking, adapter=JudgeAdapter(prefill=False))
+        super().__init__(model, program, client, adapter=JudgeAdapter(prefill=False))

@@ -1,8 +1,8 @@
-"""The DSPy program: a signature over the sentinel schema, and the adapter that writes it as messages.
+"""DSPy signature, adapter and cached language model of the teacher program.
 
 DSPy's own adapters wrap every field in headings of their own. Here the messages are exactly those that
-`repair.prompt.answer_formats` defines, so that examples, teacher and student speak one format. This module
-imports DSPy at its top: import it within functions.
+`repair.prompt.answer_formats` defines, so that examples, teacher and student share one format. Imports DSPy
+at its top: import this module within functions. Tested by `tests/repair/synthesis/lm/test_program.py`.
 """
 
 import threading
@@ -16,8 +16,8 @@ from repair.errors import ConfigurationError
 from repair.line_diff.numbered import OPENING, LineDiffError, extract
 from repair.prompt.answer_formats import answer_format, written
 from repair.prompt.sentinels import Example
-from repair.synthesis.lm.client import Asking
-from repair.synthesis.lm.program import Shot, TeacherProgram
+from repair.synthesis.lm.client import LmClient
+from repair.synthesis.lm.program import FewShotExample, TeacherProgram
 from repair.synthesis.lm.response_cache import Answer
 from repair.synthesis.lm.settings import LanguageModel
 
@@ -32,7 +32,7 @@ class RepairSignature(dspy.Signature):
 
 
 class SentinelAdapter(dspy.Adapter):
-    """Writes each field between its sentinels and reads the diff between its own.
+    """DSPy adapter of the sentinel schema: each field, and the diff in the answer, between its sentinels.
 
     `prefill`: begin the assistant's turn with the opening sentinel of the diff.
     """
@@ -66,7 +66,7 @@ class SentinelAdapter(dspy.Adapter):
 
 
 class OptimizerAdapter(SentinelAdapter):
-    """Leaves all but repairs to DSPy's own adapter: an optimizer asks for instructions in its own form."""
+    """Adapter for repairs; other signatures go to DSPy's own, as an optimizer asks for instructions in it."""
 
     def __call__(
         self,
@@ -82,17 +82,17 @@ class OptimizerAdapter(SentinelAdapter):
 
 
 class PaidLM(dspy.LM):
-    """A model as DSPy knows it, whose answers come through `Asking`: kept, limited, tried again.
+    """DSPy language model whose requests go through `LmClient`: cached, rate-limited, retried.
 
-    `sample` tells apart several answers to one question. `answer` is the last one: threads that want to know
-    theirs each ask a copy.
+    `sample` tells apart several answers to one question. `answer` is the last answer: a thread that needs its
+    own uses a copy of this model.
     """
 
-    def __init__(self, model: LanguageModel, program: TeacherProgram, asking: Asking) -> None:
-        super().__init__(model.model, cache=False, num_retries=0, **model.client(), **model.sampling())
+    def __init__(self, model: LanguageModel, program: TeacherProgram, client: LmClient) -> None:
+        super().__init__(model.model, cache=False, num_retries=0, **model.connection(), **model.sampling())
         self.sample = 0
         self.answer: Answer | None = None
-        self._asking, self._program = asking, program
+        self._client, self._program = client, program
         self._last = threading.local()
 
     def update_history(self, entry: Mapping[str, Any]) -> None:
@@ -118,14 +118,14 @@ class PaidLM(dspy.LM):
 
         texts: list[str] = []
         for sample in range(self.sample, self.sample + (kwargs.pop("n", None) or 1)):
-            key = self._asking.key(self._program, messages, sample, kwargs)
-            self.answer = self._asking.answer(key, messages, send)
+            key = self._client.key(self._program, messages, sample, kwargs)
+            self.answer = self._client.answer(key, messages, send)
             texts.append(self.answer.text)
         return texts
 
 
 class PaidProgram:
-    """A signature with one output field, asked of one model. Several threads may ask at once.
+    """DSPy program with one output field, on one model; thread-safe.
 
     Raises ConfigurationError if the key is missing or the model does not take the settings.
     """
@@ -133,12 +133,12 @@ class PaidProgram:
     signature: type[dspy.Signature]
 
     def __init__(
-        self, model: LanguageModel, program: TeacherProgram, asking: Asking, *, adapter: SentinelAdapter
+        self, model: LanguageModel, program: TeacherProgram, client: LmClient, *, adapter: SentinelAdapter
     ) -> None:
         self.adapter = adapter
         self.predict = dspy.Predict(self.signature.with_instructions(program.instructions))
         try:
-            self.lm = PaidLM(model, program, asking)
+            self.lm = PaidLM(model, program, client)
         except LMConfigurationError as error:
             raise ConfigurationError(str(error)) from error
 
@@ -152,14 +152,14 @@ class PaidProgram:
         """The answer number `sample` to a question, given as the fields of the signature.
 
         Raises:
-            QuestionFailedError, ...: as `Asking.answer`.
+            QuestionFailedError, ...: as `LmClient.answer`.
         """
         lm = self.lm.copy(sample=sample)
         with dspy.context(adapter=self.adapter, trace=None, disable_history=False):
             try:
                 self.predict(lm=lm, demos=list(demos), **question)
             except AdapterParseError:
-                # An answer that can't be read is one, and was paid for: who reads it says what it lacks.
+                # An answer that can't be parsed was paid for all the same: the caller says what it lacks.
                 if lm.answer is None:
                     raise
         if lm.answer is None:
@@ -168,32 +168,32 @@ class PaidProgram:
 
 
 class RepairProgram(PaidProgram):
-    """The teacher program as DSPy runs it."""
+    """The teacher program as a DSPy program."""
 
     signature = RepairSignature
 
-    def __init__(self, model: LanguageModel, program: TeacherProgram, asking: Asking) -> None:
-        super().__init__(model, program, asking, adapter=SentinelAdapter(prefill=model.prefill))
+    def __init__(self, model: LanguageModel, program: TeacherProgram, client: LmClient) -> None:
+        super().__init__(model, program, client, adapter=SentinelAdapter(prefill=model.prefill))
         self.format = answer_format(program.answer_format)
-        self._solved: dict[Shot, dict[str, str]] = {}
+        self._solved: dict[FewShotExample, dict[str, str]] = {}
 
-    def demos(self, shots: Sequence[Shot]) -> list[dict[str, str]]:
-        """Examples as fields of the signature, in the program's format."""
+    def demos(self, shots: Sequence[FewShotExample]) -> list[dict[str, str]]:
+        """Few-shot examples as fields of the signature, in the program's answer format."""
         for shot in shots:
             if shot not in self._solved:
                 self._solved[shot] = self.format.solved(shot.prompt + shot.response)
         return [self._solved[shot] for shot in shots]
 
-    def messages(self, example: Example, shots: Sequence[Shot]) -> list[dict[str, Any]]:
-        """What the model will be sent for a question."""
+    def messages(self, example: Example, shots: Sequence[FewShotExample]) -> list[dict[str, Any]]:
+        """The chat messages that are sent for a question."""
         return self.adapter.format(self.predict.signature, self.demos(shots), self.format.question(example))
 
-    def ask(self, example: Example, shots: Sequence[Shot], sample: int = 0) -> Answer:
+    def ask(self, example: Example, shots: Sequence[FewShotExample], sample: int = 0) -> Answer:
         """The answer number `sample` to a question.
 
         Raises:
             PromptError: the example can't be written.
-            QuestionFailedError, ...: as `Asking.answer`.
+            QuestionFailedError, ...: as `LmClient.answer`.
         """
         return self.answer(self.format.question(example), self.demos(shots), sample)
 

@@ -1,4 +1,7 @@
-"""The examples that a model is shown: verified repairs of training projects, by diagnostic code."""
+"""Selection of few-shot examples: verified repairs of training projects, by diagnostic code.
+
+Tested by `tests/repair/synthesis/lm/test_program.py`.
+"""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
@@ -43,7 +46,7 @@ def choose_examples(
     for code, rows in by_code.items():
         drawn = _spread(sorted(rows.values(), key=lambda row: rank(seed, row["example_id"])))
         turns.extend((turn, rank(seed, code), row) for turn, row in enumerate(drawn[:per_code]))
-    turns.sort(key=lambda each: each[:2])
+    turns.sort(key=lambda turn: turn[:2])
     chosen = sorted((row for _, _, row in turns[:total]), key=lambda row: (row["code"], row["example_id"]))
     return pa.RecordBatch.from_pylist([dict(row) for row in chosen], schema=FEW_SHOT_EXAMPLES)
 
@@ -75,4 +78,4 @@ def _spread(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     for row in rows:
         numbered.append((seen[row["project_id"]], row))
         seen[row["project_id"]] += 1
-    return [row for _, row in sorted(numbered, key=lambda each: each[0])]
+    return [row for _, row in sorted(numbered, key=lambda pair: pair[0])]

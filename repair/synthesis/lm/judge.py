@@ -1,8 +1,8 @@
-"""The judge: a language model that is shown a verified diff and says whether it is a repair.
+"""LLM judge: a language model is shown a verified diff and answers whether it is a repair.
 
-It comes last, when the servers and the rules against cheats are content, and drops what they can't see: a
-name that is defined and means something else, a value that fits the type and not the purpose. It is asked as
-the teacher `lm` is, by the same resource, and its answers are kept in the same file. What it is shown:
+It runs last, on diffs that the servers and the rules against cheats accept, and drops what they can't see: a
+name that is defined and means something else, a value that fits the type and not the purpose. It uses the
+client of the teacher `lm`, with the same response cache. What it is shown:
 
 ```
 <code> ... </code> <lsp_error> ... </lsp_error> <error_line> ... </error_line>
@@ -22,8 +22,8 @@ What it answers: one line, `keep: REASON` or `drop: REASON`, between `<verdict>`
 
 | reason | |
 |---|---|
-| `judge_rejects` | it says drop; the detail is its reason |
-| `judge_failed` | it can't be asked, or its answer can't be read; nothing is known of the diff |
+| `judge_rejects` | the judge answers drop; the detail is its reason |
+| `judge_failed` | it can't be asked, or its answer can't be parsed; nothing is known of the diff |
 
 What would fail for every row alike ends the stage, as with the teacher.
 """
@@ -47,8 +47,8 @@ from repair.prompt.rows import prompt_of
 from repair.prompt.sentinels import PromptError, render_response
 from repair.schema.outcomes import DETAIL, REASON, Reject, outcome_batch
 from repair.schema.stages import VERIFIED_DIFFS
-from repair.synthesis.lm.client import Asking, QuestionFailedError
-from repair.synthesis.lm.limits import BudgetExhaustedError, Spent
+from repair.synthesis.lm.client import LmClient, QuestionFailedError
+from repair.synthesis.lm.limits import BudgetExhaustedError, Usage
 from repair.synthesis.lm.program import TeacherProgram
 from repair.synthesis.lm.settings import LanguageModel
 from repair.text.files import files_of
@@ -59,23 +59,23 @@ JUDGE_REJECTS, JUDGE_FAILED = "judge_rejects", "judge_failed"
 AROUND = 8
 """Lines of the repaired file that are shown on each side of a change."""
 
-# Rows ahead of the one that is waited for, per open question.
+# Rows submitted ahead of the next result, per open question.
 _AHEAD = 4
 
-_MOST_REASON = 500  # characters of a reason that are kept
+_MAX_REASON = 500  # characters of a reason that are stored
 _BLOCK = re.compile(r"^<verdict>\n(.*?)\n</verdict>$", re.DOTALL | re.MULTILINE)
 _VERDICT = re.compile(r"(keep|drop): (\S.*)")
 
 
 class JudgementError(InputError):
-    """An answer of the judge can't be read."""
+    """An answer of the judge can't be parsed."""
 
     reason = JUDGE_FAILED
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What the judge says; the cost is null where it is not known."""
+    """The judge's decision with its reason; the cost is null where it is not known."""
 
     keep: bool
     reason: str
@@ -83,28 +83,28 @@ class Judgement:
 
 
 class LmJudge:
-    """Asks `model` about rows of `VERIFIED_DIFFS` and keeps the answers in a file. A context manager.
+    """LLM judge of rows of `VERIFIED_DIFFS`, with a response cache in the file `cache`. A context manager.
 
     Raises ConfigurationError if the key is missing or the model does not take the settings.
     """
 
-    def __init__(self, model: LanguageModel, answers: Path) -> None:
+    def __init__(self, model: LanguageModel, cache: Path) -> None:
         from repair.synthesis.lm.dspy_judge import JudgeProgram
 
         self.model = model
         self._program = TeacherProgram(instructions=INSTRUCTIONS)
-        self._asking = Asking(model, answers)
-        self._dspy = JudgeProgram(model, self._program, self._asking)
+        self._client = LmClient(model, cache)
+        self._dspy = JudgeProgram(model, self._program, self._client)
 
     @property
     def name(self) -> str:
-        """The model and the version of what it is told."""
+        """The model and the version of its instructions."""
         return f"{self.model.model}@{self._program.version}"
 
     @property
-    def spent(self) -> Spent:
-        """What all answers took until now."""
-        return self._asking.budget.spent
+    def usage(self) -> Usage:
+        """Tokens and cost of all answers so far."""
+        return self._client.budget.usage
 
     def __enter__(self) -> Self:
         return self
@@ -115,9 +115,9 @@ class LmJudge:
         self.close()
 
     def close(self) -> None:
-        """Close the connections and the file of answers."""
+        """Close the connections and the response cache."""
         self._dspy.close()
-        self._asking.close()
+        self._client.close()
 
     def judge(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[Judgement | Reject]:
         """One outcome for each row, in order; the rejects are those of `judge_failed`.
@@ -126,7 +126,7 @@ class LmJudge:
             TeacherError: every row would fail alike.
             ConfigurationError: there is a budget, and what it limits is not known of an answer.
         """
-        self._asking.stop.clear()
+        self._client.stop.clear()
         remaining = iter(rows)
         window: deque[Future[Judgement | Reject]] = deque()
         with ThreadPoolExecutor(self.model.concurrency, thread_name_prefix="judge") as threads:
@@ -138,9 +138,9 @@ class LmJudge:
                         return
                     yield window.popleft().result()
             finally:
-                self._asking.stop.set()  # whoever pauses before another attempt, wakes up and gives up
-                for each in window:
-                    each.cancel()
+                self._client.stop.set()  # threads that wait before another attempt wake up and give up
+                for future in window:
+                    future.cancel()
 
     def _judgement(self, row: Mapping[str, Any]) -> Judgement | Reject:
         try:
@@ -157,8 +157,7 @@ class LmJudge:
 
 
 def judged(batches: Iterable[pa.RecordBatch], judge: LmJudge) -> Iterator[pa.RecordBatch]:
-    """The outcomes of `repair.verification.verifier.verify_rows`, after the judge's word on the rows it
-    kept."""
+    """Outcomes of `verification.verifier.verify_rows`, with the judge's decision on its accepted rows."""
     for batch in batches:
         rows = batch.to_pylist()
         judgements = judge.judge([row for row in rows if row[REASON] is None])
@@ -172,7 +171,7 @@ def judged(batches: Iterable[pa.RecordBatch], judge: LmJudge) -> Iterator[pa.Rec
 
 
 def question_of(row: Mapping[str, Any]) -> str:
-    """The sections that the judge is shown of a row that has `path`, `files`, `diagnostic` and `line_diff`.
+    """The judge's prompt for a row that has `path`, `files`, `diagnostic` and `line_diff`.
 
     Raises:
         PromptError: the row can't be written as a prompt.
@@ -182,29 +181,29 @@ def question_of(row: Mapping[str, Any]) -> str:
     excerpts: list[str] = []
     for name, change in workspace_diff.parse(row["line_diff"], path).items():
         numbers = [number for number, _ in change.added]
-        # what was taken away stood behind a line that is still there
+        # of a removed line, show where it was: after the line before it, if that is still there
         before = (change.map_line(number - 1) if number > 1 else 1 for number, _ in change.removed)
-        numbers += [each for each in before if each is not None]
+        numbers += [number for number in before if number is not None]
         excerpts += [f"{workspace_diff.HEADER}{name}", *_excerpt(lines_of(repaired[name]), numbers)]
     shown = "\n".join(excerpts)
     return f"{prompt_of(row)}{render_response(row['line_diff'])}\n<repaired>\n{shown}\n</repaired>\n"
 
 
 def parse_judgement(answer: str) -> Judgement:
-    """What the last complete block of an answer says.
+    """Parse the last complete verdict block of an answer.
 
     Raises:
-        JudgementError: there is none, or it holds anything but one line of the form asked for.
+        JudgementError: there is none, or it holds anything but one line of the required form.
     """
     blocks = _BLOCK.findall(answer.replace("\r\n", "\n"))
     found = _VERDICT.fullmatch(blocks[-1].strip()) if blocks else None
     if found is None:
-        said = blocks[-1] if blocks else answer
+        text = blocks[-1] if blocks else answer
         raise JudgementError(
-            f"the judge's answer is {said[:200]!r}: expected keep or drop, a colon and a reason, on one line"
+            f"the judge's answer is {text[:200]!r}: expected keep or drop, a colon and a reason, on one line"
             " between <verdict> and </verdict>"
         )
-    return Judgement(found[1] == "keep", found[2][:_MOST_REASON])
+    return Judgement(found[1] == "keep", found[2][:_MAX_REASON])
 
 
 def _excerpt(code: list[str], numbers: Iterable[int]) -> Iterator[str]:
@@ -254,4 +253,4 @@ and the reason in one short sentence. For example:
 <verdict>
 drop: `count` is defined, but the sum that is returned needs `total`.
 </verdict>"""
-"""What the judge is told."""
+"""The judge's system message."""

@@ -1,9 +1,9 @@
-"""What may be asked and spent: so much in any minute, so much in all. For several threads.
+"""Rate limit per minute and total budget of LLM calls; thread-safe.
 
-DSPy and LiteLLM have no limiter of their own. Tokens are guessed before a question is sent and corrected
-when its answer is there: for the rate as a quarter of the characters plus the most that may be answered, for
-the budget as an upper bound, one for each byte of UTF-8 (no byte-level tokenizer needs more) plus the most
-that may be answered.
+DSPy and LiteLLM have no rate limiter of their own. Tokens are estimated before a question is sent and
+corrected when its answer is there. For the rate the estimate is a quarter of the characters plus the most
+tokens of an answer; for the budget it is an upper bound, one token for each byte of UTF-8 (no byte-level
+tokenizer needs more) plus the most tokens of an answer.
 """
 
 import threading
@@ -18,28 +18,28 @@ from repair.synthesis.lm.settings import LanguageModel
 
 MINUTE_S = 60.0
 
-# Whoever waits looks again so often: corrections make room before a minute is over.
-_LOOK_AGAIN_S = 0.25
+# A waiting thread polls at this interval: corrections make room before a minute is over.
+_POLL_S = 0.25
 
-# Of a message beside its text: the role and the marks around it.
-_TOKENS_OF_A_MESSAGE = 16
+# Overhead of a message beside its text: the role and the marks around it.
+_TOKENS_PER_MESSAGE = 16
 
 Messages = Sequence[Mapping[str, str]]
 
 
-def likely_tokens(messages: Messages) -> int:
-    """About what a question takes."""
+def estimated_tokens(messages: Messages) -> int:
+    """Estimated tokens of a question: a quarter of its characters."""
     return sum(len(message["content"]) for message in messages) // 4
 
 
-def most_tokens(messages: Messages) -> int:
-    """What a question takes at the most."""
+def token_upper_bound(messages: Messages) -> int:
+    """Upper bound of a question's tokens: one for each byte."""
     texts = [message["content"].encode(errors="surrogatepass") for message in messages]
-    return sum(len(text) + _TOKENS_OF_A_MESSAGE for text in texts)
+    return sum(len(text) + _TOKENS_PER_MESSAGE for text in texts)
 
 
 class BudgetExhaustedError(RepairError):
-    """Another question could pass the budget; the message says what is spent."""
+    """Another question could exceed the budget; the message says what is spent."""
 
 
 class StoppedError(RepairError):
@@ -47,20 +47,20 @@ class StoppedError(RepairError):
 
 
 @dataclass(slots=True, eq=False)
-class Sent:
-    """A question that counts in its minute."""
+class SentRequest:
+    """A request in the rate limiter's window."""
 
     at: float
     tokens: int
     counted: bool = True
-    """Until its minute is over."""
+    """Whether it is still in the window of 60 seconds."""
 
 
 class RateLimit:
-    """At most so many requests and tokens in any 60 seconds, whoever asks; None: no limit.
+    """Sliding-window rate limiter: requests and tokens in any 60 seconds; None: no limit.
 
-    A question waits until those sent in the last minute leave it room, in the order of arrival. One that is
-    larger than the limit itself goes out when it is alone in its minute. `clock` counts seconds.
+    A request waits until those sent in the last minute leave room for it, in the order of arrival. One that
+    is larger than the limit itself is sent when it is alone in its minute. `clock` counts seconds.
     """
 
     def __init__(
@@ -72,13 +72,13 @@ class RateLimit:
     ) -> None:
         self._requests, self._tokens = requests_per_minute, tokens_per_minute
         self._clock = clock
-        self._turn = threading.Lock()  # held by the one that waits for the minute; the others queue behind it
+        self._turn = threading.Lock()  # held by the thread that waits for room; the others queue for it
         self._lock = threading.Lock()
-        self._minute: deque[Sent] = deque()
+        self._minute: deque[SentRequest] = deque()
         self._used = 0  # tokens of `_minute`
 
-    def admit(self, tokens: int, stop: threading.Event) -> Sent:
-        """Wait for room, and take it.
+    def admit(self, tokens: int, stop: threading.Event) -> SentRequest:
+        """Wait until the limits admit a request of that many tokens, and count it.
 
         Raises:
             StoppedError: `stop` was set first.
@@ -88,50 +88,50 @@ class RateLimit:
                 sent, pause = self._try(tokens)
                 if sent is not None:
                     return sent
-                if stop.wait(min(pause, _LOOK_AGAIN_S)):
+                if stop.wait(min(pause, _POLL_S)):
                     raise StoppedError
 
-    def correct(self, sent: Sent, tokens: int) -> None:
-        """Say what the question took after all, its answer included."""
+    def correct(self, sent: SentRequest, tokens: int) -> None:
+        """Replace the estimate by the tokens that question and answer took."""
         with self._lock:
             if sent.counted:
                 self._used += tokens - sent.tokens
             sent.tokens = tokens
 
-    def _try(self, tokens: int) -> tuple[Sent | None, float]:
-        """The admission, or the seconds until the next one sent leaves the minute."""
+    def _try(self, tokens: int) -> tuple[SentRequest | None, float]:
+        """The admission, or the seconds until the oldest request leaves the window."""
         now = self._clock()
         with self._lock:
             while self._minute and self._minute[0].at <= now - MINUTE_S:
-                over = self._minute.popleft()
-                over.counted = False
-                self._used -= over.tokens
-            crowded = self._requests is not None and len(self._minute) >= self._requests
-            heavy = self._tokens is not None and self._used + tokens > self._tokens
-            if self._minute and (crowded or heavy):
+                expired = self._minute.popleft()
+                expired.counted = False
+                self._used -= expired.tokens
+            requests_full = self._requests is not None and len(self._minute) >= self._requests
+            tokens_full = self._tokens is not None and self._used + tokens > self._tokens
+            if self._minute and (requests_full or tokens_full):
                 return None, max(self._minute[0].at + MINUTE_S - now, 0.001)
-            sent = Sent(now, tokens)
+            sent = SentRequest(now, tokens)
             self._minute.append(sent)
             self._used += tokens
             return sent, 0.0
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
-    """What the answers took, each of them counted once. They are counted whether their rows go on or not."""
+class Usage:
+    """Tokens and cost of all answers, each counted once, those of rejected rows included."""
 
     answers_paid: int = 0
-    """Asked for now."""
-    answers_kept: int = 0
+    """Requested by this run."""
+    answers_cached: int = 0
     """Paid for by an earlier run."""
     cost_usd: float = 0.0
     """Of both together."""
     cost_usd_now: float = 0.0
-    """Of those asked for now."""
+    """Of those that this run paid for."""
     input_tokens: int = 0
     output_tokens: int = 0
     answers_without_cost: int = 0
-    """Answers of which no cost is known: with them, the costs are lower bounds."""
+    """Answers without a known cost: with them, the costs are lower bounds."""
 
 
 @dataclass(slots=True)
@@ -152,17 +152,17 @@ class _Totals:
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """What an open question may cost at the most."""
+    """The most that an open question may cost, set aside from the budget."""
 
     tokens: int
     usd: float
 
 
 class Budget:
-    """What has been spent, and what the open questions may add to it, against the model's budget.
+    """Budget of LLM calls with reservations: what is spent, plus the most that open questions may cost.
 
-    A question is sent only if it can't pass the budget together with what is spent and what every open
-    question may cost. If it might, it waits for them: they cost less as a rule. Answers kept by an earlier
+    A question is sent only if it can't exceed the budget together with what is spent and what every open
+    question may cost. If it might, it waits for them: they cost less as a rule. Cached answers of an earlier
     run count as well, so that a run that was killed and resumed ends at the same budget.
 
     Raises:
@@ -178,7 +178,7 @@ class Budget:
                 " usd_per_million_input_tokens and usd_per_million_output_tokens"
             )
         self._changed = threading.Condition()
-        self._paid, self._kept = _Totals(), _Totals()
+        self._paid, self._cached = _Totals(), _Totals()
         self._counted: set[str] = set()
         self._open = 0
         self._open_tokens = 0
@@ -190,22 +190,22 @@ class Budget:
         return self._model.budget_usd is not None or self._model.budget_tokens is not None
 
     @property
-    def spent(self) -> Spent:
+    def usage(self) -> Usage:
         """The totals until now."""
         with self._changed:
-            paid, kept = self._paid, self._kept
-            return Spent(
+            paid, cached = self._paid, self._cached
+            return Usage(
                 answers_paid=paid.answers,
-                answers_kept=kept.answers,
-                cost_usd=paid.usd + kept.usd,
+                answers_cached=cached.answers,
+                cost_usd=paid.usd + cached.usd,
                 cost_usd_now=paid.usd,
-                input_tokens=paid.input_tokens + kept.input_tokens,
-                output_tokens=paid.output_tokens + kept.output_tokens,
-                answers_without_cost=paid.without_cost + kept.without_cost,
+                input_tokens=paid.input_tokens + cached.input_tokens,
+                output_tokens=paid.output_tokens + cached.output_tokens,
+                answers_without_cost=paid.without_cost + cached.without_cost,
             )
 
-    def count_kept(self, key: str, answer: Answer) -> None:
-        """Count an answer of an earlier run, once.
+    def count_cached(self, key: str, answer: Answer) -> None:
+        """Count the cached answer of an earlier run, once.
 
         Raises:
             ConfigurationError: there is a budget, and what it limits is not known of the answer.
@@ -214,24 +214,24 @@ class Budget:
         with self._changed:
             if key not in self._counted:
                 self._counted.add(key)
-                self._kept.add(answer)
+                self._cached.add(answer)
 
     def reserve(self, messages: Messages, stop: threading.Event) -> Reservation:
-        """Keep aside what a question may cost; `settle` it in any case.
+        """Set aside the most that a question may cost; call `settle` in any case.
 
         Raises:
-            BudgetExhaustedError: it could pass the budget with no other question open.
+            BudgetExhaustedError: it could exceed the budget with no other question open.
             StoppedError: `stop` was set while it waited for the open ones.
         """
-        tokens, usd = most_tokens(messages), 0.0
+        tokens, usd = token_upper_bound(messages), 0.0
         if self._price is not None:
             usd = (tokens * self._price[0] + self._model.max_tokens * self._price[1]) / 1e6
         wanted = Reservation(tokens + self._model.max_tokens, usd)
         with self._changed:
-            while said := self._passed_by(wanted):
+            while excess := self._excess(wanted):
                 if not self._open:
-                    raise BudgetExhaustedError(said)
-                self._changed.wait(_LOOK_AGAIN_S)
+                    raise BudgetExhaustedError(excess)
+                self._changed.wait(_POLL_S)
                 if stop.is_set():
                     raise StoppedError
             self._open += 1
@@ -240,7 +240,7 @@ class Budget:
         return wanted
 
     def settle(self, reservation: Reservation, key: str, answer: Answer | None) -> None:
-        """Give a reservation back; `answer` is what was paid for it, None if nothing came.
+        """Release a reservation and count the answer that was paid for; None if there is none.
 
         Raises:
             ConfigurationError: there is a budget, and what it limits is not known of the answer.
@@ -256,11 +256,11 @@ class Budget:
         if answer is not None:
             self._require_known(answer)
 
-    def _passed_by(self, wanted: Reservation) -> str | None:
-        """What could be passed, in words, or None."""
+    def _excess(self, wanted: Reservation) -> str | None:
+        """Which budget the reservation could exceed, as a message, or None."""
         budget_usd, budget_tokens = self._model.budget_usd, self._model.budget_tokens
-        usd = self._paid.usd + self._kept.usd
-        tokens = sum(each.input_tokens + each.output_tokens for each in (self._paid, self._kept))
+        usd = self._paid.usd + self._cached.usd
+        tokens = sum(total.input_tokens + total.output_tokens for total in (self._paid, self._cached))
         if budget_usd is not None and usd + self._open_usd + wanted.usd > budget_usd:
             return f"{usd:.4f} USD of {budget_usd} are spent, and this could take {wanted.usd:.4f}"
         if budget_tokens is not None and tokens + self._open_tokens + wanted.tokens > budget_tokens:

@@ -1,10 +1,13 @@
-"""The teacher program, compiled by a DSPy optimizer against the language servers.
+"""Prompt optimization of the teacher program with DSPy: bootstrapped demos and proposed instructions.
 
 The metric is the share of diffs that verify (`repair.verification.verifier`). `COPRO` tries instructions that
 the model itself proposes. `BootstrapFewShotWithRandomSearch` tries sets of demos: repairs as they are stored,
-and repairs that the model wrote and the servers confirmed. The rows are dealt out by project: demos come from
-some, candidates are compared on others, and the two scores are measured on a third part that no choice has
-seen. Questions are paid for as in synthesis: kept answers, limits and budget are the same.
+and repairs that the model wrote and the servers confirmed. The rows are split by project into three parts:
+demos come from one, candidates are compared on the second, and both scores are measured on the third, which
+no choice has seen. Requests go through the same client as in synthesis: cached, limited and within the
+budget.
+
+Tested by `tests/code_location/test_graph_optimizer.py`.
 """
 
 import contextlib
@@ -20,9 +23,9 @@ from repair.diagnostics.diagnostic import Diagnostic
 from repair.errors import ConfigurationError, InputError, TeacherError
 from repair.language_servers.scheduler import Servers
 from repair.prompt.sentinels import render_response
-from repair.synthesis.lm.client import Asking, QuestionFailedError
-from repair.synthesis.lm.limits import BudgetExhaustedError, Spent
-from repair.synthesis.lm.program import Shot, TeacherProgram
+from repair.synthesis.lm.client import LmClient, QuestionFailedError
+from repair.synthesis.lm.limits import BudgetExhaustedError, Usage
+from repair.synthesis.lm.program import FewShotExample, TeacherProgram
 from repair.synthesis.lm.settings import LanguageModel
 from repair.text.files import files_of
 from repair.text.stable_hash import rank
@@ -30,22 +33,22 @@ from repair.verification.verifier import verify
 
 _PARTS = 3
 
-# Instructions that are compared in a round, the best until then among them, and rounds.
+# Instructions that are compared in a round, the best so far among them, and rounds.
 _INSTRUCTIONS, _ROUNDS = 4, 2
 
 
 @dataclass(frozen=True, slots=True)
 class Optimized:
-    """What an optimizer made of a program."""
+    """Result of an optimizer run: the better program, and both scores."""
 
     program: TeacherProgram
-    """The compiled program if it scores higher, else the one that was given; it holds both scores."""
+    """The compiled program if it scores higher, else the given one; it holds both scores."""
     score_before: float
     score_after: float
-    """The compiled program's, whether it is higher or not."""
+    """Of the compiled program, whether it is higher or not."""
     rows: tuple[int, int, int]
-    """From which demos came, on which they were compared, on which the scores were measured."""
-    spent: Spent
+    """Rows to learn from, to compare on and to score on."""
+    usage: Usage
 
 
 def optimize(
@@ -53,40 +56,40 @@ def optimize(
     rows: Iterable[Mapping[str, Any]],
     servers: Servers,
     model: LanguageModel,
-    answers: Path,
+    cache: Path,
     *,
     instructions: bool = False,
     seed: int = 0,
     most_demos: int = 3,
     programs: int = 6,
 ) -> Optimized:
-    """Compile `program` on rows of `REPAIR_EXAMPLES`, of which the training split alone is used.
+    """Compile `program` with a DSPy optimizer, on the training rows of `REPAIR_EXAMPLES`.
 
     `instructions`: let the model propose better ones first. `most_demos` bounds the demos of each kind,
     `programs` the sets that are drawn at random beside three fixed ones (none, stored ones, the model's own).
 
     Raises:
         ConfigurationError: there are fewer than three training projects, or the budget ended too early.
-        TeacherError: every question would fail alike, or the model proposed nothing that can be read.
+        TeacherError: every question would fail alike, or the model proposed nothing that can be parsed.
     """
-    parts = _dealt([row for row in rows if row["split"] == TRAIN], seed)
-    with contextlib.ExitStack() as held:
-        asking = Asking(model, answers)
-        held.callback(asking.close)
-        compilation = _Compilation(program, parts, servers, model, asking)
-        held.callback(compilation.repair.close)
+    parts = _split_by_project([row for row in rows if row["split"] == TRAIN], seed)
+    with contextlib.ExitStack() as stack:
+        client = LmClient(model, cache)
+        stack.callback(client.close)
+        compilation = _Compilation(program, parts, servers, model, client)
+        stack.callback(compilation.repair.close)
         try:
             return compilation.run(instructions, seed, most_demos, programs)
         except BudgetExhaustedError as error:
             raise _budget_ended(error) from error
         except Exception as error:
-            if asking.fatal is not None:  # DSPy stops with an error of its own
-                raise asking.fatal from error
+            if client.fatal is not None:  # DSPy stops with an error of its own
+                raise client.fatal from error
             raise
 
 
-def _dealt(rows: Sequence[Mapping[str, Any]], seed: int) -> list[list[Mapping[str, Any]]]:
-    """The rows in three parts that share no project, as even as the projects allow."""
+def _split_by_project(rows: Sequence[Mapping[str, Any]], seed: int) -> list[list[Mapping[str, Any]]]:
+    """Three parts that share no project, as even as the projects allow."""
     by_project: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: row["example_id"]):
         by_project[row["project_id"]].append(row)
@@ -102,7 +105,7 @@ def _dealt(rows: Sequence[Mapping[str, Any]], seed: int) -> list[list[Mapping[st
 
 
 class _Compilation:
-    """One run of an optimizer."""
+    """State of one optimizer run."""
 
     def __init__(
         self,
@@ -110,13 +113,13 @@ class _Compilation:
         parts: Sequence[Sequence[Mapping[str, Any]]],
         servers: Servers,
         model: LanguageModel,
-        asking: Asking,
+        client: LmClient,
     ) -> None:
         from repair.synthesis.lm.dspy_program import RepairProgram
 
         self.program, self.parts, self.model = program, parts, model
-        self.servers, self.asking = servers, asking
-        self.repair = RepairProgram(model, program, asking)
+        self.servers, self.client = servers, client
+        self.repair = RepairProgram(model, program, client)
         self.rows = {row["example_id"]: row for part in parts for row in part}
         self.of_question: dict[tuple[str, ...], Mapping[str, Any]] = {}
 
@@ -126,7 +129,7 @@ class _Compilation:
         from repair.synthesis.lm.dspy_program import OptimizerAdapter
 
         learned, compared, scored = ([self._example(row) for row in part] for part in self.parts)
-        # Its own seeds are fixed; the order in which it finds the rows is ours.
+        # DSPy's own seeds are fixed; the order of the rows follows ours.
         learned.sort(key=lambda example: rank(seed, example["example_id"]))
         threads = self.model.concurrency
         evaluate = dspy.Evaluate(devset=scored, metric=self._verified, num_threads=threads)
@@ -151,18 +154,18 @@ class _Compilation:
             after: float = evaluate(compiled).score / 100
         made = self.program
         if after > before:
-            demos = tuple(self._shot(demo) for demo in compiled.predict.demos)
+            demos = tuple(self._few_shot_example(demo) for demo in compiled.predict.demos)
             made = replace(made, instructions=compiled.predict.signature.instructions, demos=demos)
         return Optimized(
             made.scored(max(before, after), before),
             before,
             after,
             (len(learned), len(compared), len(scored)),
-            self.asking.budget.spent,
+            self.client.budget.usage,
         )
 
     def _instructed(self, student: Any, compared: Sequence[Any]) -> Any:
-        """The program with the best instructions: those it has, or proposed ones."""
+        """The program with the best instructions, its own or proposed ones (COPRO)."""
         import dspy
         from dspy.utils.exceptions import AdapterParseError
 
@@ -189,10 +192,10 @@ class _Compilation:
     def _module(self) -> Any:
         import dspy
 
-        compilation = self  # by closure: DSPy copies what a module holds
+        compilation = self  # by closure: DSPy copies a module's attributes
 
         class Repair(dspy.Module):
-            """The program as synthesis runs it: the optimizer's demos, then examples of the same code."""
+            """The program as in synthesis: the optimizer's demos, then examples of the same code."""
 
             def __init__(self) -> None:
                 super().__init__()
@@ -204,22 +207,22 @@ class _Compilation:
         return Repair()
 
     def answer(self, predict: Any, row: Mapping[str, Any], question: Mapping[str, str]) -> Any:
-        """The model's diff for a row, or one that is None where it wrote none."""
+        """The prediction for a row; its diff is None where the model wrote none."""
         import dspy
         from dspy.utils.exceptions import AdapterParseError
 
-        demos = tuple(self._shot(demo) for demo in predict.demos)
+        demos = tuple(self._few_shot_example(demo) for demo in predict.demos)
         shown = self.repair.demos(replace(self.program, demos=demos).shots_for(row))
         try:
             return predict(demos=shown, **question)
         except (AdapterParseError, QuestionFailedError):
             return dspy.Prediction(diff=None)
         except BudgetExhaustedError as error:
-            self.asking.fatal = _budget_ended(error)
+            self.client.fatal = _budget_ended(error)
             raise
 
     def _verified(self, example: Any, prediction: Any, trace: Any = None) -> bool:
-        """The metric: whether the language servers confirm the diff."""
+        """DSPy metric: whether the language servers confirm the diff."""
         row = self.rows[example["example_id"]]
         files, diagnostic = files_of(row), Diagnostic.from_row(row["diagnostic"])
         if prediction.diff is None:
@@ -228,13 +231,13 @@ class _Compilation:
             line_diff = self._line_diff(prediction.diff, files[diagnostic.path])
         except InputError:
             return False
-        before = [Diagnostic.from_row(each) for each in row["before"]]
+        before = [Diagnostic.from_row(known) for known in row["before"]]
         return verify(files, diagnostic, line_diff, self.servers, before=before).accepted
 
-    def _shot(self, demo: Mapping[str, Any]) -> Shot:
+    def _few_shot_example(self, demo: Mapping[str, Any]) -> FewShotExample:
         row = self.of_question[_question_key(demo)]
         text = files_of(row)[row["path"]]
-        return Shot(
+        return FewShotExample(
             example_id=row["example_id"],
             project_id=row["project_id"],
             code=row["code"],
@@ -249,7 +252,7 @@ class _Compilation:
 def _budget_ended(error: BudgetExhaustedError) -> ConfigurationError:
     return ConfigurationError(
         f"the budget ended before the program was compiled: {error}; raise it and run again, the answers"
-        " until now are kept"
+        " so far are cached"
     )
 
 

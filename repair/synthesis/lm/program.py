@@ -1,4 +1,4 @@
-"""The teacher program: what a model is told and which examples it is shown. One JSON file.
+"""Teacher program: instructions and few-shot examples for a language model, as one JSON file.
 
 Its version is a hash of its content, so that a result can name exactly the program that made it.
 """
@@ -20,8 +20,8 @@ from repair.text.stable_hash import rank
 
 
 @dataclass(frozen=True, slots=True)
-class Shot:
-    """A solved example, as `repair.prompt.sentinels` renders it."""
+class FewShotExample:
+    """A solved example, rendered by `repair.prompt.sentinels`."""
 
     example_id: str
     project_id: str
@@ -33,25 +33,25 @@ class Shot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TeacherProgram:
-    """Instructions, and examples of which each question gets a few with its own diagnostic code."""
+    """Instructions, and few-shot examples that are chosen by a question's diagnostic code."""
 
     answer_format: str = LINE_DIFF
     """A name of `repair.prompt.answer_formats`."""
     instructions: str = ""
     """Empty: those of the format."""
-    demos: tuple[Shot, ...] = ()
-    """Examples that every question is given first: an optimizer's choice."""
-    shots: tuple[Shot, ...] = ()
-    """Examples of which a question is given those with its own diagnostic code."""
+    demos: tuple[FewShotExample, ...] = ()
+    """Examples that come first in every question: an optimizer's choice."""
+    shots: tuple[FewShotExample, ...] = ()
+    """Examples for questions with the same diagnostic code."""
     shots_per_question: int = 3
-    """The most of them that one question is given."""
+    """The most of them in one question."""
     seed: int = 0
-    """Of the draw of a question's examples among those with its code."""
+    """Of the draw among the examples with the question's code."""
     prompt_version: str = PROMPT_VERSION
     score: float | None = None
-    """The share of its diffs that the language servers confirmed, if that was measured."""
+    """The share of its diffs that the language servers confirmed, if measured."""
     score_before: float | None = None
-    """The same of the program from which it was compiled, on the same rows."""
+    """The score of the program from which it was compiled, on the same rows."""
 
     def __post_init__(self) -> None:
         if not self.instructions:
@@ -64,8 +64,8 @@ class TeacherProgram:
         Raises:
             ConfigurationError: an example was rendered by another version of the prompt.
         """
-        names = [field.name for field in fields(Shot)]
-        shots: list[Shot] = []
+        names = [field.name for field in fields(FewShotExample)]
+        shots: list[FewShotExample] = []
         for batch in examples:
             for row in batch.select(FEW_SHOT_EXAMPLES.names).to_pylist():
                 if row["prompt_version"] != PROMPT_VERSION:
@@ -73,7 +73,7 @@ class TeacherProgram:
                         f"example {row['example_id']} is written for prompt version {row['prompt_version']},"
                         f" this is {PROMPT_VERSION}: make the few-shot examples again"
                     )
-                shots.append(Shot(**{name: row[name] for name in names}))
+                shots.append(FewShotExample(**{name: row[name] for name in names}))
         return cls(shots=tuple(sorted(shots, key=lambda shot: (shot.code, shot.example_id))), **settings)
 
     @property
@@ -86,7 +86,7 @@ class TeacherProgram:
         """This program with its measured score, and that of the program from which it was compiled."""
         return replace(self, score=score, score_before=before)
 
-    def shots_for(self, row: Mapping[str, Any]) -> list[Shot]:
+    def shots_for(self, row: Mapping[str, Any]) -> list[FewShotExample]:
         """The examples for a row that has `diagnostic_id`, `project_id` and `diagnostic`.
 
         First the demos, then those drawn at random by the row's id and the seed; none is of the row's own
@@ -124,7 +124,7 @@ class TeacherProgram:
             content: dict[str, Any] = json.loads(data)
             version = content.pop("version")
             for name in ("demos", "shots"):
-                content[name] = tuple(Shot(**shot) for shot in content[name])
+                content[name] = tuple(FewShotExample(**shot) for shot in content[name])
             program = cls(**content)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ConfigurationError(f"{uri} is not a teacher program: {error!r}") from error

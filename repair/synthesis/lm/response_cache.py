@@ -1,7 +1,7 @@
-"""Answers of language models on disk, so that none is paid for twice.
+"""On-disk response cache of language models (SQLite, WAL), so that no answer is paid for twice.
 
-One SQLite file in WAL mode. An answer is committed when it comes, before anybody sees it: a process that is
-killed and started again asks only what had no answer yet. Several threads and processes may share a file.
+An answer is committed when it arrives, before it is used: a process that is killed and started again asks
+only what had no answer yet. Several threads and processes may share a file.
 """
 
 import hashlib
@@ -27,13 +27,13 @@ CREATE TABLE IF NOT EXISTS answers (
 ) WITHOUT ROWID
 """
 
-# Another process writes one small row at a time: whoever waits this long waits for something broken.
+# Another process writes one small row at a time: a lock held for this long means that something is broken.
 _BUSY_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a model wrote and what that took; a null count or cost is not known."""
+    """A model's answer with its tokens and cost; a null count or cost is not known."""
 
     text: str
     input_tokens: int | None
@@ -50,7 +50,7 @@ def answer_key(
     answer_format: str,
     sample: int,
 ) -> str:
-    """The key of an answer: a hash of everything that it depends on."""
+    """Cache key of an answer: a hash of everything that it depends on."""
     question = {
         "model": model,
         "messages": [dict(message) for message in messages],
@@ -62,8 +62,8 @@ def answer_key(
     return hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()
 
 
-class Answers:
-    """The answers in one file, which is made if it is absent. A context manager."""
+class ResponseCache:
+    """Cache of answers in one SQLite file, which is created if absent; thread-safe. A context manager."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -71,14 +71,14 @@ class Answers:
         self._connection = connect(path, _TABLE, timeout=_BUSY_S)
 
     def get(self, key: str) -> Answer | None:
-        """The answer under `key`, if there is one."""
+        """The cached answer, or None."""
         query = "SELECT text, input_tokens, output_tokens, cost_usd FROM answers WHERE key = ?"
         with self._lock:
             row = self._connection.execute(query, (key,)).fetchone()
         return None if row is None else Answer(*row)
 
     def put(self, key: str, model: str, answer: Answer) -> None:
-        """Keep `answer`; the first one under a key stays."""
+        """Store `answer`; the first one under a key stays."""
         values = (key, model, answer.text, answer.input_tokens, answer.output_tokens, answer.cost_usd)
         statement = (
             "INSERT OR IGNORE INTO answers (key, model, text, input_tokens, output_tokens, cost_usd)"
@@ -95,7 +95,7 @@ class Answers:
         with self._lock:
             self._connection.close()
 
-    def __enter__(self) -> "Answers":
+    def __enter__(self) -> "ResponseCache":
         return self
 
     def __exit__(

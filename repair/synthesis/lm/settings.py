@@ -1,4 +1,7 @@
-"""Which language model is asked, how, and how much may be spent on it."""
+"""Settings of a language model: provider, sampling, rate limit, budget and price.
+
+Tested by `tests/repair/synthesis/lm/test_teacher.py`.
+"""
 
 import os
 from dataclasses import dataclass, replace
@@ -10,13 +13,13 @@ from repair.synthesis.lm.response_cache import Answer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LanguageModel:
-    """A model behind any interface that LiteLLM names, and the limits under which it is asked."""
+    """A model of any provider that LiteLLM names, and the limits of its use."""
 
     model: str
-    """LiteLLM's name, e.g. `openai/gpt-4o` or `anthropic/claude-3-opus`; a server of one's own that speaks
-    OpenAI's interface is `openai/<its model>` with a `base_url`."""
+    """LiteLLM's name, e.g. `openai/gpt-4o` or `anthropic/claude-3-opus`; a server of one's own with OpenAI's
+    API is `openai/<its model>` with a `base_url`."""
     base_url: str | None = None
-    """Where the interface is, if not at the provider's own address."""
+    """The address of the API, if not the provider's own."""
     key_variable: str | None = None
     """The environment variable that holds the key; None: none is needed."""
     temperature: float | None = 0.0
@@ -24,21 +27,21 @@ class LanguageModel:
     max_tokens: int = 1024
     """The most tokens of one answer."""
     prefill: bool = True
-    """Begin the assistant's turn with `<diff>`. Some interfaces refuse a begun turn."""
+    """Begin the assistant's turn with `<diff>`. Some APIs refuse a begun turn."""
     concurrency: int = 8
     """Questions open at once."""
     timeout_s: float = 120.0
-    """Of silence, after which an attempt is given up."""
+    """Seconds of silence after which an attempt is given up."""
     attempts: int = 5
     """Of one question, before its row is rejected."""
     first_pause_s: float = 1.0
-    """Before the second attempt, where the service names no time; it doubles with each attempt."""
+    """Pause before the second attempt, where the service names none; it doubles with each attempt."""
     requests_per_minute: int | None = None
     """The most requests sent in any 60 seconds, attempts included; None: no limit."""
     tokens_per_minute: int | None = None
-    """The most tokens of questions and answers in any 60 seconds, as far as they can be foreseen."""
+    """The most tokens of questions and answers in any 60 seconds, by the estimate."""
     budget_usd: float | None = None
-    """What may be spent. A question that could pass it is not sent, and its row is rejected."""
+    """The most that may be spent. A question that could exceed it is not sent, and its row is rejected."""
     budget_tokens: int | None = None
     """As `budget_usd`, in tokens of questions and answers together."""
     usd_per_million_input_tokens: float | None = None
@@ -63,11 +66,11 @@ class LanguageModel:
             raise ConfigurationError("one of the two prices is set: set both, or none to use the public list")
 
     def sampling(self) -> dict[str, Any]:
-        """What an answer depends on beside its question."""
+        """Sampling parameters: an answer depends on them beside its question."""
         return {"temperature": self.temperature, "max_tokens": self.max_tokens}
 
-    def client(self) -> dict[str, Any]:
-        """The settings of the connection. They hold the key: never to be written or shown.
+    def connection(self) -> dict[str, Any]:
+        """Keyword arguments of the API client. They hold the key: never write or show them.
 
         Raises:
             ConfigurationError: the environment does not hold the key.
@@ -85,7 +88,7 @@ class LanguageModel:
         return {"api_key": key, "timeout": self.timeout_s, **address}
 
     def priced(self, answer: Answer) -> Answer:
-        """`answer` with the cost by the prices set here, if they are set."""
+        """`answer` with its cost by the prices set here, if they are set."""
         paid, written = self.usd_per_million_input_tokens, self.usd_per_million_output_tokens
         if paid is None or written is None or answer.input_tokens is None or answer.output_tokens is None:
             return answer

@@ -1,15 +1,14 @@
-"""The teacher that is a large language model, asked through the DSPy program.
+"""LLM teacher: concurrent requests through the DSPy program, best of several candidates.
 
-Many questions are open at once; outcomes come in the order of the rows. An answer is kept on disk as soon
-as it is there, so that a killed run resumes without paying twice. Where more than one candidate may be asked
-for, each answer is verified while others are open, and only rows without a verified one are asked again.
-Rejected:
+Many questions are open at once; outcomes come in the order of the rows. An answer is cached on disk as soon
+as it arrives, so that a killed run resumes without paying twice. With more than one candidate, each answer is
+verified while others are open, and only rows without a verified one are asked again. Rejected:
 
 | reason | |
 |---|---|
-| `teacher_failed` | this question was refused, or failed on every attempt; the detail says why |
+| `teacher_failed` | the question was refused, or failed on every attempt; the detail says why |
 | `answer_too_long` | the answer can't be a diff of the size that is learned from |
-| `budget_exhausted` | another question could have passed the budget |
+| `budget_exhausted` | another question could have exceeded the budget |
 | `malformed_prompt` | the row can't be written as a prompt |
 | `file_absent` | the diagnostic's file is not in the workspace |
 
@@ -33,51 +32,51 @@ from repair.language_servers.scheduler import Servers
 from repair.prompt.sentinels import Example
 from repair.schema.outcomes import REASON, Reject
 from repair.schema.stages import SYNTHESIZED_DIFFS
-from repair.synthesis.lm.client import Asking, QuestionFailedError
-from repair.synthesis.lm.limits import BudgetExhaustedError, Spent
+from repair.synthesis.lm.client import LmClient, QuestionFailedError
+from repair.synthesis.lm.limits import BudgetExhaustedError, Usage
 from repair.synthesis.lm.program import TeacherProgram
-from repair.synthesis.lm.progress import Progress, Reporter
+from repair.synthesis.lm.progress import ProgressReporter, SynthesisProgress
 from repair.synthesis.lm.response_cache import Answer
 from repair.synthesis.lm.settings import LanguageModel
 from repair.synthesis.teacher import Proposal
 from repair.text.files import files_of
 from repair.verification.verifier import UNANSWERED, verify_rows
 
-# 400 lines of diff, ten times what a fix out of the history may have.
+# 400 lines of diff, ten times the limit of a fix from the history.
 MOST_CHARACTERS = 40_000
 
-# Rows ahead of the one that is waited for, per open question: a slow answer must not idle the others.
+# Rows submitted ahead of the next outcome, per open question: a slow answer must not idle the others.
 _AHEAD = 4
 
 _SERVER_REASONS = UNANSWERED | {"servers_closed"}
 
-# Answers that are verified together: enough for the servers to share their work, few enough to go on.
+# Answers that are verified together: enough to keep all servers busy, few enough not to hold up the others.
 _VERIFIED_TOGETHER = 32
 
 
 @dataclass(slots=True, eq=False)
-class _Asked:
-    """A row on its way to its outcome."""
+class _Pending:
+    """A row whose outcome is pending."""
 
     row: Mapping[str, Any]
     sample: int = 0
-    """Which of its candidates is asked for."""
-    paid: tuple[Answer, ...] = ()
-    """The answers until now."""
+    """The number of the candidate that is asked for."""
+    answers: tuple[Answer, ...] = ()
+    """The answers so far."""
     proposal: Proposal | None = None
-    """The last of them that can be a diff."""
+    """The last answer that can be a diff."""
     latest: Proposal | Reject | None = None
-    """What the last question came to."""
+    """The result of the last question."""
     error: BaseException | None = None
-    """What would end the run."""
+    """An error that ends the run."""
     outcome: Proposal | Reject | None = None
 
 
 class LmTeacher:
-    """Asks `model` with `program` and keeps the answers in the file `answers`. A context manager.
+    """Teacher that asks `model` with `program`; response cache in the file `cache`. A context manager.
 
     `candidates` is the most answers for one row; with more than one, `servers` verify each but the last.
-    `report` is told every few seconds how far it is, of `total` rows.
+    `report` is called every few seconds with the progress, of `total` rows.
 
     Raises ConfigurationError if the key is missing, the model does not take the settings, there is a budget
     in money and no known price, or several candidates would be one and the same.
@@ -87,11 +86,11 @@ class LmTeacher:
         self,
         model: LanguageModel,
         program: TeacherProgram,
-        answers: Path,
+        cache: Path,
         *,
         candidates: int = 1,
         servers: Servers | None = None,
-        report: Callable[[Progress], None] | None = None,
+        report: Callable[[SynthesisProgress], None] | None = None,
         total: int | None = None,
     ) -> None:
         if candidates < 1 or (candidates > 1 and servers is None):
@@ -100,7 +99,7 @@ class LmTeacher:
             )
         if candidates > 1 and model.temperature == 0:
             raise ConfigurationError(
-                f"candidates is {candidates} and temperature 0: every answer would be the same one; set a"
+                f"candidates is {candidates} and temperature 0: every answer would be the same; set a"
                 " temperature above 0"
             )
         from repair.synthesis.lm.dspy_program import RepairProgram
@@ -109,10 +108,10 @@ class LmTeacher:
         self.program = program
         self.candidates = candidates
         self._servers = servers
-        self._asking = Asking(model, answers)
-        self._dspy = RepairProgram(model, program, self._asking)
-        budget = self._asking.budget
-        self._reporter = Reporter(report or _quiet, lambda: budget.spent, total=total)
+        self._client = LmClient(model, cache)
+        self._dspy = RepairProgram(model, program, self._client)
+        budget = self._client.budget
+        self._reporter = ProgressReporter(report or _quiet, lambda: budget.usage, total=total)
         self._settled = 0
 
     @property
@@ -121,16 +120,16 @@ class LmTeacher:
         return f"{self.model.model}@{self.program.version}"
 
     @property
-    def spent(self) -> Spent:
-        """What all answers took until now, those of rejected rows included."""
-        return self._asking.budget.spent
+    def usage(self) -> Usage:
+        """Tokens and cost of all answers so far, those of rejected rows included."""
+        return self._client.budget.usage
 
-    def count_kept(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Count the kept answers to these rows against the budget, before any of them is asked.
+    def count_cached(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Count the cached answers to these rows against the budget, before any question is sent.
 
-        Without it a resumed run could ask first and find out later what an earlier one had spent.
+        Without this a resumed run could send questions before it knows what an earlier run has spent.
         """
-        if not self._asking.budget.limited:
+        if not self._client.budget.limited:
             return
         for row in rows:
             try:
@@ -138,7 +137,7 @@ class LmTeacher:
             except InputError:
                 continue
             for sample in range(self.candidates):
-                if self._asking.kept(self._asking.key(self.program, messages, sample)) is None:
+                if self._client.cached(self._client.key(self.program, messages, sample)) is None:
                     break
 
     def propose(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[Proposal | Reject]:
@@ -149,13 +148,13 @@ class LmTeacher:
             ConfigurationError: there is a budget, and what it limits is not known of an answer.
         """
         remaining = iter(rows)
-        window: deque[_Asked] = deque()
-        answered: queue.SimpleQueue[_Asked] = queue.SimpleQueue()
-        self._asking.stop.clear()
+        window: deque[_Pending] = deque()
+        answered: queue.SimpleQueue[_Pending] = queue.SimpleQueue()
+        self._client.stop.clear()
         threads = ThreadPoolExecutor(self.model.concurrency, thread_name_prefix="teacher")
 
-        def ask(asked: _Asked) -> None:
-            threads.submit(self._ask, asked, answered)
+        def ask(pending: _Pending) -> None:
+            threads.submit(self._ask, pending, answered)
 
         try:
             while True:
@@ -163,7 +162,7 @@ class LmTeacher:
                     row = next(remaining, None)
                     if row is None:
                         break
-                    window.append(_Asked(row))
+                    window.append(_Pending(row))
                     ask(window[-1])
                 if not window:
                     break
@@ -171,18 +170,18 @@ class LmTeacher:
                     window.popleft()
                     yield outcome
                 else:
-                    for asked in self._settle(_taken(answered, self._reporter.every_s)):
-                        ask(asked)
+                    for pending in self._settle(_next_batch(answered, self._reporter.every_s)):
+                        ask(pending)
                 self._reporter.tick(self._settled)
             self._reporter.end(self._settled)
         finally:
-            self._asking.stop.set()  # whoever pauses before another attempt, wakes up and gives up
+            self._client.stop.set()  # threads that wait before another attempt wake up and give up
             threads.shutdown(wait=True, cancel_futures=True)
 
     def close(self) -> None:
-        """Close the connections and the file of answers."""
+        """Close the connections and the response cache."""
         self._dspy.close()
-        self._asking.close()
+        self._client.close()
 
     def __enter__(self) -> "LmTeacher":
         return self
@@ -195,95 +194,97 @@ class LmTeacher:
     ) -> None:
         self.close()
 
-    def _ask(self, asked: _Asked, answered: "queue.SimpleQueue[_Asked]") -> None:
-        """In a thread of its own: get one more answer for the row."""
+    def _ask(self, pending: _Pending, answered: "queue.SimpleQueue[_Pending]") -> None:
+        """Get one more answer for the row; runs in a worker thread."""
         try:
-            asked.latest = self._candidate(asked)
+            pending.latest = self._candidate(pending)
         except BaseException as error:
-            asked.error = error  # raised again where the outcomes are made
-        answered.put(asked)
+            pending.error = error  # raised again where the outcomes are made
+        answered.put(pending)
 
-    def _candidate(self, asked: _Asked) -> Proposal | Reject:
-        row = asked.row
+    def _candidate(self, pending: _Pending) -> Proposal | Reject:
+        row = pending.row
         try:
-            answer = self._dspy.ask(_example(row), self.program.shots_for(row), asked.sample)
+            answer = self._dspy.ask(_example(row), self.program.shots_for(row), pending.sample)
         except InputError as error:
             return Reject(row, error.reason, str(error))
         except BudgetExhaustedError as error:
             return Reject(row, "budget_exhausted", str(error))
         except QuestionFailedError as error:
             return Reject(row, "teacher_failed", str(error))
-        asked.paid = (*asked.paid, answer)
+        pending.answers = (*pending.answers, answer)
         if len(answer.text) > MOST_CHARACTERS:
             return Reject(row, "answer_too_long", f"{len(answer.text)} characters, at most {MOST_CHARACTERS}")
         return Proposal(answer.text, self.program.answer_format)
 
-    def _settle(self, answered: Sequence[_Asked]) -> list[_Asked]:
-        """Decide what becomes of rows that have an answer; returns those to be asked once more."""
-        for asked in answered:
-            if asked.error is not None:
-                raise asked.error
+    def _settle(self, answered: Sequence[_Pending]) -> list[_Pending]:
+        """Set the outcomes of rows that have an answer; returns the rows that need another candidate."""
+        for pending in answered:
+            if pending.error is not None:
+                raise pending.error
         verified = self._verified(answered)
-        again: list[_Asked] = []
-        for asked in answered:
-            latest = asked.latest
+        again: list[_Pending] = []
+        for pending in answered:
+            latest = pending.latest
             if isinstance(latest, Proposal):
-                asked.proposal = latest
+                pending.proposal = latest
             answered_badly = isinstance(latest, Reject) and latest.reason == "answer_too_long"
-            more = asked.sample + 1 < self.candidates and asked not in verified
+            more = pending.sample + 1 < self.candidates and pending not in verified
             if more and (answered_badly or isinstance(latest, Proposal)):
-                asked.sample += 1
-                again.append(asked)
+                pending.sample += 1
+                again.append(pending)
                 continue
-            # Without a good one the last that can be a diff goes on: verification says what it lacks.
-            asked.outcome = latest if asked.proposal is None else _summed(asked.proposal, asked.paid)
+            # Without a verified answer the last one that can be a diff goes on: verification rejects it.
+            pending.outcome = (
+                latest if pending.proposal is None else _summed(pending.proposal, pending.answers)
+            )
             self._settled += 1
         return again
 
-    def _verified(self, answered: Sequence[_Asked]) -> set[_Asked]:
-        """Those whose answer repairs, or of which the servers could not say: another would fare no better.
+    def _verified(self, answered: Sequence[_Pending]) -> set[_Pending]:
+        """Rows that need no other candidate: theirs verifies, or the servers failed, as they would again.
 
-        Only rows that could be asked again are looked at.
+        Only rows that have candidates left are checked.
         """
-        judged = [
-            (asked, asked.latest)
-            for asked in answered
-            if asked.sample + 1 < self.candidates and isinstance(asked.latest, Proposal)
+        checked = [
+            (pending, pending.latest)
+            for pending in answered
+            if pending.sample + 1 < self.candidates and isinstance(pending.latest, Proposal)
         ]
-        if not judged or self._servers is None:
+        if not checked or self._servers is None:
             return set()
-        rows = [{**asked.row, "teacher": self.name, **asdict(proposal)} for asked, proposal in judged]
+        rows = [{**pending.row, "teacher": self.name, **asdict(proposal)} for pending, proposal in checked]
         batch = pa.RecordBatch.from_pylist(rows, schema=SYNTHESIZED_DIFFS)
         [outcomes] = verify_rows([batch], self._servers)
         reasons = outcomes.column(REASON).to_pylist()
         settled = {None, *_SERVER_REASONS}
-        return {asked for (asked, _), reason in zip(judged, reasons, strict=True) if reason in settled}
+        return {pending for (pending, _), reason in zip(checked, reasons, strict=True) if reason in settled}
 
 
-def _quiet(progress: Progress) -> None:
-    """Where nobody wants to know."""
+def _quiet(progress: SynthesisProgress) -> None:
+    """The report that does nothing."""
 
 
-def _taken(answered: "queue.SimpleQueue[_Asked]", timeout_s: float) -> list[_Asked]:
-    """What has been answered: at least one if any comes in time, at most what is verified together."""
-    taken: list[_Asked] = []
+def _next_batch(answered: "queue.SimpleQueue[_Pending]", timeout_s: float) -> list[_Pending]:
+    """A batch from the queue: empty after the time-out, at most what is verified together."""
+    batch: list[_Pending] = []
     try:
-        taken.append(answered.get(timeout=timeout_s))
-        while len(taken) < _VERIFIED_TOGETHER:
-            taken.append(answered.get_nowait())
+        batch.append(answered.get(timeout=timeout_s))
+        while len(batch) < _VERIFIED_TOGETHER:
+            batch.append(answered.get_nowait())
     except queue.Empty:
         pass
-    return taken
+    return batch
 
 
-def _summed(proposal: Proposal, paid: Sequence[Answer]) -> Proposal:
-    """`proposal` with what all answers of its row took; unknown if it is of one of them."""
-    inputs = [answer.input_tokens for answer in paid]
-    outputs = [answer.output_tokens for answer in paid]
-    costs = [answer.cost_usd for answer in paid]
+def _summed(proposal: Proposal, answers: Sequence[Answer]) -> Proposal:
+    """`proposal` with tokens and cost of all answers of its row; unknown if one of them is."""
+    inputs = [answer.input_tokens for answer in answers]
+    outputs = [answer.output_tokens for answer in answers]
+    costs = [answer.cost_usd for answer in answers]
     return replace(
         proposal,
-        candidates=len(paid),
+        candidates=len(answers),
         input_tokens=None if None in inputs else sum(filter(None, inputs)),
         output_tokens=None if None in outputs else sum(filter(None, outputs)),
         cost_usd=None if None in costs else sum(filter(None, costs)),

@@ -1,17 +1,17 @@
-"""The teacher that knows a few rules: the server's message names the slip, the file names the rest.
+"""Rule-based teacher: candidate fixes from the server's message and the names in the file.
 
-It is free, needs no later state and no model, and says nothing where it has no rule. What it proposes was
+It is free, needs no later state and no model, and proposes nothing where it has no rule. Its proposals were
 verified by the servers. It repairs slips that a program can name, so its diffs are easier than what people
-and models are asked: they prove a pipeline and fill a demo, and no result is to be told of data made by it.
+and models are asked: use them to test a pipeline and to fill a demo, and report no result on data made by it.
 
-A row is proposed the first of at most four candidates that the servers accept. Rejected:
+The proposal is the first of at most four candidates that the servers accept. Rejected:
 
 | reason | |
 |---|---|
-| `no_rule` | no rule knows an answer to this diagnostic |
+| `no_rule` | no rule has a candidate for this diagnostic |
 | `no_candidate_verifies` | none of the candidates repairs it; the detail says why each does not |
 | `file_absent` | the diagnostic's file is not in the workspace |
-| `server_crashed`, `server_timeout` | the servers could not say |
+| `server_crashed`, `server_timeout` | the servers failed on the row |
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -35,7 +35,7 @@ MOST_CANDIDATES = 4
 
 @dataclass(frozen=True, slots=True)
 class RulesTeacher:
-    """Proposes what a rule about the diagnostic's message suggests."""
+    """Proposes the first candidate of a rule that verifies."""
 
     servers: Servers
     name: str = "rules"
@@ -63,7 +63,7 @@ def candidates(text: str, diagnostic: Diagnostic) -> list[str]:
 def _propose(row: Mapping[str, Any]) -> CheckCoroutine[Proposal | Reject]:
     workspace = files_of(row)
     diagnostic = Diagnostic.from_row(row["diagnostic"])
-    before: Sequence[Diagnostic] = [Diagnostic.from_row(each) for each in row["before"]]
+    before: Sequence[Diagnostic] = [Diagnostic.from_row(found) for found in row["before"]]
     original = workspace.get(diagnostic.path)
     if original is None:
         return Reject(row, "file_absent", f"{diagnostic.path} is not among the files of the workspace")

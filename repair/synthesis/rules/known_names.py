@@ -1,4 +1,7 @@
-"""What is known of the names of Python and of its standard library, without running any of it."""
+"""Names of Python and its standard library, read from the sources without running them; closest matches.
+
+Tested by `tests/repair/synthesis/rules/test_rules.py`.
+"""
 
 import ast
 import builtins
@@ -14,10 +17,10 @@ from pathlib import Path
 
 BUILTINS = frozenset(dir(builtins))
 
-MODULES = frozenset(each for each in sys.stdlib_module_names if not each.startswith("_"))
+MODULES = frozenset(name for name in sys.stdlib_module_names if not name.startswith("_"))
 
-# The names that are used without their module most often.
-_TAKEN_FROM = {
+# The names that are imported from their module most often.
+_IMPORTED_FROM = {
     "typing": "Any Callable ClassVar Dict Generic Iterable Iterator List Literal Mapping NamedTuple Optional"
     " Protocol Sequence Set TYPE_CHECKING Tuple TypeVar Union cast overload",
     "collections": "Counter OrderedDict defaultdict deque namedtuple",
@@ -44,8 +47,8 @@ _TAKEN_FROM = {
     "argparse": "ArgumentParser",
     "urllib.parse": "quote urlencode urljoin urlparse",
 }
-HOME = {name: module for module, names in _TAKEN_FROM.items() for name in names.split()}
-"""The module of a name that is often taken from it."""
+HOME = {name: module for module, names in _IMPORTED_FROM.items() for name in names.split()}
+"""The module from which a name is often imported."""
 
 FOREIGN = {
     **{"null": "None", "nil": "None", "undefined": "None", "true": "True", "false": "False", "this": "self"},
@@ -65,12 +68,12 @@ FOREIGN_METHODS = {
 
 
 def closest(name: str, known: Collection[str], most: int = 2) -> list[str]:
-    """Those of `known` that `name` may be a slip for, the likeliest first."""
-    alike = [(-_likeness(name, each), each) for each in known if each != name]
-    return [each for score, each in sorted(alike) if score <= -0.7][:most]
+    """The names of `known` most similar to `name`, the most similar first."""
+    scored = [(-_similarity(name, other), other) for other in known if other != name]
+    return [other for score, other in sorted(scored) if score <= -0.7][:most]
 
 
-def _likeness(name: str, other: str) -> float:
+def _similarity(name: str, other: str) -> float:
     if name.lower() == other.lower():
         return 1.0
     if sorted(name) == sorted(other):
@@ -80,7 +83,7 @@ def _likeness(name: str, other: str) -> float:
 
 @cache
 def names_of_module(module: str) -> frozenset[str]:
-    """The names that a module of the standard library defines; nothing of what is not known.
+    """The names that a module of the standard library defines; none for an unknown module.
 
     Its source is read, not run. Modules without source have no effects and are imported.
     """
@@ -93,9 +96,9 @@ def names_of_module(module: str) -> frozenset[str]:
         if file.is_file():
             tree = ast.parse(file.read_bytes())
             whole = [
-                each for each in tree.body if isinstance(each, ast.ImportFrom) and each.names[0].name == "*"
+                node for node in tree.body if isinstance(node, ast.ImportFrom) and node.names[0].name == "*"
             ]
-            return defined(tree).union(*(names_of_module(each.module or "") for each in whole))
+            return defined(tree).union(*(names_of_module(node.module or "") for node in whole))
     spec = None if "." in module else find_spec(module)
     if spec is not None and (spec.origin == "built-in" or isinstance(spec.loader, ExtensionFileLoader)):
         return frozenset(dir(import_module(module)))

@@ -1,4 +1,7 @@
-"""Names that are misspelt, foreign, not imported, or without their `self`."""
+"""Rules for names: misspelt, of another language, not imported, or without `self`.
+
+Tested by `tests/repair/synthesis/rules/test_rules.py`.
+"""
 
 import ast
 import builtins
@@ -22,7 +25,7 @@ _FROM = re.compile(r"\s*from\s+([\w.]+)\s+import\b")
 
 
 def suggestions(rows: list[str], diagnostic: Diagnostic) -> Iterator[list[str]]:
-    """The file's lines after each repair that comes to mind, the likeliest first."""
+    """The file's lines after each candidate repair, the likeliest first."""
     message, row = diagnostic.message, rows[diagnostic.start_line]
     if found := _NOT_EXPORTED.match(message):
         for name in closest(found[1] or found[2], _bound(rows)):
@@ -36,7 +39,7 @@ def suggestions(rows: list[str], diagnostic: Diagnostic) -> Iterator[list[str]]:
         module = _FROM.match(row)
         word = re.compile(rf"(?<!\w){found[1]}(?!\w)")
         for name in closest(found[1], known_names.names_of_module(module[1]) if module else ()):
-            yield [word.sub(name, each) for each in rows]  # its uses are misspelt alike, or not at all
+            yield [word.sub(name, line) for line in rows]  # its uses are misspelt alike, or not at all
     elif found := _NO_MODULE.match(message):
         top, dot, rest = found[1].partition(".")
         for name in closest(top, MODULES):
@@ -69,7 +72,7 @@ def _undefined(rows: list[str], diagnostic: Diagnostic, name: str) -> Iterator[l
 
 
 def _with_self(rows: list[str], line: int) -> list[str]:
-    """With `self` in the parameters of the function that begins on the 0-based `line` or last before it."""
+    """Insert `self` into the parameters of the last function that begins at or before the 0-based `line`."""
     for number in range(line, -1, -1):
         if head := re.match(r"(\s*(?:async\s+)?def\s+\w+\()(\s*\))?", rows[number]):
             parameters = rows[number][len(head[1]) :]
@@ -82,7 +85,7 @@ def _attribute(rows: list[str], diagnostic: Diagnostic, name: str, owner: str) -
     known = known or _attributes_of_class(rows, owner.partition("[")[0])
     kind = getattr(builtins, "str" if owner == "Literal['" else owner.partition("[")[0], None)
     if isinstance(kind, type):
-        known |= frozenset(each for each in dir(kind) if not each.startswith("__"))
+        known |= frozenset(attribute for attribute in dir(kind) if not attribute.startswith("__"))
         if FOREIGN_METHODS.get(name) in known:
             yield _replaced(rows, diagnostic, name, FOREIGN_METHODS[name])
     for other in closest(name, known, most=3):
@@ -99,21 +102,21 @@ def _is_own(rows: list[str], diagnostic: Diagnostic) -> bool:
 
 def _own_attributes(rows: list[str], line: int) -> frozenset[str]:
     """The attributes of the innermost class around the 0-based `line`."""
-    around = [each for each in _classes(rows) if each.lineno <= line + 1 <= (each.end_lineno or 0)]
-    return _attributes(max(around, key=lambda each: each.lineno)) if around else frozenset()
+    around = [owner for owner in _classes(rows) if owner.lineno <= line + 1 <= (owner.end_lineno or 0)]
+    return _attributes(max(around, key=lambda owner: owner.lineno)) if around else frozenset()
 
 
 def _attributes_of_class(rows: list[str], name: str) -> frozenset[str]:
-    return next((_attributes(each) for each in _classes(rows) if each.name == name), frozenset())
+    return next((_attributes(owner) for owner in _classes(rows) if owner.name == name), frozenset())
 
 
 def _attributes(owner: ast.ClassDef) -> frozenset[str]:
     found: set[str] = set()
-    for each in owner.body:
-        if isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            found.add(each.name)
+    for statement in owner.body:
+        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            found.add(statement.name)
         else:
-            found |= known_names.defined(each)
+            found |= known_names.defined(statement)
     for node in ast.walk(owner):
         match node:
             case ast.Attribute(value=ast.Name(id="self" | "cls"), attr=name, ctx=ast.Store()):
@@ -125,7 +128,7 @@ def _attributes(owner: ast.ClassDef) -> frozenset[str]:
 
 def _classes(rows: list[str]) -> list[ast.ClassDef]:
     tree = _parsed(rows)
-    return [each for each in ast.walk(tree) if isinstance(each, ast.ClassDef)] if tree else []
+    return [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)] if tree else []
 
 
 def _bound(rows: list[str]) -> frozenset[str]:
@@ -141,7 +144,7 @@ def _parsed(rows: list[str]) -> ast.Module | None:
 
 
 def _replaced(rows: list[str], diagnostic: Diagnostic, old: str, new: str) -> list[str]:
-    """With the first `old` at or behind the diagnostic's place, or on its line, written `new`."""
+    """Replace the first `old` at or after the diagnostic's start, or else on its line, by `new`."""
     row = rows[diagnostic.start_line]
     word = re.compile(rf"(?<!\w){re.escape(old)}(?!\w)")
     found = word.search(row, diagnostic.start_column) or word.search(row)
@@ -155,14 +158,14 @@ def _with_row(rows: list[str], line: int, row: str) -> list[str]:
 
 
 def _with_import(rows: list[str], statement: str) -> list[str]:
-    """With an import behind those at the top, or behind the module's docstring and first comments."""
+    """Insert an import after those at the top, or after the module's docstring and first comments."""
     tree = _parsed(rows)
-    place = 0
-    for index, each in enumerate(tree.body if tree else []):
-        is_docstring = index == 0 and isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant)
-        if not is_docstring and not isinstance(each, (ast.Import, ast.ImportFrom)):
+    insert_at = 0
+    for index, node in enumerate(tree.body if tree else []):
+        is_docstring = index == 0 and isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        if not is_docstring and not isinstance(node, (ast.Import, ast.ImportFrom)):
             break
-        place = each.end_lineno or 0
-    if place == 0:
-        place = next((index for index, row in enumerate(rows) if not row.startswith("#")), 0)
-    return [*rows[:place], statement, *rows[place:]]
+        insert_at = node.end_lineno or 0
+    if insert_at == 0:
+        insert_at = next((index for index, row in enumerate(rows) if not row.startswith("#")), 0)
+    return [*rows[:insert_at], statement, *rows[insert_at:]]

@@ -1,4 +1,7 @@
-"""Colons, brackets and quotes that are missing or too many, `=` for `==`, and indentation."""
+"""Rules for syntax errors: colons, brackets, quotes, `=` for `==`, indentation.
+
+Tested by `tests/repair/synthesis/rules/test_rules.py`.
+"""
 
 import re
 from collections.abc import Iterator
@@ -19,13 +22,13 @@ _STEP = "    "
 
 
 def suggestions(rows: list[str], diagnostic: Diagnostic) -> Iterator[list[str]]:
-    """The file's lines after each repair that comes to mind, the likeliest first."""
+    """The file's lines after each candidate repair, the likeliest first."""
     line, message = diagnostic.start_line, diagnostic.message
     row = rows[line]
-    yield from (_with_row(rows, line, each) for each in _compared(row))
-    yield from (_with_row(rows, line, each) for each in _quoted(row))
+    yield from (_with_row(rows, line, repaired) for repaired in _compared(row))
+    yield from (_with_row(rows, line, repaired) for repaired in _quoted(row))
     if _NOT_CLOSED.search(message):
-        yield from (_with_row(rows, line, each) for each in _closed(row))
+        yield from (_with_row(rows, line, repaired) for repaired in _closed(row))
     if _NO_COLON.search(message) and _COMPOUND.match(row):
         code, comment = _without_comment(row)
         yield _with_row(rows, line, f"{code}:{comment}")
@@ -35,19 +38,19 @@ def suggestions(rows: list[str], diagnostic: Diagnostic) -> Iterator[list[str]]:
         yield from _levelled(rows, line)
     if _NOT_DEEP.search(message):
         yield from _deepened(rows, line)
-    # Where a server stops is often behind the line that is at fault.
-    yield from (_with_row(rows, line, each) for each in _closed(row))
+    # A server often reports an error on the line after the one at fault.
+    yield from (_with_row(rows, line, repaired) for repaired in _closed(row))
     if line:
         above = rows[line - 1]
         code, comment = _without_comment(above)
         if _TOO_DEEP.search(message) and _COMPOUND.match(code) and not code.endswith(":"):
             yield _with_row(rows, line - 1, f"{code}:{comment}")
-        for each in (*_compared(above), *_closed(above)):
-            yield _with_row(rows, line - 1, each)
+        for repaired in (*_compared(above), *_closed(above)):
+            yield _with_row(rows, line - 1, repaired)
 
 
 def _compared(row: str) -> Iterator[str]:
-    """The row with one `=` behind an `if` or `while` doubled."""
+    """The row with one `=` after an `if` or `while` doubled."""
     condition = _CONDITION.search(row)
     for found in _PLAIN_EQUALS.finditer(row, condition.end()) if condition else ():
         yield f"{row[: found.start()]}=={row[found.end() :]}"
@@ -65,7 +68,7 @@ def _quoted(row: str) -> Iterator[str]:
 
 
 def _closed(row: str) -> Iterator[str]:
-    """The row with what is open on it closed: before a last colon, at the end, before an arrow."""
+    """The row with its open brackets closed: before a last colon, at the end, before an arrow."""
     code, comment = _without_comment(row)
     closers = _open_brackets(code)
     if not closers:
@@ -76,40 +79,40 @@ def _closed(row: str) -> Iterator[str]:
         yield f"{code[:arrow].rstrip()}{closers} {code[arrow:]}{comment}"
     yield f"{code}{closers}{comment}"
     for found in re.finditer(r" for |[\])] *(?:[-+*/]?=|[-+*/] )", code):  # a comprehension; an assignment
-        place = found.start() + (found[0][0] != " ")
-        yield f"{code[:place]}{_open_brackets(code[:place])[:1]}{code[place:]}{comment}"
+        index = found.start() + (found[0][0] != " ")
+        yield f"{code[:index]}{_open_brackets(code[:index])[:1]}{code[index:]}{comment}"
 
 
 def _open_brackets(code: str) -> str:
-    """What would close the brackets that are open at the end of `code`, innermost first."""
-    waiting: list[str] = []
-    for each in _masked(code):
-        if each in _CLOSER:
-            waiting.append(_CLOSER[each])
-        elif waiting and each == waiting[-1]:
-            waiting.pop()
-    return "".join(reversed(waiting))
+    """The closing brackets that `code` lacks at its end, innermost first."""
+    stack: list[str] = []
+    for character in _masked(code):
+        if character in _CLOSER:
+            stack.append(_CLOSER[character])
+        elif stack and character == stack[-1]:
+            stack.pop()
+    return "".join(reversed(stack))
 
 
 def _levelled(rows: list[str], line: int) -> Iterator[list[str]]:
-    """The line, and those that follow it as deep, as deep as a line above."""
+    """Indent the line and its block like a line above."""
     depth = _depth(rows[line])
-    above = [each for each in rows[:line] if each.strip()]
+    above = [row for row in rows[:line] if row.strip()]
     if not above:
         yield _shifted(rows, line, _end_of_block(rows, line, depth), -depth)
         return
-    wanted = [_depth(above[-1]), *(each for each in map(_depth, reversed(above)) if each <= depth)]
+    wanted = [_depth(above[-1]), *(other for other in map(_depth, reversed(above)) if other <= depth)]
     if above[-1].rstrip().endswith(":"):
         wanted.insert(0, _depth(above[-1]) + len(_STEP))
-    for each in dict.fromkeys(wanted):
-        if each != depth:
-            yield _shifted(rows, line, _end_of_block(rows, line, depth), each - depth)
-            yield _shifted(rows, line, line + 1, each - depth)
+    for target in dict.fromkeys(wanted):
+        if target != depth:
+            yield _shifted(rows, line, _end_of_block(rows, line, depth), target - depth)
+            yield _shifted(rows, line, line + 1, target - depth)
 
 
 def _deepened(rows: list[str], line: int) -> Iterator[list[str]]:
-    """The line, and those that follow it as deep, one step deeper than the head above them."""
-    heads = [each for each in rows[:line] if each.rstrip().endswith(":")]
+    """Indent the line and its block one step deeper than the last compound statement above."""
+    heads = [row for row in rows[:line] if row.rstrip().endswith(":")]
     if not heads or not rows[line].strip():
         return
     depth, wanted = _depth(rows[line]), _depth(heads[-1]) + len(_STEP)
@@ -124,7 +127,7 @@ def _end_of_block(rows: list[str], line: int, depth: int) -> int:
 
 
 def _shifted(rows: list[str], start: int, end: int, by: int) -> list[str]:
-    moved = [" " * (_depth(each) + by) + each.lstrip() if each.strip() else each for each in rows[start:end]]
+    moved = [" " * (_depth(row) + by) + row.lstrip() if row.strip() else row for row in rows[start:end]]
     return [*rows[:start], *moved, *rows[end:]]
 
 
@@ -134,14 +137,14 @@ def _depth(row: str) -> int:
 
 
 def _without_comment(row: str) -> tuple[str, str]:
-    """The code of a row without white space behind it, and the rest."""
+    """The code of a row without trailing white space, and the rest."""
     plain = _masked(row)
     code = row[: plain.find("#")] if "#" in plain else row
     return code.rstrip(), row[len(code.rstrip()) :]
 
 
 def _masked(row: str) -> str:
-    """The row, as long as it was, without what stands in its strings."""
+    """The row with its strings masked; the length stays."""
     return _STRING.sub(lambda found: "_" * len(found[0]), row)
 
 

@@ -72,7 +72,7 @@ def candidate(
             for minute, (text, ghostwriter) in enumerate(later, 1)
         ],
         "diagnostic": diagnostic.as_row(),
-        "before": [each.as_row() for each in before],
+        "before": [diagnostic.as_row() for diagnostic in before],
     }
 
 

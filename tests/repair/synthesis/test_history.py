@@ -1,4 +1,4 @@
-"""The user's own later fix, and each reason for not taking one."""
+"""History teacher: the minimized later fix, and a test per reject reason."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -42,7 +42,7 @@ def test_the_first_state_that_repairs_is_taken() -> None:
     assert (proposal.input_tokens, proposal.output_tokens, proposal.cost_usd) == (0, 0, 0.0)
 
 
-def test_a_fix_that_is_nothing_but_the_fix_is_not_called_shrunk() -> None:
+def test_a_fix_that_is_nothing_but_the_fix_is_not_called_minimized() -> None:
     proposal = outcome([(FIXED, False)])
     assert isinstance(proposal, Proposal) and not proposal.shrunk
 
@@ -114,9 +114,9 @@ def test_one_outcome_per_row_in_order_and_rows_ask_together() -> None:
     ]
     servers = FunctionServers(marked)
     outcomes = list(HistoryTeacher(servers).propose(iter(rows)))
-    assert [isinstance(each, Proposal) for each in outcomes] == [bool(n % 2) for n in range(70)]
-    assert [each.row["diagnostic_id"] for each in outcomes if isinstance(each, Reject)] == [
-        each["diagnostic_id"] for each in rows[::2]
+    assert [isinstance(outcome, Proposal) for outcome in outcomes] == [bool(n % 2) for n in range(70)]
+    assert [outcome.row["diagnostic_id"] for outcome in outcomes if isinstance(outcome, Reject)] == [
+        candidate_row["diagnostic_id"] for candidate_row in rows[::2]
     ]
     assert sum(servers.rounds) == 70 and max(servers.rounds) == 32, "in two halves of 64 at once"
 
@@ -126,11 +126,13 @@ def test_what_history_proposes_is_verified_by_real_servers() -> None:
     fixed = '"""Circles."""\n' + original.replace("pie", "pi").replace("area(2)", "area(3)")
     with LanguageServers() as servers:
         before = servers.check_workspace({"main.py": original})
-        target = next(each for each in before if each.code == "pyright[reportAttributeAccessIssue]")
+        target = next(
+            diagnostic for diagnostic in before if diagnostic.code == "pyright[reportAttributeAccessIssue]"
+        )
         rows = [candidate({"main.py": original}, target, before, later=[(fixed, False)])]
         synthesized = synthesize([as_batch(rows, REPAIR_CANDIDATES)], HistoryTeacher(servers))
         [batch] = verify_rows(
-            (as_batch(each.to_pylist(), SYNTHESIZED_DIFFS) for each in synthesized), servers
+            (as_batch(batch.to_pylist(), SYNTHESIZED_DIFFS) for batch in synthesized), servers
         )
     [verified] = batch.to_pylist()
     assert verified["reason"] is None, verified["detail"]
@@ -145,7 +147,7 @@ def test_an_honest_later_state_is_preferred_to_a_cheat() -> None:
     assert extract(proposal.answer) == "-2 b = error:name\n+2 b = name"
 
 
-def test_a_cheat_elsewhere_in_the_state_is_shrunk_away() -> None:
+def test_a_cheat_elsewhere_in_the_state_is_minimized_away() -> None:
     proposal = outcome([(FIXED.replace("d = 4", "d = 4  # noqa"), False)])
     assert isinstance(proposal, Proposal) and proposal.shrunk
     assert extract(proposal.answer) == "-2 b = error:name\n+2 b = name"
@@ -156,8 +158,8 @@ def test_a_cheat_is_proposed_whole_for_verification_to_count_it() -> None:
     rows = [row([("a = 1\nc = 3\nd = 4\n", False)])]
     [batch] = verify_rows(
         (
-            as_batch(each.to_pylist(), SYNTHESIZED_DIFFS)
-            for each in synthesize([as_batch(rows, REPAIR_CANDIDATES)], HistoryTeacher(servers))
+            as_batch(batch.to_pylist(), SYNTHESIZED_DIFFS)
+            for batch in synthesize([as_batch(rows, REPAIR_CANDIDATES)], HistoryTeacher(servers))
         ),
         servers,
     )
@@ -167,7 +169,7 @@ def test_a_cheat_is_proposed_whole_for_verification_to_count_it() -> None:
 
 
 def test_where_every_part_is_a_cheat_or_no_repair_the_fix_stays_whole() -> None:
-    """The line went to another place: alone, one hunk only deletes it, and the other repairs nothing."""
+    """The line was moved: alone, one hunk only deletes it, and the other repairs nothing."""
     proposal = outcome([("a = 1\nc = 3\nd = 4\nb = name\n", False)])
     assert isinstance(proposal, Proposal) and not proposal.shrunk
     assert extract(proposal.answer) == "-2 b = error:name\n+4 b = name"
@@ -185,7 +187,7 @@ def test_a_fix_that_took_another_file_is_none_of_this_one() -> None:
     assert result.reason == "no_later_fix"
 
 
-def test_the_next_error_is_shrunk_away() -> None:
+def test_the_next_error_is_minimized_away() -> None:
     proposal = outcome([(FIXED.replace("d = 4", "d = error:typo"), False)])
     assert isinstance(proposal, Proposal) and proposal.shrunk
     assert extract(proposal.answer) == "-2 b = error:name\n+2 b = name"

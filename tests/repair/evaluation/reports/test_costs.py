@@ -26,8 +26,8 @@ def test_costs_are_summed_by_type_and_teacher(tmp_path: Path) -> None:
     store = PartitionStore(str(tmp_path))
 
     def day(date: str, teacher: str, usd: float, unknown: int = 0, kind: str = "F821", stale: bool = False):
-        spent = {"cost_usd": usd, "input_tokens": 900, "output_tokens": 100, "answers_without_cost": unknown}
-        extra = {"teacher": teacher, "spent": spent}
+        usage = {"cost_usd": usd, "input_tokens": 900, "output_tokens": 100, "answers_without_cost": unknown}
+        extra = {"teacher": teacher, "usage": usage}
         version = stored(store, "synthesized_diffs", date, 10, 8, extra=extra, kind=kind)
         inputs = {"synthesized_diffs[x]": "another" if stale else version}
         stored(store, "verified_diffs", date, 8, 4, inputs=inputs, kind=kind)
@@ -47,8 +47,8 @@ def test_costs_are_summed_by_type_and_teacher(tmp_path: Path) -> None:
 def test_nothing_verified_has_no_cost_per_diff(tmp_path: Path) -> None:
     store = PartitionStore(str(tmp_path))
     assert costs(store) == []
-    spent = dict.fromkeys(("cost_usd", "input_tokens", "output_tokens", "answers_without_cost"), 0)
-    extra = {"teacher": "history", "spent": spent}
+    usage = dict.fromkeys(("cost_usd", "input_tokens", "output_tokens", "answers_without_cost"), 0)
+    extra = {"teacher": "history", "usage": usage}
     version = stored(store, "synthesized_diffs", "2026-01-05", 3, 0, extra=extra)
     stored(store, "verified_diffs", "2026-01-05", 0, 0, inputs={"synthesized_diffs[x]": version})
     assert costs(store)[0].usd_per_verified is None

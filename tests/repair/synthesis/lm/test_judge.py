@@ -1,4 +1,4 @@
-"""The judge against a server that answers as told: what it keeps, drops, and can't say."""
+"""LLM judge against a scripted server: what it keeps, drops and fails on."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -46,31 +46,31 @@ def verified(*names: str, answer: str = "<diff>\n-2 b = error:{0}\n+2 b = {0}\n<
     return batch
 
 
-def judge(server: ModelServer, kept: Path, **settings: Any) -> LmJudge:
+def judge(server: ModelServer, cache: Path, **settings: Any) -> LmJudge:
     fast = {"first_pause_s": 0.01, "timeout_s": 20.0, "attempts": 3}
     model = LanguageModel(model="openai/scripted", base_url=server.base_url, **{**fast, **settings})
-    return LmJudge(model, kept)
+    return LmJudge(model, cache)
 
 
-def outcomes(script: Script, kept: Path, batch: pa.RecordBatch, **settings: Any) -> list[dict[str, Any]]:
-    with ModelServer(script) as server, judge(server, kept, **settings) as asked:
+def outcomes(script: Script, cache: Path, batch: pa.RecordBatch, **settings: Any) -> list[dict[str, Any]]:
+    with ModelServer(script) as server, judge(server, cache, **settings) as asked:
         [result] = judged([batch], asked)
     assert result.schema == outcome_schema(VERIFIED_DIFFS)
     return result.to_pylist()
 
 
 @pytest.fixture
-def kept(tmp_path: Path) -> Path:
+def cache(tmp_path: Path) -> Path:
     return tmp_path / "answers.sqlite"
 
 
-def test_the_judge_is_shown_the_question_the_diff_and_what_became_of_the_code(kept: Path) -> None:
+def test_the_judge_is_shown_the_question_the_diff_and_what_became_of_the_code(cache: Path) -> None:
     answer = "-2 b = error:good\n+2 b = good\n#helper.py\n-20 h20 = 20\n+20 h20 = 0\n-30 h30 = 30\n</diff>"
-    with ModelServer(KEEP) as server, judge(server, kept) as asked:
+    with ModelServer(KEEP) as server, judge(server, cache) as asked:
         [_] = judged([verified("good", answer=answer)], asked)
         [request] = server.requests
-    # no turn is begun for the judge, whatever the teacher's is
-    assert [each["role"] for each in request["messages"]] == ["system", "user"]
+    # no begun assistant's turn for the judge, whatever the teacher's setting is
+    assert [message["role"] for message in request["messages"]] == ["system", "user"]
     assert request["messages"][0]["content"] == INSTRUCTIONS
     shown = [*(f"{number} h{number} = {number}" for number in range(11, 20)), "20 h20 = 0"]
     shown += [f"{number} h{number} = {number}" for number in range(21, 30)]
@@ -96,15 +96,15 @@ def test_lines_that_are_only_taken_away_show_where_they_stood() -> None:
     assert shown[-2:] == ["37 h39 = 39", "</repaired>"]
 
 
-def test_what_it_keeps_goes_on_and_what_it_drops_is_rejected_with_its_reason(kept: Path) -> None:
+def test_what_it_keeps_goes_on_and_what_it_drops_is_rejected_with_its_reason(cache: Path) -> None:
     def script(exchange: Exchange) -> None:
         word = "drop" if "wrong" in exchange.prompt else "keep"
         exchange.answer(f"Let me see.\n{verdict(word, f'I {word} it.')}\n")
 
     batch = verified("good", "wrong", "also_good", answer="-2 b = error:{0}\n+2 b = {0}\n</diff>")
     priced = {"usd_per_million_input_tokens": 1.0, "usd_per_million_output_tokens": 2.0}
-    good, wrong, also = outcomes(script, kept, batch, **priced)
-    assert [each["reason"] for each in (good, wrong, also)] == [None, "judge_rejects", None]
+    good, wrong, also = outcomes(script, cache, batch, **priced)
+    assert [result["reason"] for result in (good, wrong, also)] == [None, "judge_rejects", None]
     assert (good["judge_reason"], wrong["detail"]) == ("I keep it.", "I drop it.")
     assert good["judge"].startswith("openai/scripted@")
     assert good["judge_cost_usd"] > 0
@@ -112,20 +112,20 @@ def test_what_it_keeps_goes_on_and_what_it_drops_is_rejected_with_its_reason(kep
     assert {**good, "judge": None, "judge_reason": None, "judge_cost_usd": None} == batch.to_pylist()[0]
 
 
-def test_what_is_rejected_already_is_not_paid_for(kept: Path) -> None:
+def test_what_is_rejected_already_is_not_paid_for(cache: Path) -> None:
     batch = verified("good", answer="Sorry.")
-    with ModelServer(KEEP) as server, judge(server, kept) as asked:
+    with ModelServer(KEEP) as server, judge(server, cache) as asked:
         [result] = judged([batch], asked)
         assert server.requests == []
     assert result.to_pylist() == batch.to_pylist()
     assert batch.to_pylist()[0]["reason"] == "no_diff"
 
 
-def test_an_answer_is_paid_for_once(kept: Path) -> None:
+def test_an_answer_is_paid_for_once(cache: Path) -> None:
     batch = verified("good", "fine")
     with ModelServer(KEEP) as server:
         for _ in range(2):
-            with judge(server, kept) as asked:
+            with judge(server, cache) as asked:
                 [result] = judged([batch], asked)
                 assert result["reason"].to_pylist() == [None, None]
         assert len(server.requests) == 2
@@ -143,25 +143,25 @@ FAILING: dict[str, tuple[Script, dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("what", FAILING)
-def test_what_the_judge_can_not_say_is_no_verdict(what: str, kept: Path) -> None:
+def test_what_the_judge_can_not_say_is_no_verdict(what: str, cache: Path) -> None:
     script, settings, says = FAILING[what]
-    [row] = outcomes(script, kept, verified("good"), **settings)
+    [row] = outcomes(script, cache, verified("good"), **settings)
     assert row["reason"] == "judge_failed"
     assert says in row["detail"]
 
 
 @pytest.mark.parametrize("wrap", [throttled, server_error])
-def test_it_is_asked_again_as_the_teacher_is(wrap: Callable[[Script], Script], kept: Path) -> None:
-    [row] = outcomes(wrap(KEEP), kept, verified("good"))
+def test_it_is_asked_again_as_the_teacher_is(wrap: Callable[[Script], Script], cache: Path) -> None:
+    [row] = outcomes(wrap(KEEP), cache, verified("good"))
     assert row["reason"] is None
 
 
-def test_what_would_fail_for_every_row_ends_the_stage(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_would_fail_for_every_row_ends_the_stage(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(TeacherError, match="can't be asked"):
-        outcomes(lambda e: e.error(401, "who are you?"), kept, verified("good"))
+        outcomes(lambda e: e.error(401, "who are you?"), cache, verified("good"))
     monkeypatch.delenv("ABSENT_KEY", raising=False)
     with pytest.raises(ConfigurationError, match="ABSENT_KEY"):
-        outcomes(KEEP, kept, verified("good"), key_variable="ABSENT_KEY")
+        outcomes(KEEP, cache, verified("good"), key_variable="ABSENT_KEY")
 
 
 @pytest.mark.parametrize(

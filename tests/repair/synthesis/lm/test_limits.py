@@ -1,4 +1,4 @@
-"""The limiter against a plain oracle, and on a real clock with threads."""
+"""Rate limiter against a plain oracle, and on a real clock with threads."""
 
 import threading
 import time
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repair.synthesis.lm import limits
-from repair.synthesis.lm.limits import MINUTE_S, RateLimit, StoppedError, likely_tokens, most_tokens
+from repair.synthesis.lm.limits import MINUTE_S, RateLimit, StoppedError, estimated_tokens, token_upper_bound
 
 
 class Clock(threading.Event):
@@ -45,15 +45,15 @@ def test_no_minute_holds_more_than_the_limits(
         clock.now += pause
         arrived = clock.now
         admitted = rate.admit(foreseen, clock)
-        counted = [each for each in sent if each[0] > clock.now - MINUTE_S]
+        counted = [request for request in sent if request[0] > clock.now - MINUTE_S]
         alone = not counted
         assert requests is None or len(counted) < requests
-        assert tokens is None or alone or sum(each[1] for each in counted) + foreseen <= tokens
-        if clock.now > arrived:  # it waited no longer than it had to, but for the time between two looks
-            just_before = clock.now - limits._LOOK_AGAIN_S - 0.001
-            then = [each for each in sent if each[0] > just_before - MINUTE_S]
+        assert tokens is None or alone or sum(request[1] for request in counted) + foreseen <= tokens
+        if clock.now > arrived:  # it waited no longer than it had to, but for the polling interval
+            just_before = clock.now - limits._POLL_S - 0.001
+            then = [request for request in sent if request[0] > just_before - MINUTE_S]
             crowded = requests is not None and len(then) >= requests
-            assert crowded or (tokens is not None and sum(each[1] for each in then) + foreseen > tokens)
+            assert crowded or (tokens is not None and sum(request[1] for request in then) + foreseen > tokens)
         rate.correct(admitted, taken)
         sent.append((clock.now, taken))
 
@@ -75,12 +75,12 @@ def test_threads_share_one_limit_and_wake_when_there_is_room(monkeypatch: pytest
     rate, stop = RateLimit(10), threading.Event()
     started = time.monotonic()
     with ThreadPoolExecutor(16) as threads:
-        at = sorted(each.at - started for each in threads.map(lambda _: rate.admit(1, stop), range(25)))
+        at = sorted(sent.at - started for sent in threads.map(lambda _: rate.admit(1, stop), range(25)))
     assert all(later - earlier >= 0.5 for earlier, later in zip(at, at[10:], strict=False))
     assert at[-1] < 20
 
 
-def test_who_waits_is_woken_at_the_end_of_the_run() -> None:
+def test_a_waiting_thread_is_woken_at_the_end_of_the_run() -> None:
     rate, stop = RateLimit(1), threading.Event()
     rate.admit(1, stop)
     raised: list[Any] = []
@@ -91,17 +91,17 @@ def test_who_waits_is_woken_at_the_end_of_the_run() -> None:
         except StoppedError as error:
             raised.append(error)
 
-    waiting = [threading.Thread(target=wait) for _ in range(3)]
-    for each in waiting:
-        each.start()
+    threads = [threading.Thread(target=wait) for _ in range(3)]
+    for thread in threads:
+        thread.start()
     stop.set()
-    for each in waiting:
-        each.join(timeout=5)
+    for thread in threads:
+        thread.join(timeout=5)
     assert len(raised) == 3
 
 
 @given(st.lists(st.text(max_size=20), max_size=4))
-def test_the_bound_is_above_the_guess(texts: list[str]) -> None:
+def test_the_upper_bound_is_above_the_estimate(texts: list[str]) -> None:
     messages = [{"role": "user", "content": text} for text in texts]
-    assert likely_tokens(messages) <= most_tokens(messages)
-    assert most_tokens(messages) >= sum(len(text.encode(errors="surrogatepass")) for text in texts)
+    assert estimated_tokens(messages) <= token_upper_bound(messages)
+    assert token_upper_bound(messages) >= sum(len(text.encode(errors="surrogatepass")) for text in texts)

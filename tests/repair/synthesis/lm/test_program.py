@@ -1,4 +1,4 @@
-"""Few-shot examples are drawn from training projects; a program is what its version says."""
+"""Selection of few-shot examples, and the teacher program: choice per question, version, file, messages."""
 
 import json
 from collections.abc import Sequence
@@ -13,10 +13,10 @@ from repair.errors import ConfigurationError
 from repair.prompt.answer_formats import LINE_DIFF, NAMES, answer_format
 from repair.prompt.sentinels import PROMPT_VERSION, ZERO_SHOT_SYSTEM, Example, chat_messages, render_prompt
 from repair.schema.stages import REPAIR_EXAMPLES
-from repair.synthesis.lm.client import Asking
+from repair.synthesis.lm.client import LmClient
 from repair.synthesis.lm.dspy_program import RepairProgram
 from repair.synthesis.lm.few_shot import FEW_SHOT_EXAMPLES, choose_examples, draw_rows
-from repair.synthesis.lm.program import Shot, TeacherProgram
+from repair.synthesis.lm.program import FewShotExample, TeacherProgram
 from repair.synthesis.lm.settings import LanguageModel
 from tests.repair.synthesis.support import as_batch
 
@@ -51,7 +51,7 @@ ROWS = st.lists(
 @settings(deadline=None)  # the first draw loads what the later ones use
 @given(ROWS, st.integers(0, 5), st.integers(0, 4), st.integers(0, 10), st.randoms(use_true_random=False))
 def test_the_draw(columns: list[dict], seed: int, per_code: int, total: int, random: Any) -> None:
-    rows = [example_row(number, **each) for number, each in enumerate(columns)]
+    rows = [example_row(number, **values) for number, values in enumerate(columns)]
 
     def draw(rows: list[dict], cut: int) -> list[dict]:
         batches = [as_batch(rows[:cut], REPAIR_EXAMPLES), as_batch(rows[cut:], REPAIR_EXAMPLES)]
@@ -80,7 +80,7 @@ def test_the_draw(columns: list[dict], seed: int, per_code: int, total: int, ran
 @settings(deadline=None)
 @given(ROWS, st.integers(0, 5), st.integers(0, 8), st.randoms(use_true_random=False))
 def test_the_draw_of_rows_to_compile_with(columns: list[dict], seed: int, total: int, random: Any) -> None:
-    rows = [example_row(number, **each) for number, each in enumerate(columns)]
+    rows = [example_row(number, **values) for number, values in enumerate(columns)]
 
     def draw(rows: list[dict], cut: int) -> list[Any]:
         batches = [as_batch(rows[:cut], REPAIR_EXAMPLES), as_batch(rows[cut:], REPAIR_EXAMPLES)]
@@ -99,7 +99,7 @@ def test_another_seed_draws_others() -> None:
     rows = [example_row(number) for number in range(100)]
     batch = as_batch(rows, REPAIR_EXAMPLES)
     drawn = [choose_examples([batch], seed=seed, per_code=5, total=5).to_pylist() for seed in range(3)]
-    assert len({str(each) for each in drawn}) == 3
+    assert len({str(examples) for examples in drawn}) == 3
 
 
 def program(count: int = 10, **settings: Any) -> TeacherProgram:
@@ -119,12 +119,12 @@ def question(number: int = 0, code: str = "ruff[F821]", project: str = "other") 
 def test_a_question_gets_examples_of_its_own_code_and_of_other_projects() -> None:
     made = program()
     drawn = [made.shots_for(question(number)) for number in range(30)]
-    assert all(len(each) == 3 for each in drawn)
-    assert {shot.example_id for each in drawn for shot in each} == {f"e{n}" for n in range(10)}
+    assert all(len(shots) == 3 for shots in drawn)
+    assert {shot.example_id for shots in drawn for shot in shots} == {f"e{n}" for n in range(10)}
     assert made.shots_for(question(3)) == drawn[3]
     assert made.shots_for(question(code="pyright")) == []
     own = [made.shots_for(question(number, project="p4")) for number in range(30)]
-    assert all(shot.project_id != "p4" for each in own for shot in each)
+    assert all(shot.project_id != "p4" for shots in own for shot in shots)
 
 
 def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
@@ -177,19 +177,21 @@ def test_another_prompt_version_is_refused(tmp_path: Path) -> None:
 
 
 def messages(
-    tmp_path: Path, shots: Sequence[Shot], prefill: bool = True, **settings: Any
+    tmp_path: Path, shots: Sequence[FewShotExample], prefill: bool = True, **settings: Any
 ) -> list[dict[str, Any]]:
     model = LanguageModel(model="openai/m", prefill=prefill)
-    asking = Asking(model, tmp_path / "answers.sqlite")
+    client = LmClient(model, tmp_path / "answers.sqlite")
     try:
-        return RepairProgram(model, TeacherProgram(**settings), asking).messages(EXAMPLE, shots)
+        return RepairProgram(model, TeacherProgram(**settings), client).messages(EXAMPLE, shots)
     finally:
-        asking.close()
+        client.close()
 
 
-def shot(number: int) -> Shot:
+def shot(number: int) -> FewShotExample:
     row = example_row(number)
-    return Shot(**{name: row[name] for name in ("example_id", "project_id", "code", "prompt", "response")})
+    return FewShotExample(
+        **{name: row[name] for name in ("example_id", "project_id", "code", "prompt", "response")}
+    )
 
 
 def test_without_examples_the_messages_are_the_zero_shot_conversation(tmp_path: Path) -> None:
@@ -197,30 +199,32 @@ def test_without_examples_the_messages_are_the_zero_shot_conversation(tmp_path: 
     assert messages(tmp_path, [], prefill=False) == chat_messages(EXAMPLE)[:-1]
 
 
-def test_examples_stand_before_the_question_as_turns_in_the_same_form(tmp_path: Path) -> None:
-    said = messages(tmp_path, [shot(4)])
-    assert [each["role"] for each in said] == ["system", "user", "assistant", "user", "assistant"]
-    assert said[1]["content"] + "\n" + said[2]["content"] == shot(4).prompt + shot(4).response
-    assert said[2]["content"].startswith(said[4]["content"])
-    assert [said[0], *said[3:]] == chat_messages(EXAMPLE)
+def test_examples_come_before_the_question_as_turns_in_the_same_form(tmp_path: Path) -> None:
+    sent = messages(tmp_path, [shot(4)])
+    assert [message["role"] for message in sent] == ["system", "user", "assistant", "user", "assistant"]
+    assert sent[1]["content"] + "\n" + sent[2]["content"] == shot(4).prompt + shot(4).response
+    assert sent[2]["content"].startswith(sent[4]["content"])
+    assert [sent[0], *sent[3:]] == chat_messages(EXAMPLE)
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != LINE_DIFF])
 def test_another_format_tells_asks_and_shows_in_that_format(name: str, tmp_path: Path) -> None:
-    said = messages(tmp_path, [shot(4)], answer_format=name)
-    assert said[0]["content"] == answer_format(name).instructions != ZERO_SHOT_SYSTEM
+    sent = messages(tmp_path, [shot(4)], answer_format=name)
+    assert sent[0]["content"] == answer_format(name).instructions != ZERO_SHOT_SYSTEM
     number = "3 " if name == "unified_diff" else ""
-    for question in (said[1]["content"], said[3]["content"]):
+    for question in (sent[1]["content"], sent[3]["content"]):
         assert f"\n{number}print(math.pie)\n</code>" in question
         assert f"<error_line>\n{number}print(math.pie)\n</error_line>" in question
-    assert said[2]["content"].startswith("<diff>\n@@ -1,3 +1,3 @@\n import math\n \n-print(math.pie)\n+")
-    assert said[4] == {"role": "assistant", "content": "<diff>"}
+    assert sent[2]["content"].startswith("<diff>\n@@ -1,3 +1,3 @@\n import math\n \n-print(math.pie)\n+")
+    assert sent[4] == {"role": "assistant", "content": "<diff>"}
 
 
 def test_demos_are_shown_to_every_question_but_those_of_their_project() -> None:
     made = program(demos=(shot(4), shot(20)))
-    ids = [each.example_id for each in made.shots_for(question(code="pyright"))]
+    ids = [example.example_id for example in made.shots_for(question(code="pyright"))]
     assert ids == ["e4", "e20"]
-    ids = [each.example_id for each in made.shots_for(question())]
+    ids = [example.example_id for example in made.shots_for(question())]
     assert ids[:2] == ["e4", "e20"] and len(set(ids)) == 5
-    assert [each.example_id for each in made.shots_for(question(code="pyright", project="p4"))] == ["e20"]
+    assert [example.example_id for example in made.shots_for(question(code="pyright", project="p4"))] == [
+        "e20"
+    ]

@@ -1,4 +1,4 @@
-"""Kept answers: found again, by key and by nobody else, from other threads and processes."""
+"""Response cache: keys, first answer stays, several threads and processes."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repair.synthesis.lm.response_cache import Answer, Answers, answer_key
+from repair.synthesis.lm.response_cache import Answer, ResponseCache, answer_key
 
 QUESTION: dict[str, Any] = {
     "model": "openai/m",
@@ -50,24 +50,24 @@ ANSWERS = st.builds(
 
 @given(ANSWERS, ANSWERS)
 def test_the_first_answer_stays(first: Answer, second: Answer) -> None:
-    with Answers(Path(":memory:")) as answers:
-        assert answers.get("k") is None
-        answers.put("k", "m", first)
-        answers.put("k", "m", second)
-        assert (answers.get("k"), answers.get("other"), len(answers)) == (first, None, 1)
+    with ResponseCache(Path(":memory:")) as cache:
+        assert cache.get("k") is None
+        cache.put("k", "m", first)
+        cache.put("k", "m", second)
+        assert (cache.get("k"), cache.get("other"), len(cache)) == (first, None, 1)
 
 
 def test_many_threads_and_another_process_write_one_file(tmp_path: Path) -> None:
     path = tmp_path / "folder" / "answers.sqlite"
     program = (
         "import sys; from pathlib import Path\n"
-        "from repair.synthesis.lm.response_cache import Answer, Answers\n"
-        "with Answers(Path(sys.argv[1])) as answers:\n"
-        "    for n in range(200): answers.put(f'child {n}', 'm', Answer(str(n), n, n, 0.0))\n"
+        "from repair.synthesis.lm.response_cache import Answer, ResponseCache\n"
+        "with ResponseCache(Path(sys.argv[1])) as cache:\n"
+        "    for n in range(200): cache.put(f'child {n}', 'm', Answer(str(n), n, n, 0.0))\n"
     )
     child = subprocess.Popen([sys.executable, "-c", program, str(path)], cwd=Path(__file__).parents[4])
-    with Answers(path) as answers, ThreadPoolExecutor(16) as threads:
-        list(threads.map(lambda n: answers.put(f"parent {n}", "m", Answer(str(n), n, n, 0.0)), range(200)))
+    with ResponseCache(path) as cache, ThreadPoolExecutor(16) as threads:
+        list(threads.map(lambda n: cache.put(f"parent {n}", "m", Answer(str(n), n, n, 0.0)), range(200)))
         assert child.wait(timeout=60) == 0
-        assert len(answers) == 400
-        assert answers.get("child 7") == answers.get("parent 7") == Answer("7", 7, 7, 0.0)
+        assert len(cache) == 400
+        assert cache.get("child 7") == cache.get("parent 7") == Answer("7", 7, 7, 0.0)

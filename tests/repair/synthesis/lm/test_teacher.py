@@ -1,4 +1,4 @@
-"""The language model's teacher against a server that answers as told, and misbehaves as told."""
+"""LLM teacher and its client against a scripted server: good and bad answers, failures, budget, resume."""
 
 import pickle
 import re
@@ -19,7 +19,7 @@ from repair.schema.stages import REPAIR_CANDIDATES, SYNTHESIZED_DIFFS
 from repair.synthesis.lm import limits
 from repair.synthesis.lm.client import LONGEST_PAUSE_S, MOST_FAILURES_RUNNING
 from repair.synthesis.lm.program import TeacherProgram
-from repair.synthesis.lm.progress import Progress
+from repair.synthesis.lm.progress import SynthesisProgress
 from repair.synthesis.lm.settings import LanguageModel
 from repair.synthesis.lm.teacher import MOST_CHARACTERS, LmTeacher
 from repair.synthesis.teacher import Proposal, synthesize
@@ -61,44 +61,44 @@ RIGHT = answers(TABLE)
 
 
 @pytest.fixture
-def kept(tmp_path: Path) -> Path:
+def cache(tmp_path: Path) -> Path:
     return tmp_path / "answers.sqlite"
 
 
-def teacher(server: ModelServer, kept: Path, **settings: Any) -> LmTeacher:
+def teacher(server: ModelServer, cache: Path, **settings: Any) -> LmTeacher:
     fast = {"first_pause_s": 0.01, "timeout_s": 20.0, "attempts": 3}
     model = LanguageModel(model="openai/scripted", base_url=server.base_url, **{**fast, **settings})
-    return LmTeacher(model, TeacherProgram(), kept)
+    return LmTeacher(model, TeacherProgram(), cache)
 
 
-def candidates_teacher(server: ModelServer, kept: Path, candidates: int, **settings: Any) -> LmTeacher:
+def candidates_teacher(server: ModelServer, cache: Path, candidates: int, **settings: Any) -> LmTeacher:
     model = LanguageModel(model="openai/scripted", base_url=server.base_url, **settings)
     servers = FunctionServers(marked)
-    return LmTeacher(model, TeacherProgram(), kept, candidates=candidates, servers=servers)
+    return LmTeacher(model, TeacherProgram(), cache, candidates=candidates, servers=servers)
 
 
-def outcomes(script: Script, kept: Path, rows: Iterable[Mapping[str, Any]], **settings: Any) -> list:
-    with ModelServer(script) as server, teacher(server, kept, **settings) as asked:
+def outcomes(script: Script, cache: Path, rows: Iterable[Mapping[str, Any]], **settings: Any) -> list:
+    with ModelServer(script) as server, teacher(server, cache, **settings) as asked:
         return list(asked.propose(rows))
 
 
-def verified(script: Script, kept: Path, count: int = 1, **settings: Any) -> list[dict[str, Any]]:
+def verified(script: Script, cache: Path, count: int = 1, **settings: Any) -> list[dict[str, Any]]:
     """What synthesis and verification make of some rows: one outcome each, in order."""
     batch = as_batch([row(number) for number in range(count)], REPAIR_CANDIDATES)
-    with ModelServer(script) as server, teacher(server, kept, **settings) as asked:
+    with ModelServer(script) as server, teacher(server, cache, **settings) as asked:
         [proposed] = synthesize([batch], asked)
     results = proposed.to_pylist()
-    going_on = [index for index, each in enumerate(results) if each["reason"] is None]
+    going_on = [index for index, result in enumerate(results) if result["reason"] is None]
     asked_for = as_batch([results[index] for index in going_on], SYNTHESIZED_DIFFS)
     [judged] = verify_rows([asked_for], FunctionServers(marked))
-    for index, each in zip(going_on, judged.to_pylist(), strict=True):
-        results[index] = each
-    assert [each["diagnostic_id"] for each in results] == [f"{number:032x}" for number in range(count)]
+    for index, result in zip(going_on, judged.to_pylist(), strict=True):
+        results[index] = result
+    assert [result["diagnostic_id"] for result in results] == [f"{number:032x}" for number in range(count)]
     return results
 
 
-def test_a_right_answer_is_verified(kept: Path) -> None:
-    [result] = verified(RIGHT, kept, usd_per_million_input_tokens=1.0, usd_per_million_output_tokens=2.0)
+def test_a_right_answer_is_verified(cache: Path) -> None:
+    [result] = verified(RIGHT, cache, usd_per_million_input_tokens=1.0, usd_per_million_output_tokens=2.0)
     assert (result["reason"], result["line_diff"]) == (None, right(0))
     assert result["teacher"] == f"openai/scripted@{TeacherProgram().version}"
     assert result["input_tokens"] > 100 and result["output_tokens"] > 5
@@ -115,8 +115,8 @@ GOOD_ANSWERS = {
 
 
 @pytest.mark.parametrize("form", GOOD_ANSWERS.values(), ids=GOOD_ANSWERS)
-def test_the_diff_is_found_in(form: str, kept: Path) -> None:
-    [result] = verified(answers(TABLE, form=form), kept)
+def test_the_diff_is_found_in(form: str, cache: Path) -> None:
+    [result] = verified(answers(TABLE, form=form), cache)
     assert (result["reason"], result["line_diff"]) == (None, right(0)), result["detail"]
 
 
@@ -141,8 +141,8 @@ BAD_ANSWERS = {
 
 
 @pytest.mark.parametrize(("reason", "answer"), BAD_ANSWERS.values(), ids=BAD_ANSWERS)
-def test_a_wrong_answer_has_its_reason(reason: str, answer: str, kept: Path) -> None:
-    [result] = verified(written(answer), kept)
+def test_a_wrong_answer_has_its_reason(reason: str, answer: str, cache: Path) -> None:
+    [result] = verified(written(answer), cache)
     assert result["reason"] == reason, result["detail"]
     assert result["detail"]
 
@@ -159,9 +159,9 @@ PASSING_TROUBLES = {
 
 
 @pytest.mark.parametrize("script", PASSING_TROUBLES.values(), ids=PASSING_TROUBLES)
-def test_a_trouble_that_passes_is_waited_for(script: Script, kept: Path) -> None:
-    results = verified(script, kept, 3, timeout_s=0.5)
-    assert [each["reason"] for each in results] == [None] * 3, results[0]["detail"]
+def test_a_trouble_that_passes_is_waited_for(script: Script, cache: Path) -> None:
+    results = verified(script, cache, 3, timeout_s=0.5)
+    assert [result["reason"] for result in results] == [None] * 3, results[0]["detail"]
 
 
 LASTING_TROUBLES = {
@@ -177,26 +177,26 @@ LASTING_TROUBLES = {
 
 @pytest.mark.parametrize(("script", "attempts", "cause"), LASTING_TROUBLES.values(), ids=LASTING_TROUBLES)
 def test_a_trouble_that_lasts_rejects_the_row_with_its_cause(
-    script: Script, attempts: int, cause: str, kept: Path
+    script: Script, attempts: int, cause: str, cache: Path
 ) -> None:
-    with ModelServer(script) as server, teacher(server, kept, timeout_s=0.2) as asked:
+    with ModelServer(script) as server, teacher(server, cache, timeout_s=0.2) as asked:
         results = list(asked.propose([row(0), row(1)]))
-    assert [each.reason for each in results] == ["teacher_failed"] * 2
-    assert all(cause in each.detail for each in results), results[0].detail
+    assert [result.reason for result in results] == ["teacher_failed"] * 2
+    assert all(cause in result.detail for result in results), results[0].detail
     assert len(server.requests) == 2 * attempts
 
 
-def test_one_row_in_trouble_costs_its_neighbours_nothing(kept: Path) -> None:
+def test_one_row_in_trouble_costs_its_neighbours_nothing(cache: Path) -> None:
     def script(exchange: Any) -> None:
         (server_error(RIGHT, times=None) if "error:name3x" in exchange.prompt else RIGHT)(exchange)
 
-    results = verified(script, kept, 8)
-    assert [each["reason"] for each in results] == [None] * 3 + ["teacher_failed"] + [None] * 4
+    results = verified(script, cache, 8)
+    assert [result["reason"] for result in results] == [None] * 3 + ["teacher_failed"] + [None] * 4
 
 
-def test_retry_after_is_waited_for(kept: Path) -> None:
+def test_retry_after_is_waited_for(cache: Path) -> None:
     start = time.monotonic()
-    [result] = outcomes(throttled(RIGHT, retry_after="0.5"), kept, [row(0)])
+    [result] = outcomes(throttled(RIGHT, retry_after="0.5"), cache, [row(0)])
     assert isinstance(result, Proposal)
     assert 0.5 <= time.monotonic() - start < LONGEST_PAUSE_S / 4
 
@@ -211,48 +211,48 @@ FATAL = [
 
 
 @pytest.mark.parametrize("status", FATAL)
-def test_what_would_fail_for_every_row_ends_the_stage(status: int, kept: Path) -> None:
+def test_what_would_fail_for_every_row_ends_the_stage(status: int, cache: Path) -> None:
     with pytest.raises(TeacherError, match="openai/scripted can't be asked") as caught:
-        outcomes(server_error(RIGHT, status=status, times=None), kept, [row(number) for number in range(20)])
+        outcomes(server_error(RIGHT, status=status, times=None), cache, [row(number) for number in range(20)])
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
 
 
-def test_a_service_that_is_down_ends_the_stage(kept: Path) -> None:
+def test_a_service_that_is_down_ends_the_stage(cache: Path) -> None:
     rows = [row(number) for number in range(MOST_FAILURES_RUNNING + 20)]
     with pytest.raises(TeacherError, match="failed with no answer in between"):
-        outcomes(server_error(RIGHT, times=None), kept, rows, attempts=1)
+        outcomes(server_error(RIGHT, times=None), cache, rows, attempts=1)
 
 
-def test_an_answer_is_paid_for_once(kept: Path) -> None:
+def test_an_answer_is_paid_for_once(cache: Path) -> None:
     rows = [row(number) for number in range(10)]
-    with ModelServer(RIGHT) as server, teacher(server, kept) as asked:
+    with ModelServer(RIGHT) as server, teacher(server, cache) as asked:
         first = list(asked.propose(rows[:6]))
-    with ModelServer(RIGHT) as again, teacher(again, kept) as asked:
+    with ModelServer(RIGHT) as again, teacher(again, cache) as asked:
         second = list(asked.propose(rows))
     assert (len(server.requests), len(again.requests)) == (6, 4)
     assert second[:6] == first
 
 
-def test_another_question_is_asked_anew(kept: Path) -> None:
+def test_another_question_is_asked_again(cache: Path) -> None:
     with ModelServer(RIGHT) as server:
         for settings in ({}, {"temperature": 0.5}, {"max_tokens": 99}, {"prefill": False}, {}):
-            with teacher(server, kept, **settings) as asked:
+            with teacher(server, cache, **settings) as asked:
                 assert isinstance(next(asked.propose([row(0)])), Proposal)
         assert len(server.requests) == 4
-    assert [each.get("temperature") for each in server.requests] == [0.0, 0.5, 0.0, 0.0]
-    assert [each["messages"][-1]["role"] for each in server.requests] == [*["assistant"] * 3, "user"]
+    assert [request.get("temperature") for request in server.requests] == [0.0, 0.5, 0.0, 0.0]
+    assert [request["messages"][-1]["role"] for request in server.requests] == [*["assistant"] * 3, "user"]
 
 
-def test_many_questions_are_open_at_once_and_outcomes_keep_their_order(kept: Path) -> None:
+def test_many_questions_are_open_at_once_and_outcomes_keep_their_order(cache: Path) -> None:
     rows = [row(number) for number in range(256)]
-    with ModelServer(answers(TABLE, delay_s=0.4)) as server, teacher(server, kept, concurrency=64) as asked:
+    with ModelServer(answers(TABLE, delay_s=0.4)) as server, teacher(server, cache, concurrency=64) as asked:
         results = list(asked.propose(iter(rows)))
-    assert [right(number) in each.answer for number, each in enumerate(results)] == [True] * 256
+    assert [right(number) in result.answer for number, result in enumerate(results)] == [True] * 256
     assert len(server.requests) == 256
     assert 48 <= server.most_at_once <= 64
 
 
-def test_rows_are_taken_as_they_are_needed(kept: Path) -> None:
+def test_rows_are_taken_as_they_are_needed(cache: Path) -> None:
     taken: list[int] = []
 
     def rows() -> Iterator[dict[str, Any]]:
@@ -260,7 +260,7 @@ def test_rows_are_taken_as_they_are_needed(kept: Path) -> None:
             taken.append(number)
             yield row(number)
 
-    with ModelServer(RIGHT) as server, teacher(server, kept, concurrency=2) as asked:
+    with ModelServer(RIGHT) as server, teacher(server, cache, concurrency=2) as asked:
         proposals = asked.propose(rows())
         next(proposals)
         assert len(taken) <= 10
@@ -274,7 +274,9 @@ MOST_TOKENS = 2_800  # of a question and its answer; they take a fifth of it
 
 def counted(server: ModelServer) -> tuple[int, float]:
     """The tokens and USD of everything that the server was asked, by its own count."""
-    questions = [sum(len(each["content"]) for each in body["messages"]) // 4 for body in server.requests]
+    questions = [
+        sum(len(message["content"]) for message in body["messages"]) // 4 for body in server.requests
+    ]
     written = len("<diff>\n\n</diff>") + len(right(100))
     answers_ = len(server.requests) * (written // 4 + 1)
     return sum(questions) + answers_, (1000 * sum(questions) + 2000 * answers_) / 1e6
@@ -282,89 +284,89 @@ def counted(server: ModelServer) -> tuple[int, float]:
 
 @pytest.mark.parametrize("concurrency", [1, 8])
 @pytest.mark.parametrize("limit", ["budget_usd", "budget_tokens"])
-def test_a_budget_is_never_passed_and_the_rest_is_rejected(limit: str, concurrency: int, kept: Path) -> None:
+def test_a_budget_is_never_passed_and_the_rest_is_rejected(limit: str, concurrency: int, cache: Path) -> None:
     rows = [row(number) for number in range(40)]
     budget = 12_000 if limit == "budget_tokens" else 12.0
     settings = {limit: budget, "concurrency": concurrency, **PRICES}
     with ModelServer(RIGHT) as server:
         for run in range(3):  # a run that was killed and resumed ends at the same budget
             ordered = rows[::-1] if run == 2 else rows
-            with teacher(server, kept, **settings) as asked:
-                asked.count_kept(ordered)
+            with teacher(server, cache, **settings) as asked:
+                asked.count_cached(ordered)
                 results = list(asked.propose(ordered))
-                spent = asked.spent
-            rejects = [each for each in results if isinstance(each, Reject)]
-            assert {each.reason for each in rejects} == {"budget_exhausted"}
+                usage = asked.usage
+            rejects = [result for result in results if isinstance(result, Reject)]
+            assert {reject.reason for reject in rejects} == {"budget_exhausted"}
             assert f"of {budget} " in rejects[0].detail
-            assert spent.answers_paid + spent.answers_kept == len(results) - len(rejects) > 15
+            assert usage.answers_paid + usage.answers_cached == len(results) - len(rejects) > 15
             assert counted(server)[limit == "budget_usd"] <= budget
             if run == 0:  # nearly all of it was used: less is left than one question could take
-                used = spent.cost_usd if limit == "budget_usd" else spent.input_tokens + spent.output_tokens
+                used = usage.cost_usd if limit == "budget_usd" else usage.input_tokens + usage.output_tokens
                 assert used + (MOST_TOKENS if limit == "budget_tokens" else MOST_TOKENS * 1.5e-3) > budget
                 asked_first = len(server.requests)
             paid_and_kept = (asked_first, 0) if run == 0 else (0, asked_first)
-            assert (spent.answers_paid, spent.answers_kept) == paid_and_kept
+            assert (usage.answers_paid, usage.answers_cached) == paid_and_kept
         assert len(server.requests) == asked_first
 
 
-def test_a_budget_too_small_for_one_question_asks_none(kept: Path) -> None:
-    with ModelServer(RIGHT) as server, teacher(server, kept, budget_tokens=1500) as asked:
+def test_a_budget_too_small_for_one_question_asks_none(cache: Path) -> None:
+    with ModelServer(RIGHT) as server, teacher(server, cache, budget_tokens=1500) as asked:
         results = list(asked.propose([row(number) for number in range(20)]))
-    assert {each.reason for each in results} == {"budget_exhausted"}
+    assert {result.reason for result in results} == {"budget_exhausted"}
     assert server.requests == []
 
 
-def test_a_budget_in_money_needs_a_price(kept: Path) -> None:
+def test_a_budget_in_money_needs_a_price(cache: Path) -> None:
     with pytest.raises(ConfigurationError, match="usd_per_million_input_tokens"):
-        outcomes(RIGHT, kept, [row(0)], budget_usd=1.0)
+        outcomes(RIGHT, cache, [row(0)], budget_usd=1.0)
 
 
-def test_the_public_price_list_is_used_where_it_knows_the_model(kept: Path) -> None:
+def test_the_public_price_list_is_used_where_it_knows_the_model(cache: Path) -> None:
     with ModelServer(RIGHT) as server:
         model = LanguageModel(model="openai/gpt-4o-mini", base_url=server.base_url)
-        with LmTeacher(model, TeacherProgram(), kept) as asked:
+        with LmTeacher(model, TeacherProgram(), cache) as asked:
             [proposal] = asked.propose([row(0)])
     assert isinstance(proposal, Proposal)
     assert proposal.cost_usd is not None and 0 < proposal.cost_usd < 0.01
 
 
-def test_a_row_that_is_no_prompt_is_rejected(kept: Path) -> None:
+def test_a_row_that_is_no_prompt_is_rejected(cache: Path) -> None:
     bad = row(0)
     bad["path"] = bad["files"][0]["path"] = "two\nlines.py"
-    [reject] = outcomes(RIGHT, kept, [bad])
+    [reject] = outcomes(RIGHT, cache, [bad])
     assert isinstance(reject, Reject) and reject.reason == "malformed_prompt"
 
 
-def test_a_row_without_its_file_is_rejected(kept: Path) -> None:
+def test_a_row_without_its_file_is_rejected(cache: Path) -> None:
     bad = {**row(0), "path": "gone.py"}
-    [reject] = outcomes(RIGHT, kept, [bad], budget_tokens=100)
+    [reject] = outcomes(RIGHT, cache, [bad], budget_tokens=100)
     assert isinstance(reject, Reject) and reject.reason == "file_absent"
 
 
-def test_text_without_a_utf8_form_is_rejected(kept: Path) -> None:
+def test_text_without_a_utf8_form_is_rejected(cache: Path) -> None:
     bad = row(0)
     bad["files"][0]["text"] += "# \ud800"
-    [reject, proposal] = outcomes(RIGHT, kept, [bad, row(1)])
+    [reject, proposal] = outcomes(RIGHT, cache, [bad, row(1)])
     assert isinstance(reject, Reject) and reject.reason == "teacher_failed"
     assert "not valid Unicode" in reject.detail
     assert isinstance(proposal, Proposal)
 
 
 def test_the_key_comes_from_the_environment_and_stays_out_of_sight(
-    kept: Path, monkeypatch: pytest.MonkeyPatch
+    cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = LanguageModel(model="openai/scripted", key_variable="SCRIPTED_KEY")
     with pytest.raises(ConfigurationError, match="SCRIPTED_KEY is not set"):
-        LmTeacher(model, TeacherProgram(), kept)
+        LmTeacher(model, TeacherProgram(), cache)
     monkeypatch.setenv("SCRIPTED_KEY", "sk-very-secret")
     with (
         ModelServer(server_error(RIGHT, status=500)) as server,
-        teacher(server, kept, key_variable="SCRIPTED_KEY", attempts=1) as asked,
+        teacher(server, cache, key_variable="SCRIPTED_KEY", attempts=1) as asked,
     ):
         results = list(asked.propose([row(0), row(1)])) + list(asked.propose([row(0)]))
     assert server.headers[0]["Authorization"] == "Bearer sk-very-secret"
     assert "sk-very-secret" not in repr(results) + repr(asked.model)
-    assert all(b"sk-very-secret" not in file.read_bytes() for file in kept.parent.iterdir())
+    assert all(b"sk-very-secret" not in file.read_bytes() for file in cache.parent.iterdir())
 
 
 BAD_SETTINGS = [
@@ -384,9 +386,9 @@ def test_impossible_settings_are_refused(settings: dict[str, Any]) -> None:
         LanguageModel(**{"model": "openai/scripted", **settings})
 
 
-def test_a_model_that_refuses_the_settings_says_so(kept: Path) -> None:
+def test_a_model_that_refuses_the_settings_says_so(cache: Path) -> None:
     with pytest.raises(ConfigurationError, match="temperature"):
-        LmTeacher(LanguageModel(model="openai/gpt-5"), TeacherProgram(), kept)
+        LmTeacher(LanguageModel(model="openai/gpt-5"), TeacherProgram(), cache)
 
 
 def at_last(exchange: Any) -> None:
@@ -397,95 +399,95 @@ def at_last(exchange: Any) -> None:
     exchange.answer(f"{right(number)}\n</diff>" if tried == number % 4 else wrong[tried])
 
 
-def test_candidates_are_asked_for_until_one_verifies(kept: Path) -> None:
+def test_candidates_are_asked_for_until_one_verifies(cache: Path) -> None:
     rows = [row(number) for number in range(40)]
     settings: dict[str, Any] = {"temperature": 0.7, "concurrency": 4, **PRICES}
     with ModelServer(at_last) as server:
         for _ in range(2):  # the second time nothing is paid for
-            with candidates_teacher(server, kept, 3, **settings) as asked:
+            with candidates_teacher(server, cache, 3, **settings) as asked:
                 results = list(asked.propose(rows))
-                spent = asked.spent
+                usage = asked.usage
             assert len(server.requests) == 10 * (1 + 2 + 3 + 3)
-            for number, each in enumerate(results):
-                assert isinstance(each, Proposal)
-                assert (right(number) in each.answer) == (number % 4 < 3)
-                assert each.candidates == min(number % 4 + 1, 3)
+            for number, result in enumerate(results):
+                assert isinstance(result, Proposal)
+                assert (right(number) in result.answer) == (number % 4 < 3)
+                assert result.candidates == min(number % 4 + 1, 3)
             # what the second candidate of every other row took was lost with it, and is counted
             assert results[3].answer.startswith("-3 c = 3")
-            assert sum(each.cost_usd for each in results) == pytest.approx(spent.cost_usd)
+            assert sum(result.cost_usd for result in results) == pytest.approx(usage.cost_usd)
             assert results[2].cost_usd > 20 * results[1].cost_usd > 20 * results[0].cost_usd / 20
-        assert (spent.answers_paid, spent.answers_kept, spent.cost_usd_now) == (0, 90, 0.0)
+        assert (usage.answers_paid, usage.answers_cached, usage.cost_usd_now) == (0, 90, 0.0)
 
 
-def test_the_reason_of_a_row_is_that_of_its_last_candidate(kept: Path) -> None:
+def test_the_reason_of_a_row_is_that_of_its_last_candidate(cache: Path) -> None:
     def script(exchange: Any) -> None:
         (server_error(RIGHT, status=400, times=None) if exchange.attempt > 1 else written("None."))(exchange)
 
-    with ModelServer(script) as server, candidates_teacher(server, kept, 3, temperature=1.0) as asked:
+    with ModelServer(script) as server, candidates_teacher(server, cache, 3, temperature=1.0) as asked:
         [failed_later] = asked.propose([row(0)])
     assert isinstance(failed_later, Proposal)
     assert (failed_later.answer, failed_later.candidates) == ("None.", 1)
     endless = written("+1 a\n" * MOST_CHARACTERS)
-    with ModelServer(endless) as server, candidates_teacher(server, kept, 2, temperature=1.0) as asked:
+    with ModelServer(endless) as server, candidates_teacher(server, cache, 2, temperature=1.0) as asked:
         [never] = asked.propose([row(1)])
     assert isinstance(never, Reject) and never.reason == "answer_too_long"
     assert len(server.requests) == 2
 
 
-def test_no_other_candidate_is_paid_for_where_the_servers_failed(kept: Path) -> None:
+def test_no_other_candidate_is_paid_for_where_the_servers_failed(cache: Path) -> None:
     def crashes(files: Mapping[str, str]) -> list[Any]:
         raise ServerCrashError("it is gone")
 
     with ModelServer(RIGHT) as server:
         model = LanguageModel(model="openai/scripted", base_url=server.base_url, temperature=1.0)
         with LmTeacher(
-            model, TeacherProgram(), kept, candidates=3, servers=FunctionServers(crashes)
+            model, TeacherProgram(), cache, candidates=3, servers=FunctionServers(crashes)
         ) as asked:
             [proposal] = asked.propose([row(0)])
     assert (proposal.candidates, len(server.requests)) == (1, 1)
 
 
-def test_impossible_candidates_are_refused(kept: Path) -> None:
+def test_impossible_candidates_are_refused(cache: Path) -> None:
     with ModelServer(RIGHT) as server:
         for candidates, settings in ((2, {"temperature": 0.0}), (0, {})):
             with pytest.raises(ConfigurationError, match=f"candidates is {candidates}"):
-                candidates_teacher(server, kept, candidates, **settings)
+                candidates_teacher(server, cache, candidates, **settings)
 
 
-def test_equal_questions_are_paid_for_once(kept: Path) -> None:
+def test_equal_questions_are_paid_for_once(cache: Path) -> None:
     rows = [{**row(0), "diagnostic_id": f"{number:032x}"} for number in range(20)]
-    with ModelServer(answers(TABLE, delay_s=0.2)) as server, teacher(server, kept) as asked:
+    with ModelServer(answers(TABLE, delay_s=0.2)) as server, teacher(server, cache) as asked:
         results = list(asked.propose(rows))
-        assert asked.spent.answers_paid == len(server.requests) == 1
-    assert all(each == results[0] for each in results)
+        assert asked.usage.answers_paid == len(server.requests) == 1
+    assert all(result == results[0] for result in results)
 
 
-def test_progress_is_reported_while_it_goes_on(kept: Path) -> None:
-    said: list[Progress] = []
+def test_progress_is_reported_while_it_goes_on(cache: Path) -> None:
+    reports: list[SynthesisProgress] = []
     model = {"model": "openai/scripted", "concurrency": 2, **PRICES}
     with ModelServer(answers(TABLE, delay_s=0.05)) as server:
         asked = LmTeacher(
             LanguageModel(base_url=server.base_url, **model),
             TeacherProgram(),
-            kept,
-            report=said.append,
+            cache,
+            report=reports.append,
             total=40,
         )
         asked._reporter.every_s = 0.2
         with asked:
             list(asked.propose(row(number) for number in range(40)))
-    assert len(said) >= 3
-    assert [each.rows for each in said] == sorted(each.rows for each in said)
-    early, last = said[1], said[-1]
+    assert len(reports) >= 3
+    assert [progress.rows for progress in reports] == sorted(progress.rows for progress in reports)
+    early, last = reports[1], reports[-1]
     assert 0 < early.rate <= 45  # two at once, 50 ms each: 40 a second
     assert early.seconds_left == pytest.approx((40 - early.rows) / early.rate)
     assert (last.rows, last.total, last.seconds_left) == (40, 40, 0)
-    assert last.spent == asked.spent and last.spent.answers_paid == 40
-    line = r"40 of 40 \(100%\) rows, [0-9.]+ rows/s; 40 answers paid for now, 0 kept ones; [0-9.]+ USD, "
+    assert last.usage == asked.usage and last.usage.answers_paid == 40
+    line = r"40 of 40 \(100%\) rows, [0-9.]+ rows/s; 40 answers paid for now, 0 cached; [0-9.]+ USD, "
     assert re.match(line, str(last))
 
 
-def test_requests_keep_to_their_rate(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_requests_keep_to_their_rate(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "MINUTE_S", 1.5)
     came: list[float] = []
 
@@ -493,8 +495,8 @@ def test_requests_keep_to_their_rate(kept: Path, monkeypatch: pytest.MonkeyPatch
         came.append(time.monotonic())
         (throttled(RIGHT, retry_after="0") if "error:name3x" in exchange.prompt else RIGHT)(exchange)
 
-    results = outcomes(script, kept, [row(number) for number in range(20)], requests_per_minute=7)
-    assert all(isinstance(each, Proposal) for each in results)
+    results = outcomes(script, cache, [row(number) for number in range(20)], requests_per_minute=7)
+    assert all(isinstance(result, Proposal) for result in results)
     assert len(came) == 21  # an attempt is a request
     assert all(later - earlier > 1 for earlier, later in zip(came, came[7:], strict=False))
 
@@ -503,12 +505,14 @@ def test_requests_keep_to_their_rate(kept: Path, monkeypatch: pytest.MonkeyPatch
 def test_a_run_of_hundreds_with_bad_answers_adds_up_and_pays_nothing_twice(tmp_path: Path) -> None:
     rows, concurrency, kills = 300, 16, 2
     trial = teacher_trial.run(tmp_path, rows, concurrency=concurrency, delay_s=0.05, kills=kills, seed=5)
-    assert sorted(each for each, _ in trial.outcomes) == [f"{number:032x}" for number in range(rows)]
+    assert sorted(diagnostic_id for diagnostic_id, _ in trial.outcomes) == [
+        f"{number:032x}" for number in range(rows)
+    ]
     assert trial.reasons == teacher_trial.expected(rows)
     assert {way for way in map(teacher_trial.way, range(rows)) if way} == set(teacher_trial.WAYS)
     paid_twice = trial.requests - teacher_trial.requests_undisturbed(rows)
     assert paid_twice <= trial.open_at_kills <= kills * concurrency
-    assert teacher_trial.kept(tmp_path) == rows
+    assert teacher_trial.cached(tmp_path) == rows
 
 
 def test_nothing_heavy_is_loaded_until_a_model_is_asked() -> None:

@@ -1,4 +1,4 @@
-"""A row per rule, asked of real servers, and each reason for proposing nothing."""
+"""Rule-based teacher: a row per rule on real servers, and a row per reject reason."""
 
 from collections.abc import Iterator, Mapping
 
@@ -111,26 +111,28 @@ def servers() -> Iterator[LanguageServers]:
 
 
 def target_of(code: str, diagnostics: list[Diagnostic]) -> Diagnostic:
-    return next(each for each in diagnostics if each.code == code)
+    return next(diagnostic for diagnostic in diagnostics if diagnostic.code == code)
 
 
 def test_each_rule_repairs(servers: LanguageServers) -> None:
     files = [{"main.py": original} for _, original, _ in REPAIRS]
-    before = [list(each.diagnostics) for each in servers.check_many(map(Request, files))]
+    before = [list(result.diagnostics) for result in servers.check_many(map(Request, files))]
     rows = [
-        candidate(each, target_of(code, diagnostics), diagnostics)
-        for (code, _, _), each, diagnostics in zip(REPAIRS, files, before, strict=True)
+        candidate(text, target_of(code, diagnostics), diagnostics)
+        for (code, _, _), text, diagnostics in zip(REPAIRS, files, before, strict=True)
     ]
     outcomes = list(RulesTeacher(servers).propose(rows))
-    told = [each.detail if isinstance(each, Reject) else each.answer for each in outcomes]
+    details = [outcome.detail if isinstance(outcome, Reject) else outcome.answer for outcome in outcomes]
     repaired = [
-        apply(original, extract(each.answer)) if isinstance(each, Proposal) else each.reason
-        for (_, original, _), each in zip(REPAIRS, outcomes, strict=True)
+        apply(original, extract(outcome.answer)) if isinstance(outcome, Proposal) else outcome.reason
+        for (_, original, _), outcome in zip(REPAIRS, outcomes, strict=True)
     ]
     wanted = [expected for _, _, expected in REPAIRS]
-    assert repaired == wanted, [t for r, w, t in zip(repaired, wanted, told, strict=True) if r != w]
+    assert repaired == wanted, [t for r, w, t in zip(repaired, wanted, details, strict=True) if r != w]
     assert all(
-        (each.shrunk, each.cost_usd) == (False, 0.0) for each in outcomes if isinstance(each, Proposal)
+        (outcome.shrunk, outcome.cost_usd) == (False, 0.0)
+        for outcome in outcomes
+        if isinstance(outcome, Proposal)
     )
 
 
@@ -201,7 +203,9 @@ def test_rows_keep_their_order_and_ask_together() -> None:
     ]
     servers = FunctionServers(lambda files: [])
     outcomes = list(RulesTeacher(servers).propose(iter(rows)))
-    assert [isinstance(each, Proposal) for each in outcomes] == [bool(number % 2) for number in range(70)]
+    assert [isinstance(outcome, Proposal) for outcome in outcomes] == [
+        bool(number % 2) for number in range(70)
+    ]
     assert servers.rounds == [32, 3]
 
 
@@ -210,7 +214,7 @@ def test_what_it_proposes_is_verified(servers: LanguageServers) -> None:
     before = servers.check_workspace({"main.py": original})
     row = candidate({"main.py": original}, target_of(ATTRIBUTE, before), before)
     synthesized = synthesize([as_batch([row], REPAIR_CANDIDATES)], RulesTeacher(servers))
-    [batch] = verify_rows((as_batch(each.to_pylist(), SYNTHESIZED_DIFFS) for each in synthesized), servers)
+    [batch] = verify_rows((as_batch(batch.to_pylist(), SYNTHESIZED_DIFFS) for batch in synthesized), servers)
     [verified] = batch.to_pylist()
     assert (verified["reason"], verified["teacher"]) == (None, "rules"), verified["detail"]
     assert verified["line_diff"] == "-3 print(math.pie)\n+3 print(math.pi)"
