@@ -20,12 +20,18 @@ class Expected:
 def configuration_error(
     error: ValidationError, model: type[BaseModel], name: Callable[[str], str] = str
 ) -> ConfigurationError:
-    """The first problem that `error` has with a `model`; `name` makes a setting of a dotted path."""
+    """The first problem that `error` has with a `model`; `name` makes a setting of a dotted path.
+
+    A validator of a whole model says it all: its message begins with the field's name.
+    """
     problem = error.errors(include_url=False)[0]
     path, expected = _described(model, problem["loc"])
     cause = problem.get("ctx", {}).get("error")
-    if cause is not None and not expected:  # raised by a validator of the model's own, which says it all
-        return ConfigurationError(f"{name(path)}: {cause}" if path else str(cause))
+    if cause is not None and not expected:
+        return ConfigurationError(name(f"{path}.{cause}" if path else str(cause)))
+    if problem["type"] == "extra_forbidden":
+        unknown = ".".join((*filter(None, [path]), str(problem["loc"][-1])))
+        return ConfigurationError(f"{name(unknown)} is no setting")
     expected = expected or problem["msg"].removeprefix("Input should be ")
     return ConfigurationError(f"{name(path)} is {problem['input']!r}; expected {expected}")
 

@@ -1,7 +1,7 @@
 """Settings of a deployment: environment variables with the prefix `REPAIR_`, read once.
 
 A setting never holds a secret: where one is needed, the setting names the environment variable that does.
-The README shows `table()`.
+The README shows them with their descriptions and defaults.
 """
 
 import os
@@ -103,16 +103,3 @@ class Settings(DateSettings, validate_default=True):
                 wanted = f"did you mean {close[0]}?" if close else f"expected one of {', '.join(known)}"
                 raise ConfigurationError(f"{variable} is no setting; {wanted}")
         return settings
-
-    @classmethod
-    def table(cls) -> str:
-        """All settings as a Markdown table."""
-        rows = [
-            f"| `{cls.variable(name)}` | {field.description} | {_shown(field.default)} |"
-            for name, field in sorted(cls.model_fields.items(), key=lambda item: item[0] != "home")
-        ]
-        return "\n".join(("| setting | meaning | default |", "|---|---|---|", *rows)) + "\n"
-
-
-def _shown(default: object) -> str:
-    return f"`{default}`" if str(default) else "none"

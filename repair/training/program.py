@@ -153,23 +153,35 @@ def _check_attention(recipe: Recipe) -> None:
         )
 
 
+def llama_config(base: FromScratch, context: int, *, vocabulary: int, **tokens: Any) -> Any:
+    """The configuration of a Llama with random weights, whose embedding is also its output."""
+    from transformers import LlamaConfig
+
+    return LlamaConfig(
+        vocab_size=vocabulary,
+        hidden_size=base.hidden_size,
+        intermediate_size=base.intermediate_size,
+        num_hidden_layers=base.layers,
+        num_attention_heads=base.heads,
+        num_key_value_heads=base.heads,
+        max_position_embeddings=context,
+        tie_word_embeddings=True,
+        **tokens,
+    )
+
+
 def _base(recipe: Recipe, mixture: Mixture) -> tuple[Any, Any]:
     """The model to train, in 32 bits, and its tokenizer."""
-    from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
+    from transformers import AutoModelForCausalLM, LlamaForCausalLM
 
     base = recipe.base
     if isinstance(base, FromScratch):
         texts = [f"{record.prompt}{record.response}" for record in mixture.train]
         tokenizer = train_tokenizer(texts, base.vocabulary, context=recipe.max_seq_len)
-        config = LlamaConfig(
-            vocab_size=len(tokenizer),
-            hidden_size=base.hidden_size,
-            intermediate_size=base.intermediate_size,
-            num_hidden_layers=base.layers,
-            num_attention_heads=base.heads,
-            num_key_value_heads=base.heads,
-            max_position_embeddings=recipe.max_seq_len,
-            tie_word_embeddings=True,
+        config = llama_config(
+            base,
+            recipe.max_seq_len,
+            vocabulary=len(tokenizer),
             bos_token_id=tokenizer.bos_token_id,
             eos_token_id=tokenizer.eos_token_id,
             pad_token_id=tokenizer.pad_token_id,

@@ -1,9 +1,11 @@
 """The named recipes."""
 
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
+from pydantic import ValidationError
+
+from repair.configuration import configuration_error
 from repair.errors import ConfigurationError
 from repair.training.recipe import (
     FromScratch,
@@ -15,6 +17,9 @@ from repair.training.recipe import (
     Sharding,
 )
 
+_SWITCHED = ("sharding", "resumption")
+"""Parts that a mapping of their settings switches on, and None off."""
+
 
 def load_recipe(name: str, overrides: Mapping[str, Any] | None = None) -> Recipe:
     """The recipe `name` with single values changed.
@@ -25,47 +30,34 @@ def load_recipe(name: str, overrides: Mapping[str, Any] | None = None) -> Recipe
     """
     if name not in RECIPES:
         raise ConfigurationError(f"no recipe {name!r}; expected one of {', '.join(sorted(RECIPES))}")
-    recipe = RECIPES[name]
+    values = RECIPES[name].model_dump()
     for setting, value in (overrides or {}).items():
-        recipe = _changed(recipe, setting.split("."), value, setting)
-    return recipe
+        _set(values, setting, value)
+    try:
+        return Recipe.model_validate(values)
+    except ValidationError as error:
+        raise configuration_error(error, Recipe, "recipe: {}".format) from None
 
 
-_PARTS: dict[str, type] = {"sharding": Sharding, "resumption": Resumption}
-
-
-def _changed(part: Any, path: list[str], value: Any, setting: str) -> Any:
-    """`part` with the value at `path` replaced."""
-    name, *rest = path
-    names = [f.name for f in fields(part)]
-    if name not in names:
-        raise ConfigurationError(f"recipe: no setting {setting!r}; at this place expected one of {names}")
-    current = getattr(part, name)
-    if rest:
-        if not is_dataclass(current):
-            raise ConfigurationError(f"recipe: {setting!r} reaches into {name}, which has no parts here")
-        return replace(part, **{name: _changed(current, rest, value, setting)})
-    if name in _PARTS and isinstance(value, Mapping):
-        try:
-            value = _PARTS[name](**value)
-        except TypeError as error:
-            raise ConfigurationError(f"recipe: {setting} is {value!r}: {error}") from error
-    elif is_dataclass(current) and value is not None:
+def _set(values: dict[str, Any], setting: str, value: Any) -> None:
+    *path, name = setting.split(".")
+    part: Any = values
+    for step in path:
+        part = _part(part, step, setting)[step]
+    current = _part(part, name, setting)[name]
+    if isinstance(current, dict) and value is not None and name not in _SWITCHED:
         raise ConfigurationError(f"recipe: {setting} has parts; set them one by one, as in '{setting}.NAME'")
-    return replace(part, **{name: _typed(value, current, setting)})
+    part[name] = value
 
 
-def _typed(value: Any, current: Any, setting: str) -> Any:
-    """`value` as the kind of thing that `current` is: JSON has no tuples, and writes 1 for 1.0."""
-    if isinstance(current, tuple) and isinstance(value, list):
-        return tuple(value)
-    if isinstance(current, float) and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if current is None or value is None or isinstance(value, type(current)):
-        return value
-    raise ConfigurationError(
-        f"recipe: {setting} is {value!r}; expected a value like {current!r} ({type(current).__name__})"
-    )
+def _part(part: Any, name: str, setting: str) -> dict[str, Any]:
+    """`part`, which must have a setting `name`."""
+    if not isinstance(part, dict):
+        raise ConfigurationError(f"recipe: {setting!r} reaches into what has no parts here")
+    if name not in part or name == "kind":
+        expected = ", ".join(known for known in part if known != "kind")
+        raise ConfigurationError(f"recipe: no setting {setting!r}; at this place expected one of {expected}")
+    return part
 
 
 # A model from nothing in minutes on two CPU cores: it proves the road from examples to a checkpoint

@@ -1,7 +1,6 @@
 """Every sample once an epoch, in steps of a bounded number of rows."""
 
 from collections import Counter
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -22,7 +21,7 @@ TINY = load_recipe("tiny", {"max_seq_len": 100, "epochs": 2})
 def test_each_epoch_holds_every_sample_once(
     lengths: list[int], rows: int, ratio: float, processes: int
 ) -> None:
-    recipe = replace(TINY, global_batch_size=rows, packing_ratio=ratio)
+    recipe = TINY.model_copy(update={"global_batch_size": rows, "packing_ratio": ratio})
     steps = plan(lengths, recipe, processes=processes)
     assert len(steps.epoch_ends) == 2
     start = 0
@@ -40,14 +39,14 @@ def test_each_epoch_holds_every_sample_once(
 
 
 def test_a_step_takes_as_many_samples_as_rows_times_ratio_say() -> None:
-    recipe = replace(TINY, global_batch_size=4, packing_ratio=6.0, epochs=1)
+    recipe = TINY.model_copy(update={"global_batch_size": 4, "packing_ratio": 6.0, "epochs": 1})
     steps = plan([10] * 100, recipe)
     # 24 samples of 10 tokens would fit into 3 of the 4 rows: the number of samples is kept, not the rows
     assert [sum(map(len, step)) for step in steps.steps] == [24, 24, 24, 24, 4]
 
 
 def test_what_does_not_fit_a_step_is_in_the_next_one() -> None:
-    recipe = replace(TINY, global_batch_size=2, packing_ratio=4.0, epochs=1)
+    recipe = TINY.model_copy(update={"global_batch_size": 2, "packing_ratio": 4.0, "epochs": 1})
     steps = plan([90] * 5, recipe)  # each needs a row
     assert [sum(map(len, step)) for step in steps.steps] == [2, 2, 1]
 
@@ -58,7 +57,7 @@ def test_the_order_is_another_one_in_each_epoch_and_the_same_for_the_same_seed()
     first, second = steps.steps[: steps.epoch_ends[0]], steps.steps[steps.epoch_ends[0] :]
     assert first != second
     assert plan(lengths, TINY) == steps
-    assert plan(lengths, replace(TINY, seed=18)) != steps
+    assert plan(lengths, TINY.model_copy(update={"seed": 18})) != steps
 
 
 @pytest.mark.parametrize("processes", [1, 2, 8])

@@ -162,14 +162,12 @@ def test_a_training_that_fails_leaves_nothing(tmp_path: Path, write_mixture: Wri
 
 
 def test_a_trained_model_is_a_base_for_the_next_training(tmp_path: Path, write_mixture: Write) -> None:
-    from dataclasses import replace
-
     from repair.training.recipe import Pretrained
 
     mixture = write_mixture(rows())
     first = train(small(epochs=4), mixture, tmp_path / "first")
     base = Pretrained(path=str(tmp_path / "first"), fewest_sentinel_tokens=1, most_sentinel_tokens=20)
-    second = train(replace(small(epochs=1), base=base), mixture, tmp_path / "second")
+    second = train(small(epochs=1).model_copy(update={"base": base}), mixture, tmp_path / "second")
     # what was learned is still there: random weights begin at about the logarithm of the vocabulary
     assert second.first_loss < (first.first_loss + first.last_loss) / 2
 

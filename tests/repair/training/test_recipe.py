@@ -1,14 +1,16 @@
 """Recipes are checked when they are made; the big one builds its parts without its weights."""
 
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from repair.errors import ConfigurationError
-from repair.training.recipe import FromScratch, Pretrained
+from repair.training.recipe import FromScratch, Pretrained, Recipe
 from repair.training.recipes import RECIPES, load_recipe
 
 BIG = "deepseek-coder-7b-instruct-v1.5"
@@ -73,6 +75,7 @@ def test_an_override_reaches_into_parts_and_switches_them() -> None:
         ({"base.hidden_size": 100}, "base.hidden_size"),  # not a multiple of the heads' pairs
         ({"base.vocabulary": 100}, "base.vocabulary"),  # the bytes alone are 256
         ({"threads": 0}, "threads"),
+        ({"base.kind": "Pretrained"}, "no setting 'base.kind'"),  # another base is another recipe
     ],
 )
 def test_a_bad_setting_is_named(overrides: dict[str, Any], said: str) -> None:
@@ -90,6 +93,50 @@ def test_a_recipe_is_json(name: str) -> None:
     told = json.loads(json.dumps(load_recipe(name).as_dict()))
     kinds = {"tiny": FromScratch, BIG: Pretrained}
     assert told["base"]["kind"] == kinds[name].__name__
+
+
+def documented(recipe: Recipe) -> dict[str, str]:
+    """The rows of the table in docs/training.md, as far as they are the recipe's."""
+    rate = re.sub("e-0?", "e-", f"{recipe.optimizer.learning_rate:.0e}")
+    computing = [recipe.precision, recipe.attention]
+    computing += [f"FSDP {recipe.sharding.strategy}"] if recipe.sharding else []
+    computing += ["activation checkpointing"] if recipe.activation_checkpointing else []
+    return {
+        "row": f"{recipe.max_seq_len:,} tokens",
+        "step": f"{recipe.global_batch_size} rows, {recipe.packing_ratio:g} samples a row",
+        "epochs": f"{recipe.epochs}",
+        "learning rate, warm-up": f"{rate}, {recipe.schedule.warmup_batches} batches",
+        "optimizer": "DecoupledAdamW {betas}, weight decay {weight_decay:g}".format(**dict(recipe.optimizer)),
+        "schedule, clipping": f"cosine to {recipe.schedule.alpha_f * 100:g} %, norm {recipe.clip_norm:g}",
+        "computing": ", ".join(computing),
+    }
+
+
+def test_the_documentation_says_the_numbers_of_the_recipes() -> None:
+    lines = (Path(__file__).parents[3] / "docs" / "training.md").read_text().splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+    start = rows.index(["", *(f"`{name}`" for name in RECIPES)])
+    table = {name: cells for name, *cells in rows[start + 2 : start + 11]}
+    for column, recipe in enumerate(RECIPES.values()):
+        rows_of_recipe = documented(recipe)
+        assert {name: table[name][column] for name in rows_of_recipe} == rows_of_recipe
+    assert set(table) == {"for", "base", *documented(RECIPES["tiny"])}
+
+
+@pytest.mark.slow
+def test_the_documentation_says_the_weights_of_the_small_model() -> None:
+    from transformers import LlamaForCausalLM
+
+    from repair.training.program import llama_config
+
+    recipe = RECIPES["tiny"]
+    assert isinstance(recipe.base, FromScratch)
+    config = llama_config(recipe.base, recipe.max_seq_len, vocabulary=recipe.base.vocabulary)
+    millions = LlamaForCausalLM(config).num_parameters() / 1e6
+    text = (
+        f"a Llama of {millions:.1f} million weights and a BPE tokenizer of {recipe.base.vocabulary:,} tokens"
+    )
+    assert text in (Path(__file__).parents[3] / "docs" / "training.md").read_text()
 
 
 def test_recipes_load_without_torch() -> None:
