@@ -6,13 +6,20 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
-from repair.errors import ConfigurationError
+from repair.errors import ConfigurationError, StoreError
+
+FORMAT = 2
+"""The version of the store's layout that this code writes and reads.
+
+| version | |
+|---|---|
+| 1 | texts in the rows; its manifests have no `format` |
+| 2 | texts by their SHA-256, in the text table of the date |
+"""
 
 SWEEP_AFTER = timedelta(days=1)
-
-
 MANIFEST = "manifest.json"
 DATA, REJECTED = "data", "rejects"
 CHUNK_BYTES = 4 << 20
@@ -51,6 +58,7 @@ class Manifest:
     created: datetime
     """UTC."""
     extra: dict[str, Any] = field(default_factory=dict[str, Any])
+    format: int = FORMAT
 
     @property
     def adds_up(self) -> bool:
@@ -66,9 +74,51 @@ class Manifest:
     def from_json(cls, text: str | bytes) -> "Manifest":
         """The inverse of `to_json`. Raises ValueError, KeyError or TypeError for anything else."""
         row = json.loads(text)
+        version = row.get("format", 1 if "data_version" in row else FORMAT)
+        if version != FORMAT:
+            raise FormatError(version)
         row["created"] = datetime.fromisoformat(row["created"])
         row["files"] = tuple(StoredFile(**stored) for stored in row["files"])
+        for stored in row["files"]:
+            _check_path("file name", stored.name)
+            _check_path("file", stored.file)
+        folder_of(row["asset"], row["partition"])
         return cls(**row)
+
+
+class FormatError(ValueError):
+    """A manifest is of another version of the store's layout."""
+
+    def __init__(self, version: object) -> None:
+        super().__init__(version)
+        self.version = version
+
+
+def read_manifest(filesystem: Any, path: str, uri: str | None = None) -> Manifest | None:
+    """The manifest at `path`, which people know as `uri`; null: there is none.
+
+    Raises:
+        StoreError: it can't be read, or is of another version of the store's layout.
+    """
+    uri = uri or path
+    try:
+        return Manifest.from_json(cast(bytes, filesystem.cat_file(path)))
+    except FileNotFoundError:
+        return None
+    except FormatError as error:
+        older = isinstance(error.version, int) and error.version < FORMAT
+        what = (
+            "materialize into a new, empty store (REPAIR_STORE), or go on with the code that wrote this one"
+            if older
+            else "update this code to that which wrote the store"
+        )
+        raise StoreError(
+            f"{uri} is of the store format {error.version}, and this code reads {FORMAT}: {what}"
+        ) from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StoreError(
+            f"{uri} is no manifest ({error}); delete it and materialize the partition again"
+        ) from error
 
 
 def fingerprint(
@@ -102,3 +152,11 @@ def segment(what: str, text: str) -> str:
             "the first one a letter, a digit or _"
         )
     return text
+
+
+def _check_path(what: str, text: str) -> None:
+    """Refuses a relative path that does not stay in its folder."""
+    first, *below = text.split("/")
+    segment(what, first)
+    if any(part in ("", ".", "..") or "\\" in part or "\0" in part for part in below):
+        raise ConfigurationError(f"{what} {text!r} must not lead out of its folder")

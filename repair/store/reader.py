@@ -4,6 +4,7 @@
 BASE/<asset>/date=2026-01-05/diagnostic_type=F821/
     data-3f9c….parquet  rejects-3f9c….parquet  report-3f9c….html  checkpoint-3f9c…/…
     manifest.json
+BASE/texts/date=2026-01-05/…        every text of the date once: `repair.store.text_table`
 ```
 
 A partition is replaced as a whole or not at all. Each write puts its files beside the earlier ones
@@ -16,7 +17,7 @@ writer whose files are no longer there refuses to commit.
 
 import contextlib
 import hashlib
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -26,6 +27,7 @@ import pyarrow.parquet as pq
 from fsspec.core import url_to_fs
 
 from repair.errors import StoreError
+from repair.schema.texts import stored_name
 from repair.store.manifest import (
     CHUNK_BYTES,
     DATA,
@@ -33,7 +35,10 @@ from repair.store.manifest import (
     Manifest,
     StoredFile,
     folder_of,
+    read_manifest,
 )
+from repair.store.text_columns import join_texts
+from repair.store.text_table import FOLDER, TextTable
 from repair.store.writer import PartitionWriter
 
 
@@ -61,8 +66,15 @@ class PartitionStore:
             self.uri(asset, partition),
             asset=asset,
             partition=dict(partition),
+            texts=self.texts(partition),
             earlier=lambda: self.manifest(asset, partition),
         )
+
+    def texts(self, partition: Mapping[str, str]) -> TextTable:
+        """The table that holds the texts of a partition: that of its date, or that of no date."""
+        own = {"date": partition["date"]} if "date" in partition else {}
+        filesystem, folder = self.locate(FOLDER, own)
+        return TextTable(filesystem, folder, self.uri(FOLDER, own))
 
     def uri(self, asset: str, partition: Mapping[str, str]) -> str:
         """Where the partition lies, for people and for metadata."""
@@ -71,18 +83,7 @@ class PartitionStore:
     def manifest(self, asset: str, partition: Mapping[str, str]) -> Manifest | None:
         """What the partition holds; null: it has never been written."""
         fs, folder = self.locate(asset, partition)
-        path = f"{folder}/{MANIFEST}"
-        try:
-            text = cast(bytes, fs.cat_file(path))
-        except FileNotFoundError:
-            return None
-        try:
-            return Manifest.from_json(text)
-        except (ValueError, KeyError, TypeError) as error:
-            raise StoreError(
-                f"{self.uri(asset, partition)}/{MANIFEST} is no manifest ({error}); "
-                "delete it and materialize the partition again"
-            ) from error
+        return read_manifest(fs, f"{folder}/{MANIFEST}", f"{self.uri(asset, partition)}/{MANIFEST}")
 
     def partitions(self, asset: str) -> list[dict[str, str]]:
         """The partitions of `asset` that have a manifest, in the order of their paths."""
@@ -102,18 +103,21 @@ class PartitionStore:
         name: str = DATA,
         columns: list[str] | None = None,
         *,
+        texts: bool | Collection[str] = True,
         verify: bool = False,
         batch_rows: int = 64,
     ) -> Iterator[pa.RecordBatch]:
         """The rows of a table in order, in batches of at most `batch_rows`; one empty batch if it has none.
 
-        `verify` compares the file's SHA-256 with the manifest's first, which reads it twice.
+        `columns` are named as in memory. `texts`: whether texts are joined, or in which columns; the others
+        keep the hashes under which they are stored. `verify` compares the file's SHA-256 with the manifest's
+        first, which reads it twice.
         """
         stored = self.stored(asset, partition, name)
         if verify:
             for _ in self._verified_chunks(asset, partition, stored):
                 pass
-        yield from self.read_file(asset, partition, stored, columns, batch_rows=batch_rows)
+        yield from self.read_file(asset, partition, stored, columns, texts=texts, batch_rows=batch_rows)
 
     def read_file(
         self,
@@ -122,17 +126,37 @@ class PartitionStore:
         stored: StoredFile,
         columns: list[str] | None = None,
         *,
+        texts: bool | Collection[str] = True,
         rows: tuple[int, int] | None = None,
         batch_rows: int = 64,
     ) -> Iterator[pa.RecordBatch]:
         """As `read`, of the very file `stored`; `rows`: from the first of the two to before the second.
 
         A row group is decoded from its beginning, so that a few rows cost up to 64 MB of decoding. No batch
-        reaches over two row groups, so that none is much larger than that, however large its rows are.
+        reaches over two row groups, or has more than about 64 MB of texts, unless one row has.
         """
+        batches = self._stored_batches(asset, partition, stored, columns, rows=rows, batch_rows=batch_rows)
+        if texts is False:
+            yield from batches
+            return
+        table, joined = self.texts(partition), None if texts is True else texts
+        for batch in batches:
+            yield from join_texts(batch, table, joined)
+
+    def _stored_batches(
+        self,
+        asset: str,
+        partition: Mapping[str, str],
+        stored: StoredFile,
+        columns: list[str] | None,
+        *,
+        rows: tuple[int, int] | None,
+        batch_rows: int,
+    ) -> Iterator[pa.RecordBatch]:
         with self._open(asset, partition, stored) as handle:
             try:
                 parquet = pq.ParquetFile(handle)
+                columns = _stored_names(parquet, columns)
                 start, stop = rows or (0, parquet.metadata.num_rows)
                 if start >= stop:
                     schema = parquet.read_row_groups([], columns=columns).schema
@@ -155,14 +179,22 @@ class PartitionStore:
         partition: Mapping[str, str],
         name: str = DATA,
         columns: list[str] | None = None,
+        *,
+        texts: bool = True,
     ) -> pa.Table:
-        """A whole table in memory."""
+        """A whole table in memory; `texts` as in `read`."""
         stored = self.stored(asset, partition, name)
         with self._open(asset, partition, stored) as handle:
             try:
-                return pq.ParquetFile(handle).read(columns=columns)
+                parquet = pq.ParquetFile(handle)
+                table = parquet.read(columns=_stored_names(parquet, columns))
             except (pa.ArrowException, OSError) as error:
                 raise self._damaged(asset, partition, stored, str(error)) from error
+        if not texts:
+            return table
+        batches = table.to_batches() or [pa.RecordBatch.from_pylist([], schema=table.schema)]
+        joined = self.texts(partition)
+        return pa.Table.from_batches(part for batch in batches for part in join_texts(batch, joined))
 
     def file_uri(self, asset: str, partition: Mapping[str, str], name: str = DATA) -> str:
         """Where a table or an artefact of the partition lies now; it holds until the next write."""
@@ -243,6 +275,13 @@ class PartitionStore:
             f"{stored.bytes} bytes with SHA-256 {stored.sha256}. If the partition was being replaced, read "
             "it again; else materialize it again"
         )
+
+
+def _stored_names(parquet: Any, columns: list[str] | None) -> list[str] | None:
+    if columns is None:
+        return None
+    names = set(parquet.schema_arrow.names)
+    return [name if name in names else stored_name(name) for name in columns]
 
 
 def _row_groups(metadata: Any, start: int, stop: int) -> Iterator[tuple[int, int]]:

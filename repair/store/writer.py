@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import os
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -10,13 +9,13 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Any, Self, cast
 
-import fsspec
 import pyarrow as pa
 import pyarrow.compute
 
 from repair.errors import StoreError
 from repair.schema.outcomes import DETAIL, REASON, REJECTS, ROWS
-from repair.store.files import HashedFile, TableFile
+from repair.schema.texts import stored_schema
+from repair.store.files import HashedFile, TableFile, is_local, write_whole
 from repair.store.manifest import (
     CHUNK_BYTES,
     DATA,
@@ -27,6 +26,8 @@ from repair.store.manifest import (
     StoredFile,
     segment,
 )
+from repair.store.text_columns import strip_texts
+from repair.store.text_table import TextTable, TextWriter
 
 pc: Any = pyarrow.compute  # its functions are made at import, so that type checkers do not see them
 
@@ -42,13 +43,15 @@ class PartitionWriter:
         *,
         asset: str,
         partition: dict[str, str],
+        texts: TextTable,
         earlier: Callable[[], Manifest | None],
     ) -> None:
-        """`folder` on `filesystem` is the partition's, `uri` its name for people; `earlier` reads the
-        manifest that is there now."""
+        """`folder` on `filesystem` is the partition's, `uri` its name for people; `texts` takes its texts,
+        and `earlier` reads the manifest that is there now."""
         self._fs, self._root, self._uri = filesystem, folder, uri
         self._asset, self._partition, self._earlier = asset, partition, earlier
-        self._local = "file" in _protocols(self._fs)
+        self._local = is_local(self._fs)
+        self._texts = TextWriter(texts)
         self._token = uuid.uuid4().hex[:16]
         self._tables: dict[str, TableFile] = {}
         self._stored: dict[str, StoredFile] = {}
@@ -83,15 +86,21 @@ class PartitionWriter:
         """
         if name not in self._tables:
             sink = self._create(f"{segment('table name', name)}-{self._token}.parquet")
-            self._tables[name] = TableFile(sink, schema)
+            self._tables[name] = TableFile(sink, stored_schema(schema))
         if row_group_bytes is not None:
             self._tables[name].row_group_bytes = row_group_bytes
 
     def write(self, name: str, batch: pa.RecordBatch | pa.Table) -> None:
-        """Appends rows to the table `name`. All batches of a table have one schema."""
+        """Appends rows to the table `name`. All batches of a table have one schema, texts or their hashes."""
         self.declare(batch.schema, name)
         for part in batch.to_batches() if isinstance(batch, pa.Table) else [batch]:
-            self._tables[name].write(part)
+            self._tables[name].write(self.strip(part))
+
+    def strip(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """`batch` with hashes for its texts, which are stored once this partition is."""
+        stripped, texts = strip_texts(batch)
+        self._texts.add(texts)
+        return stripped
 
     def write_rejects(self, batch: pa.RecordBatch | pa.Table) -> None:
         """Appends rows of `repair.schema.outcomes.REJECTS` to the table `rejects`, and counts their
@@ -167,9 +176,10 @@ class PartitionWriter:
             extra=dict(extra or {}),
         )
         text = manifest.to_json().encode()
+        self._texts.flush()
         self._check_files_are_there(manifest)
         earlier = self._earlier_files()
-        self._switch(text)
+        write_whole(self._fs, f"{self._root}/{MANIFEST}", text)
         self._committed = True
         self._sweep({stored.file for stored in manifest.files}, earlier)
         return manifest
@@ -206,19 +216,6 @@ class PartitionWriter:
             if manifest := self._earlier():
                 return {stored.file for stored in manifest.files}
         return set()
-
-    def _switch(self, text: bytes) -> None:
-        target = f"{self._root}/{MANIFEST}"
-        if not self._local:
-            self._fs.pipe_file(target, text)  # an object is replaced in one step
-            return
-        waiting = Path(f"{self._root}/.{MANIFEST}-{self._token}")
-        self._paths.append(str(waiting))
-        with waiting.open("wb") as handle:
-            handle.write(text)
-            handle.flush()
-            os.fsync(handle.fileno())
-        waiting.replace(target)
 
     def _sweep(self, current: set[str], earlier: set[str]) -> None:
         now = datetime.now(UTC)
@@ -269,7 +266,3 @@ def _rejects_of(batch: pa.RecordBatch) -> pa.RecordBatch:
 def _data_version(content: Mapping[str, str]) -> str:
     lines = "".join(f"{name} {content[name]}\n" for name in sorted(content))
     return hashlib.sha256(lines.encode()).hexdigest()
-
-
-def _protocols(fs: fsspec.AbstractFileSystem) -> tuple[str, ...]:
-    return (fs.protocol,) if isinstance(fs.protocol, str) else tuple(fs.protocol)

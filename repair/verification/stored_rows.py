@@ -10,7 +10,8 @@ from fsspec.core import url_to_fs
 
 from repair.errors import InputError, StoreError
 from repair.schema.stages import VERIFIED_DIFFS
-from repair.store.manifest import CHUNK_BYTES, DATA, MANIFEST, Manifest
+from repair.store.manifest import CHUNK_BYTES, DATA, MANIFEST, folder_of, read_manifest
+from repair.store.reader import PartitionStore
 
 ASSET = "verified_diffs"
 _BATCH_ROWS = 64
@@ -26,11 +27,15 @@ def verified_rows(uri: str) -> Iterator[pa.RecordBatch]:
         StoreError: a stored file is absent or damaged.
     """
     fs, root = cast(tuple[Any, str], url_to_fs(uri))
+    folder = root.rpartition("/")[0] if fs.isfile(root) else root.rstrip("/")
+    manifest = f"{folder}/{MANIFEST}"
+    if fs.exists(manifest):
+        yield from _stored_rows(fs, manifest)
+        return
     if fs.isfile(root):
         yield from _rows(fs, root)
         return
-    own = f"{root.rstrip('/')}/{MANIFEST}"
-    manifests = [own] if fs.exists(own) else _manifests_below(fs, root)
+    manifests = _manifests_below(fs, root)
     if not manifests:
         raise InputError(
             f"{uri} holds no verified rows: give a Parquet file of them, a store, or a partition of it such"
@@ -42,17 +47,15 @@ def verified_rows(uri: str) -> Iterator[pa.RecordBatch]:
 
 def _manifests_below(fs: Any, root: str) -> list[str]:
     found = sorted(cast(list[str], fs.find(root))) if fs.exists(root) else []
-    return [each for each in found if f"{ASSET}/" in each and each.endswith(f"/{MANIFEST}")]
+    return [path for path in found if f"{ASSET}/" in path and path.endswith(f"/{MANIFEST}")]
 
 
 def _stored_rows(fs: Any, path: str) -> Iterator[pa.RecordBatch]:
-    try:
-        manifest = Manifest.from_json(fs.cat_file(path))
-    except (ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"{path} is no manifest ({error}); materialize the partition again") from error
-    if manifest.asset != ASSET:
-        raise InputError(f"{path} is a partition of {manifest.asset}; a proof is in one of {ASSET}")
-    stored = next((each for each in manifest.files if each.name == DATA), None)
+    manifest = read_manifest(fs, path)
+    if manifest is None or manifest.asset != ASSET:
+        asset = manifest.asset if manifest else "nothing"
+        raise InputError(f"{path} is a partition of {asset}; a proof is in one of {ASSET}")
+    stored = next((file for file in manifest.files if file.name == DATA), None)
     if stored is None:
         raise StoreError(f"{path} names no table {DATA!r}; materialize the partition again")
     file = f"{path.removesuffix(MANIFEST)}{stored.file}"
@@ -67,19 +70,32 @@ def _stored_rows(fs: Any, path: str) -> Iterator[pa.RecordBatch]:
             f"{file} is not what {MANIFEST} says: its SHA-256 is {digest.hexdigest()}, expected"
             f" {stored.sha256}; materialize the partition again"
         )
-    yield from _rows(fs, file)
+    own = f"/{folder_of(manifest.asset, manifest.partition)}/{MANIFEST}"
+    if not path.endswith(own):
+        raise InputError(
+            f"{path} was moved out of its store, where the texts of its rows are: give the store, or a file"
+            " that `repair export` has written"
+        )
+    store = PartitionStore(fs.unstrip_protocol(path.removesuffix(own)))
+    for batch in store.read(manifest.asset, manifest.partition):
+        _check_columns(batch.schema.names, path)
+        yield batch
 
 
 def _rows(fs: Any, path: str) -> Iterator[pa.RecordBatch]:
     with fs.open(path, "rb") as handle:
         try:
             parquet = pq.ParquetFile(handle)
-            missing = [each for each in VERIFIED_DIFFS.names if each not in parquet.schema_arrow.names]
-            if missing:
-                raise InputError(
-                    f"{path} lacks the columns {', '.join(missing)}: it holds no verified rows, or those of"
-                    f" an earlier version; materialize {ASSET} again"
-                )
+            _check_columns(parquet.schema_arrow.names, path)
             yield from parquet.iter_batches(batch_size=_BATCH_ROWS, use_threads=False)
         except (pa.ArrowException, OSError) as error:
             raise InputError(f"{path} can't be read as Parquet: {error}") from error
+
+
+def _check_columns(names: list[str], path: str) -> None:
+    missing = [name for name in VERIFIED_DIFFS.names if name not in names]
+    if missing:
+        raise InputError(
+            f"{path} lacks the columns {', '.join(missing)}: it holds no verified rows, or those of"
+            f" an earlier version; materialize {ASSET} again"
+        )

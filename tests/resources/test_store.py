@@ -10,6 +10,7 @@ import pytest
 
 from repair.errors import StoreError
 from repair.execution.staging import Staging
+from repair.schema.stages import FILES
 from repair.store.manifest import Manifest
 from repair.store.reader import PartitionStore
 from repair.store.writer import PartitionWriter
@@ -111,6 +112,23 @@ def test_of_two_writers_the_last_wins(store: PartitionStore) -> None:
         commit(second, 1)
     assert store.table("stage", PARTITION)["n"].to_pylist() == [2]
     assert len(objects(store)) == 3
+
+
+def test_texts_are_stored_once_and_joined(store: PartitionStore) -> None:
+    batch = pa.RecordBatch.from_pylist(
+        [{"files": [{"path": "a.py", "text": text}]} for text in ("x = 1\n", "ä𝕏", "x = 1\n")],
+        schema=pa.schema([("files", FILES)]),
+    )
+    for asset in ("stage", "next_stage"):
+        with store.writer(asset, PARTITION) as writer:
+            writer.write("data", batch)
+            commit(writer, 3)
+    assert [list(store.read(asset, PARTITION)) for asset in ("stage", "next_stage")] == [[batch], [batch]]
+    assert len(store.texts(PARTITION).files()) == 1
+    (file,) = store.texts(PARTITION).files()
+    store.locate("texts", {})[0].rm_file(file)
+    with pytest.raises(StoreError, match=r"texts/date=2026-01-05 lacks 2 of 2 texts"):
+        list(store.read("stage", PARTITION))
 
 
 def test_results_of_workers_pass_through_it(store: PartitionStore) -> None:

@@ -20,7 +20,7 @@ from repair.errors import ConfigurationError, StoreError
 from repair.schema.outcomes import REJECTS, Reject, outcome_batch
 from repair.schema.stages import ERROR_STATES, FILES, REPRODUCED_DIAGNOSTICS
 from repair.store.content_hash import TableHash
-from repair.store.manifest import Manifest, fingerprint
+from repair.store.manifest import FORMAT, Manifest, fingerprint
 from repair.store.reader import PartitionStore
 from repair.store.writer import PartitionWriter
 
@@ -326,6 +326,68 @@ def test_a_broken_manifest_is_named(store: PartitionStore, text: str) -> None:
     assert write(store, rows(2)).rows_out == 1, "materializing again mends it"
 
 
+@pytest.mark.parametrize(
+    ("version", "what_to_do"),
+    [
+        (None, "is of the store format 1, and this code reads 2: materialize into a new, empty store"),
+        (1, "is of the store format 1, and this code reads 2: materialize into a new, empty store"),
+        (3, "is of the store format 3, and this code reads 2: update this code"),
+        ("x", "is of the store format x, and this code reads 2: update this code"),
+    ],
+)
+def test_a_store_of_another_format_is_refused_with_what_to_do(
+    store: PartitionStore, version: object, what_to_do: str
+) -> None:
+    write(store, rows(1))
+    path = folder(store) / "manifest.json"
+    manifest = json.loads(path.read_text())
+    assert manifest["format"] == FORMAT == 2
+    del manifest["format"]
+    path.write_text(json.dumps(manifest if version is None else {**manifest, "format": version}))
+    with pytest.raises(StoreError, match=what_to_do) as caught:
+        store.table("stage", PARTITION)
+    assert str(path) in str(caught.value)
+    assert len(str(caught.value).split(". ")) == 1, "one sentence"
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        {"file": "../../etc/hostname"},
+        {"file": "/etc/hostname"},
+        {"file": "tree/../../x"},
+        {"file": "tree//x"},
+        {"file": "tree\\..\\x/.."},
+        {"file": "tree/a\\b"},
+        {"name": "tree/../../x"},
+        {"name": "../../etc/hostname"},
+        {"name": "tree/./x"},
+        {"name": ""},
+        {"name": 7},
+    ],
+)
+def test_a_manifest_that_leads_out_of_its_folder_is_refused(
+    store: PartitionStore, tmp_path: Path, file: dict[str, object]
+) -> None:
+    write(store, rows(1))
+    path = folder(store) / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["files"][0] |= file
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(StoreError, match=r"manifest\.json is no manifest"):
+        store.local_tree("stage", PARTITION, "tree", tmp_path / "copy")
+    assert not list(tmp_path.glob("x*"))
+
+
+@pytest.mark.parametrize("part", [{"asset": "../x"}, {"partition": {"date": "../x"}}, {"partition": 1}])
+def test_a_manifest_of_no_partition_is_refused(store: PartitionStore, part: dict[str, object]) -> None:
+    write(store, rows(1))
+    path = folder(store) / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | part))
+    with pytest.raises(StoreError, match=r"manifest\.json is no manifest"):
+        store.manifest("stage", PARTITION)
+
+
 def test_what_was_never_written_says_so(store: PartitionStore) -> None:
     assert store.manifest("stage", PARTITION) is None
     with pytest.raises(StoreError, match="materialize this partition of stage first"):
@@ -367,11 +429,7 @@ def test_repeated_workspace_texts_are_stored_once_for_each_row_group(store: Part
 
 def test_row_groups_are_bounded_by_bytes(store: PartitionStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("repair.store.files.ROW_GROUP_BYTES", 100_000)
-    big = (
-        pa.Table.from_batches([rows(n, text="y" * 1000) for n in range(1000)])
-        .combine_chunks()
-        .to_batches()[0]
-    )
+    big = pa.RecordBatch.from_pydict({"n": range(1000), "answer": ["y" * 1000] * 1000})
     manifest = write(store, big)
     metadata = pq.ParquetFile(folder(store) / manifest.files[0].file).metadata
     sizes = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
