@@ -1,4 +1,4 @@
-"""A checkpoint's answers on the frozen benchmarks, and what they are worth."""
+"""Scores of a checkpoint's answers on the frozen benchmarks."""
 
 import tempfile
 from functools import partial
@@ -72,7 +72,10 @@ def eval_results(
 
     def work(writer: PartitionWriter) -> None:
         samples = [
-            row for each in benchmarks for batch in stage.rows(each.asset) for row in batch.to_pylist()
+            row
+            for benchmark in benchmarks
+            for batch in stage.rows(benchmark.asset)
+            for row in batch.to_pylist()
         ]
         if not samples:
             return
@@ -85,7 +88,7 @@ def eval_results(
             writer.write("data", batch)
 
     return stage.materialize(
-        work, rows_in=len(SYSTEMS) * sum(manifests[str(each)].rows_out for each in benchmarks)
+        work, rows_in=len(SYSTEMS) * sum(manifests[str(benchmark)].rows_out for benchmark in benchmarks)
     )
 
 

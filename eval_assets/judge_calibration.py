@@ -1,4 +1,4 @@
-"""What the configured judge's word is worth."""
+"""Accuracy of the configured LLM judge."""
 
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,10 @@ REPORT = "report.md"
 
 
 class LabelledSet(dg.Config):
-    """Which diffs the judge is asked about."""
+    """The labelled diffs that the judge is calibrated on."""
 
     samples: int = 60
-    """Samples of the benchmark that are drawn; each gives one diff of each label, where it can."""
+    """Samples drawn from the benchmark; each gives one diff of each label, where possible."""
     seed: int = 17
 
 
@@ -43,10 +43,10 @@ def judge_calibration(
     language_model: LanguageModelResource,
     benchmark_data: BenchmarkDataResource,
 ) -> dg.MaterializeResult:
-    """Precision and recall of the configured model as the judge of `verified_diffs`, on diffs of known worth.
+    """Precision and recall of the configured model as the judge of `verified_diffs`, on labelled diffs.
 
-    Made on demand, out of DebugBench: the right fix, a wrong one that the servers accept and the tests
-    refuse, a cheat. A row is a sample and a label.
+    Made on demand from DebugBench: the right fix, a wrong one that the servers accept and the tests refuse,
+    a cheat. A row is a sample and a label.
     """
     opened = store.store()
     if not benchmark_data.folder:

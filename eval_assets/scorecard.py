@@ -1,4 +1,7 @@
-"""The page about a checkpoint."""
+"""Scorecard of a checkpoint, as an HTML page.
+
+Tested by `tests/eval_assets/test_eval_results.py`.
+"""
 
 from dataclasses import asdict
 
@@ -31,7 +34,10 @@ def scorecard(context: dg.AssetExecutionContext, store: StoreResource) -> dg.Mat
     """A self-contained HTML page: funnel, reproduction rate by type, loss, scores."""
     opened = store.store()
     date = Key.of(context).date or ""
-    results = [Input("eval_results", Key(date, each)) for each in DIAGNOSTIC_TYPES.get_partition_keys()]
+    results = [
+        Input("eval_results", Key(date, diagnostic_type))
+        for diagnostic_type in DIAGNOSTIC_TYPES.get_partition_keys()
+    ]
     mixture = Input("training_mixture", Key(date))
     made_of = opened.manifest(mixture.asset, mixture.key.segments())
     dates = made_of.extra["dates"] if made_of else [date]
@@ -40,7 +46,7 @@ def scorecard(context: dg.AssetExecutionContext, store: StoreResource) -> dg.Mat
         store=opened,
         inputs=[*results, Input("checkpoint", Key(date)), mixture],
         schema=SCORES,
-        configuration={"funnel": [asdict(each) for each in funnels(opened, dates)]},
+        configuration={"funnel": [asdict(funnel) for funnel in funnels(opened, dates)]},
     )
 
     def work(writer: PartitionWriter) -> None:
@@ -51,6 +57,6 @@ def scorecard(context: dg.AssetExecutionContext, store: StoreResource) -> dg.Mat
     manifests = stage.manifests()
     return stage.materialize(
         work,
-        rows_in=sum(manifests[str(each)].rows_out for each in results),
+        rows_in=sum(manifests[str(result)].rows_out for result in results),
         metadata=lambda _: {"page": opened.file_uri("scorecard", stage.key.segments(), PAGE)},
     )

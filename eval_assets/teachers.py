@@ -1,4 +1,4 @@
-"""Teachers compared on the same diagnostics, and the page about it."""
+"""Comparison of teachers on the same diagnostics, and its HTML page."""
 
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,7 +12,14 @@ from partitions.dates import DATES
 from partitions.keys import DATE, DATE_AND_TYPE, DIAGNOSTIC_TYPE, Key
 from partitions.mappings import ALL_TYPES_OF_THE_DATE
 from repair.evaluation.reports.teachers import render
-from repair.evaluation.teachers import TEACHER_RESULTS, CountedServers, System, draw, opinions, results
+from repair.evaluation.teachers import (
+    TEACHER_RESULTS,
+    ComparedTeacher,
+    CountedServers,
+    draw,
+    judgements,
+    results,
+)
 from repair.prompt.answer_formats import NAMES
 from repair.prompt.sentinels import PROMPT_VERSION
 from repair.schema.outcomes import outcome_batch
@@ -32,7 +39,7 @@ PAGE = "teachers.html"
 
 
 class Comparing(dg.Config):
-    """Which diagnostics the teachers are compared on."""
+    """The sample of diagnostics for the comparison."""
 
     at_most: int = 200
     """Diagnostics of a type."""
@@ -56,7 +63,7 @@ def teacher_results(
     language_servers: LanguageServersResource,
     language_model: LanguageModelResource,
 ) -> dg.MaterializeResult:
-    """Every teacher's diff for the same diagnostics, verified: one row for each of both.
+    """Every teacher's verified diffs for the same diagnostics: one row for each diagnostic and system.
 
     `history` and `rules` always; the language model, where one is configured and `teacher_program` is
     materialized, once in each answer format.
@@ -87,15 +94,17 @@ def teacher_results(
             seed=config.seed,
         )
         batch = outcome_batch(rows, REPAIR_CANDIDATES).select(REPAIR_CANDIDATES.names)
-        with ExitStack() as held:
-            judge = held.enter_context(language_model.judge()) if config.judge else None
+        with ExitStack() as stack:
+            judge = stack.enter_context(language_model.judge()) if config.judge else None
             for system in _systems(opened, language_servers, model):
-                with system as each:
-                    writer.write("data", results(batch, each, partial(opinions, judge) if judge else None))
-                    checks[each.name] = each.servers.checks
+                with system as compared:
+                    writer.write(
+                        "data", results(batch, compared, partial(judgements, judge) if judge else None)
+                    )
+                    checks[compared.name] = compared.servers.checks
         return {"checks": checks}
 
-    # Each row is answered by each system.
+    # Every system answers every row.
     return stage.materialize(work, rows_in=systems * drawn)
 
 
@@ -103,18 +112,18 @@ def _systems(
     store: PartitionStore, language_servers: LanguageServersResource, model: LanguageModelResource | None
 ) -> Iterator[Any]:
     @contextmanager
-    def held(name: str, make: Any) -> Generator[System]:
+    def opened(name: str, make: Any) -> Generator[ComparedTeacher]:
         servers = CountedServers(language_servers.servers())
         with ExitStack() as stack:
-            yield System(name=name, teacher=make(servers, stack), servers=servers)
+            yield ComparedTeacher(name=name, teacher=make(servers, stack), servers=servers)
 
-    yield held("history", lambda servers, _: HistoryTeacher(servers))
-    yield held("rules", lambda servers, _: RulesTeacher(servers))
+    yield opened("history", lambda servers, _: HistoryTeacher(servers))
+    yield opened("rules", lambda servers, _: RulesTeacher(servers))
     if model is None:
         return
     program = stored_program(store)
     for name in NAMES:
-        yield held(
+        yield opened(
             f"{model.model} {name}",
             lambda _, stack, name=name: stack.enter_context(
                 model.teacher(replace(program, answer_format=name, instructions=""))
@@ -131,10 +140,10 @@ def _systems(
     kinds={"html"},
 )
 def teacher_page(context: dg.AssetExecutionContext, store: StoreResource) -> dg.MaterializeResult:
-    """A self-contained HTML page: each teacher's yield, price and spread on the same diagnostics."""
+    """A self-contained HTML page: each teacher's yield, cost and diversity on the same diagnostics."""
     opened = store.store()
     date = Key.of(context).date or ""
-    stored = [each for each in opened.partitions("teacher_results") if each[DATE] == date]
+    stored = [partition for partition in opened.partitions("teacher_results") if partition[DATE] == date]
     if not stored:
         raise dg.Failure(
             f"there are no teacher_results of {date}; materialize some types of them first",
@@ -143,18 +152,18 @@ def teacher_page(context: dg.AssetExecutionContext, store: StoreResource) -> dg.
     stage = Stage(
         context=context,
         store=opened,
-        inputs=[Input("teacher_results", Key(**each)) for each in stored],
+        inputs=[Input("teacher_results", Key(**partition)) for partition in stored],
         schema=TEACHER_RESULTS,
     )
     manifests = stage.manifests()
 
     def work(writer: PartitionWriter) -> None:
         by_type: dict[str, Any] = {}
-        for each in stored:
-            table = opened.table("teacher_results", each)
+        for partition in stored:
+            table = opened.table("teacher_results", partition)
             writer.write("data", table)
-            checks = manifests[str(Input("teacher_results", Key(**each)))].extra["checks"]
-            by_type[each[DIAGNOSTIC_TYPE]] = (table.to_pylist(), checks)
+            checks = manifests[str(Input("teacher_results", Key(**partition)))].extra["checks"]
+            by_type[partition[DIAGNOSTIC_TYPE]] = (table.to_pylist(), checks)
         writer.write_bytes(PAGE, render(date, by_type).encode())
 
     return stage.materialize(

@@ -1,1 +1,1 @@
-"""How good a model's repairs are: metrics, decoding, a sandbox for programs, the benchmarks."""
+"""Evaluation: metrics, benchmarks, scoring of checkpoints, comparison of teachers, accuracy of the judge."""

@@ -1,4 +1,7 @@
-"""The frozen samples that checkpoints are scored on, and what a score row holds."""
+"""Schemas of benchmark samples and scores, and the selection of the workspace benchmark.
+
+Tested by `tests/repair/verification/test_proof.py` and `tests/repair_assets/`.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -48,24 +51,24 @@ SCORES = pa.schema(
 
 
 def workspace_samples(batches: Iterable[pa.RecordBatch], *, at_most: int) -> Iterator[pa.RecordBatch]:
-    """Outcomes of `BENCHMARK_SAMPLES` for rows of `REPAIR_EXAMPLES`.
+    """The workspace benchmark: outcomes of `BENCHMARK_SAMPLES` for rows of `REPAIR_EXAMPLES`.
 
     Rejected: `not_held_out` (the project is trained on), `near_duplicate`, `benchmark_full` (beyond
     `at_most` samples, by `example_id`).
     """
     rows = sorted((row for batch in batches for row in batch.to_pylist()), key=lambda row: row["example_id"])
     seen = NearDuplicates()
-    taken = 0
+    selected = 0
 
     def outcome(row: Mapping[str, Any]) -> dict[str, Any] | Reject:
-        nonlocal taken
+        nonlocal selected
         if row["split"] != "test":
             return Reject(row, "not_held_out", f"project {row['project_id']} is in {row['split']}")
-        if taken >= at_most:
-            return Reject(row, "benchmark_full", f"{at_most} samples are taken")
+        if selected >= at_most:
+            return Reject(row, "benchmark_full", f"the benchmark has its {at_most} samples")
         if (twin := seen.twin_of(row["example_id"], task_text(row))) is not None:
             return Reject(row, "near_duplicate", f"of {twin}")
-        taken += 1
+        selected += 1
         return {
             **{name: row.get(name) for name in BENCHMARK_SAMPLES.names},
             "sample_id": row["example_id"],

@@ -1,9 +1,9 @@
-"""Repairs compared as edits: how large one is, and how much a teacher's edits differ from each other.
+"""Diversity of edits: size, normalised form, and the entropy of a teacher's edits.
 
 A teacher that answers everything in one way has collapsed: its data teaches that one way. So an edit is
-*normalised*, until only its kind is left: line numbers and indentation are gone, names become `_0`, `_1`, ...
-in the order in which they come, and numbers and texts one sign each. The spread of a set of edits is the
-number of distinct normalised ones and their entropy.
+*normalised* until only its kind is left: line numbers and indentation are gone, names become `_0`, `_1`, ...
+in order of appearance, and every number and every string becomes one token. The diversity of a set of edits
+is the number of distinct normalised ones and their entropy.
 """
 
 import keyword
@@ -21,13 +21,13 @@ _TOKEN = re.compile(
 
 
 def signed_lines(line_diff: str) -> int:
-    """The lines that a numbered line diff takes away and puts in."""
+    """The number of lines that a numbered line diff removes and adds."""
     diff = parse(line_diff)
     return len(diff.removed) + len(diff.added)
 
 
 def normalised(line_diff: str) -> str:
-    """The kind of a numbered line diff's edit, as a text: equal for edits that differ in names alone."""
+    """The normalised edit of a numbered line diff, as a text: equal for edits that differ in names alone."""
     diff = parse(line_diff)
     names: dict[str, str] = {}
     lines = [("-", text) for _, text in diff.removed] + [("+", text) for _, text in diff.added]
@@ -49,7 +49,7 @@ def _normalised_line(text: str, names: dict[str, str]) -> str:
 
 
 def entropy(edits: Iterable[str]) -> float:
-    """Shannon's entropy of the edits' distribution, in bits: 0 if all are one, log2(n) if all n differ."""
+    """Shannon entropy of the edits' distribution, in bits: 0 if all are equal, log2(n) if all n differ."""
     counts = Counter(edits)
     total = counts.total()
     return sum(-count / total * log2(count / total) for count in counts.values()) + 0.0

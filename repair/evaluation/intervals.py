@@ -1,4 +1,7 @@
-"""How much a rate, or the difference between two systems on the same samples, may owe to chance."""
+"""Wilson intervals and McNemar's exact test.
+
+They say how much of a rate, or of the difference between two systems on the same samples, may be chance.
+"""
 
 from fractions import Fraction
 from math import sqrt
@@ -6,8 +9,7 @@ from statistics import NormalDist
 
 
 def wilson(successes: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Wilson's score interval (1927, without continuity correction) of a proportion, as (low, high) in 0
-    to 1.
+    """Wilson score interval (1927, without continuity correction) of a proportion: (low, high) in 0 to 1.
 
     With no trials nothing is known: (0, 1).
 
@@ -24,7 +26,7 @@ def wilson(successes: int, n: int, confidence: float = 0.95) -> tuple[float, flo
     rate = successes / n
     centre = (rate + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
-    # Exact at the ends, where rounding would leave the interval a hair beside 0 or 1.
+    # Exact at the ends, where rounding would leave the interval slightly off 0 or 1.
     return (
         0.0 if successes == 0 else max(0.0, centre - half),
         1.0 if successes == n else min(1.0, centre + half),
@@ -34,8 +36,8 @@ def wilson(successes: int, n: int, confidence: float = 0.95) -> tuple[float, flo
 def mcnemar_exact(b: int, c: int) -> float:
     """Two-sided p-value of McNemar's exact test for two systems judged on the same samples.
 
-    `b` samples only the first system solved, `c` only the second; those that both or neither solved say
-    nothing about which is better. Without any of the former the p-value is 1.
+    `b` samples only the first system solved, `c` only the second; those that both or neither solved do not
+    count. If both are 0 the p-value is 1.
 
     Raises:
         ValueError: a count is negative.

@@ -1,4 +1,4 @@
-"""Whether a predicted program is the expected one."""
+"""Exact-match metrics: equal syntax trees, or equal text."""
 
 import ast
 import warnings
@@ -6,10 +6,10 @@ from typing import Any, cast
 
 
 def ast_match(prediction: str, target: str) -> bool:
-    """Whether both are Python programs with the same syntax tree.
+    """AST match: whether both are Python programs with the same syntax tree.
 
     Layout, comments and the spelling of literals do not count; docstrings do. A text that this Python
-    can't parse, or only by more memory or depth than it has, matches nothing, not even itself.
+    can't parse, or only with more memory or depth than it has, matches nothing, not even itself.
     """
     expected = _tree(target)
     found = None if expected is None else _tree(prediction)
@@ -17,7 +17,7 @@ def ast_match(prediction: str, target: str) -> bool:
 
 
 def ast_or_string_match(prediction: str, target: str) -> bool:
-    """`ast_match`, or the texts are equal to the character: this one also judges code that does not parse."""
+    """`ast_match`, or the texts are equal to the character: this also covers code that does not parse."""
     return prediction == target or ast_match(prediction, target)
 
 

@@ -1,4 +1,4 @@
-"""The sandbox (`repair.sandbox`), under the name that evaluation knows it by."""
+"""Re-export of `repair.sandbox`; tested by `tests/repair/sandbox/`."""
 
 from repair.sandbox import Limits, Result, require, run, run_many
 

@@ -1,4 +1,4 @@
-"""One answer to one benchmark sample: what it is worth."""
+"""Scoring of one answer to one benchmark sample: exact match, repaired, functional."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -44,7 +44,7 @@ def score(
         return {**row, "outcome": error.reason}
     target = {**files, **files_of(sample, "target_files"), sample["path"]: sample["target"]}
     own = repaired[sample["path"]]
-    # the diagnostic's file, and whatever else either of the two changes
+    # the diagnostic's file, and every other file that either of the two changes
     pairs = [
         (repaired[path], target[path])
         for path in files
@@ -55,7 +55,7 @@ def score(
         Diagnostic.from_row(sample["diagnostic"]),
         diff,
         servers,
-        before=[Diagnostic.from_row(each) for each in sample["before"]],
+        before=[Diagnostic.from_row(diagnostic) for diagnostic in sample["before"]],
     )
     return {
         **row,
@@ -73,7 +73,7 @@ def scores(
     servers: Servers,
     functional: Functional | None = None,
 ) -> Iterator[pa.RecordBatch]:
-    """A batch of `SCORES` per sample: every system's answer, in the order of `answers`."""
+    """Scores of all systems: a batch of `SCORES` per sample, in the order of `answers`."""
     for sample in samples:
         rows = [
             score(sample, system, answer(sample), servers, functional) for system, answer in answers.items()

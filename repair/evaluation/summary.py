@@ -1,4 +1,7 @@
-"""Scores of the systems over a benchmark, with their intervals."""
+"""Aggregated scores of the systems over a benchmark, with Wilson intervals.
+
+Tested by `tests/eval_assets/test_eval_results.py` and `tests/repair/evaluation/test_teachers.py`.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +15,7 @@ METRICS = ("ast_match", "ast_or_string_match", "repaired", "functional")
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """`successes` of `samples`, with its 95 % Wilson interval."""
+    """A proportion, `successes` of `samples`, with its 95 % Wilson interval."""
 
     successes: int
     samples: int
@@ -51,8 +54,8 @@ def system_scores(rows: Iterable[Mapping[str, Any]]) -> list[SystemScore]:
     for row in rows:
         groups.setdefault((row["benchmark"], row["system"]), []).append(row)
     return [
-        SystemScore(benchmark, system, len(held), {name: _share(held, name) for name in METRICS})
-        for (benchmark, system), held in groups.items()
+        SystemScore(benchmark, system, len(group), {name: _share(group, name) for name in METRICS})
+        for (benchmark, system), group in groups.items()
     ]
 
 
@@ -62,7 +65,7 @@ def _share(rows: Sequence[Mapping[str, Any]], metric: str) -> Share | None:
 
 
 def score_rows(store: PartitionStore, date: str) -> dict[str, list[dict[str, Any]]]:
-    """Diagnostic type -> rows of `SCORES` of the checkpoint of `date`, without the answers."""
+    """Diagnostic type -> rows of `SCORES` of the checkpoint of `date`, without the answer texts."""
     columns = ["benchmark", "system", "outcome", *METRICS]
     return {
         partition["diagnostic_type"]: store.table("eval_results", partition, columns=columns).to_pylist()

@@ -1,7 +1,7 @@
-"""Teachers compared on the same diagnostics.
+"""Comparison of teachers on the same diagnostics: yield, cost, diversity.
 
-Each teacher is asked for the same rows, and each of its diffs is verified as synthesis would. A row of
-`TEACHER_RESULTS` is one diagnostic and one system (a teacher; a language model once for each answer format).
+Each teacher gets the same rows, and each of its diffs is verified as in synthesis. A row of `TEACHER_RESULTS`
+is one diagnostic and one system (a teacher; a language model once for each answer format).
 """
 
 import hashlib
@@ -25,9 +25,9 @@ from repair.verification.verifier import verify_rows
 
 VERIFIED = "verified"
 NO_DIFF = frozenset({"no_diff", "malformed", "not_rising"})
-"""Reasons of an answer in which no diff can be read."""
+"""Reject reasons of answers without a diff that can be parsed."""
 MISPLACED = frozenset({"wrong_line", "content_mismatch"})
-"""Reasons of a diff that does not fit the file."""
+"""Reject reasons of diffs that do not fit the file."""
 
 TEACHER_RESULTS = pa.schema(
     [
@@ -35,7 +35,7 @@ TEACHER_RESULTS = pa.schema(
         ("project_id", pa.string()),
         ("code", pa.string()),
         ("system", pa.string()),  # history, rules, or the model's name and the answer format
-        ("teacher", pa.string()),  # what the column of that name says in the stages
+        ("teacher", pa.string()),  # as in the stages' column of that name
         ("outcome", pa.string()),  # verified, or the reason of synthesis or verification
         ("proposed", pa.bool_()),  # the teacher answered something
         ("applies", pa.bool_()),  # a diff was read and applied
@@ -51,17 +51,17 @@ TEACHER_RESULTS = pa.schema(
 )
 
 Judge = Callable[[Sequence[Mapping[str, Any]]], Sequence[bool | None]]
-"""Whether each verified row is kept; None: no answer could be had."""
+"""Whether each verified row is kept; None: the judge gave no answer."""
 
 
-def opinions(judge: LmJudge, rows: Sequence[Mapping[str, Any]]) -> list[bool | None]:
-    """What `judge` says of verified rows."""
-    return [None if isinstance(each, Reject) else each.keep for each in judge.judge(rows)]
+def judgements(judge: LmJudge, rows: Sequence[Mapping[str, Any]]) -> list[bool | None]:
+    """The LLM judge's decisions on verified rows."""
+    return [None if isinstance(judgement, Reject) else judgement.keep for judgement in judge.judge(rows)]
 
 
 @dataclass(slots=True)
 class CountedServers:
-    """Language servers that count the workspaces that they are asked about."""
+    """Language servers that count the workspaces that they check."""
 
     servers: Servers
     checks: int = 0
@@ -76,8 +76,8 @@ class CountedServers:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class System:
-    """A teacher under a name of its own; `servers` are those that it asks, and that judge its diffs."""
+class ComparedTeacher:
+    """A named teacher with its own counted `servers`, for its own checks and for verification."""
 
     name: str
     teacher: Teacher
@@ -85,36 +85,36 @@ class System:
 
 
 def draw(rows: Iterable[Mapping[str, Any]], *, at_most: int, seed: int) -> list[Mapping[str, Any]]:
-    """At most so many rows of `REPAIR_CANDIDATES`, by a seeded hash of their ids, in their order."""
-    held = list(rows)
+    """Seeded sample of at most `at_most` rows of `REPAIR_CANDIDATES`, by a hash of their ids; order kept."""
+    known = list(rows)
 
     def rank(row: Mapping[str, Any]) -> bytes:
         return hashlib.sha256(f"{seed}\0{row['diagnostic_id']}".encode()).digest()
 
-    chosen = {row["diagnostic_id"] for row in sorted(held, key=rank)[:at_most]}
-    return [row for row in held if row["diagnostic_id"] in chosen]
+    chosen = {row["diagnostic_id"] for row in sorted(known, key=rank)[:at_most]}
+    return [row for row in known if row["diagnostic_id"] in chosen]
 
 
-def results(batch: pa.RecordBatch, system: System, judge: Judge | None = None) -> pa.RecordBatch:
-    """One row of `TEACHER_RESULTS` for each row of a batch of `REPAIR_CANDIDATES`, in order."""
+def results(batch: pa.RecordBatch, system: ComparedTeacher, judge: Judge | None = None) -> pa.RecordBatch:
+    """Run one teacher and verify its diffs: a row of `TEACHER_RESULTS` for each row, in order."""
     found: list[dict[str, Any]] = []
     for proposed in synthesize([batch], system.teacher):
         rows = proposed.to_pylist()
-        going_on = [row for row in rows if row[REASON] is None]
+        with_diff = [row for row in rows if row[REASON] is None]
         asked = pa.RecordBatch.from_pylist(
-            [{name: row[name] for name in SYNTHESIZED_DIFFS.names} for row in going_on], SYNTHESIZED_DIFFS
+            [{name: row[name] for name in SYNTHESIZED_DIFFS.names} for row in with_diff], SYNTHESIZED_DIFFS
         )
-        judged = iter([row for each in verify_rows([asked], system.servers) for row in each.to_pylist()])
+        judged = iter([row for batch in verify_rows([asked], system.servers) for row in batch.to_pylist()])
         found += [next(judged) if row[REASON] is None else row for row in rows]
-    kept = [row for row in found if row[REASON] is None]
-    opinions = iter(judge(kept) if judge is not None else [None] * len(kept))
+    verified = [row for row in found if row[REASON] is None]
+    decisions = iter(judge(verified) if judge is not None else [None] * len(verified))
     return pa.RecordBatch.from_pylist(
-        [_result(row, system, next(opinions) if row[REASON] is None else None) for row in found],
+        [_result(row, system, next(decisions) if row[REASON] is None else None) for row in found],
         TEACHER_RESULTS,
     )
 
 
-def _result(row: Mapping[str, Any], system: System, judged: bool | None) -> dict[str, Any]:
+def _result(row: Mapping[str, Any], system: ComparedTeacher, judged: bool | None) -> dict[str, Any]:
     verified = row[REASON] is None
     answer, line_diff = row.get("answer"), row.get("line_diff")
     return {
@@ -135,7 +135,7 @@ def _result(row: Mapping[str, Any], system: System, judged: bool | None) -> dict
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SystemFigures:
-    """What one system's results come to, over the rows of one type or of all."""
+    """Aggregated results of one system, over the rows of one type or of all."""
 
     system: str
     rows: int
@@ -143,16 +143,16 @@ class SystemFigures:
     verified: Share
     judged: Share | None
     checks: int
-    """Workspaces that the servers looked at, for the teacher and for verification."""
+    """Workspaces that the servers checked, for the teacher and for verification."""
     cost_usd: float | None
-    """Of all answers; None: of some it is not known."""
+    """Of all answers; None: not known of some."""
     malformed: Share
     misplaced: Share
     characters: float | None
-    """Of an answer, in the mean."""
+    """Mean length of an answer."""
     output_tokens: float | None
     signed_lines: float | None
-    """Of a verified diff, the median."""
+    """Median of a verified diff."""
     distinct: int
     entropy_bits: float
     outcomes: Mapping[str, int] = field(default_factory=dict[str, int])
@@ -169,11 +169,11 @@ class SystemFigures:
 
 
 def figures(rows: Iterable[Mapping[str, Any]], checks: Mapping[str, int]) -> list[SystemFigures]:
-    """The figures of each system in `TEACHER_RESULTS`, by their first appearance; `checks` by system."""
+    """Aggregate `TEACHER_RESULTS` by system, in order of first appearance; `checks` by system."""
     groups: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows:
         groups.setdefault(row["system"], []).append(row)
-    return [_figures(name, held, checks.get(name, 0)) for name, held in groups.items()]
+    return [_figures(name, group, checks.get(name, 0)) for name, group in groups.items()]
 
 
 def _figures(system: str, rows: Sequence[Mapping[str, Any]], checks: int) -> SystemFigures:

@@ -77,7 +77,7 @@ def test_what_was_trained_on_and_what_was_too_long_add_up(trained: House):
     assert manifest.rejects == {"longer_than_context": 1}
     mixture = {row["example_id"]: row for row in trained.rows("training_mixture", CARD)}
     assert {row["example_id"] for row in trained.rows("checkpoint", CARD)} < set(mixture)
-    files = {each.name for each in manifest.files}
+    files = {file.name for file in manifest.files}
     assert {"checkpoint/config.json", "checkpoint/model.safetensors", "checkpoint/made_by.json"} <= files
 
 
@@ -96,8 +96,10 @@ def test_a_setting_that_does_not_exist_fails_the_run_and_leaves_the_checkpoint(t
     wrong = {"checkpoint": {"overrides": {"epoch": 1}}}
     result = trained.run([checkpoint], CARD, config=wrong, raise_on_error=False)
     assert "failed with code 1" in failure(result, "checkpoint")
-    said = [str(entry.dagster_event) for entry in trained.instance.all_logs(result.run_id)]
-    assert any("no setting 'epoch'" in each for each in said), "the child's own words are in the run's log"
+    events = [str(entry.dagster_event) for entry in trained.instance.all_logs(result.run_id)]
+    assert any("no setting 'epoch'" in event for event in events), (
+        "the child's own message is in the run's log"
+    )
     assert trained.manifest("checkpoint", CARD) == before
 
 
@@ -160,7 +162,7 @@ def page(scored: House) -> str:
 def test_the_scorecard_is_one_file_that_loads_nothing(page: str):
     found = References()
     found.feed(page)
-    outside = [each for each in found.references if not each.startswith(("#", "data:"))]
+    outside = [reference for reference in found.references if not reference.startswith(("#", "data:"))]
     assert outside == []
     assert not re.search(r"@import|url\((?!['\"]?(?:#|data:))", page)
 

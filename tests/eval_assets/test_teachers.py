@@ -23,20 +23,20 @@ NUMBERS = (1, 2, 3)
 
 def answer(exchange: Exchange) -> None:
     """Right in the format that the instructions ask for; in plain unified diffs it miscounts the lines."""
-    told = exchange.body["messages"][0]["content"]
-    if "review repairs" in told:
+    instructions = exchange.body["messages"][0]["content"]
+    if "review repairs" in instructions:
         exchange.answer("<verdict>\nkeep: the name is the parameter's.\n</verdict>")
         return
     for number in NUMBERS:
         broken, repaired, _ = misspelt(number)
         if f"return widht_{number} " not in exchange.prompt:
             continue
-        if "unified diff" not in told:
+        if "unified diff" not in instructions:
             bad, good = broken.splitlines()[1], repaired.splitlines()[1]
             exchange.answer(f"-2 {bad}\n+2 {good}\n</diff>")
             return
         diff = unified_diff.diff(broken, repaired)
-        if "numbered lines" not in told:
+        if "numbered lines" not in instructions:
             diff = diff.replace("@@ -1,5 +1,5 @@", "@@ -4,5 +4,5 @@")
         exchange.answer(f"{diff}\n</diff>")
         return

@@ -1,1 +1,1 @@
-"""Calibration of the judge on diffs whose worth is known."""
+"""Calibration of the LLM judge on labelled diffs."""

@@ -1,8 +1,8 @@
-"""What a judge's word is worth: its precision and recall on diffs whose worth is known.
+"""Accuracy of the LLM judge: precision and recall on labelled diffs.
 
-Keeping is what counts as positive. Precision: of the diffs that it keeps, the share that is right. Recall: of
-the right ones, the share that it keeps. Where it gives no answer it does not keep, as in the pipeline.
-Precision depends on how many wrong ones there are to each right one; the shares kept by label do not.
+Keeping a diff is the positive class. Precision: of the diffs that it keeps, the share that is right. Recall:
+of the right ones, the share that it keeps. No answer counts as not kept, as in the pipeline. Precision
+depends on the ratio of wrong to right diffs; the shares kept by label do not.
 """
 
 from collections import Counter
@@ -31,7 +31,7 @@ JUDGED_DIFFS = extended(
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """`part` of `whole`, with Wilson's 95 % interval; the rate of nothing is not known."""
+    """A proportion, `part` of `whole`, with its 95 % Wilson interval; None where `whole` is 0."""
 
     part: int
     whole: int
@@ -53,7 +53,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Answers of one judge: `counts[label, answer]`."""
+    """Confusion matrix of one judge: `counts[label, answer]`."""
 
     counts: Mapping[tuple[str, str], int]
 
@@ -71,11 +71,11 @@ class Calibration:
         return self.kept(RIGHT)
 
     def kept(self, label: str) -> Rate:
-        """The share of the diffs of this label that the judge keeps."""
+        """The share of the diffs with this label that the judge keeps."""
         return Rate(self._count(label, KEPT), sum(self._count(label, answer) for answer in ANSWERS))
 
     def markdown(self) -> str:
-        """A table for people."""
+        """The confusion matrix as a Markdown table."""
         rows = [f"| label | {' | '.join(ANSWERS)} | share kept (95 % interval) |", "|---|---|---|---|---|"]
         for label in LABELS:
             counts = " | ".join(str(self._count(label, answer)) for answer in ANSWERS)
@@ -87,21 +87,21 @@ class Calibration:
 
 
 def calibrated(batches: Iterable[pa.RecordBatch], judge: LmJudge) -> Iterator[pa.RecordBatch]:
-    """Outcomes of `JUDGED_DIFFS` for outcomes of `LABELLED_DIFFS`, one batch for one batch."""
+    """Judge labelled diffs: outcomes of `JUDGED_DIFFS` for outcomes of `LABELLED_DIFFS`, batch by batch."""
     for batch in batches:
         rows = batch.to_pylist()
-        said = judge.judge([row for row in rows if row[REASON] is None])
+        judgements = judge.judge([row for row in rows if row[REASON] is None])
         outcomes = [
             Reject(row, row[REASON], row[DETAIL])
             if row[REASON] is not None
-            else {**row, **_answer(next(said)), "judge": judge.name}
+            else {**row, **_answer(next(judgements)), "judge": judge.name}
             for row in rows
         ]
         yield outcome_batch(outcomes, JUDGED_DIFFS)
 
 
-def _answer(said: Judgement | Reject) -> dict[str, Any]:
-    if isinstance(said, Reject):
-        return {"answer": FAILED, "judge_reason": said.detail, "cost_usd": None}
-    answer = KEPT if said.keep else DROPPED
-    return {"answer": answer, "judge_reason": said.reason, "cost_usd": said.cost_usd}
+def _answer(judgement: Judgement | Reject) -> dict[str, Any]:
+    if isinstance(judgement, Reject):
+        return {"answer": FAILED, "judge_reason": judgement.detail, "cost_usd": None}
+    answer = KEPT if judgement.keep else DROPPED
+    return {"answer": answer, "judge_reason": judgement.reason, "cost_usd": judgement.cost_usd}

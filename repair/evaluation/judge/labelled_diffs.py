@@ -1,6 +1,6 @@
-"""Diffs of which it is known what a judge should say of them, out of a public benchmark.
+"""Labelled diffs for the calibration of the judge: right, wrong and cheating, from the LeetCode benchmark.
 
-Each sample of the LeetCode benchmark (`repair.evaluation.leetcode`) gives one of each label:
+Each sample of the benchmark (`repair.evaluation.leetcode`) gives one diff of each label:
 
 | label | kind | what it is |
 |---|---|---|
@@ -9,15 +9,17 @@ Each sample of the LeetCode benchmark (`repair.evaluation.leetcode`) gives one o
 | `cheat` | that of `repair.verification.cheats` | the diagnosed line deleted, silenced, or replaced by `pass`
 |
 
-The changed token is one of an added line where that gives a wrong fix, else of any line.
-The servers are content with all of them, and the rules against cheats with the first two: so they are what a
-judge is shown (the rules keep the third from it, as long as they know it). Rejected, a sample and label each:
+The changed token is one of an added line where that gives a wrong fix, else of any line. The servers accept
+all of them, and the rules against cheats the first two, so that the judge would see them (the rules keep the
+third kind from it, where they know the cheat). Rejected, a sample and label each:
 
 | reason | |
 |---|---|
 | `right_rejected` | verification rejects the benchmark's own fix, so that nothing of the sample is used |
 | `no_wrong_fix` | no changed fix was found that the servers accept and the tests refuse |
-| `no_cheat` | none of the ways around the diagnostic deceives the servers |
+| `no_cheat` | none of the suppressions of the diagnostic deceives the servers |
+
+Tested by `tests/repair/evaluation/judge/test_calibration.py`.
 """
 
 import builtins
@@ -59,7 +61,7 @@ LABELLED_DIFFS = pa.schema(
     ]
 )
 
-# Changed fixes of a sample that the servers are asked about, and how many of those they accept are tested.
+# Changed fixes of a sample that the servers check, and how many of those that they accept are tested.
 _MOST_TRIED, _MOST_TESTED = 16, 3
 
 _OPERATORS = {
@@ -72,7 +74,7 @@ _OPERATORS = {
 def labelled_diffs(
     samples: Iterable[Mapping[str, Any]], servers: Servers, *, at_most: int, seed: int
 ) -> pa.RecordBatch:
-    """Outcomes of `LABELLED_DIFFS`, one of each label for each of `at_most` samples, drawn by the seed.
+    """Outcomes of `LABELLED_DIFFS`: one of each label for `at_most` samples, drawn by the seed.
 
     `samples` are rows of `BENCHMARK_SAMPLES`. The wrong fixes are run against their tests, in the sandbox.
     """
@@ -80,30 +82,32 @@ def labelled_diffs(
     found = run_all([_candidates(sample, seed) for sample in drawn], servers)
     tested = [
         (row, sample["tests"])
-        for sample, each in zip(drawn, found, strict=True)
-        if not isinstance(each, Reject)
-        for row in each.wrong
+        for sample, candidates in zip(drawn, found, strict=True)
+        if not isinstance(candidates, Reject)
+        for row in candidates.wrong
     ]
     passed = passing((tests, row["repaired"]) for row, tests in tested)
     refused = {id(row) for (row, _), passes in zip(tested, passed, strict=True) if not passes}
     outcomes: list[Mapping[str, Any] | Reject] = []
-    for sample, each in zip(drawn, found, strict=True):
-        if isinstance(each, Reject):
-            outcomes += [each] * len(LABELS)
+    for sample, candidates in zip(drawn, found, strict=True):
+        if isinstance(candidates, Reject):
+            outcomes += [candidates] * len(LABELS)
             continue
-        wrong = next((row for row in each.wrong if id(row) in refused), None)
-        tried = f"the servers accept {len(each.wrong)} of {each.tried} changed fixes, the tests refuse none"
+        wrong = next((row for row in candidates.wrong if id(row) in refused), None)
+        accepted = len(candidates.wrong)
+        tried = f"the servers accept {accepted} of {candidates.tried} changed fixes, the tests refuse none"
         outcomes += [
-            each.right,
+            candidates.right,
             wrong or Reject(sample, "no_wrong_fix", tried),
-            each.cheat or Reject(sample, "no_cheat", "the servers are deceived by none of the ways around"),
+            candidates.cheat
+            or Reject(sample, "no_cheat", "no suppression of the diagnostic deceives the servers"),
         ]
     return outcome_batch(outcomes, LABELLED_DIFFS)
 
 
 @dataclass(slots=True)
 class _Candidates:
-    """Of one sample; the wrong ones may yet pass the tests, and `tried` counts those that were looked at."""
+    """Candidate diffs of one sample; `wrong` ones may still pass the tests, `tried` counts those checked."""
 
     right: Mapping[str, Any]
     cheat: Mapping[str, Any] | None = None
@@ -114,7 +118,7 @@ class _Candidates:
 def _candidates(sample: Mapping[str, Any], seed: int) -> CheckCoroutine[_Candidates | Reject]:
     files, path = files_of(sample), sample["path"]
     diagnostic = Diagnostic.from_row(sample["diagnostic"])
-    before = [Diagnostic.from_row(each) for each in sample["before"]]
+    before = [Diagnostic.from_row(known) for known in sample["before"]]
     original, target = files[path], sample["target"]
 
     def row(label: str, kind: str, verdict: Verdict) -> dict[str, Any]:
@@ -126,13 +130,13 @@ def _candidates(sample: Mapping[str, Any], seed: int) -> CheckCoroutine[_Candida
         return Reject(sample, "right_rejected", f"{right.reason}: {right.evidence}")
     found = _Candidates(row(RIGHT, "oracle", right))
     chance = random.Random(f"{seed} {sample['sample_id']}")  # noqa: S311 - a draw that can be repeated
-    for line_diff in _ways_around(original, diagnostic.start_line, chance):
+    for line_diff in _suppressions(original, diagnostic.start_line, chance):
         verdict = yield from examine(files, diagnostic, line_diff, before)
         if verdict.reason == "cheat":
             found.cheat = row(CHEAT, verdict.evidence.partition(":")[0], verdict)
             break
-    added = {n for each in hunks(original, target) for n, _ in enumerate(each.added, each.new_start)}
-    everywhere = list(_changed_fixes(target))
+    added = {n for hunk in hunks(original, target) for n, _ in enumerate(hunk.added, hunk.new_start)}
+    everywhere = list(_mutations(target))
     for kind, _, text in [*_drawn(everywhere, added, chance), *_drawn(everywhere, None, chance)]:
         found.tried += 1
         verdict = yield from examine(files, diagnostic, diff(original, text), before)
@@ -143,8 +147,8 @@ def _candidates(sample: Mapping[str, Any], seed: int) -> CheckCoroutine[_Candida
     return found
 
 
-def _ways_around(original: str, line: int, chance: random.Random) -> Sequence[str]:
-    """Diffs that make the code of a 0-based line silent, in any order."""
+def _suppressions(original: str, line: int, chance: random.Random) -> Sequence[str]:
+    """Diffs that suppress the diagnostic of a 0-based line, in random order."""
     text = lines_of(original)[line]
     number, indentation = line + 1, text[: len(text) - len(text.lstrip())]
     removed = f"-{number} {text}"
@@ -157,18 +161,18 @@ def _ways_around(original: str, line: int, chance: random.Random) -> Sequence[st
     return chance.sample(ways, len(ways))
 
 
-# What kind of token is changed, on which line (from 1), and the text after that.
-_Changed = tuple[str, int, str]
+# (kind of the changed token, its 1-based line, the text after the change)
+_Mutation = tuple[str, int, str]
 
 
-def _drawn(changed: Sequence[_Changed], numbers: set[int] | None, chance: random.Random) -> list[_Changed]:
-    """Some of those on the lines `numbers`; None: of all."""
-    fitting = [each for each in changed if numbers is None or each[1] in numbers]
+def _drawn(changed: Sequence[_Mutation], numbers: set[int] | None, chance: random.Random) -> list[_Mutation]:
+    """Random sample of the mutations on the lines `numbers`; None: of all."""
+    fitting = [change for change in changed if numbers is None or change[1] in numbers]
     return chance.sample(fitting, min(len(fitting), _MOST_TRIED))
 
 
-def _changed_fixes(target: str) -> Iterator[_Changed]:
-    """`target` with one token changed, in every way."""
+def _mutations(target: str) -> Iterator[_Mutation]:
+    """Mutation: `target` with one token changed, in every way."""
     rows = lines_of(target)
     tokens = list(tokenize.generate_tokens(io.StringIO("\n".join(rows)).readline))
     pairs = list(pairwise(tokens))
@@ -188,7 +192,7 @@ def _changed_fixes(target: str) -> Iterator[_Changed]:
         elif token.type == tokenize.NUMBER and token.string.isdecimal():
             others, kind = [str(int(token.string) + 1)], "number"
         elif (token.start, token.string) in variables:
-            others, kind = [each for each in names if each != token.string], "name"
+            others, kind = [other for other in names if other != token.string], "name"
         else:
             continue
         row = rows[line - 1]
@@ -198,6 +202,6 @@ def _changed_fixes(target: str) -> Iterator[_Changed]:
 
 
 def _is_name(token: tokenize.TokenInfo) -> bool:
-    """Whether a token may be a variable: no keyword, and none of the names that every program has."""
+    """Whether a token may be a variable: neither a keyword nor a builtin."""
     text = token.string
     return token.type == tokenize.NAME and not keyword.iskeyword(text) and not hasattr(builtins, text)

@@ -1,14 +1,14 @@
 """LeetCode repair: single bugs of DebugBench, judged by the tests of LeetCodeDataset."""
 
 from repair.evaluation.leetcode.functional import functional
-from repair.evaluation.leetcode.loader import Checks, Instance, Published, fingerprint, read
+from repair.evaluation.leetcode.loader import BugInstance, Checks, PublishedBenchmark, fingerprint, read
 from repair.evaluation.leetcode.samples import VERSION, leetcode_samples
 
 __all__ = [
     "VERSION",
+    "BugInstance",
     "Checks",
-    "Instance",
-    "Published",
+    "PublishedBenchmark",
     "fingerprint",
     "functional",
     "leetcode_samples",

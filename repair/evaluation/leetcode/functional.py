@@ -1,4 +1,4 @@
-"""Does a solution pass its problem's tests? Run in the sandbox, and nowhere else."""
+"""Functional correctness: a solution's unit tests, run in the sandbox and nowhere else."""
 
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,14 +17,13 @@ import sys as _sys, types as _types
 _main = _sys.modules["main"] = _types.ModuleType("main")
 exec(compile({text!r}, "main.py", "exec"), _main.__dict__)
 """
-# A solution that leaves the program with exit(0) has passed nothing, so its last word must be said.
-_LAST_WORD = "\n_sys.__stdout__.write({word!r})\n"
+# A solution that leaves the program with exit(0) has passed nothing: a random mark must end the output.
+_END_MARK = "\n_sys.__stdout__.write({mark!r})\n"
 
 
 def program(tests: Checks) -> str:
-    """The program of a sample's `tests`: it imports `Solution` from the module `main`, and exits 0 if that
-    passes."""
-    # the solution's own nodes, so that what the tests build is what its `isinstance` knows
+    """The test program of a sample: it imports `Solution` from the module `main` and exits 0 if it passes."""
+    # the solution's own node classes, so that the objects that the tests build pass its `isinstance`
     nodes = "".join(
         f"{name} = getattr(_main, {name!r}, {name})\n" for name in _NODES if name in tests.prelude
     )
@@ -42,13 +41,13 @@ def functional(sample: Mapping[str, Any], repaired: str) -> bool:
 
 
 def judged(pairs: Iterable[tuple[str, str]], *, workers: int = 2) -> Iterator[bool]:
-    """The verdict of each (tests, text), in order."""
-    words: list[str] = []
+    """Whether each (tests, text) passes, in order."""
+    marks: list[str] = []
 
     def sources() -> Iterator[str]:
         for tests, text in pairs:
-            words.append(secrets.token_hex(16))
-            yield _LOADED.format(text=text) + tests + _LAST_WORD.format(word=words[-1])
+            marks.append(secrets.token_hex(16))
+            yield _LOADED.format(text=text) + tests + _END_MARK.format(mark=marks[-1])
 
     for number, result in enumerate(sandbox.run_many(sources(), limits=LIMITS, workers=workers)):
-        yield result.outcome == "ok" and result.stdout.endswith(words[number])
+        yield result.outcome == "ok" and result.stdout.endswith(marks[number])

@@ -1,4 +1,4 @@
-"""DebugBench and LeetCodeDataset as their authors publish them.
+"""Loader of DebugBench and LeetCodeDataset, from the files that their authors publish.
 
 ```
 FOLDER/debugbench/benchmark/python3_<bug>.json                        a list of instances
@@ -27,13 +27,13 @@ SYNTAX_BUGS = (
 )
 REFERENCE_BUGS = ("faulty indexing", "illegal keywords", "undefined methods", "undefined objects")
 
-# A problem that both hold is judged by the later, which has more tests.
+# A problem that is in both is judged by the later file, which has more tests.
 _TESTS = ("LeetCodeDataset-v0.2.0-train.jsonl.gz", "LeetCodeDataset-v0.3.0-test.jsonl.gz")
 
 
 @dataclass(frozen=True, slots=True)
-class Instance:
-    """A correct solution of the problem `slug`, and the same with one bug of the kind `bug`."""
+class BugInstance:
+    """One DebugBench instance: a correct solution of the problem `slug`, and the same with one bug."""
 
     slug: str
     bug: str
@@ -43,7 +43,7 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class Checks:
-    """`code` defines `check(candidate)`; `prelude` the imports and helpers that it needs."""
+    """Unit tests of a problem: `code` defines `check(candidate)`, `prelude` its imports and helpers."""
 
     prelude: str
     code: str
@@ -51,24 +51,24 @@ class Checks:
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class PublishedBenchmark:
     """All instances with a syntax or reference bug, and the tests of each problem that has some."""
 
-    instances: tuple[Instance, ...]
+    instances: tuple[BugInstance, ...]
     tests: Mapping[str, Checks]
 
 
-def read(folder: Path) -> Published:
-    """What lies below `folder`. Raises ConfigurationError where a file is absent or another thing."""
+def read(folder: Path) -> PublishedBenchmark:
+    """Read both benchmarks below `folder`. Raises ConfigurationError if a file is absent or malformed."""
     benchmark, tests = _files(folder)
-    return Published(
-        tuple(each for bug, file in benchmark.items() for each in _instances(bug, file)),
+    return PublishedBenchmark(
+        tuple(instance for bug, file in benchmark.items() for instance in _instances(bug, file)),
         {slug: found for file in tests for slug, found in _tests(file)},
     )
 
 
 def fingerprint(folder: Path) -> str:
-    """SHA-256 of all files that `read` reads."""
+    """SHA-256 over all files that `read` reads."""
     benchmark, tests = _files(folder)
     digest = hashlib.sha256()
     for file in (*benchmark.values(), *tests):
@@ -89,13 +89,13 @@ def _files(folder: Path) -> tuple[dict[str, Path], list[Path]]:
     return benchmark, tests
 
 
-def _instances(bug: str, file: Path) -> Iterator[Instance]:
+def _instances(bug: str, file: Path) -> Iterator[BugInstance]:
     try:
         rows: list[dict[str, Any]] = json.loads(file.read_bytes())
         for row in rows:
-            yield Instance(row["slug"], bug, row["oracle_code"], row["buggy_code"])
+            yield BugInstance(row["slug"], bug, row["oracle_code"], row["buggy_code"])
     except (ValueError, KeyError, TypeError) as error:
-        raise _not_published(file, "a list of slug, oracle_code, buggy_code", error) from error
+        raise _malformed(file, "a list of slug, oracle_code, buggy_code", error) from error
 
 
 def _tests(file: Path) -> Iterator[tuple[str, Checks]]:
@@ -105,8 +105,8 @@ def _tests(file: Path) -> Iterator[tuple[str, Checks]]:
                 row = json.loads(line)
                 yield row["task_id"], Checks(row["prompt"], row["test"], row["entry_point"])
     except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
-        raise _not_published(file, "lines of task_id, prompt, test, entry_point", error) from error
+        raise _malformed(file, "lines of task_id, prompt, test, entry_point", error) from error
 
 
-def _not_published(file: Path, expected: str, error: Exception) -> ConfigurationError:
+def _malformed(file: Path, expected: str, error: Exception) -> ConfigurationError:
     return ConfigurationError(f"{file} is not what its authors publish; expected {expected}: {error!r}")

@@ -1,8 +1,9 @@
-"""A solution as the file that a person would have.
+"""Prelude of a LeetCode solution: the imports and node classes that it uses.
 
-LeetCode's editor imports for its users, and defines the nodes of lists and trees: a solution alone is full of
-undefined names. So above it stands what it uses: the imports by name, and LeetCode's own definitions.
-What is used is read from the correct solution; the buggy one gets the same, as if the bug were made later.
+LeetCode's editor imports for its users and defines the nodes of lists and trees, so a solution alone is full
+of undefined names. A prelude makes it the file that a person would have: imports by name, and LeetCode's own
+definitions. It is computed from the correct solution; the buggy one gets the same, as if the bug were made
+later. Tested by `tests/repair/evaluation/leetcode/test_leetcode.py`.
 """
 
 import builtins
@@ -43,7 +44,7 @@ class TreeNode:
 
 
 def prelude(correct: str) -> str:
-    """What stands above `correct`: empty, or imports and definitions with two empty lines at the end.
+    """The prelude of `correct`: empty, or imports and definitions with two empty lines at the end.
 
     A solution that does not parse has an empty prelude.
     """
@@ -65,17 +66,21 @@ def prelude(correct: str) -> str:
 
 
 def file_of(above: str, code: str) -> str:
-    """The file: a prelude, then the solution without empty lines around it, then one line feed."""
+    """The whole file: a prelude, then the solution without empty lines around it, then one line feed."""
     return above + code.strip("\r\n") + "\n"
 
 
 def _free(table: symtable.SymbolTable) -> Iterator[str]:
-    """Names that the code reads and nothing defines."""
-    own = {each.get_name() for each in table.get_symbols() if each.is_assigned() or each.is_imported()}
-    waiting = [table]
-    while waiting:
-        current = waiting.pop()
-        waiting += current.get_children()
+    """Free variables: names that the code reads and nothing defines."""
+    own = {
+        defined.get_name()
+        for defined in table.get_symbols()
+        if defined.is_assigned() or defined.is_imported()
+    }
+    pending = [table]
+    while pending:
+        current = pending.pop()
+        pending += current.get_children()
         for symbol in current.get_symbols():
             name = symbol.get_name()
             outside = symbol.is_global() or current is table
@@ -85,8 +90,8 @@ def _free(table: symtable.SymbolTable) -> Iterator[str]:
 
 @cache
 def _source(name: str) -> str | None:
-    for each in _MODULES:
-        module = importlib.import_module(each)
+    for module_name in _MODULES:
+        module = importlib.import_module(module_name)
         if not name.startswith("_") and name in getattr(module, "__all__", vars(module)):
-            return each
+            return module_name
     return None

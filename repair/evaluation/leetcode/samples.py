@@ -1,19 +1,21 @@
-"""Benchmark samples: single bugs that the servers see and the tests catch.
+"""Samples of the LeetCode benchmark: single bugs that the servers report and the tests catch.
 
-An instance is a sample if pyright or ruff tells an error of the buggy version that it does not tell of the
-correct one, the correct version passes the tests, and the buggy one fails. Its diagnostic is the first such
-error that is one of syntax, else the first of all: what does not parse has consequences further up, such as
-a function that no longer returns. Rejected, the first reason that holds:
+An instance is a sample if pyright or ruff reports an error in the buggy version that it does not report in
+the correct one, the correct version passes the tests, and the buggy one fails. Its diagnostic is the first
+such error that is one of syntax, else the first of all: a syntax error has consequences further up, such as a
+function that no longer returns. Rejected, the first reason that holds:
 
 | reason | |
 |---|---|
 | `repeated_instance` | an earlier instance has the same two versions |
 | `no_tests` | LeetCodeDataset does not have the problem |
 | `server_crashed`, `server_timeout`, ... | the servers gave no answer |
-| `no_new_error` | what the servers tell of both versions is the same, or weaker than an error |
-| `oracle_fails` | the correct version fails the tests here: it needs what is not at hand, or the tests err |
-| `bug_passes` | the buggy version passes them: they don't reach the bug, or it is none |
+| `no_new_error` | the servers report the same of both versions, or nothing as strong as an error |
+| `oracle_fails` | the correct version fails the tests here: a module is missing, or the tests are wrong |
+| `bug_passes` | the buggy version passes the tests: they don't reach the bug, or there is none |
 | `too_long`, ... | it can't be rendered: `repair.prompt.sentinels.PromptError` |
+
+Tested by `tests/repair/evaluation/leetcode/test_leetcode.py`.
 """
 
 import hashlib
@@ -28,7 +30,7 @@ from repair.diagnostics.diagnostic import Diagnostic
 from repair.diagnostics.style import is_stylistic
 from repair.evaluation.benchmark import BENCHMARK_SAMPLES, LEETCODE
 from repair.evaluation.leetcode.functional import judged, program
-from repair.evaluation.leetcode.loader import Instance, Published
+from repair.evaluation.leetcode.loader import BugInstance, PublishedBenchmark
 from repair.evaluation.leetcode.prelude import file_of, prelude
 from repair.language_servers import Request, Result
 from repair.language_servers.scheduler import Servers
@@ -39,14 +41,14 @@ from repair.schema.outcomes import Reject, outcome_batch
 from repair.verification.comparison import Comparison
 
 VERSION = "1"
-"""Rises with every change to which samples there are or what they hold."""
+"""Increase it with every change of the set of samples or of their content."""
 
 PATH = "main.py"
 
 
 @dataclass(slots=True)
 class _Case:
-    """An instance on its way."""
+    """An instance and its row, or its reject."""
 
     row: dict[str, Any]
     correct: str
@@ -54,15 +56,15 @@ class _Case:
     reject: tuple[str, str] | None = None
 
 
-def leetcode_samples(published: Published, servers: Servers) -> pa.RecordBatch:
-    """Outcomes of `BENCHMARK_SAMPLES`, one for each instance, in their order."""
+def leetcode_samples(published: PublishedBenchmark, servers: Servers) -> pa.RecordBatch:
+    """The LeetCode benchmark: outcomes of `BENCHMARK_SAMPLES`, one for each instance, in order."""
     cases = list(_cases(published))
-    _look(cases, servers)
-    _judge(cases)
+    _find_diagnostics(cases, servers)
+    _run_tests(cases)
     return outcome_batch(map(_outcome, cases), BENCHMARK_SAMPLES)
 
 
-def _cases(published: Published) -> Iterator[_Case]:
+def _cases(published: PublishedBenchmark) -> Iterator[_Case]:
     seen: set[str] = set()
     for instance in published.instances:
         above = prelude(instance.correct)
@@ -79,7 +81,7 @@ def _cases(published: Published) -> Iterator[_Case]:
         yield case
 
 
-def _known(instance: Instance, correct: str, buggy: str) -> dict[str, Any]:
+def _known(instance: BugInstance, correct: str, buggy: str) -> dict[str, Any]:
     content = "\0".join((instance.slug, correct, buggy))
     return {
         "sample_id": hashlib.sha256(content.encode()).hexdigest()[:32],
@@ -92,8 +94,8 @@ def _known(instance: Instance, correct: str, buggy: str) -> dict[str, Any]:
     }
 
 
-def _look(cases: Sequence[_Case], servers: Servers) -> None:
-    """Ask the servers about both versions; what they tell anew of the buggy one is the diagnostic."""
+def _find_diagnostics(cases: Sequence[_Case], servers: Servers) -> None:
+    """Check both versions; the diagnostic is the first new error of the buggy one."""
     left = [case for case in cases if not case.reject]
     texts = (text for case in left for text in (case.correct, case.buggy))
     results = servers.check_many(Request({PATH: text}) for text in texts)
@@ -104,19 +106,19 @@ def _look(cases: Sequence[_Case], servers: Servers) -> None:
         elif found := _new_errors(case, correct, buggy):
             case.row["diagnostic"] = found[0].as_row()
             case.row["code"] = found[0].code
-            case.row["before"] = [each.as_row() for each in buggy.diagnostics]
+            case.row["before"] = [diagnostic.as_row() for diagnostic in buggy.diagnostics]
         else:
             case.reject = "no_new_error", f"{len(buggy.diagnostics)} diagnostics, none of them a new error"
 
 
 def _new_errors(case: _Case, correct: Result, buggy: Result) -> list[Diagnostic]:
     compared = Comparison({PATH: case.correct}, {PATH: case.buggy}, correct.diagnostics, buggy.diagnostics)
-    told = [each for each in compared.new_errors() if not is_stylistic(each.code)]
-    return sorted(told, key=lambda each: (type_of_code(each.code) != SYNTAX, each))
+    errors = [error for error in compared.new_errors() if not is_stylistic(error.code)]
+    return sorted(errors, key=lambda error: (type_of_code(error.code) != SYNTAX, error))
 
 
-def _judge(cases: Sequence[_Case]) -> None:
-    """Reject where the tests don't tell the two versions apart."""
+def _run_tests(cases: Sequence[_Case]) -> None:
+    """Reject cases whose tests don't distinguish the two versions."""
     left = [case for case in cases if not case.reject]
     verdicts = judged(_pairs(left))
     for case, correct, buggy in zip(left, verdicts, verdicts, strict=True):

@@ -1,1 +1,1 @@
-"""Reports: the pages, plots and tables that a person looks at."""
+"""Reports: HTML pages, plots and tables."""

@@ -1,4 +1,4 @@
-"""From publications to examples: how many rows each stage let through, by diagnostic type."""
+"""Funnel of the pipeline: rows left after each stage and reject counts, by diagnostic type."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ STEPS = (*SAMPLING, *STAGES.values())
 
 @dataclass(slots=True)
 class Funnel:
-    """Counts of one diagnostic type, summed over dates."""
+    """Row counts of one diagnostic type, summed over dates."""
 
     diagnostic_type: str
     steps: dict[str, int] = field(default_factory=lambda: dict.fromkeys(STEPS, 0))
@@ -40,7 +40,7 @@ class Funnel:
 
 
 def funnels(store: PartitionStore, dates: Iterable[str] | None = None) -> list[Funnel]:
-    """One funnel per diagnostic type that has rows, by name; `dates` None: every stored date."""
+    """One funnel per diagnostic type that has rows, sorted by name; `dates` None: all stored dates."""
     wanted = None if dates is None else set(dates)
     found: dict[str, Funnel] = {}
     for asset in STAGES:
@@ -55,6 +55,6 @@ def funnels(store: PartitionStore, dates: Iterable[str] | None = None) -> list[F
 
 
 def total(rows: Iterable[Funnel]) -> Mapping[str, int]:
-    """The steps of all types together."""
-    held = list(rows)
-    return {name: sum(each.steps[name] for each in held) for name in STEPS}
+    """The steps summed over all types."""
+    known = list(rows)
+    return {name: sum(funnel.steps[name] for funnel in known) for name in STEPS}

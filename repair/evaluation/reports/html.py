@@ -1,10 +1,10 @@
-"""Self-contained HTML pages out of the templates of this package."""
+"""Self-contained HTML pages from the Jinja templates of this package."""
 
 from typing import Any
 
 
 def render_page(template: str, **facts: Any) -> str:
-    """The page; a name that the template needs and is not given is an error."""
+    """Render a template; a missing name is an error."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(

@@ -1,4 +1,4 @@
-"""Plots as SVG text or PNG bytes, drawn by matplotlib without a display."""
+"""Matplotlib plots as SVG text or PNG bytes, without a display."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -32,7 +32,7 @@ def _svg(figure: Any) -> str:
 
 
 def loss_curve(records: Sequence[Mapping[str, Any]]) -> bytes:
-    """A PNG of training and validation loss by batch, out of a training's metrics."""
+    """PNG of the training and validation loss by batch, from a training's metrics."""
     figure = _loss_figure(records)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110)
@@ -46,19 +46,19 @@ def loss_svg(records: Sequence[Mapping[str, Any]]) -> str:
 
 def _loss_figure(records: Sequence[Mapping[str, Any]]) -> Any:
     figure, axes = _figure(6.4, 3.0)
-    training = [each for each in records if "loss" in each]
-    held_out = [each for each in records if "validation_loss" in each]
+    training = [record for record in records if "loss" in record]
+    held_out = [record for record in records if "validation_loss" in record]
     axes.plot(
-        [each["batch"] for each in training],
-        [each["loss"] for each in training],
+        [record["batch"] for record in training],
+        [record["loss"] for record in training],
         color=ACCENT,
         linewidth=1.2,
         label="training",
     )
     if held_out:
         axes.plot(
-            [each["batch"] for each in held_out],
-            [each["validation_loss"] for each in held_out],
+            [record["batch"] for record in held_out],
+            [record["validation_loss"] for record in held_out],
             color="#c05621",
             marker="o",
             markersize=4,
@@ -88,14 +88,14 @@ def funnel_svg(steps: Mapping[str, int]) -> str:
 def shares_svg(shares: Mapping[str, Share], label: str) -> str:
     """Shares by name, each with its 95 % interval."""
     figure, axes = _figure(6.4, 0.3 * max(1, len(shares)) + 0.8)
-    for place, (name, share) in enumerate(shares.items()):
+    for y, (name, share) in enumerate(shares.items()):
         low, high = share.interval
-        axes.plot([100 * low, 100 * high], [place, place], color=MUTED, linewidth=4, solid_capstyle="round")
-        axes.plot(100 * share.value, place, "o", color=ACCENT, markersize=6)
+        axes.plot([100 * low, 100 * high], [y, y], color=MUTED, linewidth=4, solid_capstyle="round")
+        axes.plot(100 * share.value, y, "o", color=ACCENT, markersize=6)
         axes.annotate(
-            f"{share.successes}/{share.samples}", (101, place), va="center", fontsize=8, annotation_clip=False
+            f"{share.successes}/{share.samples}", (101, y), va="center", fontsize=8, annotation_clip=False
         )
-        axes.text(-2, place, name, ha="right", va="center", fontsize=9, color=INK)
+        axes.text(-2, y, name, ha="right", va="center", fontsize=9, color=INK)
     axes.set_yticks([])
     axes.set_xlim(0, 100)
     axes.set_ylim(-0.7, max(1, len(shares)) - 0.3)
@@ -108,13 +108,13 @@ def scores_svg(scores: Sequence[SystemScore], metrics: Sequence[str]) -> str:
     """Metrics of each system side by side, with 95 % intervals."""
     figure, axes = _figure(6.4, 3.2)
     width = 0.8 / max(1, len(scores))
-    for place, score in enumerate(scores):
+    for index, score in enumerate(scores):
         for column, metric in enumerate(metrics):
             share = score.metrics[metric]
             if share is None:
                 continue
             low, high = share.interval
-            x = column + (place - (len(scores) - 1) / 2) * width
+            x = column + (index - (len(scores) - 1) / 2) * width
             axes.bar(
                 x,
                 100 * share.value,

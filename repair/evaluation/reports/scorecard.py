@@ -1,4 +1,4 @@
-"""The page that a person looks at: one self-contained HTML file about one checkpoint."""
+"""Scorecard of one checkpoint: one self-contained HTML page."""
 
 import json
 from collections import Counter
@@ -26,20 +26,20 @@ PUBLISHED = (
 
 
 def render(store: PartitionStore, date: str, dates: list[str]) -> str:
-    """The scorecard of the checkpoint of `date`, whose data comes from `dates`, as HTML."""
+    """The scorecard of the checkpoint of `date`, trained on data of `dates`, as HTML."""
     return render_page("scorecard.html", **_facts(store, date, dates))
 
 
 def _facts(store: PartitionStore, date: str, dates: list[str]) -> Mapping[str, Any]:
     by_type = funnels(store, dates)
     rows = score_rows(store, date)
-    overall = system_scores(row for held in rows.values() for row in held)
+    overall = system_scores(row for of_type in rows.values() for row in of_type)
     made_by = json.loads(store.read_bytes("checkpoint", {"date": date}, f"checkpoint/{MADE_BY}"))
     curve = store.read_bytes("checkpoint", {"date": date}, f"checkpoint/{CURVE}").splitlines()
     reproduction = {
-        each.diagnostic_type: Share(each.steps["reproduced"], each.steps["replayed"])
-        for each in by_type
-        if each.steps["replayed"]
+        funnel.diagnostic_type: Share(funnel.steps["reproduced"], funnel.steps["replayed"])
+        for funnel in by_type
+        if funnel.steps["replayed"]
     }
     benchmarks = {
         name: [score for score in overall if score.benchmark == name] for name in (WORKSPACE, LEETCODE)
@@ -55,16 +55,16 @@ def _facts(store: PartitionStore, date: str, dates: list[str]) -> Mapping[str, A
         "result": made_by["result"],
         "benchmarks": benchmarks,
         "metrics": METRICS,
-        "type_scores": {name: system_scores(held) for name, held in sorted(rows.items()) if held},
+        "type_scores": {name: system_scores(of_type) for name, of_type in sorted(rows.items()) if of_type},
         "published": PUBLISHED,
         "plots": {
             "funnel": funnel_svg(total(by_type)),
-            "reproduction": shares_svg(reproduction, "per cent of replayed diagnostics that are said again"),
+            "reproduction": shares_svg(reproduction, "per cent of replayed diagnostics that are reproduced"),
             "loss": loss_svg([json.loads(line) for line in curve]),
             "scores": {
-                name: scores_svg(held, [metric for metric in METRICS if held[0].metrics[metric]])
-                for name, held in benchmarks.items()
-                if held
+                name: scores_svg(systems, [metric for metric in METRICS if systems[0].metrics[metric]])
+                for name, systems in benchmarks.items()
+                if systems
             },
         },
     }
@@ -72,8 +72,8 @@ def _facts(store: PartitionStore, date: str, dates: list[str]) -> Mapping[str, A
 
 def _rejected(by_type: list[Funnel]) -> list[dict[str, Any]]:
     counts: Counter[tuple[str, str]] = Counter()
-    for each in by_type:
-        for stage, reasons in each.rejects.items():
+    for funnel in by_type:
+        for stage, reasons in funnel.rejects.items():
             for reason, rows in reasons.items():
                 counts[stage, reason] += rows
     order = list(STAGES)

@@ -1,4 +1,4 @@
-"""The kind of an edit, and how much edits differ."""
+"""Normalised edits and their entropy."""
 
 from math import log2
 

@@ -1,4 +1,4 @@
-"""Intervals and the paired test, against published values and against plain enumeration."""
+"""Wilson intervals and McNemar's test, against published values and plain enumeration."""
 
 from fractions import Fraction
 from itertools import product

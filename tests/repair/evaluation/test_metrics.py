@@ -1,4 +1,4 @@
-"""Exact match: on what it must not depend, on what it must, and what it says of code that does not parse."""
+"""Exact match: what it ignores, what it compares, and code that does not parse."""
 
 import ast
 import sys

@@ -1,4 +1,4 @@
-"""An answer that changes several files is compared with all that the reference changes."""
+"""Scoring of answers, with edits in several files."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ def sample(**columns: Any) -> dict[str, Any]:
     return {
         **{"sample_id": "s", "benchmark": "workspace", "code": "marker[name]", "path": "main.py"},
         **{"files": as_files(FILES), "diagnostic": TARGET.as_row(), "tests": None},
-        "before": [each.as_row() for each in marked(FILES)],
+        "before": [diagnostic.as_row() for diagnostic in marked(FILES)],
         "target": "a = 1\nb = name\n",
         **columns,
     }

@@ -1,4 +1,4 @@
-"""What the comparison of teachers counts."""
+"""Comparison of teachers: results, aggregated figures, the seeded sample."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -6,7 +6,14 @@ from typing import Any
 import pytest
 
 from repair.evaluation.summary import Share
-from repair.evaluation.teachers import TEACHER_RESULTS, CountedServers, System, draw, figures, results
+from repair.evaluation.teachers import (
+    TEACHER_RESULTS,
+    ComparedTeacher,
+    CountedServers,
+    draw,
+    figures,
+    results,
+)
 from repair.schema.outcomes import Reject
 from repair.schema.stages import REPAIR_CANDIDATES
 from repair.synthesis.teacher import Proposal
@@ -20,28 +27,28 @@ def row(number: int) -> dict[str, Any]:
 
 
 class Scripted:
-    """Answers rows by their place: a repair, prose, a diff of a line that is not there, nothing."""
+    """Answers rows by their index: a repair, prose, a diff of a line that is not there, nothing."""
 
     name = "scripted"
 
     def propose(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[Proposal | Reject]:
-        for number, each in enumerate(rows):
+        for number, asked in enumerate(rows):
             answers = (
                 f"-2 b = error:name{number}x\n+2 b = name{number}x\n</diff>",
                 "I can't",
                 "-9 b\n+9 c\n</diff>",
             )
             if number % 4 == 3:
-                yield Reject(each, "no_idea", "none")
+                yield Reject(asked, "no_idea", "none")
             else:
                 yield Proposal(answers[number % 4], output_tokens=10 * (number + 1), cost_usd=0.5)
 
 
-def test_each_answer_is_counted_as_what_it_came_to() -> None:
-    system = System(name="s", teacher=Scripted(), servers=CountedServers(FunctionServers(marked)))
+def test_each_answer_is_counted_by_its_outcome() -> None:
+    system = ComparedTeacher(name="s", teacher=Scripted(), servers=CountedServers(FunctionServers(marked)))
     batch = as_batch([row(number) for number in range(5)], REPAIR_CANDIDATES)
     found_rows = results(batch, system, judge=lambda rows: [True, False][: len(rows)]).to_pylist()
-    assert [each["outcome"] for each in found_rows] == [
+    assert [result["outcome"] for result in found_rows] == [
         "verified",
         "no_diff",
         "wrong_line",
@@ -71,5 +78,7 @@ def test_a_draw_depends_on_the_seed_and_the_ids_alone(at_most: int) -> None:
     drawn = draw(rows, at_most=at_most, seed=1)
     assert len(drawn) == min(at_most, 5)
     again = draw(reversed(rows), at_most=at_most, seed=1)
-    assert {each["diagnostic_id"] for each in again} == {each["diagnostic_id"] for each in drawn}
-    assert drawn == [each for each in rows if each in drawn]  # in their order
+    assert {candidate_row["diagnostic_id"] for candidate_row in again} == {
+        candidate_row["diagnostic_id"] for candidate_row in drawn
+    }
+    assert drawn == [candidate_row for candidate_row in rows if candidate_row in drawn]  # in their order

@@ -1,4 +1,4 @@
-"""Labelled diffs are what their labels say, and a judge whose answers are known gets its known figures."""
+"""Labelled diffs match their labels; precision and recall of a scripted judge with known answers."""
 
 import re
 from collections import Counter
@@ -14,7 +14,7 @@ from repair.errors import ConfigurationError
 from repair.evaluation.intervals import wilson
 from repair.evaluation.judge.calibration import JUDGED_DIFFS, Calibration, Rate, calibrated
 from repair.evaluation.judge.labelled_diffs import LABELLED_DIFFS, labelled_diffs
-from repair.evaluation.leetcode import Instance, Published, functional, leetcode_samples
+from repair.evaluation.leetcode import BugInstance, PublishedBenchmark, functional, leetcode_samples
 from repair.language_servers import LanguageServers
 from repair.line_diff.numbered import apply
 from repair.schema.outcomes import outcome_batch, outcome_schema
@@ -47,8 +47,8 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LanguageServer
 
 
 def samples_of(servers: LanguageServers, *pairs: tuple[str, str]) -> list[dict[str, Any]]:
-    instances = tuple(Instance("add", "undefined objects", correct, buggy) for correct, buggy in pairs)
-    rows = leetcode_samples(Published(instances, {"add": ADD}), servers).to_pylist()
+    instances = tuple(BugInstance("add", "undefined objects", correct, buggy) for correct, buggy in pairs)
+    rows = leetcode_samples(PublishedBenchmark(instances, {"add": ADD}), servers).to_pylist()
     assert [row["reason"] for row in rows] == [None] * len(rows), [row["detail"] for row in rows]
     return rows
 
@@ -80,9 +80,9 @@ def test_what_a_sample_can_not_give_is_rejected_with_a_reason(servers: LanguageS
     )
     assert reasons.pop(("right_rejected", "cheat")) == 3
     assert reasons.pop((None, "")) == 2
-    [(reason, said)] = reasons
+    [(reason, detail)] = reasons
     assert reason == "no_wrong_fix" and re.match(
-        "the servers accept 3 of .* changed fixes, the tests refuse none", said
+        "the servers accept 3 of .* changed fixes, the tests refuse none", detail
     )
 
 
@@ -94,10 +94,10 @@ def test_a_diagnostic_that_nothing_silences_has_no_cheat(servers: LanguageServer
         def check_many(self, requests: Any) -> Iterator[Any]:
             for request in list(requests):
                 [result] = servers.check_many([request])
-                told = "total" in request.files["main.py"].splitlines()[-1]
-                yield result if told else replace(result, diagnostics=before)
+                is_fix = "total" in request.files["main.py"].splitlines()[-1]
+                yield result if is_fix else replace(result, diagnostics=before)
 
-    [before] = (each.diagnostics for each in servers.check_many([_request(sample)]))
+    [before] = (result.diagnostics for result in servers.check_many([_request(sample)]))
     rows = labelled_diffs([sample], Stern(), at_most=1, seed=17).to_pylist()
     assert [row["reason"] for row in rows] == [None, None, "no_cheat"]
 
@@ -105,23 +105,23 @@ def test_a_diagnostic_that_nothing_silences_has_no_cheat(servers: LanguageServer
 def _request(sample: dict[str, Any]) -> Any:
     from repair.language_servers import Request
 
-    return Request({each["path"]: each["text"] for each in sample["files"]})
+    return Request({file["path"]: file["text"] for file in sample["files"]})
 
 
 def judged_by_marker(tmp_path: Path, plan: list[tuple[str, str]]) -> list[dict[str, Any]]:
-    """Diffs with a label and what the scripted judge is to say of each."""
+    """Judge diffs with the planned labels and answers."""
     rows: list[dict[str, Any]] = []
-    for number, (label, said) in enumerate(plan):
-        row = candidate({"main.py": f"x = {number}\n"}, found("main.py", 0, "said"), [], number=number)
+    for number, (label, answer) in enumerate(plan):
+        row = candidate({"main.py": f"x = {number}\n"}, found("main.py", 0, "answer"), [], number=number)
         known = {"sample_id": str(number), "label": label, "kind": "scripted", "code": "ruff[F821]"}
-        rows.append({**row, **known, "line_diff": f"-1 x = {number}\n+1 x = '{said}'"})
+        rows.append({**row, **known, "line_diff": f"-1 x = {number}\n+1 x = '{answer}'"})
 
     def script(exchange: Exchange) -> None:
-        said = re.findall(r"^\+1 x = '(\w+)'$", exchange.prompt, re.MULTILINE)[0]
-        if said == "error":
+        answer = re.findall(r"^\+1 x = '(\w+)'$", exchange.prompt, re.MULTILINE)[0]
+        if answer == "error":
             exchange.error(400, "no")
         else:
-            exchange.answer(f"<verdict>\n{said}: as scripted.\n</verdict>" if said != "prose" else "Hm.")
+            exchange.answer(f"<verdict>\n{answer}: as scripted.\n</verdict>" if answer != "prose" else "Hm.")
 
     with ModelServer(script) as server:
         model = LanguageModel(model="openai/scripted", base_url=server.base_url)
@@ -145,7 +145,7 @@ def test_a_judge_of_known_answers_has_its_known_precision_and_recall(tmp_path: P
     assert [row["label"] for row in rows] == [label for label, _ in plan]
     assert {row["judge"] for row in rows} == {rows[0]["judge"]}
     answer = {"keep": "kept", "drop": "dropped", "error": "failed", "prose": "failed"}
-    assert [row["answer"] for row in rows] == [answer[said] for _, said in plan]
+    assert [row["answer"] for row in rows] == [answer[planned] for _, planned in plan]
     assert rows[0]["judge_reason"] == "as scripted." and "expected keep or drop" in rows[9]["judge_reason"]
 
     found = Calibration.of(rows)

@@ -1,4 +1,4 @@
-"""LeetCode samples: what is kept, each reason to leave out, the judge, and the real files."""
+"""LeetCode benchmark: samples, each reject reason, functional tests, preludes, and the real files."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -12,9 +12,9 @@ from repair.diagnostics.diagnostic import Diagnostic
 from repair.errors import ConfigurationError
 from repair.evaluation.benchmark import BENCHMARK_SAMPLES
 from repair.evaluation.leetcode import (
+    BugInstance,
     Checks,
-    Instance,
-    Published,
+    PublishedBenchmark,
     fingerprint,
     functional,
     leetcode_samples,
@@ -50,11 +50,11 @@ def servers() -> Iterator[LanguageServers]:
         yield servers
 
 
-def published(buggy: str, correct: str = CORRECT, slug: str = "add") -> Published:
-    return Published((Instance(slug, "undefined objects", correct, "\n" + buggy),), {"add": ADD})
+def published(buggy: str, correct: str = CORRECT, slug: str = "add") -> PublishedBenchmark:
+    return PublishedBenchmark((BugInstance(slug, "undefined objects", correct, "\n" + buggy),), {"add": ADD})
 
 
-def built(published: Published, servers: LanguageServers) -> list[dict[str, Any]]:
+def built(published: PublishedBenchmark, servers: LanguageServers) -> list[dict[str, Any]]:
     return leetcode_samples(published, servers).to_pylist()
 
 
@@ -86,7 +86,7 @@ def test_a_bug_that_the_servers_see_and_the_tests_catch_is_a_sample(servers: Lan
         ("bug_passes", published(CORRECT + "\n    def never(self):\n        return undefined\n")),
     ],
 )
-def test_what_is_left_out_says_why(servers: LanguageServers, reason: str, case: Published):
+def test_what_is_left_out_says_why(servers: LanguageServers, reason: str, case: PublishedBenchmark):
     (row,) = built(case, servers)
     assert (row["reason"], row["rows"]) == (reason, 1), row["detail"]
     assert row["project_id"] == case.instances[0].slug
@@ -94,7 +94,7 @@ def test_what_is_left_out_says_why(servers: LanguageServers, reason: str, case: 
 
 def test_an_instance_that_comes_again_is_counted_once(servers: LanguageServers):
     (instance,) = published(BROKEN).instances
-    rows = built(Published((instance, instance), {"add": ADD}), servers)
+    rows = built(PublishedBenchmark((instance, instance), {"add": ADD}), servers)
     assert [row["reason"] for row in rows] == [None, "repeated_instance"]
 
 
@@ -107,7 +107,7 @@ def test_the_first_new_error_by_position_is_the_diagnostic(servers: LanguageServ
 def test_what_does_not_parse_comes_before_its_consequences(servers: LanguageServers):
     (row,) = built(published(CORRECT.replace("sum(items)", "sum(items")), servers)
     assert (row["code"], row["diagnostic"]["message"]) == ("pyright", '"(" was not closed')
-    assert row["before"][0]["code"] == "pyright[reportReturnType]"  # stands further up
+    assert row["before"][0]["code"] == "pyright[reportReturnType]"  # further up
 
 
 SAMPLE = {"tests": program(ADD)}
@@ -134,7 +134,7 @@ IMPORTS = "from typing import List\n"
         (IMPORTS + CORRECT.replace("total = sum", "print('x' * (1 << 24))\n        total = sum"), False),
     ],
 )
-def test_the_judge(text: str, passes: bool):
+def test_functional_correctness(text: str, passes: bool):
     assert functional(SAMPLE, text) is passes
 
 
@@ -167,7 +167,7 @@ class Solution:
         ("def f(:", ""),  # does not parse
     ],
 )
-def test_above_a_solution_stands_what_it_uses(code: str, expected: str):
+def test_a_prelude_has_what_the_solution_uses(code: str, expected: str):
     assert prelude(code) == expected
 
 
@@ -182,8 +182,8 @@ INSTANCE = {"slug": "add", "oracle_code": CORRECT, "buggy_code": BROKEN}
 
 def test_published_files_are_read_and_known_by_their_bytes(tmp_path: Path):
     write_published(tmp_path / "a", [INSTANCE])
-    assert read(tmp_path / "a") == Published(
-        (Instance("add", "undefined objects", CORRECT, BROKEN),), {"add": ADD}
+    assert read(tmp_path / "a") == PublishedBenchmark(
+        (BugInstance("add", "undefined objects", CORRECT, BROKEN),), {"add": ADD}
     )
     write_published(tmp_path / "b", [INSTANCE, INSTANCE])
     assert fingerprint(tmp_path / "a") != fingerprint(tmp_path / "b")
@@ -205,9 +205,9 @@ def test_an_absent_or_foreign_file_is_named(tmp_path: Path):
 
 @pytest.mark.slow
 def test_the_real_files(shared_data: Path, servers: LanguageServers):
-    """Every third instance. On all of DebugBench 80 % show a new error, 87 % can be judged, 71 % both."""
+    """Every third instance. On all of DebugBench 80 % have a new error, tests decide 87 %, 71 % both."""
     real = read(shared_data)
-    part = Published(real.instances[::3], real.tests)
+    part = PublishedBenchmark(real.instances[::3], real.tests)
     batch = leetcode_samples(part, servers)
     assert batch.schema.names[: len(BENCHMARK_SAMPLES)] == BENCHMARK_SAMPLES.names
     rows = batch.to_pylist()
@@ -223,7 +223,7 @@ def test_the_real_files(shared_data: Path, servers: LanguageServers):
         text = row["files"][0]["text"]
         diff = line_diff.extract(row["reference"])
         assert line_diff.apply(text, diff) == row["target"]
-        before = [Diagnostic.from_row(each) for each in row["before"]]
+        before = [Diagnostic.from_row(known) for known in row["before"]]
         diagnostic = Diagnostic.from_row(row["diagnostic"])
         verified += verify({"main.py": text}, diagnostic, diff, servers, before=before).accepted
     assert verified >= 0.9 * len(samples)  # a true fix may bring a finding of its own to light

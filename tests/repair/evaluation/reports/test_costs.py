@@ -1,4 +1,4 @@
-"""Cost per verified diff: summed over dates, of what is verified as it is stored."""
+"""Cost per verified diff: summed over dates, for stored diffs that are verified."""
 
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ def test_costs_are_summed_by_type_and_teacher(tmp_path: Path) -> None:
     day("2026-01-07", "m@2", 5.0)
     day("2026-01-08", "m@1", 100.0, stale=True)
     day("2026-01-05", "m@1", 8.0, kind="syntax")
-    found = [(each.diagnostic_type, each.teacher, each.usd_per_verified) for each in costs(store)]
+    found = [(cost.diagnostic_type, cost.teacher, cost.usd_per_verified) for cost in costs(store)]
     assert found == [("F821", "m@1", 0.375), ("F821", "m@2", 1.25), ("syntax", "m@1", 2.0)]
     first = costs(store)[0]
     assert (first.rows, first.synthesized, first.verified, first.tokens) == (20, 16, 8, 2000)
