@@ -19,7 +19,7 @@ ENV PIP_NO_CACHE_DIR=1 \
 COPY constraints.txt /tmp/constraints.txt
 RUN pip install -c /tmp/constraints.txt functions-framework gunicorn "pyright[nodejs]" ruff
 
-COPY repair/__init__.py repair/errors.py repair/sqlite.py repair/diagnostics/codes.py /app/repair/
+COPY repair/__init__.py repair/errors.py repair/ordered_map.py repair/sqlite.py repair/diagnostics/codes.py /app/repair/
 COPY repair/language_servers /app/repair/language_servers
 
 RUN useradd --create-home server

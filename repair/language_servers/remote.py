@@ -20,9 +20,8 @@ import logging
 import random
 import threading
 import time
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -47,6 +46,7 @@ from repair.language_servers.errors import (
 )
 from repair.language_servers.servers import Request, Result
 from repair.language_servers.settings import TOKEN_VARIABLE, is_loopback
+from repair.ordered_map import ordered_map
 
 _BATCH = 8  # workspaces of a POST, as many as share a ruff run on the other side
 _TRIES = 3
@@ -133,18 +133,9 @@ class RemoteLanguageServers:
         its result and costs its neighbours nothing. Raises `ServersUnreachableError`, `ServersChangedError`.
         """
         self._require_open()
-        running: deque[Future[list[Result]]] = deque()
         batches = self._batches(requests)
-        try:
-            while True:
-                while len(running) < self._at_once and (batch := next(batches, None)):
-                    running.append(self._threads.submit(self._results, batch))
-                if not running:
-                    return
-                yield from running.popleft().result()
-        finally:
-            for future in running:
-                future.cancel()
+        for results in ordered_map(self._threads, self._results, batches, ahead=self._at_once):
+            yield from results
 
     def close(self) -> None:
         """Ends the connections. What is being asked is waited for, pauses before another try are not."""

@@ -3,9 +3,8 @@
 import itertools
 import queue
 import threading
-from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from repair.language_servers.errors import LanguageServerError, ServersClosedErr
 from repair.language_servers.scratch import Scratch
 from repair.language_servers.worker import Outcome, Worker
 from repair.language_servers.workspace import Workspace
+from repair.ordered_map import ordered_map
 
 _BATCH = 8  # workspaces that share one ruff run
 _FORM = "linux, form 2"  # of what is kept; part of a key, as are the versions and the environment
@@ -146,19 +146,11 @@ class LanguageServers:
         its result and costs its neighbours nothing.
         """
         self._require_open()
+        remaining = iter(requests)
+        batches = iter(lambda: list(itertools.islice(remaining, _BATCH)), [])
         ahead = _AHEAD * len(self._workers)
-        running: deque[Future[list[Result]]] = deque()
-        iterator = iter(requests)
-        try:
-            while True:
-                while len(running) < ahead and (batch := list(itertools.islice(iterator, _BATCH))):
-                    running.append(self._threads.submit(self._results, batch))
-                if not running:
-                    return
-                yield from running.popleft().result()
-        finally:
-            for future in running:
-                future.cancel()
+        for results in ordered_map(self._threads, self._results, batches, ahead=ahead):
+            yield from results
 
     def close(self) -> None:
         """Ends every process and takes the folders away. What is being checked is waited for."""

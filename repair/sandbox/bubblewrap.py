@@ -38,6 +38,7 @@ from pathlib import Path
 from typing import Literal
 
 from repair.errors import ConfigurationError
+from repair.ordered_map import ordered_map
 from repair.sandbox import seccomp
 
 Outcome = Literal["ok", "failed", "timeout", "memory", "output", "killed"]
@@ -123,7 +124,7 @@ def run_many(sources: Iterable[str], *, limits: Limits = Limits(), workers: int 
     """The result of each program in order, `workers` of them at a time."""
     require()
     with ThreadPoolExecutor(workers, "sandbox") as pool:
-        yield from pool.map(lambda source: _run(source, "", limits), sources)
+        yield from ordered_map(pool, lambda source: _run(source, "", limits), sources, ahead=2 * workers)
 
 
 @cache

@@ -29,11 +29,9 @@ What would fail for every row alike ends the stage, as with the teacher.
 """
 
 import re
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -42,6 +40,7 @@ import pyarrow as pa
 
 from repair.errors import InputError
 from repair.line_diff import workspace as workspace_diff
+from repair.ordered_map import ordered_map
 from repair.prompt.answer_formats import fields_of
 from repair.prompt.rows import prompt_of
 from repair.prompt.sentinels import PromptError, render_response
@@ -127,20 +126,12 @@ class LmJudge:
             ConfigurationError: there is a budget, and what it limits is not known of an answer.
         """
         self._client.stop.clear()
-        remaining = iter(rows)
-        window: deque[Future[Judgement | Reject]] = deque()
         with ThreadPoolExecutor(self.model.concurrency, thread_name_prefix="judge") as threads:
             try:
-                while True:
-                    for row in islice(remaining, _AHEAD * self.model.concurrency - len(window)):
-                        window.append(threads.submit(self._judgement, row))
-                    if not window:
-                        return
-                    yield window.popleft().result()
+                ahead = _AHEAD * self.model.concurrency
+                yield from ordered_map(threads, self._judgement, rows, ahead=ahead)
             finally:
                 self._client.stop.set()  # threads that wait before another attempt wake up and give up
-                for future in window:
-                    future.cancel()
 
     def _judgement(self, row: Mapping[str, Any]) -> Judgement | Reject:
         try:
