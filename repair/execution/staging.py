@@ -7,22 +7,23 @@ slow) writes twice, and the file counts whose name came back.
 """
 
 import contextlib
-import pickle
+import re
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, cast
 
 import pyarrow as pa
 
 from repair.errors import StoreError
+from repair.execution.error_codec import decode_error, encode_error
 from repair.store.manifest import CHUNK_BYTES, SWEEP_AFTER
 from repair.store.reader import PartitionStore
 
 # Beside the assets' folders; a name that no asset has.
 FOLDER = "_staging"
+_ERROR_FILE = re.compile(r"([0-9]{1,18})\.error")
 
 STAGED = pa.schema(
     [
@@ -92,23 +93,23 @@ class Staging:
                 yield from pa.ipc.open_stream(handle)
 
     def write_error(self, task: int, error: Exception) -> None:
-        """Keeps why a task failed, where the error can be pickled."""
-        with contextlib.suppress(Exception):
-            data = pickle.dumps(error)
-            pickle.loads(data)  # noqa: S301 (our own bytes; some errors pickle and do not come back)
+        """Keeps why a task failed."""
+        with contextlib.suppress(Exception):  # it must not hide the error itself, which is raised next
             fs, folder = self._folder()
-            fs.pipe_file(f"{folder}/{task}.error", data)
+            fs.pipe_file(f"{folder}/{task}.error", encode_error(error))
 
     def error(self) -> Exception | None:
-        """The error of the first task, by place, that failed."""
+        """The error of the first task, by index, that failed. What no worker wrote is not looked at."""
         fs, folder = self._folder()
-        found = sorted(
-            (int(Path(path).stem), path)
-            for path in cast(list[str], fs.find(folder))
-            if path.endswith(".error")
-        )
-        # Written by our own workers into our own store, as is all that they return.
-        return pickle.loads(fs.cat_file(found[0][1])) if found else None  # noqa: S301
+        found: dict[int, str] = {}
+        for path in cast(list[str], fs.find(folder)):
+            if match := _ERROR_FILE.fullmatch(path.rpartition("/")[2]):
+                found[int(match[1])] = path
+        for _, path in sorted(found.items()):
+            with contextlib.suppress(FileNotFoundError):
+                if (error := decode_error(fs.cat_file(path))) is not None:
+                    return error
+        return None
 
     def close(self) -> None:
         """Takes the folder away. What a task writes at the same moment (another one failed, and it was not

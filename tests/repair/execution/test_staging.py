@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pickle
 import threading
 import time
 from datetime import timedelta
@@ -60,19 +61,34 @@ def test_what_killed_processes_left_is_swept_after_a_day(tmp_path: Path):
     assert not list(tmp_path.rglob("*.arrows"))
 
 
-class UnpicklableError(Exception):
-    def __init__(self, first: str, second: str) -> None:
-        super().__init__(first)
-
-
-def test_the_first_error_by_place_is_kept_and_comes_back_as_it_was(staging: Staging):
-    assert staging.error() is None
-    staging.write_error(0, UnpicklableError("a", "b"))
+def test_the_first_error_by_index_is_kept_and_comes_back_as_it_was(staging: Staging):
     assert staging.error() is None
     staging.write_error(10, ValueError("later"))
     staging.write_error(9, ConfigurationError("first"))
     error = staging.error()
     assert (type(error), str(error)) == (ConfigurationError, "first")
+
+
+class Code:
+    """Leaves a mark where it is unpickled."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Path.touch, (self.mark,)
+
+
+@pytest.mark.parametrize("name", ["0.error", "a.error", "-1.error", "²2.error", "1.error.error", ".error"])
+def test_what_a_stranger_leaves_runs_nothing_and_hides_nothing(staging: Staging, tmp_path: Path, name: str):
+    junk = tmp_path / "_staging" / staging.token / name
+    junk.write_bytes(pickle.dumps(Code(tmp_path / "mark")))
+    assert staging.error() is None
+    staging.write_error(3, ConfigurationError("the real one"))
+    for junk_text in (b"", b"\xff", b"[]", b'{"class": 1, "text": "x"}', b'{"class": "builtins.ValueError"}'):
+        junk.write_bytes(junk_text)
+        assert str(staging.error()) == "the real one"
+    assert not (tmp_path / "mark").exists()
 
 
 def test_a_task_that_still_writes_does_not_fail_the_closing(tmp_path: Path):
