@@ -196,6 +196,19 @@ class PartitionStore:
         joined = self.texts(partition)
         return pa.Table.from_batches(part for batch in batches for part in join_texts(batch, joined))
 
+    def dataset(self, asset: str, *, texts: bool = False) -> Any:
+        """All partitions of `asset` as a `pyarrow.dataset`: the very files that their manifests name.
+
+        The partition's dimensions are columns. Texts are hashes, to be joined with `dataset("texts")` on
+        `sha256` (and on `date`, for what has one); `texts` joins them here, with all rows in memory.
+
+        Raises:
+            StoreError: no partition is stored.
+        """
+        from repair.store.dataset import dataset_of, joined_dataset_of  # pyarrow's engine takes time to load
+
+        return joined_dataset_of(self, asset) if texts else dataset_of(self, asset)
+
     def file_uri(self, asset: str, partition: Mapping[str, str], name: str = DATA) -> str:
         """Where a table or an artefact of the partition lies now; it holds until the next write."""
         return f"{self.uri(asset, partition)}/{self.stored(asset, partition, name).file}"
