@@ -22,15 +22,13 @@ from growth import WORKERS, recorded, run, show, write
 
 from repair.evaluation.teachers import CountedServers
 from repair.language_servers import LanguageServers
+from repair.pipeline import BY_NAME
 from repair.schema.outcomes import REASON
 from repair.schema.stages import SYNTHESIZED_DIFFS
 from repair.store.reader import PartitionStore
-from repair.synthesis.history import HistoryTeacher
-from repair.synthesis.rules import RulesTeacher
-from repair.synthesis.teacher import synthesize
+from repair.synthesis.offline import TEACHERS
 from repair.verification.verifier import verify_rows
 
-TEACHERS = {"history": HistoryTeacher, "rules": RulesTeacher}
 WANTED, TARGET_HOURS = 100_000, 2
 
 
@@ -43,7 +41,7 @@ def answered(store: PartitionStore, name: str, cache: Path) -> tuple[int, int, i
         start = time.perf_counter()
         for partition in store.partitions("repair_candidates"):
             rows = store.read("repair_candidates", partition)
-            for proposed in synthesize(rows, TEACHERS[name](counted)):
+            for proposed in BY_NAME["synthesized_diffs"].run(rows, counted, teacher=name):
                 kept = proposed.filter(proposed[REASON].is_null()).select(SYNTHESIZED_DIFFS.names)
                 diffs += kept.num_rows
                 for judged in verify_rows([kept], counted):

@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,7 @@ def child(base_url: str, folder: Path, count: int, what: str) -> None:
     import pyarrow as pa
 
     from repair.language_servers import LanguageServers
+    from repair.schema.outcomes import join_outcomes
     from repair.schema.stages import SYNTHESIZED_DIFFS
     from repair.synthesis.lm.program import TeacherProgram
     from repair.synthesis.lm.settings import LanguageModel
@@ -92,7 +94,8 @@ def child(base_url: str, folder: Path, count: int, what: str) -> None:
         list(synthesize(batches(row, FIRST + count, 1), teacher))
 
         def proposed() -> Iterator[pa.RecordBatch]:
-            for batch in synthesize(batches(row, FIRST, count), teacher):
+            rows = partial(batches, row, FIRST, count)
+            for batch in join_outcomes(rows(), synthesize(rows(), teacher), SYNTHESIZED_DIFFS):
                 yield batch.select(SYNTHESIZED_DIFFS.names)
 
         outcomes: Iterator[pa.RecordBatch] | list[pa.RecordBatch] = proposed()

@@ -4,9 +4,9 @@ import dagster as dg
 import pyarrow as pa
 
 from partitions.keys import DATE_AND_TYPE, Key
-from repair.curation.candidates import RULINGS, SCREENED_COLUMNS, redact, screen, without_twins
+from repair.curation.candidates import DECISIONS, SCREENED_COLUMNS, drop_near_duplicates, redact, screen
 from repair.execution.tasks import with_columns
-from repair.schema.stages import REPAIR_CANDIDATES
+from repair.pipeline import BY_NAME
 from repair.store.manifest import Manifest
 from repair.store.writer import PartitionWriter
 from repair_assets.error_states import code_action_share
@@ -15,6 +15,8 @@ from resources.engine import EngineResource
 from resources.language_servers import LanguageServersResource
 from resources.stages import Input, ManifestCheck, Stage, Verdict, check_specs
 from resources.store import StoreResource
+
+SPEC = BY_NAME["repair_candidates"]
 
 
 def _code_actions(manifest: Manifest) -> Verdict:
@@ -51,17 +53,18 @@ def repair_candidates(
         context=context,
         store=store.store(),
         inputs=[Input("reproduced_diagnostics", Key.of(context))],
-        schema=REPAIR_CANDIDATES,
+        schema=SPEC.output,
         versions=language_servers.versions(),
         checks=CHECKS,
         engine=engine.engine(),
     )
-    redacted = language_servers.with_servers(redact)
 
     def work(writer: PartitionWriter) -> None:
         screened = stage.on_engine(screen, stage.tasks(SCREENED_COLUMNS))
-        rulings = pa.Table.from_batches(without_twins(screened), RULINGS).combine_chunks()
-        for outcome in stage.on_engine(redacted, with_columns(stage.tasks(), rulings)):
+        decisions = pa.Table.from_batches(drop_near_duplicates(screened), DECISIONS).combine_chunks()
+        tasks = with_columns(stage.tasks(SPEC.reads), decisions)
+        redacted = stage.on_engine(language_servers.with_servers(redact), tasks)
+        for outcome in stage.joined(SPEC, redacted):
             writer.write_outcomes(outcome)
 
     return stage.materialize(work)

@@ -8,7 +8,8 @@ from partitions.dates import DATES
 from partitions.keys import DATE, DATE_AND_TYPE, DIAGNOSTIC_TYPE, Key
 from partitions.mappings import ALL_TYPES_OF_THE_DATE
 from partitions.types import DIAGNOSTIC_TYPES
-from repair.dataset.examples import examples
+from repair.dataset.splits import SPLIT_SEED
+from repair.pipeline import BY_NAME
 from repair.prompt.sentinels import PROMPT_VERSION
 from repair.schema.stages import REPAIR_EXAMPLES
 from repair.store.writer import PartitionWriter
@@ -18,12 +19,13 @@ from resources.engine import EngineResource
 from resources.stages import Input, Stage, check_specs
 from resources.store import StoreResource
 
+SPEC = BY_NAME["repair_examples"]
+
 
 class Splitting(dg.Config):
     """Which project is on which side."""
 
-    split_seed: int = 14
-    """The embedded sample has projects on all three sides under this one."""
+    split_seed: int = SPLIT_SEED
 
 
 @dg.asset(
@@ -47,7 +49,7 @@ def repair_examples(
         versions={"prompt": PROMPT_VERSION},
         engine=engine.engine(),
     )
-    return stage.map(partial(examples, split_seed=config.split_seed))
+    return stage.map(SPEC, partial(SPEC.function, split_seed=config.split_seed))
 
 
 @dg.asset(

@@ -3,14 +3,14 @@
 import dagster as dg
 
 from partitions.keys import DATE_AND_TYPE, Key
-from repair.error_states.reproduction import reproduce
-from repair.schema.stages import REPRODUCED_DIAGNOSTICS
+from repair.pipeline import BY_NAME
 from repair_assets.error_states import error_states
 from resources.engine import EngineResource
 from resources.language_servers import LanguageServersResource
 from resources.stages import Input, Stage, check_specs, share_check
 from resources.store import StoreResource
 
+SPEC = BY_NAME["reproduced_diagnostics"]
 CHECKS = (share_check("reproduction_rate", "Replayed diagnostics that the servers say again.", at_least=0.8),)
 
 
@@ -37,9 +37,9 @@ def reproduced_diagnostics(
         context=context,
         store=store.store(),
         inputs=[Input("error_states", Key.of(context))],
-        schema=REPRODUCED_DIAGNOSTICS,
+        schema=SPEC.output,
         versions=language_servers.versions(),
         checks=CHECKS,
         engine=engine.engine(),
     )
-    return stage.map(language_servers.with_servers(reproduce))
+    return stage.map(SPEC, language_servers.with_servers(SPEC.function))

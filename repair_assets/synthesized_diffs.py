@@ -7,13 +7,11 @@ from typing import Any, Literal
 import dagster as dg
 
 from partitions.keys import DATE_AND_TYPE, Key
+from repair.pipeline import BY_NAME
 from repair.prompt.sentinels import PROMPT_VERSION
-from repair.schema.stages import SYNTHESIZED_DIFFS
 from repair.store.writer import PartitionWriter
-from repair.synthesis.history import HistoryTeacher
 from repair.synthesis.lm.limits import Usage
-from repair.synthesis.rules import RulesTeacher
-from repair.synthesis.teacher import synthesize, synthesize_offline
+from repair.synthesis.teacher import synthesize
 from repair_assets.repair_candidates import repair_candidates
 from repair_assets.teacher_program import stored_program, teacher_program
 from resources.engine import EngineResource
@@ -22,7 +20,7 @@ from resources.language_servers import LanguageServersResource
 from resources.stages import Input, Stage, check_specs
 from resources.store import StoreResource
 
-TEACHERS = {"history": HistoryTeacher, "rules": RulesTeacher}
+SPEC = BY_NAME["synthesized_diffs"]
 
 
 class Synthesis(dg.Config):
@@ -65,7 +63,7 @@ def synthesized_diffs(
         context=context,
         store=opened,
         inputs=[candidates, Input("teacher_program", Key())] if by_model else [candidates],
-        schema=SYNTHESIZED_DIFFS,
+        schema=SPEC.output,
         configuration=config.model_dump(),
         versions=versions,
         engine=engine.engine(),
@@ -83,8 +81,9 @@ def synthesized_diffs(
             report=lambda progress: context.log.info("%s", progress),
             total=total,
         ) as teacher:
-            teacher.count_cached(row for batch in stage.rows(candidates.asset) for row in batch.to_pylist())
-            for outcome in synthesize(stage.rows(candidates.asset), teacher):
+            rows = partial(stage.rows, candidates.asset, list(SPEC.reads))
+            teacher.count_cached(row for batch in rows() for row in batch.to_pylist())
+            for outcome in stage.joined(SPEC, synthesize(rows(), teacher)):
                 writer.write_outcomes(outcome)
             return teacher.name, teacher.usage
 
@@ -93,8 +92,8 @@ def synthesized_diffs(
         if by_model:
             name, usage = by_the_model(writer)
         else:
-            offline = language_servers.with_servers(partial(synthesize_offline, TEACHERS[config.teacher]))
-            for outcome in stage.on_engine(offline, stage.tasks()):
+            offline = language_servers.with_servers(partial(SPEC.function, teacher=config.teacher))
+            for outcome in stage.outcomes(SPEC, offline):
                 writer.write_outcomes(outcome)
         # Rejected rows cost as much as the others, and no table of rows holds that.
         return {"teacher": name, "usage": asdict(usage)}

@@ -2,19 +2,17 @@
 
 from collections import Counter
 from contextlib import ExitStack
-from functools import partial
 from typing import Any
 
 import dagster as dg
 
 from partitions.keys import DATE_AND_TYPE, Key
+from repair.pipeline import BY_NAME
 from repair.prompt.sentinels import PROMPT_VERSION
-from repair.schema.outcomes import DETAIL, REASON
-from repair.schema.stages import VERIFIED_DIFFS
+from repair.schema.outcomes import DETAIL, REASON, join_outcomes
 from repair.store.manifest import Manifest
 from repair.store.writer import PartitionWriter
-from repair.synthesis.lm.judge import INSTRUCTIONS, judged
-from repair.verification.verifier import verify_rows
+from repair.synthesis.lm.judge import INSTRUCTIONS, QUESTIONS, SHOWN, judged
 from repair_assets.synthesized_diffs import synthesized_diffs
 from resources.engine import EngineResource
 from resources.language_models import LanguageModelResource
@@ -22,6 +20,7 @@ from resources.language_servers import LanguageServersResource
 from resources.stages import Input, Stage, check_specs, share_check
 from resources.store import StoreResource
 
+SPEC = BY_NAME["verified_diffs"]
 CHECKS = (share_check("verified_share", "Synthesized diffs that verify.", at_least=0.5),)
 CHEATS = "cheats"
 
@@ -62,7 +61,7 @@ def verified_diffs(
         context=context,
         store=store.store(),
         inputs=[synthesized],
-        schema=VERIFIED_DIFFS,
+        schema=SPEC.output,
         configuration=config.model_dump(),
         versions=versions,
         checks=CHECKS,
@@ -72,13 +71,15 @@ def verified_diffs(
     def work(writer: PartitionWriter) -> dict[str, Any]:
         cheats: Counter[str] = Counter()
         with ExitStack() as held:
-            verify = language_servers.with_servers(partial(verify_rows, versions=language_servers.versions()))
-            outcomes = stage.on_engine(verify, stage.tasks())
+            verify = language_servers.with_servers(SPEC.function)
+            outcomes = stage.on_engine(verify, stage.tasks(SPEC.reads))
             if config.judge:
-                outcomes = judged(outcomes, held.enter_context(language_model.judge()))
-            for outcome in outcomes:
-                told = zip(outcome[REASON].to_pylist(), outcome[DETAIL].to_pylist(), strict=True)
-                cheats.update(detail.partition(":")[0] for reason, detail in told if reason == "cheat")
+                shown = stage.rows(synthesized.asset, list(SHOWN))
+                judge = held.enter_context(language_model.judge())
+                outcomes = judged(join_outcomes(shown, outcomes, QUESTIONS), judge)
+            for outcome in stage.joined(SPEC, outcomes):
+                rejected = zip(outcome[REASON].to_pylist(), outcome[DETAIL].to_pylist(), strict=True)
+                cheats.update(detail.partition(":")[0] for reason, detail in rejected if reason == "cheat")
                 writer.write_outcomes(outcome)
         return {CHEATS: dict(sorted(cheats.items()))}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import dagster as dg
 
 from repair.errors import ConfigurationError
-from repair.language_servers.scheduler import Servers
+from repair.language_servers.scheduler import VersionedServers
 from repair.synthesis.lm.judge import LmJudge
 from repair.synthesis.lm.program import TeacherProgram
 from repair.synthesis.lm.progress import SynthesisProgress
@@ -70,7 +70,7 @@ class LanguageModelResource(dg.ConfigurableResource[None]):
         program: TeacherProgram,
         *,
         candidates: int = 1,
-        servers: Servers | None = None,
+        servers: VersionedServers | None = None,
         report: Callable[[SynthesisProgress], None] | None = None,
         total: int | None = None,
     ) -> LmTeacher:

@@ -7,7 +7,7 @@ returns that result, marked `reused`. Every result carries the check that rows i
 
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,8 @@ import pyarrow as pa
 from partitions.keys import Key
 from repair.execution.tasks import StoredRows, Task, stored_rows
 from repair.execution.worker import BatchFunction
+from repair.pipeline import StageSpec
+from repair.schema.outcomes import join_outcomes
 from repair.store.manifest import Manifest, fingerprint
 from repair.store.reader import PartitionStore
 from repair.store.writer import PartitionWriter
@@ -131,39 +133,39 @@ class Stage:
             dagster.Failure: an input is absent, or its own rows do not add up.
         """
         found: dict[str, Manifest] = {}
-        for each in self.inputs:
-            manifest = self.store.manifest(each.asset, each.key.segments())
+        for source in self.inputs:
+            manifest = self.store.manifest(source.asset, source.key.segments())
             if manifest is None:
                 raise dg.Failure(
-                    f"{each} is not in the store at {self.store.uri(each.asset, each.key.segments())}; "
+                    f"{source} is not in the store at {self.store.uri(source.asset, source.key.segments())}; "
                     "materialize it first, or select it in the same run",
                     allow_retries=False,
                 )
             if not manifest.adds_up:
                 raise dg.Failure(
-                    f"{each} lost rows ({_add_up(manifest).description}); materialize it again first",
+                    f"{source} lost rows ({_add_up(manifest).description}); materialize it again first",
                     allow_retries=False,
                 )
-            found[str(each)] = manifest
+            found[str(source)] = manifest
         return found
 
-    def rows(self, asset: str) -> Iterator[pa.RecordBatch]:
+    def rows(self, asset: str, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
         """The rows of every input partition of `asset`, in small batches."""
-        for each in self.inputs:
-            if each.asset == asset:
-                yield from self.store.read(asset, each.key.segments())
+        for source in self.inputs:
+            if source.asset == asset:
+                yield from self.store.read(asset, source.key.segments(), columns=columns)
 
     def tasks(self, columns: tuple[str, ...] | None = None) -> list[StoredRows]:
-        """The rows of all inputs, asset by asset, cut as the engine wants them."""
+        """The rows of the first input's asset, cut as the engine wants them."""
+        asset = self.inputs[0].asset
         return [
             task
-            for name in dict.fromkeys(each.asset for each in self.inputs)
-            for each in self.inputs
-            if each.asset == name
+            for source in self.inputs
+            if source.asset == asset
             for task in stored_rows(
                 self.store,
-                name,
-                each.key.segments(),
+                asset,
+                source.key.segments(),
                 rows_per_task=self.engine.rows_per_task,
                 columns=columns,
             )
@@ -173,14 +175,22 @@ class Stage:
         """What `function` yields for the tasks, in their order, wherever it runs."""
         return self.engine.map(function, tasks, self.store)
 
-    def map(self, function: BatchFunction) -> dg.MaterializeResult:
-        """Write the outcomes of `function` over the rows of all inputs.
+    def outcomes(self, spec: StageSpec, function: BatchFunction) -> Iterator[pa.RecordBatch]:
+        """The outcomes of `function` over the rows of the first input, beside those rows.
 
-        It must be such that the rows may be cut anywhere: `repair.execution.worker` says how it is called.
+        It is given the columns that `spec` reads, and must be such that the rows may be cut anywhere.
         """
+        return self.joined(spec, self.on_engine(function, self.tasks(spec.reads)))
+
+    def joined(self, spec: StageSpec, outcomes: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """What a function of `spec` returned for the rows of the first input, beside those rows."""
+        return join_outcomes(self.rows(self.inputs[0].asset), outcomes, spec.output)
+
+    def map(self, spec: StageSpec, function: BatchFunction) -> dg.MaterializeResult:
+        """Write the `outcomes`."""
 
         def work(writer: PartitionWriter) -> None:
-            for outcome in self.on_engine(function, self.tasks()):
+            for outcome in self.outcomes(spec, function):
                 writer.write_outcomes(outcome)
 
         return self.materialize(work)

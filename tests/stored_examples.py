@@ -9,9 +9,9 @@ import pyarrow as pa
 
 from partitions.keys import Key
 from partitions.types import DIAGNOSTIC_TYPES
-from repair.dataset.examples import examples
 from repair.dataset.splits import split_of
 from repair.line_diff.numbered import diff
+from repair.pipeline import BY_NAME
 from repair.schema.stages import VERIFIED_DIFFS
 from tests.graph import LANGUAGE_SERVERS, House, misspelt
 
@@ -54,7 +54,7 @@ def store_examples(house: House, key: Key, rows: Sequence[Row], *, lost: int = 0
     """Store the examples of these verified rows; `lost`: rows that the manifest can't account for."""
     batch = pa.RecordBatch.from_pylist(list(rows), schema=VERIFIED_DIFFS)
     with house.store.writer("repair_examples", key.segments()) as writer:
-        for outcomes in examples([batch], split_seed=SPLIT_SEED):
+        for outcomes in BY_NAME["repair_examples"].run([batch], split_seed=SPLIT_SEED):
             writer.write_outcomes(outcomes)
         writer.commit(fingerprint="by hand", inputs={}, versions={}, rows_in=len(rows) + lost)
 

@@ -182,11 +182,12 @@ def candidates(rows: int) -> Iterator[Any]:
 
 
 def main(base_url: str, folder: Path, rows: int, concurrency: int) -> None:
+    from repair.pipeline import BY_NAME
+    from repair.schema.outcomes import join_outcomes
     from repair.synthesis.lm.program import TeacherProgram
     from repair.synthesis.lm.settings import LanguageModel
     from repair.synthesis.lm.teacher import LmTeacher
     from repair.synthesis.teacher import synthesize
-    from repair.verification.verifier import verify_rows
     from tests.repair.synthesis.support import FunctionServers, as_batch, marked
 
     model = LanguageModel(
@@ -199,13 +200,15 @@ def main(base_url: str, folder: Path, rows: int, concurrency: int) -> None:
     outcomes: list[Mapping[str, Any]] = []
 
     def proposed(teacher: LmTeacher) -> Iterator[Any]:
-        for batch in synthesize(candidates(rows), teacher):
+        for batch in join_outcomes(
+            candidates(rows), synthesize(candidates(rows), teacher), SYNTHESIZED_DIFFS
+        ):
             results = batch.to_pylist()
             outcomes.extend(result for result in results if result["reason"] is not None)
             yield as_batch([result for result in results if result["reason"] is None], SYNTHESIZED_DIFFS)
 
     with LmTeacher(model, TeacherProgram(), folder / "answers.sqlite") as teacher:
-        for batch in verify_rows(proposed(teacher), FunctionServers(marked)):
+        for batch in BY_NAME["verified_diffs"].run(proposed(teacher), FunctionServers(marked)):
             outcomes.extend(batch.to_pylist())
     used = resource.getrusage(resource.RUSAGE_SELF)
     written = {

@@ -49,14 +49,17 @@ _CODE = re.compile(
 _WORDS = re.compile(r"[^\W\d_]{2,}")
 
 
-def low_quality(text: str) -> str | None:
-    """Why nothing should be learned from a Python file, or None.
+REASONS = {
+    "too_large": f"the file has more than {TOO_LARGE} code points",
+    "too_long_line": f"a line beyond {TOO_LONG_LINE} code points, or a mean line beyond {MEAN_LINE}:"
+    " data, or minified",
+    "generated": "the first lines of the file say that a program wrote it",
+    "prose": "the file holds prose, and no code to speak of",
+}
 
-    `too_large`      more than `TOO_LARGE` code points
-    `too_long_line`  a line beyond `TOO_LONG_LINE`, or a mean line beyond `MEAN_LINE`: data, or minified
-    `generated`      its first lines say that a program wrote it
-    `prose`          it holds prose, and no code to speak of
-    """
+
+def low_quality(text: str) -> str | None:
+    """Why nothing should be learned from a Python file: one of `REASONS`, or None."""
     if len(text) > TOO_LARGE:
         return "too_large"
     lines = [line for line in lines_of(text) if line.strip()]

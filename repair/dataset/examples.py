@@ -6,17 +6,25 @@ from typing import Any
 
 import pyarrow as pa
 
-from repair.dataset.splits import split_of
+from repair.dataset.splits import SPLIT_SEED, split_of
 from repair.prompt.rows import prompt_of
 from repair.prompt.sentinels import PROMPT_VERSION, PromptError, render_response
-from repair.schema.outcomes import Reject, outcome_batch
+from repair.schema.outcomes import KEY, Reject, outcome_batch, subschema
 from repair.schema.stages import REPAIR_EXAMPLES
 
+REASONS = {"malformed_prompt": "the row can't be written as a prompt and a response"}
 
-def examples(batches: Iterable[pa.RecordBatch], *, split_seed: int) -> Iterator[pa.RecordBatch]:
-    """Outcomes of `REPAIR_EXAMPLES` for rows of `VERIFIED_DIFFS`; rejected: what cannot be rendered."""
+READS = (KEY, "project_id", "path", "files", "diagnostic", "teacher", "line_diff")
+ADDS = subschema(
+    REPAIR_EXAMPLES, (KEY, "example_id", "split", "code", "prompt", "response", "prompt_version")
+)
+
+
+def examples(batches: Iterable[pa.RecordBatch], *, split_seed: int = SPLIT_SEED) -> Iterator[pa.RecordBatch]:
+    """Outcomes of `ADDS` for rows of `VERIFIED_DIFFS`."""
     for batch in batches:
-        yield outcome_batch((_example(row, split_seed) for row in batch.to_pylist()), REPAIR_EXAMPLES)
+        rows = batch.select(READS).to_pylist()
+        yield outcome_batch((_example(row, split_seed) for row in rows), ADDS)
 
 
 def _example(row: Mapping[str, Any], split_seed: int) -> dict[str, Any] | Reject:
@@ -26,7 +34,7 @@ def _example(row: Mapping[str, Any], split_seed: int) -> dict[str, Any] | Reject
         return Reject(row, error.reason, str(error))
     content = "\0".join((row["diagnostic_id"], row["teacher"], PROMPT_VERSION, prompt, response))
     return {
-        **{name: row[name] for name in REPAIR_EXAMPLES.names if name in row},
+        KEY: row[KEY],
         "example_id": hashlib.sha256(content.encode()).hexdigest()[:32],
         "split": split_of(row["project_id"], split_seed),
         "code": row["diagnostic"]["code"],

@@ -4,6 +4,9 @@ import hashlib
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 
+SPLIT_SEED = 14
+"""The embedded sample has projects on all three sides under this one."""
+
 
 def split_of(project_id: str, seed: int, *, validation: float = 0.05, test: float = 0.15) -> str:
     """`train`, `validation` or `test`; the last two get these shares of the projects.

@@ -1,4 +1,4 @@
-"""Do the servers of today say the recorded diagnostic on the replayed workspace?"""
+"""Reproduction: do the servers of today report the recorded diagnostic on the replayed workspace?"""
 
 import itertools
 from collections import deque
@@ -8,29 +8,48 @@ from typing import Any
 import pyarrow as pa
 
 from repair.diagnostics.matching import match
-from repair.language_servers import Request, Result
+from repair.language_servers import Request, Result, errors
 from repair.language_servers.scheduler import VersionedServers
-from repair.schema.outcomes import Reject, outcome_batch
+from repair.schema.outcomes import KEY, Reject, outcome_batch, subschema
 from repair.schema.stages import REPRODUCED_DIAGNOSTICS
 
 NOT_REPRODUCED = "not_reproduced"
 UNKNOWN_FILE = "unknown_file"
 
+REASONS = {
+    NOT_REPRODUCED: "the servers report no such diagnostic on its line; the detail is what they report there",
+    **errors.REASONS,
+}
+
+READS = (KEY, "path", "files", "recorded")
+ADDS = subschema(
+    REPRODUCED_DIAGNOSTICS,
+    (
+        KEY,
+        "diagnostic",
+        "agreed",
+        "before",
+        "pyright_version",
+        "ruff_version",
+        "environment",
+        "ignored_settings",
+    ),
+)
+
 
 def reproduce(batches: Iterable[pa.RecordBatch], servers: VersionedServers) -> Iterator[pa.RecordBatch]:
-    """One outcome batch of `REPRODUCED_DIAGNOSTICS` for each batch of `ERROR_STATES`, in order.
+    """Outcomes of `ADDS`, one batch for each batch of `ERROR_STATES`, in order.
 
     The servers look at what an edit of the row's file may reach, and `before` holds every diagnostic of
-    that. A row is rejected as `not_reproduced` (its detail: what is said on that line instead), as
-    `unknown_file` where its path is not among its files, or with the reason of the servers' error.
+    that.
     """
-    told_by = {f"{name}_version": version for name, version in servers.versions.items()}
-    told_by["environment"] = servers.environment
+    server_versions = {f"{name}_version": version for name, version in servers.versions.items()}
+    server_versions["environment"] = servers.environment
     rows: deque[list[dict[str, Any]]] = deque()  # of the batches whose requests were taken
 
     def requests() -> Iterator[Request]:
         for batch in batches:
-            rows.append(batch.to_pylist())
+            rows.append(batch.select(READS).to_pylist())
             for row in rows[-1]:
                 files = {file["path"]: file["text"] for file in row["files"]}
                 yield Request(files, edited=(row["path"],))
@@ -41,16 +60,20 @@ def reproduce(batches: Iterable[pa.RecordBatch], servers: VersionedServers) -> I
         first = next(results, None)
         while rows and not rows[0]:
             rows.popleft()
-            yield outcome_batch([], REPRODUCED_DIAGNOSTICS)
+            yield outcome_batch([], ADDS)
         if first is None:
             return
-        taken = rows.popleft()
-        told = itertools.chain([first], itertools.islice(results, len(taken) - 1))
-        outcomes = [_outcome(row, result, told_by) for row, result in zip(taken, told, strict=True)]
-        yield outcome_batch(outcomes, REPRODUCED_DIAGNOSTICS)
+        checked = rows.popleft()
+        answers = itertools.chain([first], itertools.islice(results, len(checked) - 1))
+        outcomes = [
+            _outcome(row, result, server_versions) for row, result in zip(checked, answers, strict=True)
+        ]
+        yield outcome_batch(outcomes, ADDS)
 
 
-def _outcome(row: dict[str, Any], result: Result, told_by: Mapping[str, str]) -> dict[str, Any] | Reject:
+def _outcome(
+    row: dict[str, Any], result: Result, server_versions: Mapping[str, str]
+) -> dict[str, Any] | Reject:
     recorded, path = row["recorded"], row["path"]
     if result.error:
         return Reject(row, result.error.reason, str(result.error))
@@ -68,7 +91,7 @@ def _outcome(row: dict[str, Any], result: Result, told_by: Mapping[str, str]) ->
     before = [one.as_row() for one in result.diagnostics]
     return {
         **row,
-        **told_by,
+        **server_versions,
         "diagnostic": diagnostic.as_row(),
         "agreed": agreed,
         "before": before,

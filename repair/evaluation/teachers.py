@@ -12,16 +12,19 @@ from statistics import mean, median
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute
 
 from repair.evaluation.edit_diversity import entropy, normalised, signed_lines
 from repair.evaluation.summary import Share
 from repair.language_servers import Request, Result
-from repair.language_servers.scheduler import Servers
-from repair.schema.outcomes import REASON, Reject
-from repair.schema.stages import SYNTHESIZED_DIFFS
+from repair.language_servers.scheduler import VersionedServers
+from repair.schema.outcomes import REASON, Reject, join_outcomes
+from repair.schema.stages import SYNTHESIZED_DIFFS, VERIFIED_DIFFS
 from repair.synthesis.lm.judge import LmJudge
 from repair.synthesis.teacher import Teacher, synthesize
 from repair.verification.verifier import verify_rows
+
+pc: Any = pyarrow.compute  # its functions are made at import, so that type checkers do not see them
 
 VERIFIED = "verified"
 NO_DIFF = frozenset({"no_diff", "malformed", "not_rising"})
@@ -63,8 +66,16 @@ def judgements(judge: LmJudge, rows: Sequence[Mapping[str, Any]]) -> list[bool |
 class CountedServers:
     """Language servers that count the workspaces that they check."""
 
-    servers: Servers
+    servers: VersionedServers
     checks: int = 0
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        return self.servers.versions
+
+    @property
+    def environment(self) -> str:
+        return self.servers.environment
 
     def check_many(self, requests: Iterable[Request]) -> Iterator[Result]:
         def counted() -> Iterator[Request]:
@@ -98,16 +109,13 @@ def draw(rows: Iterable[Mapping[str, Any]], *, at_most: int, seed: int) -> list[
 def results(batch: pa.RecordBatch, system: ComparedTeacher, judge: Judge | None = None) -> pa.RecordBatch:
     """Run one teacher and verify its diffs: a row of `TEACHER_RESULTS` for each row, in order."""
     found: list[dict[str, Any]] = []
-    for proposed in synthesize([batch], system.teacher):
-        rows = proposed.to_pylist()
-        with_diff = [row for row in rows if row[REASON] is None]
-        asked = pa.RecordBatch.from_pylist(
-            [{name: row[name] for name in SYNTHESIZED_DIFFS.names} for row in with_diff], SYNTHESIZED_DIFFS
-        )
-        judged = iter([row for batch in verify_rows([asked], system.servers) for row in batch.to_pylist()])
-        found += [next(judged) if row[REASON] is None else row for row in rows]
-    verified = [row for row in found if row[REASON] is None]
-    decisions = iter(judge(verified) if judge is not None else [None] * len(verified))
+    for proposed in join_outcomes([batch], synthesize([batch], system.teacher), SYNTHESIZED_DIFFS):
+        going_on = proposed.filter(pc.is_null(proposed[REASON])).select(SYNTHESIZED_DIFFS.names)
+        verified = join_outcomes([going_on], verify_rows([going_on], system.servers), VERIFIED_DIFFS)
+        outcomes = iter([row for part in verified for row in part.to_pylist()])
+        found += [next(outcomes) if row[REASON] is None else row for row in proposed.to_pylist()]
+    kept = [row for row in found if row[REASON] is None]
+    decisions = iter(judge(kept) if judge is not None else [None] * len(kept))
     return pa.RecordBatch.from_pylist(
         [_result(row, system, next(decisions) if row[REASON] is None else None) for row in found],
         TEACHER_RESULTS,

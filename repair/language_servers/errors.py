@@ -18,6 +18,17 @@ from typing import ClassVar
 
 from repair import errors
 
+REASONS = {
+    "server_crashed": "a language server died or answered nonsense, twice on the same workspace",
+    "server_timeout": "a language server stayed silent past the time limit, twice",
+    "unsafe_path": "a path leads outside the workspace, or can't be a file in it",
+    "unencodable_text": "a text has no UTF-8 form",
+    "unknown_file": "a file that is named is not in the workspace",
+    "servers_closed": "the servers were closed while they were asked",
+    "too_large_request": "the workspace alone is above what the servers behind HTTP take",
+}
+"""Why the servers gave no answer for a row: reject reason -> meaning."""
+
 
 class LanguageServerError(errors.LanguageServerError):
     """Base of the errors here. `reason` is the stable name under which a row is rejected."""

@@ -2,14 +2,26 @@
 
 A stage is a function from Arrow record batches to Arrow record batches. Its output holds the kept
 and the rejected rows in one schema, `outcome_schema(stage schema)`: a kept row has a null `reason`.
-Whoever runs the stage splits the two and proves that rows in = rows out + rejects.
+A function that works row by row returns the row's key and the columns that it adds; `join_outcomes` puts
+them beside the rest of the row. Whoever runs the stage splits kept and rejected rows and proves that
+rows in = rows out + rejects.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute
+
+pc: Any = pyarrow.compute  # its functions are made at import, so that type checkers do not see them
+
+KEY = "diagnostic_id"
+
+
+def subschema(schema: pa.Schema, names: Iterable[str]) -> pa.Schema:
+    """The fields of these names, in this order."""
+    return pa.schema([schema.field(name) for name in names])
 
 
 def beside(batch: pa.RecordBatch, columns: pa.RecordBatch) -> pa.RecordBatch:
@@ -70,3 +82,47 @@ def outcome_batch(outcomes: Iterable[Mapping[str, Any] | Reject], schema: pa.Sch
             row = {name: outcome[name] for name in names}
             rows.append({**row, REASON: None, DETAIL: None, ROWS: 1})
     return pa.RecordBatch.from_pylist(rows, schema=outcome_schema(schema))
+
+
+def join_outcomes(
+    rows: Iterable[pa.RecordBatch], outcomes: Iterable[pa.RecordBatch], schema: pa.Schema
+) -> Iterator[pa.RecordBatch]:
+    """Merge join of a stage's input rows and its outcomes, which come in the same order, one for each row.
+
+    Gives batches of `outcome_schema(schema)`: a column comes from the outcome if it is there, else from the
+    row. What a rejected row's outcome leaves open is taken from the row.
+    """
+    batches = (batch for batch in rows if batch.num_rows)
+    remaining: pa.RecordBatch | None = None
+    for outcome in outcomes:
+        done = 0
+        while done < outcome.num_rows:
+            if remaining is None and (remaining := next(batches, None)) is None:
+                raise RuntimeError(f"{outcome[KEY][done]} has an outcome, and the input has no further row")
+            count = min(remaining.num_rows, outcome.num_rows - done)
+            yield _joined(remaining.slice(0, count), outcome.slice(done, count), schema)
+            done += count
+            remaining = remaining.slice(count) if count < remaining.num_rows else None
+        if not outcome.num_rows:
+            yield outcome_batch([], schema)
+    if remaining is not None or (remaining := next(batches, None)) is not None:
+        raise RuntimeError(f"the row {remaining[KEY][0]} and those after it have no outcome")
+
+
+def _joined(rows: pa.RecordBatch, outcomes: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    keys, given = rows.column(KEY), outcomes.column(KEY)
+    if not keys.equals(given):
+        first = next(index for index, key in enumerate(keys) if key != given[index])
+        raise RuntimeError(f"the outcome of {given[first]} came in the place of that of {keys[first]}")
+    rejected = pc.is_valid(outcomes.column(REASON))
+    some_rejected = rejected.true_count > 0
+    columns: list[pa.Array] = []
+    for name in outcome_schema(schema).names:
+        if name not in outcomes.schema.names:
+            columns.append(rows.column(name))
+            continue
+        column = outcomes.column(name)
+        if some_rejected and column.null_count and name in rows.schema.names:
+            column = pc.if_else(pc.and_(rejected, pc.is_null(column)), rows.column(name), column)
+        columns.append(column)
+    return pa.RecordBatch.from_arrays(columns, schema=outcome_schema(schema))

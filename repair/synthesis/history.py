@@ -5,15 +5,6 @@ It costs nothing. The proposal is the smallest part of the first later state of 
 that came with it. A state that counts as a cheat is used only if none repairs without cheating; it is
 proposed as it is, so that verification rejects and counts it. Other files stay as they were: a row's later
 states are those of the diagnostic's file, so that a fix which needs another file as well is `no_later_fix`.
-Rejected here:
-
-| reason | |
-|---|---|
-| `no_later_fix` | no later state of the partition repairs the diagnostic |
-| `file_absent_later` | the file was removed before any state repaired it |
-| `ghostwriter_fix` | only states with text of an AI repair it |
-| `fix_too_large` | minimized, the fix still has more than 40 signed lines |
-| `server_crashed`, `server_timeout` | the servers failed on the row |
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from repair.diagnostics.diagnostic import Diagnostic
+from repair.language_servers import errors
 from repair.language_servers.scheduler import CheckCoroutine, Servers, run_stream
 from repair.prompt.sentinels import render_response
 from repair.schema.outcomes import Reject
@@ -28,6 +20,15 @@ from repair.synthesis.teacher import Proposal
 from repair.text.files import files_of
 from repair.verification.minimize import Shrunk, smallest_repair
 from repair.verification.verifier import UNANSWERED, Verdict
+
+REASONS = {
+    "no_later_fix": "no later state of the partition repairs the diagnostic",
+    "file_absent_later": "the file was removed before any later state repaired it",
+    "ghostwriter_fix": "only states repair it in which text of an AI took part",
+    "fix_too_large": "minimized, the fix still has more than 40 signed lines",
+    "file_absent": "the diagnostic's file is not in the workspace",
+    **errors.REASONS,
+}
 
 # A repair has about 31 tokens, two or three signed lines. Ten times that is a rewrite in which the repair
 # can't be told from the rest, and a model that learns from it learns to rewrite.

@@ -1,16 +1,21 @@
 """The teacher interface, and the synthesis stage: one proposal or reject for each candidate row."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 import pyarrow as pa
 
-from repair.language_servers.scheduler import Servers
 from repair.prompt.answer_formats import LINE_DIFF
-from repair.schema.outcomes import Reject, outcome_batch
-from repair.schema.stages import SYNTHESIZED_DIFFS
+from repair.schema.outcomes import KEY, Reject, outcome_batch, subschema
+from repair.schema.stages import REPAIR_CANDIDATES, SYNTHESIZED_DIFFS
+
+READS = (KEY, "project_id", "path", "files", "later_states", "diagnostic", "before")
+ADDS = subschema(
+    SYNTHESIZED_DIFFS,
+    (KEY, *(name for name in SYNTHESIZED_DIFFS.names if name not in REPAIR_CANDIDATES.names)),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,7 @@ class Teacher(Protocol):
 def synthesize(
     batches: Iterable[pa.RecordBatch], teacher: Teacher, *, rows_at_once: int = 64
 ) -> Iterator[pa.RecordBatch]:
-    """The synthesis stage: outcomes of `SYNTHESIZED_DIFFS` for rows of `REPAIR_CANDIDATES`, in order.
+    """Outcomes of `ADDS` for rows of `REPAIR_CANDIDATES`, in order, in batches of that size.
 
     The teacher sees one stream of rows and reads ahead as far as it works on several at once. Batches have
     `rows_at_once` rows; the last one may be smaller.
@@ -56,7 +61,7 @@ def synthesize(
 
     def rows() -> Iterator[Mapping[str, Any]]:
         for batch in batches:
-            for row in batch.to_pylist():
+            for row in batch.select(READS).to_pylist():
                 pending.append(row)
                 yield row
 
@@ -65,22 +70,15 @@ def synthesize(
     for proposal in teacher.propose(rows()):
         outcomes.append(_outcome(pending.popleft(), proposal, teacher.name))
         if len(outcomes) == rows_at_once:
-            yield outcome_batch(outcomes, SYNTHESIZED_DIFFS)
+            yield outcome_batch(outcomes, ADDS)
             outcomes, written = [], True
     if pending:
         raise RuntimeError(f"the teacher {teacher.name} left {len(pending)} rows without an outcome")
     if outcomes or not written:
-        yield outcome_batch(outcomes, SYNTHESIZED_DIFFS)
-
-
-def synthesize_offline(
-    teacher: Callable[[Servers], Teacher], batches: Iterable[pa.RecordBatch], servers: Servers
-) -> Iterator[pa.RecordBatch]:
-    """`synthesize` with a teacher that needs nothing but the language servers."""
-    yield from synthesize(batches, teacher(servers))
+        yield outcome_batch(outcomes, ADDS)
 
 
 def _outcome(row: Mapping[str, Any], proposal: Proposal | Reject, name: str) -> Mapping[str, Any] | Reject:
     if isinstance(proposal, Reject):
         return Reject({**row, "teacher": name}, proposal.reason, proposal.detail, proposal.rows)
-    return {**row, "teacher": name, **asdict(proposal)}
+    return {KEY: row[KEY], "teacher": name, **asdict(proposal)}

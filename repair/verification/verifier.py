@@ -3,21 +3,7 @@
 A diff is one of the diagnostic's file, or of several files (`repair.line_diff.workspace`); the servers look
 at the whole workspace either way. The checks come in this order: the diff applies, it changes something, the
 language servers no longer see the diagnostic and see no error that was not there before, and the diff is no
-way around the diagnostic. The first that fails names the reason:
-
-| reason | |
-|---|---|
-| `no_diff`, `malformed`, `not_rising` | the answer holds no diff, or not a numbered line diff |
-| `wrong_line`, `content_mismatch` | it does not apply exactly |
-| `unknown_file` | it names a file that the workspace does not have: a diff creates none |
-| `no_change` | it applies and leaves every line as it was |
-| `diagnostic_absent` | there was nothing to repair: the diagnostic does not stand in the workspace |
-| `diagnostic_remains` | the servers still see it, on its line, in its hunk, or moved elsewhere in the file |
-| `new_error` | they see an error (no weaker severity counts) that was not there, in any file |
-| `cheat` | it silences what it should repair; the evidence begins with the kind of
-`repair.verification.cheats` |
-| `server_crashed`, `server_timeout`, ... | the servers gave no answer: nothing is known of the diff |
-| `file_absent` | the diagnostic's file is not in the workspace |
+way around the diagnostic. The first that fails names the reason, one of `REASONS`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,20 +13,49 @@ from typing import Any
 import pyarrow as pa
 
 from repair.diagnostics.diagnostic import Diagnostic, listed, shown
-from repair.language_servers import LanguageServerError, Request, ServerCrashError, ServerTimeoutError
-from repair.language_servers.scheduler import CheckCoroutine, Servers, run_all
+from repair.language_servers import (
+    LanguageServerError,
+    Request,
+    ServerCrashError,
+    ServerTimeoutError,
+    errors,
+)
+from repair.language_servers.scheduler import CheckCoroutine, Servers, VersionedServers, run_all
 from repair.line_diff import workspace as workspace_diff
 from repair.line_diff.numbered import LineDiffError
 from repair.prompt.answer_formats import answer_format
 from repair.prompt.sentinels import PROMPT_VERSION
-from repair.schema.outcomes import Reject, outcome_batch
-from repair.schema.stages import VERIFIED_DIFFS
+from repair.schema.outcomes import KEY, Reject, outcome_batch, subschema
+from repair.schema.stages import SYNTHESIZED_DIFFS, VERIFIED_DIFFS
 from repair.text.files import files_of, workspace_sha256
 from repair.verification.cheats import workspace_cheat
 from repair.verification.comparison import Comparison, stands_in
 
 UNANSWERED = frozenset({ServerCrashError.reason, ServerTimeoutError.reason})
 """Reasons of a verdict that say nothing of the diff."""
+
+REASONS = {
+    **errors.REASONS,
+    "no_diff": "the answer holds no diff",
+    "malformed": "a line of the diff is no signed and numbered line",
+    "not_rising": "the line numbers of the diff do not rise",
+    "wrong_line": "the diff names a line that the file does not have",
+    "content_mismatch": "a line that the diff takes away is not what stands there",
+    "unknown_file": "the diff names a file that the workspace does not have: a diff creates none",
+    "no_change": "the diff applies and leaves every line as it was",
+    "diagnostic_absent": "there was nothing to repair: the diagnostic is not in the workspace",
+    "diagnostic_remains": "the servers still report it, on its line, in its hunk, or moved in the file",
+    "new_error": "the servers report an error (no weaker severity counts) that was not there, in any file",
+    "cheat": "the diff silences what it should repair; the detail begins with the kind of cheat",
+    "file_absent": "the diagnostic's file is not in the workspace",
+}
+"""Why a diff is no repair, or could not be checked: reject reason -> meaning."""
+
+READS = (KEY, "files", "diagnostic", "before", "answer", "answer_format")
+ADDS = subschema(
+    VERIFIED_DIFFS,
+    (KEY, *(name for name in VERIFIED_DIFFS.names if name not in SYNTHESIZED_DIFFS.names)),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,20 +93,15 @@ def verify(
     return run_all([examine(workspace, diagnostic, line_diff, before)], servers)[0]
 
 
-def verify_rows(
-    batches: Iterable[pa.RecordBatch], servers: Servers, versions: Mapping[str, str] | None = None
-) -> Iterator[pa.RecordBatch]:
-    """Outcomes of `VERIFIED_DIFFS` for rows of `SYNTHESIZED_DIFFS`, one batch for one batch.
-
-    `versions` are those of the servers, `pyright` and `ruff`, as the row's proof names them.
-    """
+def verify_rows(batches: Iterable[pa.RecordBatch], servers: VersionedServers) -> Iterator[pa.RecordBatch]:
+    """Outcomes of `ADDS` for rows of `SYNTHESIZED_DIFFS`, one batch for one batch."""
     for batch in batches:
-        rows = batch.to_pylist()
+        rows = batch.select(READS).to_pylist()
         verdicts = run_all([_examine_row(row) for row in rows], servers)
         outcomes = [
-            _outcome(row, verdict, versions or {}) for row, verdict in zip(rows, verdicts, strict=True)
+            _outcome(row, verdict, servers.versions) for row, verdict in zip(rows, verdicts, strict=True)
         ]
-        yield outcome_batch(outcomes, VERIFIED_DIFFS)
+        yield outcome_batch(outcomes, ADDS)
 
 
 def examine(
@@ -100,7 +110,7 @@ def examine(
     line_diff: str,
     before: Sequence[Diagnostic] | None = None,
 ) -> CheckCoroutine[Verdict]:
-    """`verify` as a checking, for whoever judges many diffs."""
+    """`verify` as a check coroutine, for the scheduler."""
     path = diagnostic.path
     if path not in workspace:
         return Verdict(
@@ -116,7 +126,7 @@ def examine(
     # What is judged is what is kept, should the longer diff have touched a line's terminator.
     repaired = workspace_diff.apply(workspace, fewest, path)
     changes = workspace_diff.parse(fewest, path)
-    others = {each: repaired[each] for each in changes if each != path}
+    others = {name: repaired[name] for name in changes if name != path}
     edited = (path, *others)
     try:
         # What is given tells of what an edit of the diagnostic's file may reach.
@@ -153,7 +163,7 @@ def _examine_row(row: Mapping[str, Any]) -> CheckCoroutine[Verdict]:
         line_diff = answered_diff(row)
     except LineDiffError as error:
         return Verdict(False, error.reason, str(error))
-    before = [Diagnostic.from_row(each) for each in row["before"]]
+    before = [Diagnostic.from_row(known) for known in row["before"]]
     diagnostic = Diagnostic.from_row(row["diagnostic"])
     return (yield from examine(files_of(row), diagnostic, line_diff, before))
 
@@ -162,13 +172,13 @@ def _outcome(
     row: Mapping[str, Any], verdict: Verdict, versions: Mapping[str, str]
 ) -> Mapping[str, Any] | Reject:
     known = {
-        **row,
+        KEY: row[KEY],
         "line_diff": verdict.line_diff,
         "repaired": verdict.repaired,
         "repaired_files": [
             {"path": path, "text": text} for path, text in sorted(verdict.repaired_files.items())
         ],
-        "after": [each.as_row() for each in verdict.after],
+        "after": [diagnostic.as_row() for diagnostic in verdict.after],
         "after_pyright_version": versions.get("pyright"),
         "after_ruff_version": versions.get("ruff"),
         "files_sha256": workspace_sha256(files_of(row)),

@@ -8,13 +8,24 @@ import pyarrow as pa
 import pytest
 
 from partitions.keys import DATE_AND_TYPE, Key
+from repair.pipeline import StageSpec
 from repair.schema.outcomes import Reject, outcome_batch
 from repair.store.reader import PartitionStore
+from repair.store.writer import PartitionWriter
 from resources.stages import ROWS_ADD_UP, Input, Stage, check_specs, share_check
 from resources.store import StoreResource
 
 KEY = Key("2026-01-05", "F821")
 SCHEMA = pa.schema([("diagnostic_id", pa.string())])
+AFTER = StageSpec(
+    name="after",
+    function=lambda batches: (outcome_batch(batch.to_pylist(), SCHEMA) for batch in batches),
+    input=SCHEMA,
+    output=SCHEMA,
+    reads=("diagnostic_id",),
+    adds=SCHEMA,
+    reasons={},
+)
 IDS = [str(number) for number in range(10)]
 
 
@@ -55,13 +66,14 @@ def graph(runs: Runs, *, lose: int = 0, keep: int = 6, seed: int = 1) -> list[dg
             checks=[half],
         )
 
-        def work(batches: Any) -> Any:
+        def work(writer: PartitionWriter) -> None:
             runs.count += 1
-            for batch in batches:
+            for batch in stage.rows("numbers"):
                 rows = batch.to_pylist()[lose:]
-                yield outcome_batch([*rows[:keep], *(Reject(row, "odd") for row in rows[keep:])], SCHEMA)
+                rejects = (Reject(row, "odd") for row in rows[keep:])
+                writer.write_outcomes(outcome_batch([*rows[:keep], *rejects], SCHEMA))
 
-        return stage.map(work)
+        return stage.materialize(work)
 
     @dg.asset(
         partitions_def=DATE_AND_TYPE,
@@ -71,9 +83,8 @@ def graph(runs: Runs, *, lose: int = 0, keep: int = 6, seed: int = 1) -> list[dg
     )
     def after(context: dg.AssetExecutionContext, store: StoreResource) -> dg.MaterializeResult:
         inputs = [Input("kept", Key.of(context))]
-        return Stage(context=context, store=store.store(), inputs=inputs, schema=SCHEMA).map(
-            lambda batches: (outcome_batch(batch.to_pylist(), SCHEMA) for batch in batches)
-        )
+        stage = Stage(context=context, store=store.store(), inputs=inputs, schema=AFTER.output)
+        return stage.map(AFTER, AFTER.function)
 
     return [numbers, kept, after]
 

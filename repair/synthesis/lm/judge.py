@@ -18,12 +18,7 @@ client of the teacher `lm`, with the same response cache. What it is shown:
 </repaired>
 ```
 
-What it answers: one line, `keep: REASON` or `drop: REASON`, between `<verdict>` and `</verdict>`. Rejected:
-
-| reason | |
-|---|---|
-| `judge_rejects` | the judge answers drop; the detail is its reason |
-| `judge_failed` | it can't be asked, or its answer can't be parsed; nothing is known of the diff |
+What it answers: one line, `keep: REASON` or `drop: REASON`, between `<verdict>` and `</verdict>`.
 
 What would fail for every row alike ends the stage, as with the teacher.
 """
@@ -44,7 +39,7 @@ from repair.ordered_map import ordered_map
 from repair.prompt.answer_formats import fields_of
 from repair.prompt.rows import prompt_of
 from repair.prompt.sentinels import PromptError, render_response
-from repair.schema.outcomes import DETAIL, REASON, Reject, outcome_batch
+from repair.schema.outcomes import DETAIL, KEY, REASON, Reject, outcome_batch, subschema
 from repair.schema.stages import VERIFIED_DIFFS
 from repair.synthesis.lm.client import LmClient, QuestionFailedError
 from repair.synthesis.lm.limits import BudgetExhaustedError, Usage
@@ -52,8 +47,18 @@ from repair.synthesis.lm.program import TeacherProgram
 from repair.synthesis.lm.settings import LanguageModel
 from repair.text.files import files_of
 from repair.text.lines import lines_of
+from repair.verification.verifier import ADDS
+
+SHOWN = (KEY, "path", "files", "diagnostic")
+QUESTIONS = pa.schema([*subschema(VERIFIED_DIFFS, SHOWN), *list(ADDS)[1:]])
+"""What the judge reads: columns of the row beside the outcome of verification."""
 
 JUDGE_REJECTS, JUDGE_FAILED = "judge_rejects", "judge_failed"
+
+REASONS = {
+    JUDGE_REJECTS: "the judge says drop; the detail is its reason",
+    JUDGE_FAILED: "the judge can't be asked, or its answer can't be read; nothing is known of the diff",
+}
 
 AROUND = 8
 """Lines of the repaired file that are shown on each side of a change."""
@@ -148,7 +153,10 @@ class LmJudge:
 
 
 def judged(batches: Iterable[pa.RecordBatch], judge: LmJudge) -> Iterator[pa.RecordBatch]:
-    """Outcomes of `verification.verifier.verify_rows`, with the judge's decision on its accepted rows."""
+    """The outcomes of `repair.verification.verifier.verify_rows`, after the judge's word on the rows it kept.
+
+    `batches` are those outcomes beside their rows, of `outcome_schema(QUESTIONS)` at least.
+    """
     for batch in batches:
         rows = batch.to_pylist()
         judgements = judge.judge([row for row in rows if row[REASON] is None])
@@ -158,7 +166,7 @@ def judged(batches: Iterable[pa.RecordBatch], judge: LmJudge) -> Iterator[pa.Rec
             else _outcome(row, next(judgements), judge.name)
             for row in rows
         ]
-        yield outcome_batch(outcomes, VERIFIED_DIFFS)
+        yield outcome_batch(outcomes, ADDS)
 
 
 def question_of(row: Mapping[str, Any]) -> str:

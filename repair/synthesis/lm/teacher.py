@@ -2,15 +2,7 @@
 
 Many questions are open at once; outcomes come in the order of the rows. An answer is cached on disk as soon
 as it arrives, so that a killed run resumes without paying twice. With more than one candidate, each answer is
-verified while others are open, and only rows without a verified one are asked again. Rejected:
-
-| reason | |
-|---|---|
-| `teacher_failed` | the question was refused, or failed on every attempt; the detail says why |
-| `answer_too_long` | the answer can't be a diff of the size that is learned from |
-| `budget_exhausted` | another question could have exceeded the budget |
-| `malformed_prompt` | the row can't be written as a prompt |
-| `file_absent` | the diagnostic's file is not in the workspace |
+verified while others are open, and only rows without a verified one are asked again.
 
 What would fail for every row alike (a wrong key, an unknown model, a service that is down) ends the stage
 with `TeacherError` or `ConfigurationError`: rows are not rejected for the mistakes of a deployment.
@@ -28,9 +20,9 @@ from typing import Any
 import pyarrow as pa
 
 from repair.errors import ConfigurationError, InputError
-from repair.language_servers.scheduler import Servers
+from repair.language_servers.scheduler import VersionedServers
 from repair.prompt.sentinels import Example
-from repair.schema.outcomes import REASON, Reject
+from repair.schema.outcomes import REASON, Reject, subschema
 from repair.schema.stages import SYNTHESIZED_DIFFS
 from repair.synthesis.lm.client import LmClient, QuestionFailedError
 from repair.synthesis.lm.limits import BudgetExhaustedError, Usage
@@ -40,7 +32,15 @@ from repair.synthesis.lm.response_cache import Answer
 from repair.synthesis.lm.settings import LanguageModel
 from repair.synthesis.teacher import Proposal
 from repair.text.files import files_of
-from repair.verification.verifier import UNANSWERED, verify_rows
+from repair.verification.verifier import READS, UNANSWERED, verify_rows
+
+REASONS = {
+    "teacher_failed": "this question was refused, or failed on every attempt; the detail says why",
+    "answer_too_long": "the answer can't be a diff of the size that is learned from",
+    "budget_exhausted": "another question could have passed the budget",
+    "malformed_prompt": "the row can't be written as a prompt",
+    "file_absent": "the diagnostic's file is not in the workspace",
+}
 
 # 400 lines of diff, ten times the limit of a fix from the history.
 MOST_CHARACTERS = 40_000
@@ -89,7 +89,7 @@ class LmTeacher:
         cache: Path,
         *,
         candidates: int = 1,
-        servers: Servers | None = None,
+        servers: VersionedServers | None = None,
         report: Callable[[SynthesisProgress], None] | None = None,
         total: int | None = None,
     ) -> None:
@@ -253,8 +253,8 @@ class LmTeacher:
         ]
         if not checked or self._servers is None:
             return set()
-        rows = [{**pending.row, "teacher": self.name, **asdict(proposal)} for pending, proposal in checked]
-        batch = pa.RecordBatch.from_pylist(rows, schema=SYNTHESIZED_DIFFS)
+        rows = [{**pending.row, **asdict(proposal)} for pending, proposal in checked]
+        batch = pa.RecordBatch.from_pylist(rows, schema=subschema(SYNTHESIZED_DIFFS, READS))
         [outcomes] = verify_rows([batch], self._servers)
         reasons = outcomes.column(REASON).to_pylist()
         settled = {None, *_SERVER_REASONS}

@@ -4,14 +4,7 @@ It is free, needs no later state and no model, and proposes nothing where it has
 verified by the servers. It repairs slips that a program can name, so its diffs are easier than what people
 and models are asked: use them to test a pipeline and to fill a demo, and report no result on data made by it.
 
-The proposal is the first of at most four candidates that the servers accept. Rejected:
-
-| reason | |
-|---|---|
-| `no_rule` | no rule has a candidate for this diagnostic |
-| `no_candidate_verifies` | none of the candidates repairs it; the detail says why each does not |
-| `file_absent` | the diagnostic's file is not in the workspace |
-| `server_crashed`, `server_timeout` | the servers failed on the row |
+The proposal is the first of at most four candidates that the servers accept.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,6 +13,7 @@ from typing import Any
 
 from repair.diagnostics.codes import SYNTAX, type_of_code
 from repair.diagnostics.diagnostic import Diagnostic
+from repair.language_servers import errors
 from repair.language_servers.scheduler import CheckCoroutine, Servers, run_stream
 from repair.line_diff.numbered import diff
 from repair.prompt.sentinels import render_response
@@ -31,6 +25,13 @@ from repair.text.lines import lines_of
 from repair.verification.verifier import UNANSWERED, examine
 
 MOST_CANDIDATES = 4
+
+REASONS = {
+    "no_rule": "no rule knows an answer to this diagnostic",
+    "no_candidate_verifies": "no candidate of the rules repairs it; the detail says why each does not",
+    "file_absent": "the diagnostic's file is not in the workspace",
+    **errors.REASONS,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from repair.curation.candidates import candidates
 from repair.language_servers import LanguageServers, Request, Result
 from repair.language_servers.errors import ServerCrashError
+from repair.pipeline import BY_NAME
 from repair.schema.outcomes import outcome_schema
 from repair.schema.stages import REPAIR_CANDIDATES, REPRODUCED_DIAGNOSTICS
 
@@ -70,7 +70,7 @@ def row(
 
 def outcomes(rows: list[dict[str, Any]], servers: Any, at_once: int = 64) -> list[dict[str, Any]]:
     table = pa.Table.from_pylist(rows, schema=REPRODUCED_DIAGNOSTICS)
-    found = list(candidates(table.to_batches(max_chunksize=at_once), servers))
+    found = list(BY_NAME["repair_candidates"].run(table.to_batches(max_chunksize=at_once), servers))
     assert all(batch.schema == outcome_schema(REPAIR_CANDIDATES) for batch in found)
     return [each for batch in found for each in batch.to_pylist()]
 

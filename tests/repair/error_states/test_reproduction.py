@@ -10,8 +10,8 @@ import pytest
 
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.diagnostics.matching import match
-from repair.error_states.reproduction import reproduce
 from repair.language_servers import LanguageServers, Request, Result, ServerCrashError, ServerTimeoutError
+from repair.pipeline import BY_NAME
 from repair.schema.outcomes import DETAIL, REASON, outcome_schema
 from repair.schema.stages import ERROR_STATES, REPRODUCED_DIAGNOSTICS
 
@@ -54,7 +54,7 @@ def test_a_recorded_diagnostic_is_said_again(servers: LanguageServers) -> None:
         row(1, TURTLE, "main.py", recorded("pyright[reportGeneralTypeIssues]", OLDER, PLACE)),
         row(2, TURTLE, "helper.py", recorded("ruff[F821]", "Undefined name `y`", (0, 4, 0, 5))),
     ]
-    [out] = reproduce([batch(rows)], servers)
+    [out] = BY_NAME["reproduced_diagnostics"].run([batch(rows)], servers)
     assert out.schema == outcome_schema(REPRODUCED_DIAGNOSTICS)
     told = out.to_pylist()
     assert [one[REASON] for one in told] == [None, None, None]
@@ -79,7 +79,9 @@ def test_a_recorded_diagnostic_is_said_again(servers: LanguageServers) -> None:
 
 def test_a_row_names_the_settings_that_were_ignored(servers: LanguageServers) -> None:
     files = {**TURTLE, "pyrightconfig.json": '{"venvPath": "/home/me/venvs", "venv": "mine"}'}
-    [out] = reproduce([batch([row(0, files, "main.py", recorded(ATTRIBUTE, TODAY, PLACE))])], servers)
+    [out] = BY_NAME["reproduced_diagnostics"].run(
+        [batch([row(0, files, "main.py", recorded(ATTRIBUTE, TODAY, PLACE))])], servers
+    )
     [told] = out.to_pylist()
     assert told["ignored_settings"] == ["pyrightconfig.json: venvPath", "pyrightconfig.json: venv"]
 
@@ -102,7 +104,7 @@ def test_a_row_names_the_settings_that_were_ignored(servers: LanguageServers) ->
     ],
 )
 def test_rejects(path: str, diagnostic: dict, reason: str, detail: str, servers: LanguageServers) -> None:
-    [out] = reproduce([batch([row(0, TURTLE, path, diagnostic)])], servers)
+    [out] = BY_NAME["reproduced_diagnostics"].run([batch([row(0, TURTLE, path, diagnostic)])], servers)
     [told] = out.to_pylist()
     assert told[REASON] == reason
     assert detail in told[DETAIL]
@@ -139,7 +141,7 @@ def test_batches_keep_their_rows_and_empty_ones_stay() -> None:
         )
 
     batches = [numbered([]), numbered([0, 1]), numbered([]), numbered([]), numbered([2]), numbered([])]
-    outs = list(reproduce(batches, ScriptedServers()))  # type: ignore[arg-type]
+    outs = list(BY_NAME["reproduced_diagnostics"].run(batches, ScriptedServers()))  # type: ignore[arg-type]
     assert [[one["diagnostic"]["message"] for one in out.to_pylist()] for out in outs] == [
         [],
         ["m0", "m1"],
@@ -155,7 +157,7 @@ def test_the_servers_errors_are_reasons() -> None:
         row(number, {"main.py": text}, "main.py", recorded("pyright", "m", (0, 0, 0, 1)))
         for number, text in enumerate(['"crash"', '["m"]', '"hang"'])
     ]
-    [out] = reproduce([batch(rows)], ScriptedServers())  # type: ignore[arg-type]
+    [out] = BY_NAME["reproduced_diagnostics"].run([batch(rows)], ScriptedServers())  # type: ignore[arg-type]
     assert [(one[REASON], one[DETAIL]) for one in out.to_pylist()] == [
         ("server_crashed", "exit code 3"),
         (None, None),

@@ -12,11 +12,15 @@ from repair.language_servers import LanguageServerError, Request, Result
 from repair.schema.stages import REPAIR_CANDIDATES
 from repair.text.lines import lines_of
 
+VERSIONS = {"pyright": "1.1.414", "ruff": "0.17.6"}
 START = datetime(2024, 5, 1, 12, tzinfo=UTC)
 
 
 class FunctionServers:
     """Language servers whose diagnostics come from a function of the workspace; counts what it is asked."""
+
+    versions = VERSIONS
+    environment = "none"
 
     def __init__(self, check: Callable[[Mapping[str, str]], list[Diagnostic]]):
         self.check_workspace = check

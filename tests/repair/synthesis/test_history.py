@@ -8,11 +8,11 @@ import pytest
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.language_servers import LanguageServers, ServerTimeoutError
 from repair.line_diff.numbered import extract
+from repair.pipeline import BY_NAME
 from repair.schema.outcomes import Reject
 from repair.schema.stages import REPAIR_CANDIDATES, SYNTHESIZED_DIFFS, VERIFIED_DIFFS
 from repair.synthesis.history import MOST_TRIED, HistoryTeacher
-from repair.synthesis.teacher import Proposal, synthesize
-from repair.verification.verifier import verify_rows
+from repair.synthesis.teacher import Proposal
 from tests.repair.synthesis.support import FunctionServers, as_batch, candidate, found, marked
 
 ORIGINAL = "a = 1\nb = error:name\nc = 3\nd = 4\n"
@@ -130,10 +130,8 @@ def test_what_history_proposes_is_verified_by_real_servers() -> None:
             diagnostic for diagnostic in before if diagnostic.code == "pyright[reportAttributeAccessIssue]"
         )
         rows = [candidate({"main.py": original}, target, before, later=[(fixed, False)])]
-        synthesized = synthesize([as_batch(rows, REPAIR_CANDIDATES)], HistoryTeacher(servers))
-        [batch] = verify_rows(
-            (as_batch(batch.to_pylist(), SYNTHESIZED_DIFFS) for batch in synthesized), servers
-        )
+        [synthesized] = BY_NAME["synthesized_diffs"].run([as_batch(rows, REPAIR_CANDIDATES)], servers)
+        [batch] = BY_NAME["verified_diffs"].run([synthesized.select(SYNTHESIZED_DIFFS.names)], servers)
     [verified] = batch.to_pylist()
     assert verified["reason"] is None, verified["detail"]
     assert verified["line_diff"] == "-5     return math.pie * r\n+5     return math.pi * r"
@@ -156,13 +154,8 @@ def test_a_cheat_elsewhere_in_the_state_is_minimized_away() -> None:
 def test_a_cheat_is_proposed_whole_for_verification_to_count_it() -> None:
     servers = FunctionServers(marked)
     rows = [row([("a = 1\nc = 3\nd = 4\n", False)])]
-    [batch] = verify_rows(
-        (
-            as_batch(batch.to_pylist(), SYNTHESIZED_DIFFS)
-            for batch in synthesize([as_batch(rows, REPAIR_CANDIDATES)], HistoryTeacher(servers))
-        ),
-        servers,
-    )
+    [synthesized] = BY_NAME["synthesized_diffs"].run([as_batch(rows, REPAIR_CANDIDATES)], servers)
+    [batch] = BY_NAME["verified_diffs"].run([synthesized.select(SYNTHESIZED_DIFFS.names)], servers)
     [rejected] = batch.to_pylist()
     assert rejected["reason"] == "cheat"
     assert rejected["detail"].startswith("deleted_code: ")

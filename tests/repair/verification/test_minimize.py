@@ -10,13 +10,15 @@ from hypothesis import strategies as st
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.language_servers.scheduler import run_all
 from repair.line_diff.numbered import apply, diff, hunks
+from repair.pipeline import BY_NAME
+from repair.schema.outcomes import join_outcomes
 from repair.schema.stages import REPAIR_CANDIDATES, SYNTHESIZED_DIFFS
 from repair.synthesis.lm.program import TeacherProgram
 from repair.synthesis.lm.settings import LanguageModel
 from repair.synthesis.lm.teacher import LmTeacher
 from repair.synthesis.teacher import synthesize
 from repair.verification.minimize import MOST_CHECKS, Shrunk, shrink
-from repair.verification.verifier import verify, verify_rows
+from repair.verification.verifier import verify
 from tests.model_server import ModelServer, written
 from tests.repair.synthesis.support import FunctionServers, as_batch, candidate, found, marked
 
@@ -135,8 +137,8 @@ def test_a_models_diff_is_never_shrunk(tmp_path: Path) -> None:
     with ModelServer(written(f"{answer}\n</diff>")) as server:
         model = LanguageModel(model="openai/scripted", base_url=server.base_url)
         with LmTeacher(model, TeacherProgram(), tmp_path / "answers.sqlite") as teacher:
-            [proposed] = synthesize([rows], teacher)
-    [verified] = verify_rows([as_batch(proposed.to_pylist(), SYNTHESIZED_DIFFS)], servers)
+            [proposed] = join_outcomes([rows], synthesize([rows], teacher), SYNTHESIZED_DIFFS)
+    [verified] = BY_NAME["verified_diffs"].run([as_batch(proposed.to_pylist(), SYNTHESIZED_DIFFS)], servers)
     [result] = verified.to_pylist()
     assert (result["reason"], result["shrunk"], result["line_diff"]) == (None, False, answer)
     assert servers.checked == 1

@@ -11,25 +11,23 @@ import pytest
 from click.testing import CliRunner
 
 from repair.cli import main
-from repair.dataset.examples import examples
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.errors import InputError, StoreError
 from repair.evaluation.benchmark import workspace_samples
 from repair.evaluation.scoring import score
 from repair.language_servers import LanguageServers, ServerTimeoutError
+from repair.pipeline import BY_NAME
 from repair.prompt.sentinels import PROMPT_VERSION, parse
 from repair.schema.stages import REPAIR_EXAMPLES, SYNTHESIZED_DIFFS, VERIFIED_DIFFS
 from repair.store.reader import PartitionStore
 from repair.text.files import workspace_sha256
 from repair.verification.proof import STEPS, Proof, prove
 from repair.verification.stored_rows import verified_rows
-from repair.verification.verifier import verify_rows
-from tests.repair.synthesis.support import FunctionServers, as_batch, candidate, found, marked
+from tests.repair.synthesis.support import VERSIONS, FunctionServers, as_batch, candidate, found, marked
 
 FILES = {"main.py": "a = 1\nb = error:name\nc = warning:weak\n", "helper.py": "x = error:elsewhere\n"}
 TARGET = found("main.py", 1, "found name", code="marker[name]")
 ANSWER = "<diff>\n-1 a = 1\n-2 b = error:name\n+1 a = 1\n+2 b = name\n#helper.py\n+1 # first\n</diff>"
-VERSIONS = {"pyright": "1.1.414", "ruff": "0.17.6"}
 PARTITION = {"date": "2026-01-05", "diagnostic_type": "F821"}
 
 
@@ -38,7 +36,9 @@ def verified(number: int = 0) -> dict[str, Any]:
     row |= {"redactions": 0, "workspace_sha256": workspace_sha256(FILES)}
     row |= {f"{name}_version": version for name, version in VERSIONS.items()}
     answered = {**dict.fromkeys(SYNTHESIZED_DIFFS.names), **row, "teacher": "test", "answer": ANSWER}
-    [batch] = verify_rows([as_batch([answered], SYNTHESIZED_DIFFS)], FunctionServers(marked), VERSIONS)
+    [batch] = BY_NAME["verified_diffs"].run(
+        [as_batch([answered], SYNTHESIZED_DIFFS)], FunctionServers(marked)
+    )
     [result] = batch.to_pylist()
     assert result["reason"] is None, result["detail"]
     return {name: result[name] for name in VERIFIED_DIFFS.names}
@@ -66,7 +66,7 @@ def test_a_verified_row_carries_its_proof() -> None:
 
 def test_it_becomes_an_example_and_a_benchmark_sample_that_is_its_own_reference() -> None:
     row = verified()
-    [outcome] = examples([as_batch([row], VERIFIED_DIFFS)], split_seed=0)
+    [outcome] = BY_NAME["repair_examples"].run([as_batch([row], VERIFIED_DIFFS)], split_seed=0)
     [example] = outcome.to_pylist()
     assert example["response"] == f"{row['line_diff']}\n</diff>"
     assert parse(example["prompt"] + example["response"]).line_diff == row["line_diff"]
@@ -281,7 +281,7 @@ def test_the_command_says_which_rows_hold(tmp_path: Path) -> None:
             }
             for number in range(2)
         ]
-        [outcome] = verify_rows([as_batch(rows, SYNTHESIZED_DIFFS)], servers, servers.versions)
+        [outcome] = BY_NAME["verified_diffs"].run([as_batch(rows, SYNTHESIZED_DIFFS)], servers)
     results = outcome.to_pylist()
     assert [each["reason"] for each in results] == [None, None], results[0]["detail"]
     results[1]["after"] = [FORGED]

@@ -13,9 +13,10 @@ from repair.diagnostics.diagnostic import Diagnostic
 from repair.language_servers import LanguageServers, ServerCrashError, ServerTimeoutError
 from repair.line_diff import workspace as workspace_diff
 from repair.line_diff.numbered import diff
+from repair.pipeline import BY_NAME
 from repair.schema.outcomes import outcome_schema
 from repair.schema.stages import SYNTHESIZED_DIFFS, VERIFIED_DIFFS
-from repair.verification.verifier import Verdict, verify, verify_rows
+from repair.verification.verifier import Verdict, verify
 from tests.repair.synthesis.support import FunctionServers, as_batch, candidate, found, marked
 
 MAIN = "a = 1\nb = error:name\nc = error:other warning:weak\nd = 4\n"
@@ -355,7 +356,7 @@ def test_rows_keep_their_order_and_none_is_lost() -> None:
     rows = [synthesized(answer, number) for number, (answer, _) in enumerate(ANSWERS)]
     batches = [as_batch(rows[:4], SYNTHESIZED_DIFFS), as_batch(rows[4:], SYNTHESIZED_DIFFS)]
     servers = FunctionServers(marked)
-    outcomes = list(verify_rows(batches, servers))
+    outcomes = list(BY_NAME["verified_diffs"].run(batches, servers))
     assert [each.num_rows for each in outcomes] == [4, 3]
     assert all(each.schema == outcome_schema(VERIFIED_DIFFS) for each in outcomes)
     results = [row for each in outcomes for row in each.to_pylist()]

@@ -8,7 +8,8 @@ import pyarrow as pa
 import pytest
 
 from repair.errors import ConfigurationError, TeacherError
-from repair.schema.outcomes import outcome_schema
+from repair.pipeline import BY_NAME
+from repair.schema.outcomes import join_outcomes, outcome_schema
 from repair.schema.stages import SYNTHESIZED_DIFFS, VERIFIED_DIFFS
 from repair.synthesis.lm.judge import (
     INSTRUCTIONS,
@@ -20,7 +21,6 @@ from repair.synthesis.lm.judge import (
     question_of,
 )
 from repair.synthesis.lm.settings import LanguageModel
-from repair.verification.verifier import verify_rows
 from tests.model_server import Exchange, ModelServer, Script, hangs, server_error, throttled, written
 from tests.repair.synthesis.support import FunctionServers, as_batch, candidate, found, marked
 
@@ -42,7 +42,7 @@ def verified(*names: str, answer: str = "<diff>\n-2 b = error:{0}\n+2 b = {0}\n<
         target = found("main.py", 1, f"found {name}", code=f"marker[{name}]")
         row = candidate(files, target, marked(files), number=number)
         rows.append({**dict.fromkeys(SYNTHESIZED_DIFFS.names), **row, "answer": answer.format(name)})
-    [batch] = verify_rows([as_batch(rows, SYNTHESIZED_DIFFS)], FunctionServers(marked))
+    [batch] = BY_NAME["verified_diffs"].run([as_batch(rows, SYNTHESIZED_DIFFS)], FunctionServers(marked))
     return batch
 
 
@@ -54,7 +54,7 @@ def judge(server: ModelServer, cache: Path, **settings: Any) -> LmJudge:
 
 def outcomes(script: Script, cache: Path, batch: pa.RecordBatch, **settings: Any) -> list[dict[str, Any]]:
     with ModelServer(script) as server, judge(server, cache, **settings) as asked:
-        [result] = judged([batch], asked)
+        [result] = join_outcomes([batch], judged([batch], asked), VERIFIED_DIFFS)
     assert result.schema == outcome_schema(VERIFIED_DIFFS)
     return result.to_pylist()
 
@@ -115,7 +115,7 @@ def test_what_it_keeps_goes_on_and_what_it_drops_is_rejected_with_its_reason(cac
 def test_what_is_rejected_already_is_not_paid_for(cache: Path) -> None:
     batch = verified("good", answer="Sorry.")
     with ModelServer(KEEP) as server, judge(server, cache) as asked:
-        [result] = judged([batch], asked)
+        [result] = join_outcomes([batch], judged([batch], asked), VERIFIED_DIFFS)
         assert server.requests == []
     assert result.to_pylist() == batch.to_pylist()
     assert batch.to_pylist()[0]["reason"] == "no_diff"
@@ -126,7 +126,7 @@ def test_an_answer_is_paid_for_once(cache: Path) -> None:
     with ModelServer(KEEP) as server:
         for _ in range(2):
             with judge(server, cache) as asked:
-                [result] = judged([batch], asked)
+                [result] = join_outcomes([batch], judged([batch], asked), VERIFIED_DIFFS)
                 assert result["reason"].to_pylist() == [None, None]
         assert len(server.requests) == 2
 

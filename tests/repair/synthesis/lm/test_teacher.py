@@ -14,7 +14,8 @@ import pytest
 from repair.errors import ConfigurationError, TeacherError
 from repair.language_servers import ServerCrashError
 from repair.line_diff.unified import diff as unified_diff
-from repair.schema.outcomes import Reject
+from repair.pipeline import BY_NAME
+from repair.schema.outcomes import Reject, join_outcomes
 from repair.schema.stages import REPAIR_CANDIDATES, SYNTHESIZED_DIFFS
 from repair.synthesis.lm import limits
 from repair.synthesis.lm.client import LONGEST_PAUSE_S, MOST_FAILURES_RUNNING
@@ -23,7 +24,6 @@ from repair.synthesis.lm.progress import SynthesisProgress
 from repair.synthesis.lm.settings import LanguageModel
 from repair.synthesis.lm.teacher import MOST_CHARACTERS, LmTeacher
 from repair.synthesis.teacher import Proposal, synthesize
-from repair.verification.verifier import verify_rows
 from tests import teacher_trial
 from tests.model_server import (
     ModelServer,
@@ -86,14 +86,14 @@ def verified(script: Script, cache: Path, count: int = 1, **settings: Any) -> li
     """What synthesis and verification make of some rows: one outcome each, in order."""
     batch = as_batch([row(number) for number in range(count)], REPAIR_CANDIDATES)
     with ModelServer(script) as server, teacher(server, cache, **settings) as asked:
-        [proposed] = synthesize([batch], asked)
+        [proposed] = join_outcomes([batch], synthesize([batch], asked), SYNTHESIZED_DIFFS)
     results = proposed.to_pylist()
     going_on = [index for index, result in enumerate(results) if result["reason"] is None]
     asked_for = as_batch([results[index] for index in going_on], SYNTHESIZED_DIFFS)
-    [judged] = verify_rows([asked_for], FunctionServers(marked))
-    for index, result in zip(going_on, judged.to_pylist(), strict=True):
-        results[index] = result
-    assert [result["diagnostic_id"] for result in results] == [f"{number:032x}" for number in range(count)]
+    [judged] = BY_NAME["verified_diffs"].run([asked_for], FunctionServers(marked))
+    for index, each in zip(going_on, judged.to_pylist(), strict=True):
+        results[index] = each
+    assert [each["diagnostic_id"] for each in results] == [f"{number:032x}" for number in range(count)]
     return results
 
 

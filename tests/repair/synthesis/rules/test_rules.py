@@ -7,12 +7,12 @@ import pytest
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.language_servers import LanguageServers, Request, ServerTimeoutError
 from repair.line_diff.numbered import apply, extract
+from repair.pipeline import BY_NAME
 from repair.schema.outcomes import Reject
 from repair.schema.stages import REPAIR_CANDIDATES, SYNTHESIZED_DIFFS
 from repair.synthesis.rules import MOST_CANDIDATES, RulesTeacher, candidates
 from repair.synthesis.rules.known_names import closest, names_of_module
-from repair.synthesis.teacher import Proposal, synthesize
-from repair.verification.verifier import verify_rows
+from repair.synthesis.teacher import Proposal
 from tests.repair.synthesis.support import FunctionServers, as_batch, candidate, found
 
 UNDEFINED, ATTRIBUTE = "ruff[F821]", "pyright[reportAttributeAccessIssue]"
@@ -213,8 +213,9 @@ def test_what_it_proposes_is_verified(servers: LanguageServers) -> None:
     original = "import math\n\nprint(math.pie)\n"
     before = servers.check_workspace({"main.py": original})
     row = candidate({"main.py": original}, target_of(ATTRIBUTE, before), before)
-    synthesized = synthesize([as_batch([row], REPAIR_CANDIDATES)], RulesTeacher(servers))
-    [batch] = verify_rows((as_batch(batch.to_pylist(), SYNTHESIZED_DIFFS) for batch in synthesized), servers)
+    candidates = as_batch([row], REPAIR_CANDIDATES)
+    [synthesized] = BY_NAME["synthesized_diffs"].run([candidates], servers, teacher="rules")
+    [batch] = BY_NAME["verified_diffs"].run([synthesized.select(SYNTHESIZED_DIFFS.names)], servers)
     [verified] = batch.to_pylist()
     assert (verified["reason"], verified["teacher"]) == (None, "rules"), verified["detail"]
     assert verified["line_diff"] == "-3 print(math.pie)\n+3 print(math.pi)"

@@ -1,0 +1,131 @@
+"""The stages in the order of the data, as one table: function, schemas, and the reasons of its rejects.
+
+Whoever needs the order of the stages, what one of them reads and adds, or why it rejects a row, takes it from
+`STAGES`: the assets, the funnel, docs/rejects.md, the fingerprints, and `repair run`.
+
+A stage that works row by row (`reads` is set) has a function from record batches with the columns `reads`
+to outcome batches (`repair.schema.outcomes`) of `adds`: the key, and what it adds. Whoever runs it puts them
+beside the rest of the row, which no function looks at.
+"""
+
+import inspect
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from repair.curation import candidates
+from repair.dataset import examples
+from repair.error_states import reproduction
+from repair.language_servers.scheduler import VersionedServers
+from repair.schema import stages
+from repair.schema.outcomes import join_outcomes
+from repair.synthesis import history, rules, teacher
+from repair.synthesis.lm import judge
+from repair.synthesis.lm import teacher as lm_teacher
+from repair.synthesis.offline import synthesize_offline
+from repair.verification import verifier
+
+Batches = Iterable[pa.RecordBatch]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageSpec:
+    """One stage: its function, its schemas and its reject reasons."""
+
+    name: str
+    """Of the asset, and of the folder in a store."""
+    function: Callable[..., Batches]
+    """Of batches, then language servers where `needs_servers`; its settings are keywords."""
+    input: pa.Schema
+    output: pa.Schema
+    reasons: Mapping[str, str]
+    """Why a row goes no further: reason -> what it means."""
+    reads: tuple[str, ...] = ()
+    """Columns of `input` that the function looks at."""
+    adds: pa.Schema | None = None
+    """The key and the columns that the function returns."""
+    needs_servers: bool = False
+    sees_whole_partition: bool = False
+    """Whether a row's outcome depends on rows before it: then the function is called once for all."""
+    counted_as: str = ""
+    """The heading of its rows in the funnel; empty: it is not in it."""
+    counters: tuple[str, ...] = ()
+    """Further columns of the funnel, before its own, out of the manifest's `extra`."""
+
+    @property
+    def settings(self) -> Mapping[str, inspect.Parameter]:
+        """The keywords of the function that have a default."""
+        parameters = inspect.signature(self.function).parameters.values()
+        return {each.name: each for each in parameters if each.kind is inspect.Parameter.KEYWORD_ONLY}
+
+    def run(
+        self, batches: Iterable[pa.RecordBatch], servers: VersionedServers | None = None, **settings: Any
+    ) -> Iterator[pa.RecordBatch]:
+        """Outcomes of `output` for whole rows of `input`, which are held while the function is at them."""
+        rows, ahead = itertools.tee(batches)
+        given = (servers,) if self.needs_servers else ()
+        outcomes = self.function((batch.select(self.reads) for batch in ahead), *given, **settings)
+        yield from join_outcomes(rows, outcomes, self.output)
+
+
+STAGES = (
+    StageSpec(
+        name="reproduced_diagnostics",
+        function=reproduction.reproduce,
+        input=stages.ERROR_STATES,
+        output=stages.REPRODUCED_DIAGNOSTICS,
+        reads=reproduction.READS,
+        adds=reproduction.ADDS,
+        reasons=reproduction.REASONS,
+        needs_servers=True,
+        counted_as="reproduced",
+    ),
+    StageSpec(
+        name="repair_candidates",
+        function=candidates.candidates,
+        input=stages.REPRODUCED_DIAGNOSTICS,
+        output=stages.REPAIR_CANDIDATES,
+        reads=candidates.READS,
+        adds=candidates.ADDS,
+        reasons=candidates.REASONS,
+        needs_servers=True,
+        sees_whole_partition=True,
+        counted_as="candidates",
+    ),
+    StageSpec(
+        name="synthesized_diffs",
+        function=synthesize_offline,
+        input=stages.REPAIR_CANDIDATES,
+        output=stages.SYNTHESIZED_DIFFS,
+        reads=teacher.READS,
+        adds=teacher.ADDS,
+        reasons={**history.REASONS, **rules.REASONS, **lm_teacher.REASONS},
+        needs_servers=True,
+        counted_as="diffs",
+    ),
+    StageSpec(
+        name="verified_diffs",
+        function=verifier.verify_rows,
+        input=stages.SYNTHESIZED_DIFFS,
+        output=stages.VERIFIED_DIFFS,
+        reads=verifier.READS,
+        adds=verifier.ADDS,
+        reasons={**verifier.REASONS, **judge.REASONS},
+        needs_servers=True,
+        counted_as="verified",
+    ),
+    StageSpec(
+        name="repair_examples",
+        function=examples.examples,
+        input=stages.VERIFIED_DIFFS,
+        output=stages.REPAIR_EXAMPLES,
+        reads=examples.READS,
+        adds=examples.ADDS,
+        reasons=examples.REASONS,
+        counted_as="examples",
+    ),
+)
+BY_NAME: Mapping[str, StageSpec] = {spec.name: spec for spec in STAGES}
