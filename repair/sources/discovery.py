@@ -1,24 +1,25 @@
-"""Finds the diagnostics of a recording that has none: at each pause the servers look at what changed.
+"""Discovery of diagnostics in a recording that has none: the servers check what changed, at each pause.
 
-A pause is a moment after which no edit of the project follows for `settle_seconds`, or none at all; for a
-git history, each commit. What is checked there, and published as an editor would have:
+A pause is a moment after which no edit of the project follows for `settle_seconds`, or none at all; in a
+git history, each commit. These files are checked there, and the diagnostics published as an editor would:
 
 - every Python file that was changed, created or moved since the pause before;
 - files that import one of them directly, up to `MOST_IMPORTERS`, in the order of their paths. Beyond that, a
-  file shows with its own next change what became of it. The same holds for a change of configuration.
+  file is checked with its own next change. The same holds for a change of configuration.
 
-A file that is gone has its diagnostics withdrawn. A file whose text is not known (it is not UTF-8, or its
-packets do not replay) is not there.
+The diagnostics of a removed file are withdrawn. A file whose text is not known (it is not UTF-8, or its
+packets do not replay) counts as absent.
 """
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.language_servers import Request, Result
+from repair.language_servers.scheduler import Servers
 from repair.recording.event import Event
 from repair.replay.timeline import Change, StoredCopy
 from repair.replay.workspace import Workspace
@@ -29,46 +30,38 @@ from repair.text.python_imports import imported_names, module_name
 MOST_IMPORTERS = 16
 
 PUBLICATION_DELAY = timedelta(milliseconds=300)
-"""Between the last edit and the diagnostics: about what an editor's servers need."""
+"""Between the last edit and its diagnostics: about the latency of an editor's servers."""
 
 _EDITS = (EventKind.OT, EventKind.FILE)
 
 
-class Servers(Protocol):
-    """What discovery needs of `repair.language_servers.LanguageServers`."""
-
-    def check_many(self, requests: Iterable[Request]) -> Iterator[Result]:
-        """The result of each request, in their order."""
-        ...
-
-
 @dataclass(slots=True)
 class DiscoveryReport:
-    """What discovery has done so far; one may serve several projects."""
+    """Counters of a discovery run; one report may cover several projects."""
 
     pauses: int = 0
     checks: int = 0
-    """Files that the servers looked at."""
+    """Files that the servers checked."""
     publications: int = 0
     diagnostics: Counter[str] = field(default_factory=Counter[str])
-    """Published, by code: a diagnostic counts each time that it is published."""
+    """Published diagnostics by code: one counts each time that it is published."""
     failed: Counter[str] = field(default_factory=Counter[str])
-    """Pauses without publications, by the reason that the servers gave."""
+    """Pauses without publications, by the servers' reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Pause:
-    """A moment to look: what is asked, and where the answer goes."""
+    """A pause: the request to the servers, and the events around the publications."""
 
     events: list[Event]
     """From the pause before to the edit that this one follows."""
-    behind: list[Event]
+    after: list[Event]
     """Between that edit and the next one."""
     template: Event
     """A publication without path and diagnostics."""
     request: Request
     gone: tuple[str, ...]
-    """Paths at which there is no file any more."""
+    """Paths of removed files."""
 
 
 def discover(
@@ -79,29 +72,29 @@ def discover(
     report: DiscoveryReport | None = None,
     progress: Callable[[DiscoveryReport], None] | None = None,
 ) -> Iterator[Event]:
-    """The events of one project, in time order, with the diagnostics that the servers find at its pauses.
+    """The events of one project in time order, with the diagnostics that the servers find at its pauses.
 
-    Publications have no `sequence`: the writer numbers them. A pause that the servers fail at has none and
+    Publications have no `sequence`: the writer numbers them. A pause where the servers fail has none and
     is counted. `progress` is called after every pause. A few pauses are read ahead, so that all workers of
-    `servers` have something to do; memory is bounded by the project's texts.
+    `servers` stay busy; memory is bounded by the project's texts.
     """
     if settle_seconds <= 0:
         raise ValueError(f"settle_seconds is {settle_seconds}, expected more than 0")
     total = DiscoveryReport() if report is None else report
-    read = _Reader(timedelta(seconds=settle_seconds))
-    waiting: deque[_Pause] = deque()
+    read = _PauseSplitter(timedelta(seconds=settle_seconds))
+    pending: deque[_Pause] = deque()
 
     def requests() -> Iterator[Request]:
         for pause in read.pauses(events):
-            waiting.append(pause)
+            pending.append(pause)
             yield pause.request
 
     published: dict[str, bool] = {}
     for result in servers.check_many(requests()):
-        pause = waiting.popleft()
+        pause = pending.popleft()
         publications = list(_publications(pause, result, published, total))
         yield from pause.events
-        yield from _merged(pause.behind, publications)
+        yield from _merged(pause.after, publications)
         if progress is not None:
             progress(total)
     yield from read.rest
@@ -127,7 +120,7 @@ def _publications(
         published[path] = bool(found[path])
         report.publications += 1
         report.diagnostics.update(diagnostic.code for diagnostic in found[path])
-        yield _filled(pause.template, path, [_published(diagnostic) for diagnostic in found[path]])
+        yield _publication(pause.template, path, [_published(diagnostic) for diagnostic in found[path]])
 
 
 def _published(diagnostic: Diagnostic) -> dict[str, Any]:
@@ -144,7 +137,7 @@ def _published(diagnostic: Diagnostic) -> dict[str, Any]:
     }
 
 
-def _filled(template: Event, path: str, diagnostics: list[dict[str, Any]]) -> Event:
+def _publication(template: Event, path: str, diagnostics: list[dict[str, Any]]) -> Event:
     return Event(
         template.project_id,
         template.timestamp,
@@ -156,7 +149,7 @@ def _filled(template: Event, path: str, diagnostics: list[dict[str, Any]]) -> Ev
 
 
 def _merged(events: list[Event], publications: list[Event]) -> Iterator[Event]:
-    """Both in time order; at one instant a publication comes last."""
+    """Merge both in time order; at the same instant a publication comes last."""
     moment = publications[0].timestamp if publications else None
     early = [event for event in events if moment is None or event.timestamp <= moment]
     yield from early
@@ -164,55 +157,55 @@ def _merged(events: list[Event], publications: list[Event]) -> Iterator[Event]:
     yield from events[len(early) :]
 
 
-class _Reader:
-    """Cuts a project's events at its pauses."""
+class _PauseSplitter:
+    """Splits a project's events at its pauses."""
 
     def __init__(self, settle: timedelta) -> None:
         self._settle = settle
-        self._files = _Files()
+        self._files = _ProjectTexts()
         self.rest: list[Event] = []
-        """Events behind the last pause, once all were read."""
+        """Events after the last pause, once all were read."""
 
     def pauses(self, events: Iterable[Event]) -> Iterator[_Pause]:
         before: list[Event] = []
-        behind: list[Event] = []
+        after: list[Event] = []
         last: Event | None = None
         for event in events:
             if event.kind not in _EDITS:
-                behind.append(event)
+                after.append(event)
             else:
                 pause = None
                 if last is not None and event.timestamp - last.timestamp >= self._settle:
-                    pause = self._pause(before, behind, last, event)
+                    pause = self._pause(before, after, last, event)
                 if pause is None:
-                    before += behind
+                    before += after
                 else:
                     yield pause
                     before = []
                 before.append(event)
-                behind, last = [], event
+                after, last = [], event
             self._files.apply(event)
-        pause = None if last is None else self._pause(before, behind, last, None)
+        pause = None if last is None else self._pause(before, after, last, None)
         if pause is None:
-            self.rest = before + behind
+            self.rest = before + after
         else:
             yield pause
 
     def _pause(
-        self, before: list[Event], behind: list[Event], last: Event, following: Event | None
+        self, before: list[Event], after: list[Event], last: Event, following: Event | None
     ) -> _Pause | None:
-        targets, gone = self._files.take_changed()
+        targets, gone = self._files.pop_changed()
         if not targets and not gone:
             return None
         moment = last.timestamp + PUBLICATION_DELAY
         if following is not None:
             moment = min(moment, following.timestamp - timedelta(microseconds=1))
         template = Event(last.project_id, moment, EventKind.DIAGNOSTICS, last.session_id)
-        return _Pause(before, behind, template, Request(self._files.texts(), targets), gone)
+        return _Pause(before, after, template, Request(self._files.texts(), targets), gone)
 
 
-class _Files:
-    """The texts of a project that the servers read, while its events happen."""
+class _ProjectTexts:
+    """The texts of a project that the servers read, kept up to date by its events."""
 
     def __init__(self) -> None:
         self._workspace: Workspace | None = None
@@ -221,13 +214,13 @@ class _Files:
         self._stored: dict[str, tuple[bytes | None, int | None]] | None = None
 
     def texts(self) -> Mapping[str, str]:
-        """A copy: what comes later does not change it."""
+        """A copy of the texts at this moment."""
         return dict(self._texts)
 
     def apply(self, event: Event) -> None:
         sequence = event.sequence or 0
         if self._workspace is None:
-            # Nothing is known of the project before its first event, so it has no file.
+            # The project is empty before its first event.
             self._workspace = Workspace()
             self._workspace.restore(StoredCopy(event.timestamp, sequence, {}))
         if event.kind == EventKind.SNAPSHOT:
@@ -265,8 +258,8 @@ class _Files:
             )
         )
 
-    def take_changed(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Python files to look at, and paths at which there is no text any more, since the last call."""
+    def pop_changed(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Python files to check, and paths of removed files, since the last call."""
         changed, self._changed = self._changed, set()
         targets: set[str] = set()
         gone: set[str] = set()

@@ -1,6 +1,6 @@
-"""Reads events in the published schema (`repair.schema.events`): Parquet or JSON Lines.
+"""Importer of events in the published schema (`repair.schema.events`): Parquet or JSON Lines.
 
-Rows may come in any order and from any number of files. They are first checked and set down in a
+Rows may come in any order and from any number of files. External sort: they are first checked and staged in a
 temporary folder, then read back for a few projects at a time and sorted, so that memory stays bounded
 by the largest project.
 """
@@ -30,8 +30,8 @@ SUFFIXES = (".parquet", ".jsonl")
 NEEDED = ("project_id", "timestamp", "kind")
 AT_ONCE = 128 << 20
 
-SET_DOWN = pa.schema([field.with_nullable(True) for field in EVENTS])
-"""As `EVENTS`; the sequence may still be missing."""
+STAGED = pa.schema([field.with_nullable(True) for field in EVENTS])
+"""`EVENTS` with a nullable sequence."""
 
 
 def projects_and_events(
@@ -40,17 +40,17 @@ def projects_and_events(
     """The projects under `path` and their events, ordered by (`timestamp`, `sequence`).
 
     `path` is a file, a folder of files, or a recording; `projects` the table of projects (default:
-    `projects.parquet` or `projects.jsonl` beside or in it). A row that can't be placed (no project, no
+    `projects.parquet` or `projects.jsonl` beside or in it). A row that can't be ordered (no project, no
     kind, no usable time, text that is not UTF-8) is left out and counted in `report`; any other bad row
     is counted and goes on, so that the stage `session_events` rejects it. Events of a project without
-    a record are reported, and the project goes on with nothing known of it. `at_once`: bytes of the
+    a record are reported, and the project goes on with an empty record. `at_once`: bytes of the
     projects that are sorted in memory together.
 
     Raises InputError if a file is no such table.
     """
     known = {project.project_id: project for project in _projects(path, projects, report)}
     with tempfile.TemporaryDirectory(prefix="repair-import-") as folder:
-        sizes = _set_down(_event_files(path, projects, report), Path(folder), report)
+        sizes = _stage(_event_files(path, projects, report), Path(folder), report)
         for name in sorted(sizes.keys() - known.keys()):
             report.add(
                 Problem(
@@ -73,15 +73,17 @@ def projects_and_events(
 
 def _projects(path: Path, given: Path | None, report: Report) -> Iterator[Project]:
     beside = path if path.is_dir() else path.parent
-    places = [given] if given else [beside / f"projects{suffix}" for suffix in reversed(SUFFIXES)]
-    file = next((place for place in places if place.is_file()), None)
+    tables = [given] if given else [beside / f"projects{suffix}" for suffix in reversed(SUFFIXES)]
+    file = next((table for table in tables if table.is_file()), None)
     if file is None:
-        raise InputError(f"no table of projects at {' or '.join(map(str, places))}; give one with --projects")
+        raise InputError(f"no table of projects at {' or '.join(map(str, tables))}; give one with --projects")
     seen: set[str] = set()
-    for place, project in _project_rows(file, report):
+    for location, project in _project_rows(file, report):
         if project.project_id in seen:
             report.add(
-                Problem("malformed_event", "one record for each project", "keep the newest", str(file), place)
+                Problem(
+                    "malformed_event", "one record for each project", "keep the newest", str(file), location
+                )
             )
             continue
         seen.add(project.project_id)
@@ -93,11 +95,11 @@ def _project_rows(file: Path, report: Report) -> Iterator[tuple[str, Project]]:
         for number, row in enumerate(_table(file, PROJECTS, ("project_id",)).to_pylist(), start=1):
             yield f"row {number}", Project(**row)
         return
-    for place, row in json_rows(file, str(file), report.add):
+    for location, row in json_rows(file, str(file), report.add):
         try:
-            yield place, project_of(row)
+            yield location, project_of(row)
         except RowError as error:
-            report.add(error.problem.at(str(file), place))
+            report.add(error.problem.at(str(file), location))
 
 
 def _event_files(path: Path, projects: Path | None, report: Report) -> list[Path]:
@@ -116,31 +118,31 @@ def _event_files(path: Path, projects: Path | None, report: Report) -> list[Path
     return files
 
 
-def _set_down(files: list[Path], folder: Path, report: Report) -> dict[str, int]:
-    """Write what can be placed as Parquet into `folder`; the bytes of each project."""
+def _stage(files: list[Path], folder: Path, report: Report) -> dict[str, int]:
+    """Write the usable rows as Parquet into `folder`; returns the bytes of each project."""
     sizes: Counter[str] = Counter()
-    with pq.ParquetWriter(folder / "events.parquet", SET_DOWN, compression="zstd") as writer:
+    with pq.ParquetWriter(folder / "events.parquet", STAGED, compression="zstd") as writer:
         for file in files:
             batches = _parquet_batches(file) if file.suffix == ".parquet" else _json_batches(file, report)
-            for places, batch in batches:
-                placed = _placeable(batch, places, str(file), report)
-                if placed.num_rows:
-                    writer.write_batch(placed.cast(SET_DOWN))
-                    counts = pc.value_counts(placed.column("project_id")).to_pylist()
+            for locations, batch in batches:
+                located = _usable_rows(batch, locations, str(file), report)
+                if located.num_rows:
+                    writer.write_batch(located.cast(STAGED))
+                    counts = pc.value_counts(located.column("project_id")).to_pylist()
                     for count in counts:
-                        sizes[count["values"]] += 1 + placed.nbytes * count["counts"] // placed.num_rows
+                        sizes[count["values"]] += 1 + located.nbytes * count["counts"] // located.num_rows
     return sizes
 
 
-def _placeable(batch: pa.RecordBatch, places: list[str], source: str, report: Report) -> pa.RecordBatch:
+def _usable_rows(batch: pa.RecordBatch, locations: list[str], source: str, report: Report) -> pa.RecordBatch:
     problems = check_batch(batch, now=report.now)
     _, unreadable = readable(batch)
-    nowhere = pa.array([False] * batch.num_rows, pa.bool_())
+    incomplete = pa.array([False] * batch.num_rows, pa.bool_())
     for name in NEEDED:
-        nowhere = pc.or_(nowhere, pc.is_null(batch.column(name)))
-    keep = pc.invert(nowhere).to_pylist()
+        incomplete = pc.or_(incomplete, pc.is_null(batch.column(name)))
+    keep = pc.invert(incomplete).to_pylist()
     for row, problem in sorted(problems.items()):
-        report.add(problem.at(source, places[row]))
+        report.add(problem.at(source, locations[row]))
         if problem.reason == "bad_timestamp" or row in unreadable:
             keep[row] = False
     return batch.filter(pa.array(keep, pa.bool_()))
@@ -149,7 +151,7 @@ def _placeable(batch: pa.RecordBatch, places: list[str], source: str, report: Re
 def _parquet_batches(file: Path) -> Iterator[tuple[list[str], pa.RecordBatch]]:
     _table_schema(file, EVENTS, NEEDED)
     first = 1
-    for batch in ds.dataset(file, schema=SET_DOWN, format="parquet").to_batches(batch_size=CHUNK):
+    for batch in ds.dataset(file, schema=STAGED, format="parquet").to_batches(batch_size=CHUNK):
         yield [f"row {first + row}" for row in range(batch.num_rows)], batch
         first += batch.num_rows
 
@@ -157,15 +159,15 @@ def _parquet_batches(file: Path) -> Iterator[tuple[list[str], pa.RecordBatch]]:
 def _json_batches(file: Path, report: Report) -> Iterator[tuple[list[str], pa.RecordBatch]]:
     events = _json_events(file, report)
     while chunk := list(islice(events, CHUNK)):
-        yield [place for place, _ in chunk], event_batch([event for _, event in chunk])
+        yield [location for location, _ in chunk], event_batch([event for _, event in chunk])
 
 
 def _json_events(file: Path, report: Report) -> Iterator[tuple[str, Event]]:
-    for place, row in json_rows(file, str(file), report.add):
+    for location, row in json_rows(file, str(file), report.add):
         try:
-            yield place, event_of(row)
+            yield location, event_of(row)
         except RowError as error:
-            report.add(error.problem.at(str(file), place))
+            report.add(error.problem.at(str(file), location))
 
 
 def _table(file: Path, schema: pa.Schema, needed: Iterable[str]) -> pa.Table:
@@ -202,21 +204,21 @@ def _casts(found: pa.DataType, wanted: pa.DataType) -> bool:
 
 
 def _groups(sizes: dict[str, int], at_once: int) -> Iterator[list[str]]:
-    """Names in their order, as many together as fit in `at_once` bytes."""
+    """Group the names, in order, so that a group has at most `at_once` bytes."""
     group: list[str] = []
-    held = 0
+    group_bytes = 0
     for name in sorted(sizes):
-        if group and held + sizes[name] > at_once:
+        if group and group_bytes + sizes[name] > at_once:
             yield group
-            group, held = [], 0
+            group, group_bytes = [], 0
         group.append(name)
-        held += sizes[name]
+        group_bytes += sizes[name]
     if group:
         yield group
 
 
 def _sorted(folder: Path, names: list[str]) -> pa.Table:
-    dataset = ds.dataset(folder / "events.parquet", schema=SET_DOWN, format="parquet")
+    dataset = ds.dataset(folder / "events.parquet", schema=STAGED, format="parquet")
     table = dataset.to_table(filter=ds.field("project_id").isin(pa.array(names, pa.string())))
     order = [(name, "ascending") for name in ("project_id", "timestamp", "sequence")]
     return table.take(pc.sort_indices(table, sort_keys=order))

@@ -1,13 +1,13 @@
-"""Git histories: each commit of the first-parent history is what the project's files were changed to then.
+"""Importer of git histories: each commit of the first-parent history becomes edits and file events.
 
 Commits are snapshots, not keystrokes: a change to a text becomes one packet with few and small ops, at the
-commit's time. A file that comes, goes or gets another name is a file event, and so is a change from or to
-something that is not UTF-8. Only what a language server reads is kept: Python files and the configuration
-of pyright and ruff.
+commit's time. A created, removed or renamed file is a file event, and so is a change from or to content that
+is not UTF-8. Only files that a language server reads are imported: Python files and the configuration of
+pyright and ruff.
 
-A commit's time is its author's time, for that is when the text was written, but never later than the
-committer's, and never earlier than 1 ms after the commit before it: clocks differ, and rebasing keeps the
-author's time. A time before 1970 or in the future counts as none. All events of a commit have the same time.
+A commit's time is its author's time, as the text was written then, but never later than the committer's, and
+never earlier than 1 ms after the commit before it: clocks differ, and rebasing keeps the author's time. A
+time before 1970 or in the future counts as none. All events of a commit have the same time.
 """
 
 import zlib
@@ -47,9 +47,9 @@ def projects_and_events(
 ) -> Iterator[tuple[Project, Iterator[Event]]]:
     """One project for each repository (bare or with a work tree), named after its folder.
 
-    `max_commits`: only the newest so many; the files that they begin with are created just before.
+    `max_commits`: only the newest N commits; the files that they start from are created just before.
     `licence`: an SPDX identifier; by default that of the newest commit's licence file, where it is
-    recognised. The owner's consent is taken from the licence: with none it is not known.
+    recognised. The owner's consent follows from the licence: without one it is not known.
     `ignored` counts what was left out: changes of a `symlink` or an `unsafe_path` that would have mattered,
     and each `submodule` of the newest commit. `now`: the present (default: the clock).
 
@@ -96,7 +96,7 @@ def _licence(repository: GitRepository, ignored: Counter[str]) -> str | None:
 
 
 class _History:
-    """Turns the commits of one repository into events. What is kept in memory is a version per file."""
+    """Turns the commits of one repository into events; holds one version number per file in memory."""
 
     def __init__(
         self, repository: GitRepository, project_id: str, ignored: Counter[str], present: datetime
@@ -130,15 +130,18 @@ class _History:
         yield from self._changes(tuple(changes))
 
     def _begin_session(self, author: bytes) -> None:
-        """A session is what one author did on one day; the author's address can't be read from it."""
+        """A session is one author's work on one day; its id is a hash that hides the author's address."""
         digest = sha256(b" ".join([self._project_id.encode(), author, str(self._now.date()).encode()]))
         self._session = digest.hexdigest()[:16]
         self._user = int.from_bytes(sha256(self._project_id.encode() + b" " + author).digest()[:4], "big")
 
     def _changes(self, changes: tuple[FileChange, ...]) -> Iterator[Event]:
-        # What goes comes first, so that a path is free when something else takes it.
+        # Removals first, so that a path is free before another file gets it.
         for change in sorted(changes, key=lambda change: change.after is not None):
-            before, after = self._kept(change.before, count=False), self._kept(change.after, count=True)
+            before, after = (
+                self._relevant(change.before, count=False),
+                self._relevant(change.after, count=True),
+            )
             if before is not None and after is not None:
                 yield from self._modified(before, after)
             elif before is not None:
@@ -179,8 +182,8 @@ class _History:
             packet=encode_packet(packet),
         )
 
-    def _kept(self, entry: TreeEntry | None, *, count: bool) -> TreeEntry | None:
-        """`entry` if it is a file that a language server reads; else it is counted where `count` says so."""
+    def _relevant(self, entry: TreeEntry | None, *, count: bool) -> TreeEntry | None:
+        """`entry` if it is a file that a language server reads; `count`: count an unusable one."""
         if entry is None:
             return None
         path = entry.path.decode(errors="surrogateescape")
@@ -221,7 +224,7 @@ def _path(entry: TreeEntry) -> str:
 
 
 def _text(content: bytes) -> str | None:
-    """The text of a file that edits are recorded of."""
+    """The text of a file, or None if it is too large to compare or not UTF-8."""
     if len(content) > LARGEST_COMPARED:
         return None
     try:
@@ -231,7 +234,7 @@ def _text(content: bytes) -> str | None:
 
 
 def _moment(commit: Commit, present: datetime) -> datetime | None:
-    """The author's time, not later than the committer's; `None` if neither can be."""
+    """The author's time, not later than the committer's; None if neither is valid."""
     times = [_time(seconds) for seconds in (commit.authored, commit.committed)]
     return min((time for time in times if time is not None and is_time(time, present)), default=None)
 

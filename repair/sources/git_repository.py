@@ -1,6 +1,7 @@
-"""Reads a git repository through the program `git`: its history, trees and blobs, and runs nothing of it.
+"""Reader of a git repository through the program `git`: history, trees and blobs, without running its code.
 
 No work tree is needed or touched, no hook, filter, pager or external diff runs, nothing is fetched.
+Tested by `tests/repair/sources/test_git.py`.
 """
 
 import os
@@ -18,11 +19,11 @@ from repair.errors import ConfigurationError, InputError
 TIMEOUT_SECONDS = 600.0
 """For listing a history or a tree."""
 BLOB_TIMEOUT_SECONDS = 60.0
-"""Without a byte of the blob that was asked for."""
+"""Seconds without a byte of the requested blob."""
 
-# What a repository's own configuration could make git run or leave out, set by us.
+# Overrides of settings by which a repository's own configuration could make git run or leave out something.
 _SETTINGS = (
-    ("safe.directory", "*"),  # whoever names the repository means it
+    ("safe.directory", "*"),  # the caller names the repository on purpose
     ("core.fsmonitor", "false"),
     ("core.hooksPath", os.devnull),
     ("log.showSignature", "false"),
@@ -46,7 +47,7 @@ _ENVIRONMENT = {
 
 
 class GitError(InputError):
-    """A repository could not be read: git's own words, or what it did not answer."""
+    """A repository could not be read; the message is git's own, or says what git did not answer."""
 
     reason = "bad_repository"
 
@@ -63,7 +64,7 @@ class TreeEntry:
 
 @dataclass(frozen=True, slots=True)
 class FileChange:
-    """What a commit did to a file: `before` is `None` for a new one, `after` for one that is gone."""
+    """A commit's change of a file: `before` is None for a new file, `after` for a removed one."""
 
     before: TreeEntry | None
     after: TreeEntry | None
@@ -76,7 +77,7 @@ class Commit:
     name: str
     parents: tuple[str, ...]
     authored: int | None
-    """Seconds since 1970; `None` where the commit holds no time."""
+    """Seconds since 1970; None if the commit has no time."""
     committed: int | None
     author: bytes
     """The author's address."""
@@ -129,9 +130,9 @@ class GitRepository:
             return None
 
     def history(self, patterns: Sequence[str], newest: int | None = None) -> Iterator[Commit]:
-        """First-parent history of the files that one of `patterns` (git's pathspecs) fits, oldest first.
+        """First-parent history of the files that match one of `patterns` (git's pathspecs), oldest first.
 
-        Commits that change none of them are left out; `newest`: of the others, the newest so many.
+        Commits that change none of them are left out; `newest`: only the newest N of the others.
         """
         count = [] if newest is None else [f"--max-count={newest}"]
         arguments = ("log", "--first-parent", "-m", "--reverse", "--raw", "-z", "--no-abbrev", "-M", "-l2000")
@@ -162,13 +163,13 @@ class GitRepository:
             )
         stdin, stdout = self._blobs.stdin, self._blobs.stdout
         if stdin is None or stdout is None:
-            raise AssertionError("both were asked for")
+            raise AssertionError("stdin and stdout are pipes")
         try:
             stdin.write(name.encode() + b"\n")
             stdin.flush()
         except BrokenPipeError:
             raise GitError(f"git cat-file ended before blob {name} of {self.folder}") from None
-        reader = _Reader(stdout.fileno(), f"blob {name} of {self.folder}")
+        reader = _TimedReader(stdout.fileno(), f"blob {name} of {self.folder}")
         head = reader.line().split(b" ")
         if len(head) != 3:
             raise GitError(
@@ -204,8 +205,8 @@ class GitRepository:
             raise GitError(f"git {arguments[0]} of {self.folder} failed ({done.returncode}): {words}")
 
 
-class _Reader:
-    """Reads one answer of a child process, whose answers come one at a time, with a time limit."""
+class _TimedReader:
+    """Reads one answer of a child process with a time limit; answers come one at a time."""
 
     def __init__(self, descriptor: int, what: str) -> None:
         self._descriptor, self._what = descriptor, what
@@ -234,7 +235,7 @@ class _Reader:
 
 
 def _fields(listing: IO[bytes]) -> Iterator[bytes]:
-    """What stands between NUL bytes."""
+    """The fields between NUL bytes."""
     rest = b""
     while chunk := listing.read(1 << 20):
         *whole, rest = (rest + chunk).split(b"\0")
@@ -252,7 +253,7 @@ def _commits(listing: IO[bytes]) -> Iterator[Commit]:
         author = next(fields)
         changes: list[FileChange] = []
         field = next(fields, None)
-        # The first entry of a commit stands behind an empty line.
+        # The first entry of a commit follows an empty line.
         while field is not None and (entry := field.lstrip(b"\n")).startswith(b":"):
             old_mode, new_mode, old_blob, new_blob, status = entry[1:].decode().split(" ")
             path = next(fields)

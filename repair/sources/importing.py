@@ -1,4 +1,7 @@
-"""From a source to a recording, or to a report of what is wrong with it."""
+"""Import pipeline: a source with discovered diagnostics, written as a recording or only checked.
+
+Tested by `tests/repair/sources/test_events.py` and `test_ot.py`.
+"""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -23,7 +26,7 @@ def with_diagnostics(
 
 
 def write_recording(source: Source, folder: Path, report: Report, *, replace: bool = False) -> None:
-    """Write all of `source` as a recording. Raises ConfigurationError for a folder that is taken."""
+    """Write all of `source` as a recording. Raises ConfigurationError if the folder is in use."""
     with RecordingWriter(folder, replace=replace, on_broken=report.broken_file) as writer:
         for project, events in source:
             writer.add_project(project)
@@ -31,7 +34,7 @@ def write_recording(source: Source, folder: Path, report: Report, *, replace: bo
 
 
 def check_source(source: Source, report: Report) -> None:
-    """Read and replay all of `source` and write nothing: what is wrong stands in `report`."""
+    """Read and replay all of `source` and write nothing; problems go to `report`."""
     for _, events in source:
         for _ in with_snapshots(report.counted(events), report.broken_file):
             pass

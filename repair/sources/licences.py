@@ -1,13 +1,14 @@
-"""Which licence a project's own LICENSE file is, as an SPDX identifier.
+"""Licence detection: the SPDX identifier of a project's LICENSE file.
 
-Only texts that name themselves beyond doubt are recognised. Everything else is `None`: unknown, which
-is treated as "not allowed" further on, so a miss costs a project and never takes one that said no.
+Only texts that name themselves beyond doubt are recognised. Everything else is None: unknown, which later
+stages treat as "not allowed", so a miss loses a project and never uses one without permission.
+Tested by `tests/repair/sources/test_git.py`.
 """
 
 import re
 
 LICENCE_FILE = re.compile(r"(?:licen[cs]e|copying)(?:[-.](?:md|rst|txt|mit|apache|bsd|gpl))?", re.IGNORECASE)
-"""Names of the files in a project's root that hold its licence."""
+"""File names of a licence in a project's root."""
 
 _SPDX_TAG = re.compile(r"SPDX-License-Identifier:\s*([A-Za-z0-9.+-]+)")
 _VERSION = re.compile(r"version (\d)(?:\.(\d))?")
@@ -20,10 +21,10 @@ _GNU = (
 
 
 def spdx(text: str) -> str | None:
-    """The SPDX identifier of a licence text, or `None` where the text is not one that is known.
+    """The SPDX identifier of a licence text, or None if the text is not recognised.
 
-    GNU licences are given as `-only`: the words "or any later version" stand in the files that use a
-    licence, never in its text.
+    GNU licences are given as `-only`: the words "or any later version" are in the files that use a licence,
+    never in its text.
     """
     if tag := _SPDX_TAG.search(text):
         return tag[1]

@@ -1,4 +1,4 @@
-"""Reads a folder of Operational Transformation packets and what was recorded beside them.
+"""Importer of a folder of Operational Transformation packets, with the other events recorded beside them.
 
 ```
 ROOT/
@@ -12,13 +12,13 @@ ROOT/
         snapshots/TIMESTAMP/PATH            stored copies of the whole project
 ```
 
-docs/recordings.md shows each. A packet says when it was committed, not which file it is about: that is
-the path that its file stands at, so after a move the packets stand under the new path. At one instant
-the order is: stored copies, file events, packets, diagnostics, the rest; a stored copy therefore holds
-what was there just before its instant.
+docs/recordings.md shows each. A packet says when it was committed, not which file it belongs to: that is the
+path of its packets file, so after a move the packets are under the new path. At one instant the order is:
+stored copies, file events, packets, diagnostics, the rest; so a stored copy is the state just before its
+instant.
 
-No symbolic link is followed and no name leads out of the folder: such are reported as `unsafe_path`. A packet
-or a stored copy whose time is before 1970 or in the future is left out: it would draw later ones along.
+No symbolic link is followed and no name leads out of the folder: such entries are reported as `unsafe_path`.
+A packet or a stored copy whose time is before 1970 or in the future is left out: later ones would follow it.
 A project's events are held in memory.
 """
 
@@ -51,7 +51,7 @@ from repair.sources.rows import (
 from repair.text.paths import safe_path
 
 PROJECTS = "projects.jsonl"
-PLACES = {
+POSITIONS = {
     "start_line": ("start", "line"),
     "start_character": ("start", "character"),
     "end_line": ("end", "line"),
@@ -62,14 +62,14 @@ DIAGNOSTIC_COLUMNS = (
     *("code", "message", "range", "severity", "code_action"),
 )
 
-Placed = Iterator[tuple[str, Event]]
-"""Events with their place in a file."""
+Located = Iterator[tuple[str, Event]]
+"""Events with their location in a file."""
 
 
 def projects_and_events(root: Path, *, report: Report) -> Iterator[tuple[Project, Iterator[Event]]]:
     """The projects of the OT folder `root`, in the order of their names, and their events.
 
-    Bad rows are counted in `report` and left out, but for packets: one that does not decode goes on as it
+    Bad rows are counted in `report` and left out, except packets: one that does not decode goes on as it
     is, at the time of its neighbour, and the stage `session_events` rejects it. Raises InputError if
     `root` is no such folder or a file of packets ends within a packet.
     """
@@ -77,17 +77,17 @@ def projects_and_events(root: Path, *, report: Report) -> Iterator[tuple[Project
     if not index.is_file():
         raise InputError(f"{root} is no folder of OT packets: it has no {PROJECTS}")
     known: dict[str, Project] = {}
-    for place, row in json_rows(index, str(index), report.add):
+    for location, row in json_rows(index, str(index), report.add):
         try:
             project = project_of(row)
         except RowError as error:
-            report.add(error.problem.at(str(index), place))
+            report.add(error.problem.at(str(index), location))
             continue
         if not _is_name(project.project_id):
-            report.add(_unsafe(project.project_id, str(index), place))
+            report.add(_unsafe(project.project_id, str(index), location))
         elif project.project_id in known:
             problem = Problem("malformed_event", "one record for each project", "keep the newest")
-            report.add(problem.at(str(index), place))
+            report.add(problem.at(str(index), location))
         else:
             known[project.project_id] = project
     folders = {entry.name for entry in root.iterdir() if entry.is_dir() and not entry.is_symlink()}
@@ -112,7 +112,7 @@ class _ProjectReader:
         self._report = report
 
     def events(self) -> list[Event]:
-        """All events, in the order of time and, at one instant, of the sources below."""
+        """All events in time order; at the same instant, in the order of the sources below."""
         found: list[Event] = []
         found += self._snapshots()
         found += self._rows("file_events.jsonl", {"kind": EventKind.FILE.value})
@@ -124,14 +124,14 @@ class _ProjectReader:
     def _rows(self, name: str, defaults: Mapping[str, Any]) -> Iterator[Event]:
         """Rows in the columns of `EVENTS`, without the project."""
 
-        def placed() -> Placed:
-            for place, row in self._json_rows(name):
+        def located() -> Located:
+            for location, row in self._json_rows(name):
                 try:
-                    yield place, event_of({**defaults, **row, "project_id": self._own(row)})
+                    yield location, event_of({**defaults, **row, "project_id": self._own(row)})
                 except RowError as error:
-                    self._report.add(error.problem.at(self._label(name), place))
+                    self._report.add(error.problem.at(self._label(name), location))
 
-        return self._checked(name, placed(), drop_bad=True)
+        return self._checked(name, located(), drop_bad=True)
 
     def _json_rows(self, name: str) -> Iterator[tuple[str, Row]]:
         path = self._folder / name
@@ -151,8 +151,8 @@ class _ProjectReader:
     def _label(self, name: str) -> str:
         return f"{self._name}/{name}"
 
-    def _checked(self, name: str, placed: Placed, *, drop_bad: bool) -> Iterator[Event]:
-        return self._report.checked(placed, self._label(name), drop_bad=drop_bad)
+    def _checked(self, name: str, located: Located, *, drop_bad: bool) -> Iterator[Event]:
+        return self._report.checked(located, self._label(name), drop_bad=drop_bad)
 
     def _packets(self) -> Iterator[Event]:
         for path, file in self._walk("packets"):
@@ -162,31 +162,31 @@ class _ProjectReader:
                 self._report.add(Problem("malformed_event", expected, hint, self._label(f"packets/{path}")))
                 continue
             about = path.removesuffix(file.suffix)
-            placed = self._timed(about, list(read(file)))
-            yield from self._checked(f"packets/{path}", iter(placed), drop_bad=False)
+            located = self._timed(about, list(read(file)))
+            yield from self._checked(f"packets/{path}", iter(located), drop_bad=False)
 
     def _json_packets(self, file: Path) -> Iterator[tuple[str, bytes]]:
         name = file.relative_to(self._folder).as_posix()
-        for place, row in json_rows(file, self._label(name), self._report.add):
-            yield place, packet_bytes(row) or b""
+        for location, row in json_rows(file, self._label(name), self._report.add):
+            yield location, packet_bytes(row) or b""
 
     def _timed(self, path: str, packets: list[tuple[str, bytes]]) -> list[tuple[str, Event]]:
-        """Packets as events, in their order: none before the one in front of it, whatever a clock said.
+        """Packets as events in file order, with times that never decrease, whatever the clock.
 
-        One that does not decode takes the time of the one before it, or else the next. One that says a time
-        that can't be is left out.
+        A packet that does not decode gets the time of the one before it, or else of the next. One with an
+        impossible time is left out.
         """
         packets, times = self._with_sound_times(path, packets)
         latest = next((time for time in times if time is not None), None)
         events: list[tuple[str, Event]] = []
-        for (place, packet), time in zip(packets, times, strict=True):
+        for (location, packet), time in zip(packets, times, strict=True):
             if latest is not None and time is not None:
                 latest = max(latest, time)
             if latest is None:
                 problem = Problem("malformed_packet", "an OTPacket", "export the packet again")
-                self._report.add(problem.at(self._label(f"packets/{path}"), place))
+                self._report.add(problem.at(self._label(f"packets/{path}"), location))
                 continue
-            events.append((place, Event(self._name, latest, EventKind.OT.value, path=path, packet=packet)))
+            events.append((location, Event(self._name, latest, EventKind.OT.value, path=path, packet=packet)))
         return events
 
     def _with_sound_times(
@@ -194,28 +194,28 @@ class _ProjectReader:
     ) -> tuple[list[tuple[str, bytes]], list[datetime | None]]:
         kept: list[tuple[str, bytes]] = []
         times: list[datetime | None] = []
-        for place, packet in packets:
+        for location, packet in packets:
             time = _committed(packet)
             if time is not None and not is_time(time, self._report.now):
-                self._report.add(_bad_time(time, self._label(f"packets/{path}"), place))
+                self._report.add(_bad_time(time, self._label(f"packets/{path}"), location))
                 continue
-            kept.append((place, packet))
+            kept.append((location, packet))
             times.append(time)
         return kept, times
 
     def _publications(self) -> Iterator[Event]:
-        """Rows of equal (timestamp, path) are what was published together; a null code: nothing was."""
+        """Rows with equal (timestamp, path) are one publication; a null code: an empty one."""
         name = "diagnostics.jsonl"
 
         def rows() -> Iterator[tuple[str, datetime, Row]]:
-            for place, row in self._json_rows(name):
+            for location, row in self._json_rows(name):
                 try:
                     self._own(row)
-                    yield place, moment(row.get("timestamp")), _flat(row)
+                    yield location, moment(row.get("timestamp")), _flat(row)
                 except RowError as error:
-                    self._report.add(error.problem.at(self._label(name), place))
+                    self._report.add(error.problem.at(self._label(name), location))
 
-        def placed() -> Placed:
+        def located() -> Located:
             ordered = sorted(rows(), key=lambda row: (row[1], row[2]["path"]))
             for (time, path), group in groupby(ordered, key=lambda row: (row[1], row[2]["path"])):
                 together = list(group)
@@ -234,7 +234,7 @@ class _ProjectReader:
                     ),
                 )
 
-        return self._checked(name, placed(), drop_bad=True)
+        return self._checked(name, located(), drop_bad=True)
 
     def _snapshots(self) -> Iterator[Event]:
         folder = self._folder / "snapshots"
@@ -307,21 +307,21 @@ def _delimited(file: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def _varint(data: bytes, offset: int, file: Path) -> tuple[int, int]:
-    """The number at `offset` and the offset behind it."""
+    """Decode the varint at `offset`; returns the number and the offset after it."""
     value = 0
-    for place in range(5):
-        if offset + place >= len(data):
+    for index in range(5):
+        if offset + index >= len(data):
             raise InputError(f"{file} ends within the length at byte {offset}; export the file again")
-        byte = data[offset + place]
-        value |= (byte & 0x7F) << 7 * place
+        byte = data[offset + index]
+        value |= (byte & 0x7F) << 7 * index
         if byte < 0x80:
-            return value, offset + place + 1
+            return value, offset + index + 1
     raise InputError(f"{file} has no packet length at byte {offset}; is it length-delimited protobuf?")
 
 
-def _bad_time(time: datetime, source: str, place: str) -> Problem:
+def _bad_time(time: datetime, source: str, location: str) -> Problem:
     expected = f"a time from 1970 to now, not {time.isoformat()}"
-    return Problem("bad_timestamp", expected, "check the recorder's clock", source, place)
+    return Problem("bad_timestamp", expected, "check the recorder's clock", source, location)
 
 
 def _committed(packet: bytes) -> datetime | None:
@@ -332,7 +332,7 @@ def _committed(packet: bytes) -> datetime | None:
 
 
 def _flat(row: Row) -> Row:
-    """Path, session and the diagnostic (None: the file is clean) of a row of diagnostics.jsonl."""
+    """Flatten a row of diagnostics.jsonl: path, session and diagnostic (None: the file is clean)."""
     unknown = sorted(set(row) - set(DIAGNOSTIC_COLUMNS))
     if unknown:
         raise malformed(f"columns of {', '.join(DIAGNOSTIC_COLUMNS)}; not {', '.join(unknown)}", "drop them")
@@ -343,12 +343,12 @@ def _flat(row: Row) -> Row:
     if row.get("code") is not None:
         columns = {name: row.get(name) for name in ("code", "message", "severity", "code_action")}
         try:
-            places = {name: row["range"][end][unit] for name, (end, unit) in PLACES.items()}
+            positions = {name: row["range"][end][unit] for name, (end, unit) in POSITIONS.items()}
         except (KeyError, TypeError):
             raise malformed(
                 "a range with start and end, each with line and character", "write it as LSP does"
             ) from None
-        flat["diagnostic"] = diagnostic({**columns, **places})
+        flat["diagnostic"] = diagnostic({**columns, **positions})
     return flat
 
 
@@ -356,7 +356,7 @@ def _is_name(name: str) -> bool:
     return "/" not in name and safe_path(name)
 
 
-def _unsafe(path: str, source: str, place: str) -> Problem:
+def _unsafe(path: str, source: str, location: str) -> Problem:
     return Problem(
-        "unsafe_path", f"a plain file inside the folder, not {path!r}", "copy it in", source, place
+        "unsafe_path", f"a plain file inside the folder, not {path!r}", "copy it in", source, location
     )

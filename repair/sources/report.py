@@ -1,4 +1,7 @@
-"""What an import saw: counted, with the first examples of each problem."""
+"""Import report: counters, and the first examples of each problem.
+
+Tested by `tests/repair/sources/test_events.py` and `test_ot.py`.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -16,7 +19,7 @@ CHUNK = 8192
 
 
 class Report:
-    """Counts of an import. `now`: the present, from which an event is told to lie in the future."""
+    """Counters of an import. `now`: the present; an event after it is in the future."""
 
     def __init__(self, now: datetime) -> None:
         self.now = now
@@ -25,7 +28,7 @@ class Report:
         self.events: Counter[str] = Counter()
         self.bad_rows: Counter[str] = Counter()
         self.left_out: Counter[str] = Counter()
-        """What a source knows and can't say as events, such as the symbolic links of a git history."""
+        """Content of a source that has no form as events, such as the symbolic links of a git history."""
         self.discovery = DiscoveryReport()
         self.examples: dict[str, list[Problem]] = {}
 
@@ -47,7 +50,7 @@ class Report:
         self.add(Problem(broken.reason, f"a file that replays ({broken.detail})", hint, project_id, path))
 
     def counted(self, events: Iterable[Event]) -> Iterator[Event]:
-        """One project's events, counted on their way. A sequence that comes twice in a row is a problem."""
+        """Pass one project's events through and count them. A sequence that repeats is a problem."""
         self.projects += 1
         sessions: set[str] = set()
         last: int | None = None
@@ -70,7 +73,7 @@ class Report:
             yield event
 
     def checked(self, rows: Iterable[tuple[str, Event]], source: str, *, drop_bad: bool) -> Iterator[Event]:
-        """The events of `rows`, each given with its place in the file `source`; bad ones are counted."""
+        """Validate `rows`, pairs of a location in the file `source` and an event; bad ones are counted."""
         iterator = iter(rows)
         while chunk := list(islice(iterator, CHUNK)):
             problems = check_batch(event_batch([event for _, event in chunk]), now=self.now)

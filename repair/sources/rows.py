@@ -1,4 +1,7 @@
-"""Rows of JSON Lines as events: what their values may look like, and what is said where they don't."""
+"""Parser of JSON Lines rows into events and projects, with an error message for each bad value.
+
+Tested by `tests/repair/sources/test_events.py` and `test_ot.py`.
+"""
 
 import base64
 import binascii
@@ -15,10 +18,10 @@ from repair.recording.validation import EARLIEST, Problem
 from repair.schema.events import EVENTS, PROJECTS, PUBLISHED_DIAGNOSTIC
 
 INVALID_TAG = b"\x07"
-"""No protobuf message begins with this byte. It stands before a packet that was recorded as broken JSON."""
+"""Prefix of a packet that was recorded as broken JSON: no protobuf message begins with this byte."""
 
 LONGEST_LINE = 64 << 20
-"""Bytes of a line of JSON: more than the largest content of an event takes in base64."""
+"""Bytes of a line of JSON: more than the largest content of an event in base64."""
 
 Row = Mapping[str, Any]
 TEXTS = ("project_id", "kind", "session_id", "path", "operation", "destination")
@@ -38,13 +41,13 @@ def malformed(expected: str, hint: str, reason: str = "malformed_event") -> RowE
 
 
 def json_rows(path: Path, name: str, problem: Callable[[Problem], None]) -> Iterator[tuple[str, Row]]:
-    """The objects of the JSON Lines file `name`, each with its place (`line 7`); other lines are problems."""
+    """The objects of the JSON Lines file `name` with their locations (`line 7`); other lines are problems."""
     with path.open("rb") as lines:
         for number, line in enumerate(_lines(lines), start=1):
-            place = f"line {number}"
+            location = f"line {number}"
             if len(line) > LONGEST_LINE:
                 expected, hint = f"a line of at most {LONGEST_LINE >> 20} MiB", "leave such files out"
-                problem(Problem("too_large", expected, hint, name, place))
+                problem(Problem("too_large", expected, hint, name, location))
                 continue
             if not line.strip():
                 continue
@@ -53,25 +56,31 @@ def json_rows(path: Path, name: str, problem: Callable[[Problem], None]) -> Iter
                 if b"\\u" in line:  # an escape can name half a character
                     json.dumps(row, ensure_ascii=False).encode()
             except UnicodeError:
-                problem(Problem("bad_utf8", "a line in UTF-8", "convert the file to UTF-8", name, place))
+                problem(Problem("bad_utf8", "a line in UTF-8", "convert the file to UTF-8", name, location))
                 continue
             except (ValueError, RecursionError) as error:
                 problem(
                     Problem(
-                        "malformed_event", f"a line of JSON ({error})", "write one object a line", name, place
+                        "malformed_event",
+                        f"a line of JSON ({error})",
+                        "write one object a line",
+                        name,
+                        location,
                     )
                 )
                 continue
             if isinstance(row, dict):
-                yield place, cast("Row", row)
+                yield location, cast("Row", row)
             else:
                 problem(
-                    Problem("malformed_event", "a JSON object a line", "write columns as {...}", name, place)
+                    Problem(
+                        "malformed_event", "a JSON object a line", "write columns as {...}", name, location
+                    )
                 )
 
 
 def _lines(file: IO[bytes]) -> Iterator[bytes]:
-    """Lines; of one that is longer than `LONGEST_LINE` its beginning, one byte longer than that."""
+    """Lines; a longer one than `LONGEST_LINE` is cut to one byte more than that."""
     while line := file.readline(LONGEST_LINE + 1):
         yield line
         while len(line) > LONGEST_LINE and not line.endswith(b"\n"):
@@ -156,7 +165,7 @@ def moment(value: object) -> datetime:
 
 
 def packet_bytes(value: object) -> bytes | None:
-    """A packet's protobuf. One whose JSON is no packet comes back as bytes that no decoder takes."""
+    """A packet's protobuf. JSON that is no packet becomes bytes that no decoder accepts."""
     if isinstance(value, Mapping):
         try:
             return encode_packet(Packet.from_json(cast("Row", value)))

@@ -1,11 +1,13 @@
-"""A simulated source: people who write real Python files, keystroke by keystroke, and make mistakes.
+"""Simulated source: people who write real Python files, keystroke by keystroke, and make mistakes.
 
-Anybody can use it, for it needs no recording. What is real in it: the correct texts (`corpus`), the
-languages' rules (every mistake is a change that Python, pyright or ruff judges), the wire format. What is
-made up: who does what when. The kinds of mistakes and their weights stand in the `*_mistakes` modules.
+It needs no recording. What is real in it: the correct texts (`corpus`), the languages' rules (every mistake
+is a change that Python, pyright or ruff judges), the wire format. What is made up: who does what when. The
+kinds of mistakes and their weights are in the `*_mistakes` modules.
 
-Everything follows from the options: two runs give equal events. The corpus is one of them, and its default
-belongs to the interpreter: the same for one patch release of Python.
+Everything follows from the options: two runs give equal events. The corpus is one of them; its default is the
+interpreter's standard library, the same for one patch release of Python.
+
+All modules but `copies` are tested by `tests/repair/sources/simulated/test_simulated.py`.
 """
 
 from collections.abc import Iterator
@@ -21,7 +23,7 @@ from repair.sources.simulated.typist import Typist, seeded
 
 MOST_MODULES = 4
 
-# Among this many projects each kind that may not be learned from occurs once.
+# Among this many projects each kind that may not be used for training occurs once.
 _CYCLE = 24
 _PRIVATE, _UNKNOWN_VISIBILITY, _NO_CONSENT, _UNKNOWN_CONSENT, _NOT_PYTHON, _NO_LICENCE = 3, 8, 13, 17, 20, 22
 
@@ -56,7 +58,8 @@ def projects_and_events(
         first, count = index * modules_per_project, modules_per_project
         # More modules than the corpus has would name one file twice.
         chosen = {
-            order[place % len(order)].name: order[place % len(order)] for place in range(first, first + count)
+            order[number % len(order)].name: order[number % len(order)]
+            for number in range(first, first + count)
         }
         random = seeded(seed, "project", index)
         project = _project(seed, index, texts.licence)
@@ -76,7 +79,7 @@ def projects_and_events(
 
 
 def _useless(index: int) -> bool:
-    """Whether nothing may be learned from the project, so that little of it is enough."""
+    """Whether the project may not be used for training, so that little of it is enough."""
     return index % _CYCLE in (_PRIVATE, _UNKNOWN_VISIBILITY, _NO_CONSENT, _UNKNOWN_CONSENT, _NOT_PYTHON)
 
 

@@ -1,15 +1,15 @@
-"""Copies of recorded projects in other words, so that a recording can have any size.
+"""Copies of recorded projects with renamed words, so that a recording can have any size.
 
-To find the diagnostics of a recording the servers look at each of its pauses, which takes seconds for a
-project. A copy takes none of that: it is the same project, its diagnostics included, with words exchanged.
-At every moment a file of the copy is the original's text with each chosen word replaced by a made-up one of
-the same length and case, everywhere alike. So places stay, packets keep their times and carry the CRC-32 of
-the copy's text, and what the servers say of it is what they said of the original, in the copy's words.
+Discovery of diagnostics takes seconds for a project, as the servers check each of its pauses. A copy needs
+none: it is the same project, its diagnostics included, with words replaced. At every moment a file of the
+copy is the original's text with each chosen word replaced by a made-up one of the same length and case,
+everywhere alike. So positions stay, packets keep their times and carry the CRC-32 of the copy's text, and the
+servers report the same diagnostics as for the original, with the words replaced.
 
-A word is chosen if nothing but the project itself can give it a meaning: it occurs neither in the stubs of
-what the project imports (of all that these import in turn, and of the builtins), nor in a path, nor in the
-wording of a diagnostic. These are the names that the project made up and the prose of its comments: enough
-for copies to be no near-duplicates, but for a few files that are made of the library's names.
+A word is chosen if only the project itself can give it a meaning: it occurs neither in the stubs of what the
+project imports (of all that these import in turn, and of the builtins), nor in a path, nor in the wording of
+a diagnostic. These are the names that the project made up and the prose of its comments: enough that copies
+are no near-duplicates, except for a few files that are made of the library's names.
 """
 
 import builtins
@@ -35,13 +35,13 @@ from repair.sources.simulated.keystrokes import ops_of, replacement
 from repair.sources.simulated.typist import seeded
 
 _ANY_WORD = re.compile(r"\w+")
-# Words of one and two letters are prefixes of strings and the letters of formats; behind a backslash or a per
-# cent sign the first letter is not the word's own.
+# Words of one and two letters are prefixes of strings and the letters of formats; after a backslash or a per
+# cent sign the first letter is not part of the word.
 _WORD = re.compile(r"(?<![\w\\%])[A-Za-z_]{3,}(?!\w)")
 _COMMENT = re.compile(r"#.*")
 _IMPORTED = re.compile(r"^[ \t]*(?:from|import)[ \t]+(\w+)", re.MULTILINE)
 _QUOTED = re.compile(r'"[^"]*"|`[^`]*`')
-# Comments that tell a server something.
+# Words of comments that are directives to a server.
 _DIRECTIVES = frozenset(
     {"noqa", "type", "ignore", "pyright", "ruff", "isort", "flake8", "pylint", "basic", "strict"}
 )
@@ -50,7 +50,7 @@ Rename = Callable[[str], str]
 
 
 def with_copies(source: Source, copies: int) -> Source:
-    """Every project of `source`, and behind each its copies: `copies` projects for one. They have its record.
+    """Every project of `source`, each followed by its copies: `copies` projects for one, with its record.
 
     The events of one project are held in memory. Raises ConfigurationError.
     """
@@ -69,7 +69,7 @@ def with_copies(source: Source, copies: int) -> Source:
 
 
 class _Edit(NamedTuple):
-    """What a packet did: at `start` it replaced whole words, `before`, by whole words, `after`."""
+    """A packet's edit on word boundaries: at `start` it replaced the words `before` by the words `after`."""
 
     packet: Packet
     start: int
@@ -78,7 +78,7 @@ class _Edit(NamedTuple):
 
 
 class _Original:
-    """A project's events, with the words that can be exchanged in them."""
+    """A project's events, and the words that can be replaced in them."""
 
     def __init__(self, events: list[Event]) -> None:
         self._steps: list[tuple[Event, _Edit | None]] = []
@@ -93,7 +93,7 @@ class _Original:
                 edit = _edit(event, texts)
                 self._words.update(_ANY_WORD.findall(edit.after))
             elif event.kind == EventKind.FILE:
-                _happen(event, texts)
+                _apply_file_event(event, texts)
                 self._words.update(_ANY_WORD.findall((event.content or b"").decode()))
             for diagnostic in event.diagnostics or ():
                 fixed.update(_ANY_WORD.findall(_QUOTED.sub(" ", diagnostic["message"])))
@@ -102,7 +102,7 @@ class _Original:
         self._exchanged = sorted(word for word in self._words - self._meaningful if _is_exchanged(word))
 
     def copied(self, project_id: str) -> Iterator[Event]:
-        """The events of the copy `project_id`, on which its words depend."""
+        """The events of the copy `project_id`; its words are seeded by the id."""
         words = self._new_words(seeded("copy", project_id))
 
         def rename(text: str) -> str:
@@ -116,31 +116,32 @@ class _Original:
                 session_id=event.session_id
                 and sha256(f"{project_id} {event.session_id}".encode()).hexdigest()[:16],
                 content=None if event.content is None else rename(event.content.decode()).encode(),
-                diagnostics=event.diagnostics and [_in_words(rename, each) for each in event.diagnostics],
+                diagnostics=event.diagnostics
+                and [_in_words(rename, diagnostic) for diagnostic in event.diagnostics],
                 payload=event.payload
                 and json.dumps(_renamed(rename, json.loads(event.payload)), ensure_ascii=False),
             )
             if edit is not None:
                 copy = replace(copy, packet=_packet(edit, rename, texts, event.path or ""))
             elif event.kind == EventKind.FILE:
-                _happen(copy, texts)
+                _apply_file_event(copy, texts)
             yield copy
 
     def _new_words(self, random: Random) -> dict[str, str]:
-        taken = self._words | self._meaningful
+        used = self._words | self._meaningful
         words: dict[str, str] = {}
         for word in self._exchanged:
             new = word
-            while new in taken:
+            while new in used:
                 new = "".join(_letter(letter, random) for letter in word)
-            taken.add(new)
+            used.add(new)
             words[word] = new
         return words
 
 
 @cache
 def _stubs() -> dict[str, tuple[frozenset[str], frozenset[str]]]:
-    """Of each package or module of the standard library: the words of its stubs, and what these import."""
+    """Words and imports of the stubs of each package or module of the standard library."""
     root = programs().typeshed / "stdlib"
     found: dict[str, tuple[set[str], set[str]]] = {}
     for stub in root.rglob("*.pyi"):
@@ -155,24 +156,24 @@ def _stubs() -> dict[str, tuple[frozenset[str], frozenset[str]]]:
 
 @cache
 def _module_names() -> frozenset[str]:
-    """Of the whole standard library: a misspelt import must not become a right one."""
+    """Module names of the whole standard library: a misspelt import must not become a right one."""
     stubs = (programs().typeshed / "stdlib").rglob("*.pyi")
     return frozenset(part.removesuffix(".pyi") for stub in stubs for part in stub.parts)
 
 
 def _known(words: Iterable[str]) -> set[str]:
-    """Every word that may mean something in a project of these `words`, among them the modules it imports."""
-    waiting = ["builtins", *words]
+    """Every word that may have a meaning in a project of these `words` (imported modules among them)."""
+    pending = ["builtins", *words]
     reached: set[str] = set()
     known = set(_module_names()) | set(dir(builtins)) | _DIRECTIVES
     known.update(keyword.kwlist, keyword.softkwlist)
-    while waiting:
-        name = waiting.pop()
+    while pending:
+        name = pending.pop()
         if name in _stubs() and name not in reached:
             reached.add(name)
-            there, imports = _stubs()[name]
-            known |= there
-            waiting += imports
+            stub_words, imports = _stubs()[name]
+            known |= stub_words
+            pending += imports
     return known
 
 
@@ -186,8 +187,7 @@ def _letter(letter: str, random: Random) -> str:
     return random.choice(string.ascii_lowercase if letter.islower() else string.ascii_uppercase)
 
 
-def _happen(event: Event, texts: dict[str, str]) -> None:
-    """A file event."""
+def _apply_file_event(event: Event, texts: dict[str, str]) -> None:
     path = event.path or ""
     if event.operation == FileOperation.MOVE:
         texts[event.destination or ""] = texts.pop(path)
@@ -227,11 +227,13 @@ def _in_words(rename: Rename, diagnostic: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _renamed(rename: Rename, value: Any) -> Any:
-    """The texts in a JSON value."""
+    """A JSON value with `rename` applied to its strings."""
     if isinstance(value, str):
         return rename(value)
     if isinstance(value, list):
-        return [_renamed(rename, each) for each in value]
+        return [_renamed(rename, element) for element in value]
     return (
-        {name: _renamed(rename, each) for name, each in value.items()} if isinstance(value, dict) else value
+        {name: _renamed(rename, element) for name, element in value.items()}
+        if isinstance(value, dict)
+        else value
     )

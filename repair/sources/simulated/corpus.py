@@ -1,4 +1,4 @@
-"""The correct Python texts that the typist knows by heart."""
+"""Corpus of correct Python texts for the simulated typist."""
 
 import ast
 import sysconfig
@@ -35,7 +35,7 @@ class Module:
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """Modules in the order of their names, and the licence that they stand under."""
+    """Modules in the order of their names, and their licence."""
 
     modules: tuple[Module, ...]
     licence: str | None
@@ -48,7 +48,7 @@ def standard_library() -> Corpus:
 
 
 def folder(root: Path) -> Corpus:
-    """Every fitting module under `root`; its licence is that of the LICENSE file in `root`."""
+    """Every fitting module under `root`; the licence is that of the LICENSE file in `root`."""
     if not root.is_dir():
         raise ConfigurationError(f"corpus {root} is not a folder: give a folder with Python files below it")
     modules = tuple(_modules(root))
@@ -84,7 +84,7 @@ def _fitting_text(path: Path) -> str | None:
         text = path.read_bytes().decode("utf-8")
     except (UnicodeDecodeError, OSError):
         return None
-    # Offsets are counted by "\n" alone, and a file that moves to a new place can't import its neighbours.
+    # Offsets are counted by "\n" alone, and a file that is moved can't import its neighbours.
     if not MINIMUM_LINES <= text.count("\n") <= MAXIMUM_LINES or "\r" in text or "\ufeff" in text:
         return None
     try:

@@ -1,4 +1,4 @@
-"""The shape that every kind of mistake has."""
+"""Types of mistakes: a kind, and the edit that makes one."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import NamedTuple
 from repair.sources.simulated.source_text import SourceText
 
 
-class Edit(NamedTuple):
+class MistakeEdit(NamedTuple):
     """Replaces the correct text's code points [`start`, `end`) by the wrong `text`."""
 
     start: int
@@ -21,9 +21,9 @@ class MistakeKind:
     """A kind of mistake that people make."""
 
     name: str
-    places: Callable[[SourceText, Random], Iterator[Edit]]
-    """Every place of a correct text where it can be made, in an order that depends on the text alone."""
+    edits: Callable[[SourceText, Random], Iterator[MistakeEdit]]
+    """Every edit of a correct text that makes this mistake, in an order that depends on the text alone."""
     weight: float
-    """How often it is made, next to the others."""
+    """Relative frequency among all kinds."""
     breaks_parsing: bool = False
     """Whether the file does not parse until it is corrected, which hides other mistakes."""

@@ -1,4 +1,4 @@
-"""How a change comes to be: the packets that a person's typing makes of it, and the pauses between them."""
+"""Typing model: splits a change into packets of a few characters, with pauses between them."""
 
 from collections.abc import Iterator
 from random import Random
@@ -6,11 +6,11 @@ from random import Random
 from repair.ot.packets import Delete, Insert, Op, Skip
 
 LONGEST_GAP_MS = 900
-"""Between two packets of one change: below any pause that a state would count as settled after."""
+"""Between two packets of one change: shorter than any pause after which a state counts as settled."""
 
 
 def replacement(before: str, after: str) -> tuple[int, str, str]:
-    """Where the texts part, what goes and what comes: both without their common head and tail."""
+    """Minimal replacement: the offset of the first difference, the removed and the inserted text."""
     shorter = min(len(before), len(after))
     head = next((at for at in range(shorter) if before[at] != after[at]), shorter)
     tail = 0
@@ -20,7 +20,7 @@ def replacement(before: str, after: str) -> tuple[int, str, str]:
 
 
 def typed(before: str, after: str, random: Random) -> Iterator[tuple[int, list[Op]]]:
-    """The change as a person types it: a packet's ops, and the milliseconds since the packet before."""
+    """The change as typed packets: milliseconds since the packet before, and the packet's ops."""
     head, gone, come = replacement(before, after)
     left = len(gone)
     while left:
@@ -37,7 +37,7 @@ def typed(before: str, after: str, random: Random) -> Iterator[tuple[int, list[O
 
 
 def _burst(text: str, at: int, random: Random) -> int:
-    """How many characters of `text` come in one packet: a line break brings the next line's indentation."""
+    """The number of characters in one packet: a line break includes the next line's indentation."""
     if text[at] == "\n":
         following = text[at + 1 :]
         return 1 + len(following) - len(following.lstrip(" \n"))
@@ -47,6 +47,6 @@ def _burst(text: str, at: int, random: Random) -> int:
 
 
 def ops_of(head: int, gone: int, come: str) -> list[Op]:
-    """Behind `head` code points, `gone` of them are replaced by `come`."""
+    """Ops that replace `gone` code points after the first `head` by `come`."""
     ops = [Skip(head) if head else None, Delete(gone) if gone else None, Insert(come) if come else None]
     return [op for op in ops if op is not None]

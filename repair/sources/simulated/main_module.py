@@ -91,7 +91,7 @@ def main_module(modules: Sequence[Module], random: Random) -> Module:
 
 
 def _public(module: Module) -> tuple[list[str], list[str]]:
-    """Functions and classes of the module's body, and those functions that can be called with nothing."""
+    """Top-level functions and classes, and the functions that can be called without arguments."""
     names: list[str] = []
     callable_names: list[str] = []
     for node in ast.parse(module.text).body:

@@ -1,4 +1,4 @@
-"""Which mistake is made next, and where."""
+"""Weighted random choice of the next mistake."""
 
 from random import Random
 
@@ -21,7 +21,7 @@ def next_mistake(
 
     Kinds in `used` are not made again, and the kind that is returned is added: two mistakes of one kind in
     one file on one day would be near-duplicates of each other. Nothing is made in a file that does not
-    parse, for nobody would see it.
+    parse, as the servers would not report it.
     """
     if document.broken or len(document.mistakes) >= MOST_OPEN:
         return None
@@ -31,8 +31,8 @@ def next_mistake(
         # A mistake that breaks the file hides the others in it.
         if kind.breaks_parsing and document.mistakes:
             continue
-        places = list(document.places(kind, random, block))
-        if places:
+        edits = list(document.possible_edits(kind, random, block))
+        if edits:
             used.add(kind.name)
-            return Mistake(kind, random.choice(places))
+            return Mistake(kind, random.choice(edits))
     return None

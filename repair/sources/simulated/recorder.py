@@ -1,4 +1,4 @@
-"""The clock and the session of one simulated person, and the events that they cause."""
+"""Event factory of one simulated person, with their clock and session."""
 
 import json
 import zlib
@@ -12,8 +12,8 @@ from repair.schema.events import EventKind, FileOperation
 from repair.sources.simulated.document import Document
 
 
-class Recorder:
-    """Makes the events of a project, each at the present of its own clock."""
+class SimulatedRecorder:
+    """Makes the events of a project at the present of its own clock, `now`."""
 
     def __init__(self, project_id: str, now: datetime, random: Random) -> None:
         self.now = now
@@ -29,7 +29,7 @@ class Recorder:
     def packet(
         self, document: Document, after: str, ops: Sequence[Op], author: Author = Author.USER
     ) -> Event:
-        """An edit of the document's file, which holds `after` when it is done."""
+        """An edit of the document's file, after which its text is `after`."""
         document.version += 1
         packet = Packet(
             ops=tuple(ops),
@@ -44,7 +44,7 @@ class Recorder:
         return self.event(EventKind.OT, document.path, packet=encode_packet(packet))
 
     def file(self, operation: FileOperation, path: str, text: str) -> Event:
-        """A file that is created or modified otherwise than by typing."""
+        """A file that is created or modified by other means than typing."""
         return self.event(EventKind.FILE, path, operation=operation, content=text.encode())
 
     def event(

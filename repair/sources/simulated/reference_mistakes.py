@@ -1,4 +1,4 @@
-"""Mistakes about names: DebugBench's reference bugs and what goes wrong with imports and assignments."""
+"""Reference mistakes: DebugBench's reference bugs, and errors in imports and assignments."""
 
 import ast
 from collections import Counter
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from random import Random
 
-from repair.sources.simulated.edits import Edit, MistakeKind
+from repair.sources.simulated.edits import MistakeEdit, MistakeKind
 from repair.sources.simulated.source_text import SourceText, misspelt
 
 _FOREIGN_CONSTANTS = {None: "null", True: "true", False: "false"}
@@ -29,20 +29,20 @@ _FOREIGN_METHODS = {
 }
 
 
-def _misspelt(source: SourceText, start: int, name: str, random: Random) -> Iterator[Edit]:
+def _misspelt(source: SourceText, start: int, name: str, random: Random) -> Iterator[MistakeEdit]:
     slip = misspelt(name, source.names, random)
     if slip is not None:
-        yield Edit(start, start + len(name), slip)
+        yield MistakeEdit(start, start + len(name), slip)
 
 
-def misspelt_name(source: SourceText, random: Random) -> Iterator[Edit]:
+def misspelt_name(source: SourceText, random: Random) -> Iterator[MistakeEdit]:
     """A variable, function or class that is read under a name that does not exist."""
     for node in source.nodes:
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and len(node.id) > 2:
             yield from _misspelt(source, source.span(node)[0], node.id, random)
 
 
-def _misspelt_attributes(source: SourceText, owners: frozenset[str], random: Random) -> Iterator[Edit]:
+def _misspelt_attributes(source: SourceText, owners: frozenset[str], random: Random) -> Iterator[MistakeEdit]:
     for node in source.nodes:
         if (
             isinstance(node, ast.Attribute)
@@ -55,34 +55,34 @@ def _misspelt_attributes(source: SourceText, owners: frozenset[str], random: Ran
             yield from _misspelt(source, start, node.attr, random)
 
 
-def misspelt_own_attribute(source: SourceText, random: Random) -> Iterator[Edit]:
+def misspelt_own_attribute(source: SourceText, random: Random) -> Iterator[MistakeEdit]:
     """`self.x` under a name that the class does not have."""
     return _misspelt_attributes(source, frozenset({"self", "cls"}), random)
 
 
-def misspelt_module_attribute(source: SourceText, random: Random) -> Iterator[Edit]:
+def misspelt_module_attribute(source: SourceText, random: Random) -> Iterator[MistakeEdit]:
     """`module.x` under a name that the module does not have."""
     return _misspelt_attributes(source, source.modules, random)
 
 
-def foreign_method(source: SourceText, random: Random) -> Iterator[Edit]:
+def foreign_method(source: SourceText, random: Random) -> Iterator[MistakeEdit]:
     """A method of a built-in type as another language calls it."""
     for node in source.nodes:
         if isinstance(node, ast.Call) and isinstance(method := node.func, ast.Attribute):
             foreign = _FOREIGN_METHODS.get(method.attr)
             if foreign is not None:
                 end = source.span(method)[1]
-                yield Edit(end - len(method.attr), end, foreign)
+                yield MistakeEdit(end - len(method.attr), end, foreign)
 
 
-def foreign_constant(source: SourceText, random: Random) -> Iterator[Edit]:
+def foreign_constant(source: SourceText, random: Random) -> Iterator[MistakeEdit]:
     """`None`, `True` and `False` as other languages write them."""
     for node in source.nodes:
         if isinstance(node, ast.Constant) and (node.value is None or isinstance(node.value, bool)):
-            yield Edit(*source.span(node), _FOREIGN_CONSTANTS[node.value])
+            yield MistakeEdit(*source.span(node), _FOREIGN_CONSTANTS[node.value])
 
 
-def dropped_self(source: SourceText, random: Random) -> Iterator[Edit]:
+def dropped_self(source: SourceText, random: Random) -> Iterator[MistakeEdit]:
     """`self.x` is read as `x`."""
     for node in source.nodes:
         if (
@@ -92,10 +92,10 @@ def dropped_self(source: SourceText, random: Random) -> Iterator[Edit]:
             and node.value.id == "self"
         ):
             start, end = source.span(node)
-            yield Edit(start, end - len(node.attr), "")
+            yield MistakeEdit(start, end - len(node.attr), "")
 
 
-def missing_self(source: SourceText, random: Random) -> Iterator[Edit]:
+def missing_self(source: SourceText, random: Random) -> Iterator[MistakeEdit]:
     """A method without its first parameter."""
     for node in source.nodes:
         if not isinstance(node, ast.ClassDef):
@@ -105,10 +105,10 @@ def missing_self(source: SourceText, random: Random) -> Iterator[Edit]:
                 parameters = [*method.args.posonlyargs, *method.args.args]
                 if parameters and parameters[0].arg == "self" and not method.args.posonlyargs:
                     start, end = source.span(parameters[0])
-                    # The comma and the blanks behind `self` go too, if there is more.
+                    # The comma and the blanks after `self` go too, if there are more parameters.
                     rest = source.text[end:]
                     comma = len(rest) - len(rest.removeprefix(",").lstrip(" ")) if rest[0] == "," else 0
-                    yield Edit(start, end + comma, "")
+                    yield MistakeEdit(start, end + comma, "")
 
 
 def _imports(source: SourceText) -> Iterator[ast.Import | ast.ImportFrom]:
@@ -117,17 +117,17 @@ def _imports(source: SourceText) -> Iterator[ast.Import | ast.ImportFrom]:
             yield node
 
 
-def removed_import(source: SourceText, random: Random) -> Iterator[Edit]:
-    """An import that is needed is taken away."""
+def removed_import(source: SourceText, random: Random) -> Iterator[MistakeEdit]:
+    """A needed import is removed."""
     used = Counter(node.id for node in source.nodes if isinstance(node, ast.Name))
     for node in _imports(source):
         names = [(alias.asname or alias.name).partition(".")[0] for alias in node.names]
         # Few uses: one mistake should not paint the whole file red each time.
         if source.alone(node) and 0 < sum(used[name] for name in names) <= 4:
-            yield Edit(*source.lines_span(node), "")
+            yield MistakeEdit(*source.lines_span(node), "")
 
 
-def misspelt_import(source: SourceText, random: Random) -> Iterator[Edit]:
+def misspelt_import(source: SourceText, random: Random) -> Iterator[MistakeEdit]:
     """`import collectons`, `from os import paht`."""
     for node in _imports(source):
         for alias in node.names:
@@ -155,26 +155,26 @@ def _assignments(source: SourceText) -> Iterator[tuple[ast.Assign, bool]]:
                     pass
 
 
-def removed_assignment(source: SourceText, random: Random) -> Iterator[Edit]:
-    """A variable's only assignment is taken away."""
+def removed_assignment(source: SourceText, random: Random) -> Iterator[MistakeEdit]:
+    """A variable's only assignment is removed."""
     for node, elsewhere in _assignments(source):
         if not elsewhere:
-            yield Edit(*source.lines_span(node), "")
+            yield MistakeEdit(*source.lines_span(node), "")
 
 
-def removed_initialisation(source: SourceText, random: Random) -> Iterator[Edit]:
-    """A variable's first assignment is taken away; those in branches and loops stay."""
+def removed_initialisation(source: SourceText, random: Random) -> Iterator[MistakeEdit]:
+    """A variable's first assignment is removed; those in branches and loops stay."""
     for node, elsewhere in _assignments(source):
         if elsewhere:
-            yield Edit(*source.lines_span(node), "")
+            yield MistakeEdit(*source.lines_span(node), "")
 
 
-def compared_for_assigned(source: SourceText, random: Random) -> Iterator[Edit]:
+def compared_for_assigned(source: SourceText, random: Random) -> Iterator[MistakeEdit]:
     """`x = y` becomes `x == y`."""
     for node, _ in _assignments(source):
         start, end = source.span(node.targets[0])[1], source.span(node.value)[0]
-        place = source.text.index("=", start, end)
-        yield Edit(place, place + 1, "==")
+        offset = source.text.index("=", start, end)
+        yield MistakeEdit(offset, offset + 1, "==")
 
 
 def _bound(body: list[ast.stmt]) -> set[str]:
@@ -182,25 +182,25 @@ def _bound(body: list[ast.stmt]) -> set[str]:
     return {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
 
 
-def removed_branch(source: SourceText, random: Random) -> Iterator[Edit]:
+def removed_branch(source: SourceText, random: Random) -> Iterator[MistakeEdit]:
     """The `else:` or `except:` branch that binds a variable as well no longer does."""
     for function in source.functions():
         for node in ast.walk(function):
             match node:
                 case ast.If(body=body, orelse=[first, *_] as other) if _bound(body) & _bound(other):
-                    # An `elif` is an `if` in this place, on the line of the branch itself.
+                    # An `elif` is an `if` here, on the line of the branch itself.
                     start, end = source.lines_span(body[-1])[1], source.lines_span(first, other[-1])[1]
                     if source.text[start:end].lstrip().startswith("else"):
-                        yield Edit(start, end, "")
+                        yield MistakeEdit(start, end, "")
                 case ast.Try(body=body, handlers=[ast.ExceptHandler(body=[only])]) if isinstance(
                     only, ast.Assign
                 ) and _bound(body) & _bound([only]):
-                    yield Edit(*source.span(only), "pass")
+                    yield MistakeEdit(*source.span(only), "pass")
                 case _:
                     pass
 
 
-def duplicate_definition(source: SourceText, random: Random) -> Iterator[Edit]:
+def duplicate_definition(source: SourceText, random: Random) -> Iterator[MistakeEdit]:
     """A function is given the name of the one above it."""
     for body in source.bodies:
         for first, second in pairwise(body):
@@ -208,7 +208,7 @@ def duplicate_definition(source: SourceText, random: Random) -> Iterator[Edit]:
                 continue
             if not first.decorator_list and not second.decorator_list and first.name != second.name:
                 start = source.text.index(second.name, source.span(second)[0] + len("def"))
-                yield Edit(start, start + len(second.name), first.name)
+                yield MistakeEdit(start, start + len(second.name), first.name)
 
 
 REFERENCE_MISTAKES = (

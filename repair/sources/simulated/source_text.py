@@ -1,4 +1,4 @@
-"""A correct Python text with the offsets of everything in it, in Unicode code points."""
+"""Parsed Python text: nodes and tokens with their offsets in Unicode code points."""
 
 import ast
 import builtins
@@ -34,19 +34,19 @@ class SourceText:
 
     @cached_property
     def nodes(self) -> list[ast.AST]:
-        """All nodes except those inside f-strings, whose places this Python does not tell."""
+        """All nodes except those inside f-strings, whose positions are wrong in this Python."""
         found: list[ast.AST] = []
-        waiting: list[ast.AST] = [self.tree]
-        while waiting:
-            node = waiting.pop()
+        pending: list[ast.AST] = [self.tree]
+        while pending:
+            node = pending.pop()
             found.append(node)
             if not isinstance(node, ast.JoinedStr):
-                waiting.extend(reversed(list(ast.iter_child_nodes(node))))
+                pending.extend(reversed(list(ast.iter_child_nodes(node))))
         return found
 
     @cached_property
     def tokens(self) -> list[Token]:
-        """All tokens but those without text and line breaks that end no statement."""
+        """All tokens except those without text and line breaks that end no statement."""
         read = tokenize.generate_tokens(io.StringIO(self.text, newline="\n").readline)
         skipped = (token.NL, token.COMMENT, token.INDENT, token.DEDENT, token.ENDMARKER)
         return [
@@ -57,7 +57,7 @@ class SourceText:
 
     @cached_property
     def names(self) -> frozenset[str]:
-        """Every identifier that the text or Python itself knows: a misspelling must be none of them."""
+        """Every identifier of the text or of Python itself: a misspelling must be none of them."""
         used = {item.text for item in self.tokens if item.kind == token.NAME}
         return frozenset(used | set(dir(builtins)) | set(keyword.kwlist))
 
@@ -69,25 +69,25 @@ class SourceText:
 
     @cached_property
     def bodies(self) -> list[list[ast.stmt]]:
-        """Every list of statements that stand below each other."""
+        """Every block: a list of statements at one level."""
         fields = ("body", "orelse", "finalbody")
         found = (getattr(node, field, None) for node in self.nodes for field in fields)
         return [body for body in found if isinstance(body, list) and body]
 
     def span(self, node: ast.expr | ast.stmt | ast.arg | ast.keyword | ast.alias) -> tuple[int, int]:
-        """Where `node` starts and ends."""
+        """Start and end offset of `node`."""
         start = self._offset(node.lineno, node.col_offset)
         return start, self._offset(node.end_lineno or 0, node.end_col_offset or 0)
 
     def lines_span(self, first: ast.stmt, last: ast.stmt | None = None) -> tuple[int, int]:
-        """The whole lines from `first` to `last`, the line feed behind them included."""
+        """Span of the whole lines from `first` to `last`, with the last line feed."""
         end = (last or first).end_lineno or 0
         decorators = getattr(first, "decorator_list", None)
         start = decorators[0].lineno if decorators else first.lineno
         return self.line_start(start - 1), self.line_start(end)
 
     def line_start(self, line: int) -> int:
-        """The offset at which a line (0-based) starts; the text's end for the line behind the last."""
+        """Start offset of a 0-based line; the text's end for the line after the last."""
         return self._starts[line] if line < len(self._starts) else len(self.text)
 
     def line_of(self, offset: int) -> int:
@@ -95,11 +95,11 @@ class SourceText:
         return bisect_right(self._starts, offset) - 1
 
     def alone(self, node: ast.stmt) -> bool:
-        """Whether `node` fills its lines: nothing before it but indentation, nothing behind but a comment."""
+        """Whether `node` fills its lines: only indentation before it, only a comment after it."""
         start, end = self.span(node)
         before = self.text[self.line_start(node.lineno - 1) : start]
-        behind = self.text[end : self.line_start(node.end_lineno or node.lineno)].strip()
-        return not before.strip() and (not behind or behind.startswith("#"))
+        after = self.text[end : self.line_start(node.end_lineno or node.lineno)].strip()
+        return not before.strip() and (not after or after.startswith("#"))
 
     def of(self, node: ast.expr | ast.stmt | ast.arg | ast.keyword | ast.alias) -> str:
         """The text of `node`."""
@@ -121,12 +121,12 @@ class SourceText:
 
 
 def misspelt(name: str, known: frozenset[str], random: Random) -> str | None:
-    """`name` with a slip of the fingers, as an identifier that is not `known`; `None`: none was found."""
+    """`name` with a typing slip, as an identifier that is not `known`; None: none was found."""
     for _ in range(8):
-        place = random.randrange(len(name))
-        slips = [name[:place] + name[place + 1 :], name[:place] + name[place] + name[place:]]
-        if place + 1 < len(name):
-            slips.append(name[:place] + name[place + 1] + name[place] + name[place + 2 :])
+        index = random.randrange(len(name))
+        slips = [name[:index] + name[index + 1 :], name[:index] + name[index] + name[index:]]
+        if index + 1 < len(name):
+            slips.append(name[:index] + name[index + 1] + name[index] + name[index + 2 :])
         if "_" in name.strip("_"):
             head, *tail = name.split("_")
             slips.append(head + "".join(part.capitalize() for part in tail))

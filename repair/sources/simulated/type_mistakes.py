@@ -1,10 +1,10 @@
-"""Mistakes that a type checker finds, and a few that a linter mends by itself."""
+"""Type mistakes, which a type checker reports, and a few mistakes that a linter fixes by itself."""
 
 import ast
 from collections.abc import Iterator
 from random import Random
 
-from repair.sources.simulated.edits import Edit, MistakeKind
+from repair.sources.simulated.edits import MistakeEdit, MistakeKind
 from repair.sources.simulated.source_text import SourceText, misspelt
 
 # A wrong only argument for a built-in function that is called with one.
@@ -44,7 +44,7 @@ def _plain_calls(source: SourceText) -> Iterator[ast.Call]:
 
 
 def _known_calls(source: SourceText) -> Iterator[ast.Call]:
-    """Plain calls of functions whose parameters the checker knows: built-in ones and the text's own."""
+    """Plain calls of functions with known parameters: built-in ones and the text's own."""
     own = {node.name for node in source.functions() if not node.decorator_list and not node.args.vararg}
     for call in _plain_calls(source):
         match call.func:
@@ -56,68 +56,68 @@ def _known_calls(source: SourceText) -> Iterator[ast.Call]:
                 pass
 
 
-def index_for_call(source: SourceText, random: Random) -> Iterator[Edit]:
+def index_for_call(source: SourceText, random: Random) -> Iterator[MistakeEdit]:
     """`len(x)` becomes `len[x]`."""
     for call in _known_calls(source):
         start, end = source.span(call.func)[1], source.span(call)[1]
         if source.text[start] == "(":
-            yield Edit(start, end, f"[{source.text[start + 1 : end - 1]}]")
+            yield MistakeEdit(start, end, f"[{source.text[start + 1 : end - 1]}]")
 
 
-def call_for_index(source: SourceText, random: Random) -> Iterator[Edit]:
+def call_for_index(source: SourceText, random: Random) -> Iterator[MistakeEdit]:
     """`x[i]` becomes `x(i)`."""
     for node in source.nodes:
         if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
             start, end = source.span(node.value)[1], source.span(node)[1]
             if source.text[start] == "[" and not isinstance(node.slice, ast.Slice | ast.Tuple):
-                yield Edit(start, end, f"({source.text[start + 1 : end - 1]})")
+                yield MistakeEdit(start, end, f"({source.text[start + 1 : end - 1]})")
 
 
-def misspelt_argument(source: SourceText, random: Random) -> Iterator[Edit]:
+def misspelt_argument(source: SourceText, random: Random) -> Iterator[MistakeEdit]:
     """A keyword argument under a name that the function does not have."""
     for node in source.nodes:
         if isinstance(node, ast.keyword) and node.arg is not None and len(node.arg) > 2:
             slip = misspelt(node.arg, source.names, random)
             if slip is not None:
                 start = source.span(node)[0]
-                yield Edit(start, start + len(node.arg), slip)
+                yield MistakeEdit(start, start + len(node.arg), slip)
 
 
-def missing_argument(source: SourceText, random: Random) -> Iterator[Edit]:
+def missing_argument(source: SourceText, random: Random) -> Iterator[MistakeEdit]:
     """The last argument is left out."""
     for call in _known_calls(source):
         if len(call.args) > 1:
-            yield Edit(source.span(call.args[-2])[1], source.span(call.args[-1])[1], "")
+            yield MistakeEdit(source.span(call.args[-2])[1], source.span(call.args[-1])[1], "")
         else:
-            yield Edit(*source.span(call.args[0]), "")
+            yield MistakeEdit(*source.span(call.args[0]), "")
 
 
-def extra_argument(source: SourceText, random: Random) -> Iterator[Edit]:
+def extra_argument(source: SourceText, random: Random) -> Iterator[MistakeEdit]:
     """One argument too many."""
     for call in _known_calls(source):
         end = source.span(call.args[-1])[1]
-        yield Edit(end, end, random.choice([", None", ", 0", ', ""']))
+        yield MistakeEdit(end, end, random.choice([", None", ", 0", ', ""']))
 
 
-def wrong_argument(source: SourceText, random: Random) -> Iterator[Edit]:
+def wrong_argument(source: SourceText, random: Random) -> Iterator[MistakeEdit]:
     """An argument of a type that the function does not take."""
     for call in _plain_calls(source):
         match call.func:
             case ast.Name(id=name) if name in _WRONG_ONLY_ARGUMENT and len(call.args) == 1:
-                yield Edit(*source.span(call.args[0]), _WRONG_ONLY_ARGUMENT[name])
+                yield MistakeEdit(*source.span(call.args[0]), _WRONG_ONLY_ARGUMENT[name])
             case ast.Name(id="isinstance" | "issubclass") if isinstance(call.args[-1], ast.Name):
-                yield Edit(*source.span(call.args[-1]), f'"{call.args[-1].id}"')
+                yield MistakeEdit(*source.span(call.args[-1]), f'"{call.args[-1].id}"')
             case ast.Name(id="getattr" | "hasattr") if len(call.args) > 1:
-                yield Edit(*source.span(call.args[1]), "0")
+                yield MistakeEdit(*source.span(call.args[1]), "0")
             case ast.Attribute():
                 for argument in call.args:
                     if isinstance(argument, ast.Constant) and isinstance(argument.value, str | bytes):
-                        yield Edit(*source.span(argument), "0")
+                        yield MistakeEdit(*source.span(argument), "0")
             case _:
                 pass
 
 
-def wrong_operand(source: SourceText, random: Random) -> Iterator[Edit]:
+def wrong_operand(source: SourceText, random: Random) -> Iterator[MistakeEdit]:
     """A number and a string are added."""
     for node in source.nodes:
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
@@ -126,15 +126,15 @@ def wrong_operand(source: SourceText, random: Random) -> Iterator[Edit]:
                     case ast.Constant(value=bool()):
                         pass
                     case ast.Constant(value=int()):
-                        yield Edit(*source.span(side), f'"{source.of(side)}"')
+                        yield MistakeEdit(*source.span(side), f'"{source.of(side)}"')
                     case ast.Constant(value=str()) if side.lineno == side.end_lineno:
-                        yield Edit(*source.span(side), "1")
+                        yield MistakeEdit(*source.span(side), "1")
                     case _:
                         pass
 
 
-def removed_guard(source: SourceText, random: Random) -> Iterator[Edit]:
-    """`if x is None: ...` before a use of `x` is taken away."""
+def removed_guard(source: SourceText, random: Random) -> Iterator[MistakeEdit]:
+    """`if x is None: ...` before a use of `x` is removed."""
     for body in source.bodies:
         for node in body[:-1]:
             match node:
@@ -143,20 +143,20 @@ def removed_guard(source: SourceText, random: Random) -> Iterator[Edit]:
                     | ast.UnaryOp(op=ast.Not(), operand=ast.Name() | ast.Attribute()),
                     orelse=[],
                 ) if source.alone(node):
-                    yield Edit(*source.lines_span(node), "")
+                    yield MistakeEdit(*source.lines_span(node), "")
                 case _:
                     pass
     for node in source.nodes:
         if isinstance(node, ast.BoolOp) and isinstance(node.op, ast.And):
             match node.values[0]:
                 case ast.Compare(ops=[ast.IsNot()], comparators=[ast.Constant(value=None)]):
-                    yield Edit(source.span(node.values[0])[0], source.span(node.values[1])[0], "")
+                    yield MistakeEdit(source.span(node.values[0])[0], source.span(node.values[1])[0], "")
                 case _:
                     pass
 
 
 def _used_as_object(name: str, statements: list[ast.stmt]) -> bool:
-    """Whether something is asked of the variable that `None` does not have."""
+    """Whether the variable is used in a way that `None` does not allow."""
     for node in (node for statement in statements for node in ast.walk(statement)):
         match node:
             case (
@@ -170,10 +170,10 @@ def _used_as_object(name: str, statements: list[ast.stmt]) -> bool:
     return False
 
 
-def optional_value(source: SourceText, random: Random) -> Iterator[Edit]:
-    """A variable may be `None` (or is, to begin with) although it is used as what it was."""
+def optional_value(source: SourceText, random: Random) -> Iterator[MistakeEdit]:
+    """A variable may be None (or starts as None) although it is used as before."""
     for function in source.functions():
-        parameters = [one.arg for one in function.args.args if one.arg not in ("self", "cls")]
+        parameters = [argument.arg for argument in function.args.args if argument.arg not in ("self", "cls")]
         for number, node in enumerate(function.body):
             match node:
                 case ast.Assign(
@@ -182,43 +182,43 @@ def optional_value(source: SourceText, random: Random) -> Iterator[Edit]:
                 ) if _used_as_object(name, function.body[number + 1 :]):
                     start, end = source.span(value)
                     if parameters:
-                        yield Edit(end, end, f" if {parameters[0]} else None")
+                        yield MistakeEdit(end, end, f" if {parameters[0]} else None")
                     else:
-                        yield Edit(start, end, "None")
+                        yield MistakeEdit(start, end, "None")
                 case _:
                     pass
 
 
-def needless_f_string(source: SourceText, random: Random) -> Iterator[Edit]:
-    """An f-string that holds no expression, which the linter mends by itself."""
+def needless_f_string(source: SourceText, random: Random) -> Iterator[MistakeEdit]:
+    """An f-string without an expression, which the linter fixes by itself."""
     for node in source.nodes:
         match node:
             case ast.Call(args=[ast.Constant(value=str(text)), *_]) if "{" not in text and "}" not in text:
                 start, _ = source.span(node.args[0])
                 if source.text[start] in "'\"" and not source.text.startswith(('"""', "'''"), start):
-                    yield Edit(start, start, "f")
+                    yield MistakeEdit(start, start, "f")
             case _:
                 pass
 
 
-def unused_import(source: SourceText, random: Random) -> Iterator[Edit]:
-    """An import that nothing needs, which the linter takes away by itself."""
+def unused_import(source: SourceText, random: Random) -> Iterator[MistakeEdit]:
+    """An unused import, which the linter removes by itself."""
     for node in source.tree.body:
         if isinstance(node, ast.Import) and source.alone(node):
             names = [name for name in ("json", "random", "math", "time") if name not in source.names]
             start = source.span(node)[0]
             if names:
-                yield Edit(start, start, f"import {random.choice(names)}\n")
+                yield MistakeEdit(start, start, f"import {random.choice(names)}\n")
 
 
-def bare_except(source: SourceText, random: Random) -> Iterator[Edit]:
+def bare_except(source: SourceText, random: Random) -> Iterator[MistakeEdit]:
     """`except Error:` becomes `except:`."""
     for node in source.nodes:
         if isinstance(node, ast.Try) and len(node.handlers) == 1:
             handler = node.handlers[0]
             if handler.type is not None and handler.name is None:
                 start, end = source.span(handler.type)
-                yield Edit(start - 1, end, "")
+                yield MistakeEdit(start - 1, end, "")
 
 
 TYPE_MISTAKES = (

@@ -1,4 +1,4 @@
-"""One simulated person at one project: what they write, get wrong, look at and put right."""
+"""Simulated typist: writes the files of one project, makes mistakes and corrects them."""
 
 import hashlib
 import heapq
@@ -15,10 +15,10 @@ from repair.sources.simulated.document import Document, Mistake
 from repair.sources.simulated.keystrokes import replacement, typed
 from repair.sources.simulated.main_module import main_module
 from repair.sources.simulated.mistakes import next_mistake
-from repair.sources.simulated.recorder import Recorder
+from repair.sources.simulated.recorder import SimulatedRecorder
 
 LOOK_SECONDS = 6
-"""The shortest pause after a change that is worth a look: the state counts as settled."""
+"""The shortest pause after a change: the state counts as settled."""
 
 _PROSE = """Notes on the project.
 
@@ -29,13 +29,13 @@ It isn't clear to me why the second one needs a lock at all.
 
 
 def seeded(*parts: object) -> Random:
-    """A random generator that depends on `parts` alone, the same in every process."""
+    """Random generator seeded by `parts`, the same in every process."""
     digest = hashlib.sha256(json.dumps([str(part) for part in parts]).encode()).digest()
     return Random(int.from_bytes(digest, "big"))  # noqa: S311  # keeps no secret
 
 
 class Typist:
-    """Writes the files of one project over some days. `events` can be taken once."""
+    """Writes the files of one project over some days. `events` can be called once."""
 
     def __init__(
         self,
@@ -59,12 +59,12 @@ class Typist:
         made = [*modules, main_module(modules, random)] if with_main else modules
         self._with_main = with_main
         self.documents = [Document(f"{module.name}.py", module.text) for module in made]
-        self._recorder = Recorder(project_id, datetime.combine(first_date, time(), UTC), random)
+        self._recorder = SimulatedRecorder(project_id, datetime.combine(first_date, time(), UTC), random)
         self._due: list[tuple[datetime, int, Document, Mistake]] = []
         self._made = 0
 
     def events(self) -> Iterator[Event]:
-        """Everything that happens, in time order."""
+        """All events, in time order."""
         for day in range(self._days):
             last = day == self._days - 1
             self._begin_session(day, last=last)
@@ -104,7 +104,7 @@ class Typist:
         used: dict[str, set[str]] = {document.path: set() for document in self.documents}
         for _ in range(self._mistakes_per_day):
             yield from self._correct_due(self._recorder.now)
-            yield from self._beside()
+            yield from self._other_event()
             document = self._random.choice(self.documents)
             if document.unwritten and self._random.random() < 0.3:
                 yield from self._write_block(document, used[document.path])
@@ -122,7 +122,7 @@ class Typist:
         yield from self._correct_due(self._recorder.now + timedelta(hours=4))
 
     def _write_block(self, document: Document, used: set[str]) -> Iterator[Event]:
-        """A function or class that was left out: typed (often with a mistake), pasted, or an AI's."""
+        """Write a block that was left out: typed (often with a mistake), pasted, or by an AI."""
         number, before = document.unwritten[0], document.text
         document.write(number)
         start, end = document.blocks[number]
@@ -139,7 +139,7 @@ class Typist:
             self._recorder.pause(LOOK_SECONDS, 60)
 
     def _after_mistake(self, document: Document, mistake: Mistake, *, last: bool) -> Iterator[Event]:
-        """Look at what was typed, and decide when it gets corrected."""
+        """Pause, and schedule the correction of the mistake."""
         self._made += 1
         yield from self._offers(document, mistake)
         if mistake not in document.mistakes:
@@ -161,7 +161,7 @@ class Typist:
             self._recorder.pause(LOOK_SECONDS, 60)  # stays for good
 
     def _offers(self, document: Document, mistake: Mistake) -> Iterator[Event]:
-        """Now and then the editor offers actions or an AI's fix."""
+        """Sometimes the editor offers actions or an AI's fix."""
         chance = self._random.random()
         if chance < 0.75:
             return
@@ -214,8 +214,8 @@ class Typist:
         after = document.text
         return self._recorder.packet(document, after, minimal_ops(before, after), author)
 
-    def _beside(self) -> Iterator[Event]:
-        """What people do between two edits."""
+    def _other_event(self) -> Iterator[Event]:
+        """An event that is no edit: an execution, a shell command, an install, an editor action."""
         chance, path = self._random.random(), self._random.choice(self.documents).path
         if chance < 0.10:
             status = int(any(document.mistakes for document in self.documents))

@@ -19,10 +19,10 @@ START = datetime(2024, 5, 6, 9, tzinfo=UTC)
 
 
 class WordServers:
-    """Finds a diagnostic on each line with `bad` of the files that it is asked about; keeps the questions.
+    """Fake servers: report a diagnostic on each line with `bad`, and record the requests.
 
-    It takes `ahead` requests before it answers the first, as the real ones do, and fails at those whose
-    places are in `failing`.
+    They read `ahead` requests before they answer the first, as the real ones do, and fail at those whose
+    indices are in `failing`.
     """
 
     def __init__(self, ahead: int = 4, failing: Sequence[int] = ()) -> None:
@@ -31,13 +31,13 @@ class WordServers:
         self.asked: list[Request] = []
 
     def check_many(self, requests: Iterable[Request]) -> Iterator[Result]:
-        waiting: list[tuple[int, Request]] = []
+        pending: list[tuple[int, Request]] = []
         for number, request in enumerate(requests):
             self.asked.append(request)
-            waiting.append((number, request))
-            if len(waiting) > self.ahead:
-                yield self._result(*waiting.pop(0))
-        for number, request in waiting:
+            pending.append((number, request))
+            if len(pending) > self.ahead:
+                yield self._result(*pending.pop(0))
+        for number, request in pending:
             yield self._result(number, request)
 
     def _result(self, number: int, request: Request) -> Result:
@@ -304,19 +304,19 @@ def test_a_failing_check_costs_its_own_pause_only(editor: Editor) -> None:
 
 
 def test_a_few_pauses_are_read_ahead_and_no_more(editor: Editor) -> None:
-    taken: list[int] = []
+    read: list[int] = []
 
     def events() -> Iterator[Event]:
         yield editor.create(0, "a.py", "")
         for number in range(1, 1000):
-            taken.append(number)
+            read.append(number)
             yield editor.edit(number * 10, "a.py", f"{number}")
 
     found = discover(events(), WordServers(ahead=4), settle_seconds=3)
     next(found)
-    assert len(taken) == 5
+    assert len(read) == 5
     list(found)
-    assert len(taken) == 999
+    assert len(read) == 999
 
 
 @pytest.mark.parametrize("seconds", [0, -1])

@@ -167,9 +167,9 @@ def some_events(seed: int = 0) -> list[Event]:
         moment = NOON + timedelta(minutes=9 * number)
         events.append(typist.types(random.choice(["a.py", "b.py"]), f"x = {number}\n", moment))
     numbers = dict.fromkeys(typists, 0)
-    for place, event in enumerate(events):
+    for index, event in enumerate(events):
         numbers[event.project_id] += 1
-        events[place] = Event(
+        events[index] = Event(
             **{name: getattr(event, name) for name in EVENTS.names} | {"sequence": numbers[event.project_id]}
         )
     return events
@@ -186,7 +186,7 @@ def test_parquet_files_in_any_order(tmp_path: Path, at_once: int) -> None:
     found, _, report = read(tmp_path, at_once=at_once)
     assert report.bad_rows == {}
     assert found == {
-        name: [each for each in events if each.project_id == name] for name in ("p", "q", "ü", "idle")
+        name: [event for event in events if event.project_id == name] for name in ("p", "q", "ü", "idle")
     }
 
 

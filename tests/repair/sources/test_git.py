@@ -420,7 +420,7 @@ def test_the_project_is_what_its_licence_and_the_caller_say(repo: Repo) -> None:
     )
 
 
-# One line for each licence that is told, and those that only look like it.
+# One line for each licence that is recognised, and those that only look like it.
 LICENCES = [
     (MIT, "MIT"),
     (MIT + "Except as contained in this notice, the name of X shall not be used.", None),  # X11

@@ -100,7 +100,7 @@ def test_diagnostics_of_one_publication_are_one_event(folder: Folder) -> None:
             event.timestamp - NOON,
             event.path,
             event.session_id,
-            [each["code"] for each in event.diagnostics or ()],
+            [diagnostic["code"] for diagnostic in event.diagnostics or ()],
         )
         for event in found["p"]
     ] == [

@@ -42,6 +42,6 @@ def test_a_real_history_over_three_days_ends_as_it_ended(shared_data: Path, tmp_
     assert report.bad_rows == {}
     assert report.events == {"ot": len(patches)}
     recording = Recording(tmp_path / "rec")
-    assert len(recording.dates()) == 4  # three active days and the midnight behind the last
+    assert len(recording.dates()) == 4  # three active days and the midnight after the last
     for number in (0, 1000, 12345, len(patches) - 1):
         assert text_at(recording, "p", "App.svelte", NOON + step * number) == texts[number]

@@ -1,4 +1,4 @@
-"""The examples of docs/recordings.md are imported as they stand there."""
+"""The examples of docs/recordings.md can be imported exactly as printed."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Copies of simulated projects: the same diagnostics at the same places, in other words."""
+"""Copies of simulated projects: the same diagnostics at the same positions, with renamed words."""
 
 import re
 from dataclasses import replace
@@ -24,7 +24,7 @@ Recorded = list[tuple[Project, list[Event]]]
 
 def copied(events: list[Event], copies: int = 2) -> Recorded:
     source = iter([(Project("p", "public", "python", "MIT", True), iter(events))])
-    return [(project, list(each)) for project, each in with_copies(source, copies)]
+    return [(project, list(events)) for project, events in with_copies(source, copies)]
 
 
 def final_texts(events: list[Event]) -> dict[str, str]:
@@ -57,31 +57,31 @@ def test_every_text_of_a_copy_is_the_originals_with_words_exchanged(texts: list[
         events.append(typist.types("main.py", text, NOON + hours(number)))
     (_, first), (_, copy) = copied(events)
     assert first == events
-    told: dict[str, str] = {}
+    renamed: dict[str, str] = {}
     for count in range(1, len(events) + 1):
         original = final_texts(events[:count]).get("main.py", "")
         changed = final_texts(copy[:count]).get("main.py", "")
-        assert re.sub(r"\w", "w", changed) == re.sub(r"\w", "w", original)  # places stay
+        assert re.sub(r"\w", "w", changed) == re.sub(r"\w", "w", original)  # positions stay
         for found in re.finditer(r"\w+", original):
             word, new = found[0], changed[found.start() : found.end()]
             if word in KEPT or original[: found.start()].endswith(("\\", "%")):
                 assert new == word
             else:
-                assert told.setdefault(word, new) == new
-    assert len(set(told.values())) == len(told)
-    assert all(new != old for old, new in told.items() if old in EXCHANGED)
+                assert renamed.setdefault(word, new) == new
+    assert len(set(renamed.values())) == len(renamed)
+    assert all(new != old for old, new in renamed.items() if old in EXCHANGED)
 
 
 def test_words_are_exchanged_everywhere_alike_and_places_stay() -> None:
     typist = Typist()
-    said = diagnostic("pyright[reportUndefinedVariable]", '"wobbly" is not defined')
+    published = diagnostic("pyright[reportUndefinedVariable]", '"wobbly" is not defined')
 
     def created_with(path: str, content: bytes) -> Event:
         return typist.event(EventKind.FILE, NOON, operation=FileOperation.CREATE, path=path, content=content)
 
     events = [
         created_with("wibbly.py", b"wobbly = 1\n"),
-        typist.event(EventKind.DIAGNOSTICS, NOON, path="wibbly.py", diagnostics=[said], session_id="s"),
+        typist.event(EventKind.DIAGNOSTICS, NOON, path="wibbly.py", diagnostics=[published], session_id="s"),
         typist.event(EventKind.FIX_SHOWN, NOON, path="wibbly.py", payload='{"insert": ["a wobbly", 1]}'),
         created_with("b.py", b"import wibbly\nwibbly.wobbly\n"),
     ]
@@ -89,7 +89,7 @@ def test_words_are_exchanged_everywhere_alike_and_places_stay() -> None:
     assert project == replace(original, project_id="p-2")
     word = (created.content or b"").decode().split()[0]
     assert (word != "wobbly", len(word), word.islower(), word.isidentifier()) == (True, 6, True, True)
-    assert shown.diagnostics == [said | {"message": f'"{word}" is not defined'}]
+    assert shown.diagnostics == [published | {"message": f'"{word}" is not defined'}]
     assert fix.payload == f'{{"insert": ["a {word}", 1]}}'
     # a file's name is no word of its own
     assert (other.path, other.content) == ("b.py", f"import wibbly\nwibbly.{word}\n".encode())
@@ -126,8 +126,8 @@ def test_copies_are_no_near_duplicates_and_come_out_the_same_each_time() -> None
         every = copied(events, 3)
         assert [project.project_id for project, _ in every] == ["p", "p-2", "p-3"]
         assert copied(events, 3) == every
-        for project, each in every:
-            for path, text in final_texts(each).items():
+        for project, events in every:
+            for path, text in final_texts(events).items():
                 texts += 1
                 twins += known.twin_of(project.project_id + path, text) is not None
     assert texts > 20
@@ -142,10 +142,10 @@ def test_one_copy_is_the_source_itself() -> None:
 
 @pytest.mark.slow
 def test_the_servers_say_of_a_copy_what_it_has() -> None:
-    def said(events: list[Event]) -> dict[object, list[object]]:
+    def published(events: list[Event]) -> dict[object, list[object]]:
         return {
             (event.timestamp, event.path): sorted(
-                repr(sorted(each.items())) for each in event.diagnostics or []
+                repr(sorted(diagnostic.items())) for diagnostic in event.diagnostics or []
             )
             for event in events
             if event.kind == EventKind.DIAGNOSTICS
@@ -160,5 +160,5 @@ def test_the_servers_say_of_a_copy_what_it_has() -> None:
             events = list(copy)
             if project.project_id.endswith("-2"):
                 bare = [event for event in events if event.kind != EventKind.DIAGNOSTICS]
-                assert said(events) == said(list(discover(bare, servers, settle_seconds=3)))
-                assert any(said(events).values())
+                assert published(events) == published(list(discover(bare, servers, settle_seconds=3)))
+                assert any(published(events).values())

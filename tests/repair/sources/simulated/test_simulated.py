@@ -80,9 +80,9 @@ def test_a_project_whose_mistakes_are_all_corrected_ends_as_the_corpus() -> None
     document.leave_out(random, most=2)
     for _ in range(60):
         kind = random.choice(KINDS)
-        place = next(document.places(kind, random), None)
-        if place is not None and len(document.mistakes) < 3:
-            document.make(Mistake(kind, place))
+        edit = next(document.possible_edits(kind, random), None)
+        if edit is not None and len(document.mistakes) < 3:
+            document.make(Mistake(kind, edit))
             assert document.text != module.text
         elif document.mistakes:
             document.correct(random.choice(document.mistakes))
@@ -221,7 +221,7 @@ def test_each_kind_of_mistake_finds_places_and_changes_the_text(
 ) -> None:
     found = 0
     for source in sources:
-        for edit in islice(kind.places(source, Random(0)), 3):
+        for edit in islice(kind.edits(source, Random(0)), 3):
             wrong = source.text[: edit.start] + edit.text + source.text[edit.end :]
             assert wrong != source.text
             # A mistake that breaks parsing is one that hides others; the rest must not hide them.
