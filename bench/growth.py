@@ -126,7 +126,7 @@ def run(folder: Path, cache: str = "") -> Cost:
     from repair_assets.error_states import error_states
     from repair_assets.repair_candidates import repair_candidates
     from repair_assets.reproduced_diagnostics import reproduced_diagnostics
-    from repair_assets.session_events import PUBLISHED, session_events
+    from repair_assets.session_events import published_by_type, session_events
     from resources.engine import EngineResource
     from resources.language_servers import LanguageServersResource
     from resources.recordings import RecordingsResource
@@ -168,9 +168,9 @@ def run(folder: Path, cache: str = "") -> Cost:
         day = Key(str(DAY))
         materialize(session_events, day)
         events = store.manifest("session_events", day.segments())
-        published = events.extra[PUBLISHED] if events else {}
+        counts = published_by_type(events) if events else {}
         for each in DIAGNOSTIC_TYPES.get_partition_keys():
-            if published.get(each):
+            if counts.get(each):
                 for asset in (error_states, reproduced_diagnostics, repair_candidates):
                     materialize(asset, Key(str(DAY), each))
     return Cost(

@@ -105,7 +105,7 @@ def write(store: PartitionStore, files: dict[str, str], edits: int) -> int:
             rows += len(part)
         writer.write("projects", pa.Table.from_pylist([project], schema=PROJECTS))
         writer.commit(
-            fingerprint="", inputs={}, versions={}, rows_in=rows, extra={"published": {"F821": EPISODES}}
+            fingerprint="", inputs={}, versions={}, rows_in=rows, extra={"codes": {"ruff[F821]": EPISODES}}
         )
     return rows
 

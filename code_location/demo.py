@@ -25,7 +25,7 @@ from partitions.keys import Key
 from partitions.types import DIAGNOSTIC_TYPES
 from repair.recording.layout import is_recording
 from repair.recording.reader import Recording
-from repair_assets.session_events import PUBLISHED
+from repair_assets.session_events import published_by_type
 from resources.recordings import RecordingsResource
 from resources.store import StoreResource
 
@@ -112,10 +112,10 @@ def main() -> None:
     dates = recorded_dates(recordings.recording())
     types = DIAGNOSTIC_TYPES.get_partition_keys()
 
-    def published(day: str) -> list[str]:
+    def with_work(day: str) -> list[str]:
         """The types that have something to do on `day`; on the first day all, since benchmarks need them."""
         manifest = stores.store().manifest("session_events", Key(day).segments())
-        counts = manifest.extra[PUBLISHED] if manifest else {}
+        counts = published_by_type(manifest) if manifest else {}
         return [each for each in types if counts.get(each) or day == dates[0]]
 
     last = dates[-1]
@@ -128,7 +128,7 @@ def main() -> None:
     with dg.DagsterInstance.get() as instance:
         for title, jobs in (
             ("Session events", [("events", Key(day)) for day in dates]),
-            ("Diagnostics", (("diagnostics", Key(day, each)) for day in dates for each in published(day))),
+            ("Diagnostics", (("diagnostics", Key(day, each)) for day in dates for each in with_work(day))),
             ("Benchmarks", [("benchmarks", Key(None, each)) for each in types]),
             ("Examples", [("examples", Key(day)) for day in dates]),
             ("Training", [("training", Key(last))]),

@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from partitions.keys import DIAGNOSTIC_TYPE, Key
 from partitions.mappings import ALL_DATES_OF_THE_TYPE
-from partitions.types import DIAGNOSTIC_TYPES, OTHER
-from repair.diagnostics.codes import type_of_code
+from partitions.types import DIAGNOSTIC_TYPES
+from repair.diagnostics.types import TYPES, partition_of
 from repair.evaluation import leetcode
 from repair.evaluation.benchmark import BENCHMARK_SAMPLES, workspace_samples
 from repair.prompt.sentinels import PROMPT_VERSION
@@ -135,7 +135,8 @@ def leetcode_benchmark(
     )
     key = Key.of(context)
     codes = opened.table(LEETCODE_SAMPLES, {}, columns=["code"])["code"].to_pylist()
-    own = [_type(code) == key.diagnostic_type for code in codes]
+    types = {known.name for known in TYPES}
+    own = [partition_of(code, types) == key.diagnostic_type for code in codes]
 
     def work(writer: PartitionWriter) -> None:
         whole = opened.table(LEETCODE_SAMPLES, {})
@@ -174,8 +175,3 @@ def stored_leetcode_samples(
         return writer.commit(
             fingerprint=wanted, inputs=inputs, versions=versions, rows_in=len(published.instances)
         )
-
-
-def _type(code: str) -> str:
-    own = type_of_code(code)
-    return own if own in DIAGNOSTIC_TYPES.get_partition_keys() else OTHER

@@ -9,8 +9,8 @@ import pyarrow.compute
 
 from partitions.dates import window
 from partitions.keys import DATE_AND_TYPE, Key
-from partitions.types import known_types
 from repair.curation.policy import project_reject
+from repair.diagnostics.types import known_types
 from repair.error_states.batches import Places, SnapshotTotals, by_project, replay_projects
 from repair.error_states.sampling import SamplingSettings, sample_partition
 from repair.execution.tasks import StoredRows
@@ -18,7 +18,7 @@ from repair.schema.events import EventKind
 from repair.schema.stages import ERROR_STATES
 from repair.store.manifest import Manifest
 from repair.store.writer import PartitionWriter
-from repair_assets.session_events import PUBLISHED, session_events
+from repair_assets.session_events import published_by_type, session_events
 from resources.engine import EngineResource
 from resources.stages import Input, ManifestCheck, Stage, Verdict, check_specs
 from resources.store import StoreResource
@@ -112,7 +112,7 @@ def error_states(
     (manifest,) = stage.manifests().values()
     return stage.materialize(
         partial(_replay, stage=stage, key=key, config=config),
-        rows_in=manifest.extra[PUBLISHED].get(key.diagnostic_type, 0),
+        rows_in=published_by_type(manifest)[key.diagnostic_type or ""],
     )
 
 

@@ -13,7 +13,7 @@ from repair.pipeline import BY_NAME
 from repair.prompt.sentinels import PROMPT_VERSION
 from repair.schema.stages import REPAIR_EXAMPLES
 from repair.store.writer import PartitionWriter
-from repair_assets.session_events import PUBLISHED
+from repair_assets.session_events import published_by_type
 from repair_assets.verified_diffs import verified_diffs
 from resources.engine import EngineResource
 from resources.stages import Input, Stage, check_specs
@@ -68,7 +68,7 @@ def daily_examples(context: dg.AssetExecutionContext, store: StoreResource) -> d
     opened = store.store()
     day = Key.of(context).date
     events = opened.manifest("session_events", Key(day).segments())
-    published = events.extra[PUBLISHED] if events else {}
+    counts = published_by_type(events) if events else {}
     stored = {each[DIAGNOSTIC_TYPE] for each in opened.partitions("repair_examples") if each[DATE] == day}
     stage = Stage(
         context=context,
@@ -76,7 +76,7 @@ def daily_examples(context: dg.AssetExecutionContext, store: StoreResource) -> d
         inputs=[
             Input("repair_examples", Key(day, name))
             for name in DIAGNOSTIC_TYPES.get_partition_keys()
-            if events is None or published.get(name) or name in stored
+            if events is None or counts.get(name) or name in stored
         ],
         schema=REPAIR_EXAMPLES,
     )

@@ -9,9 +9,9 @@ import pyarrow.compute
 
 from partitions.dates import DATES, window
 from partitions.keys import DATE, Key
-from partitions.types import OTHER, known_types
 from repair.diagnostics.codes import type_of_code
 from repair.diagnostics.style import is_stylistic
+from repair.diagnostics.types import count_by_type, known_types
 from repair.recording.validation import session_events as validated
 from repair.schema.events import EVENTS, PROJECTS, EventKind
 from repair.store.manifest import Manifest
@@ -22,7 +22,7 @@ from resources.store import StoreResource
 
 pc: Any = pyarrow.compute  # its functions are made at import, so that type checkers do not see them
 
-PUBLISHED = "published"  # diagnostics in publications, by diagnostic type
+CODES = "codes"  # diagnostics in publications, by code
 ROW_GROUP_BYTES = 4 << 20
 """Some ten projects: whoever replays a few of them passes over the other groups."""
 
@@ -31,23 +31,28 @@ DESERVES_A_TYPE = 0.05
 
 
 def _tail(manifest: Manifest) -> Verdict:
-    codes: dict[str, int] = manifest.extra["codes"]
-    published = sum(codes.values())
+    codes: dict[str, int] = manifest.extra[CODES]
+    total = sum(codes.values())
     known = known_types(window(manifest.partition[DATE])[0].date())
     large = {
         code: count
         for code, count in codes.items()
-        if type_of_code(code) not in known and not is_stylistic(code) and count > DESERVES_A_TYPE * published
+        if type_of_code(code) not in known and not is_stylistic(code) and count > DESERVES_A_TYPE * total
     }
-    said = "; ".join(f"{code}: {count} of {published}" for code, count in large.items())
+    said = "; ".join(f"{code}: {count} of {total}" for code, count in large.items())
     if not large:
         return Verdict(True, "no code of `other` is large")
     return Verdict(
-        False, f"large enough for a type of its own in partitions/types.py: {said}", {"codes": large}
+        False, f"large enough for a type of its own in repair/diagnostics/types.py: {said}", {"codes": large}
     )
 
 
 CHECKS = (ManifestCheck("tail_is_small", "No code in `other` deserves a diagnostic type of its own.", _tail),)
+
+
+def published_by_type(events: Manifest) -> Counter[str]:
+    """Diagnostics in the publications of a day, by the diagnostic types that are known on it today."""
+    return count_by_type(events.extra[CODES], known_types(window(events.partition[DATE])[0].date()))
 
 
 def published_codes(batch: pa.RecordBatch) -> Counter[str]:
@@ -83,7 +88,6 @@ def session_events(
         configuration={"recording": recording.fingerprint(start, end)},
         checks=CHECKS,
     )
-    known = known_types(start.date())
 
     def work(writer: PartitionWriter) -> dict[str, Any]:
         projects = recording.projects()
@@ -96,15 +100,6 @@ def session_events(
             codes.update(published_codes(kept))
             sessions.update(pc.unique(kept["session_id"]).drop_null().to_pylist())
         writer.write("projects", projects.cast(PROJECTS))
-        published: Counter[str] = Counter()
-        for code, count in codes.items():
-            name = type_of_code(code)
-            published[name if name in known else OTHER] += count
-        return {
-            PUBLISHED: dict(published),
-            "codes": dict(codes),
-            "sessions": len(sessions),
-            "projects": projects.num_rows,
-        }
+        return {CODES: dict(codes), "sessions": len(sessions), "projects": projects.num_rows}
 
     return stage.materialize(work, rows_in=recording.count(start, end))

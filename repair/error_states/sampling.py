@@ -33,8 +33,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute
 
-from repair.diagnostics.codes import type_of_code
 from repair.diagnostics.style import is_stylistic
+from repair.diagnostics.types import partition_of
 from repair.error_states.episodes import (
     COLUMNS,
     EPISODES,
@@ -50,7 +50,6 @@ from repair.schema.stages import SAMPLED_EPISODES
 
 pc: Any = pyarrow.compute  # its functions are made at import, so that type checkers do not see them
 
-OTHER = "other"
 CHUNK_ROWS = 500_000
 _ORDER = ("project_id", "path", "code", REASON, "timestamp", "diagnostic_id")  # of reject lines
 
@@ -95,15 +94,14 @@ def sample_partition(
     """The sampled episodes of one type (`SAMPLED_EPISODES`) and the counts; `reject` takes `REJECTS`.
 
     `events` has the `COLUMNS` of whole projects, in any order: all events of a project are in one
-    table. A code belongs to `diagnostic_type` if `type_of_code` says so, or, for `other`, if it says
-    none of `known_types`. `project_rejects` names the projects that may not be used, with the reason.
+    table. A code belongs to a type as `repair.diagnostics.types.partition_of` says.
+    `project_rejects` names the projects that may not be used, with the reason.
     The result depends neither on how the projects are spread over tables nor on their order, but for the
     order of the reject lines.
     """
 
     def wanted(code: str) -> bool:
-        name = type_of_code(code)
-        return (name if name in known_types else OTHER) == diagnostic_type
+        return partition_of(code, known_types) == diagnostic_type
 
     sampled = EPISODES.empty_table()
     publications = found = settled = 0

@@ -28,8 +28,19 @@ from repair.execution.source_index import Imported, ModuleIndex
 
 FOLLOWED = ("repair", "repair_assets", "training_assets", "eval_assets", "code_location")
 
-IGNORED = ("resources", "partitions", "dagster", "dagster_pipes", "repair.store", "repair.execution")
+IGNORED = (
+    "resources",
+    "partitions",
+    "dagster",
+    "dagster_pipes",
+    "repair.store",
+    "repair.execution",
+    "repair.pipeline",
+)
 """Where and when a stage runs and how its rows are kept: none of it decides a row."""
+
+PARTS_OF_THEIR_OWN = frozenset({"repair.diagnostics.types:TYPES"})
+"""Constants of which a stage's fingerprint names the part that decides its partition."""
 
 PYTHON_GRAMMAR = frozenset({"ast", "builtins", "keyword", "symtable", "token", "tokenize", "unicodedata"})
 """Standard modules whose results change with Python's minor version."""
@@ -89,7 +100,7 @@ class Sources:
         """As `definitions_of`, in these packages."""
         pending = [node for root in roots for node in self._roots(root)]
         parts: dict[str, str] = {}
-        seen = set(without)
+        seen = {*without, *PARTS_OF_THEIR_OWN}
         while pending:
             node = pending.pop()
             if node in seen:

@@ -13,7 +13,7 @@ from repair.recording.writer import RecordingWriter
 from repair.schema.events import EventKind, FileOperation
 from repair_assets.error_states import error_states
 from repair_assets.reproduced_diagnostics import reproduced_diagnostics
-from repair_assets.session_events import session_events
+from repair_assets.session_events import published_by_type, session_events
 from tests.graph import (
     DAY,
     STAGES,
@@ -146,7 +146,7 @@ def test_events_are_counted_by_the_recorded_rows(house: House):
     closing = 9 + 5 + len(REFUSED)  # files that the projects have at the end of the day
     assert manifest.rows_in == len(session) + projects + closing
     assert manifest.rejects == {"malformed_packet": 1, "unsafe_path": 1, "malformed_event": 1}
-    assert manifest.extra["published"] == {
+    assert published_by_type(manifest) == {
         "F821": 11 + 1 + len(REFUSED),
         "other": 3,
         "reportAttributeAccessIssue": 1,
@@ -297,7 +297,7 @@ def test_a_day_on_which_nothing_was_recorded_is_empty(tmp_path: Path):
     house = House(tmp_path)
     record(tmp_path / "recording", [typing_errors("early", [1])])
     events = house.events("2026-01-20")
-    assert (events.rows_in, events.rows_out, events.extra["published"]) == (0, 0, {})
+    assert (events.rows_in, events.rows_out, published_by_type(events)) == (0, 0, {})
     house.diagnostics("F821", "2026-01-20")
     assert counts(house, Key("2026-01-20", "F821")) == [(0, 0)] * len(STAGES)
 

@@ -1,11 +1,12 @@
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 import dagster as dg
 import pytest
 
 from partitions.dates import DateSettings, dates_between, window
 from partitions.keys import DATE_AND_TYPE, Key
-from partitions.types import DIAGNOSTIC_TYPES, OTHER, TYPES, DiagnosticType, known_types
+from partitions.types import DIAGNOSTIC_TYPES
+from repair.diagnostics.types import OTHER
 from repair.errors import ConfigurationError
 
 
@@ -37,13 +38,6 @@ def test_no_type_holds_a_character_that_a_multi_partition_key_reserves(name: str
 
 def test_the_tail_has_one_partition():
     assert DIAGNOSTIC_TYPES.get_partition_keys().count(OTHER) == 1
-    assert OTHER not in known_types(date(2026, 1, 5))
-
-
-def test_a_promoted_type_stays_in_other_before_its_date(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("partitions.types.TYPES", (*TYPES, DiagnosticType("F402", since=date(2026, 2, 1))))
-    assert "F402" not in known_types(date(2026, 1, 31))
-    assert "F402" in known_types(date(2026, 2, 1))
 
 
 def set_only(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]) -> None:
