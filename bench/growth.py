@@ -95,8 +95,8 @@ def _below(pid: int) -> list[int]:
     try:
         found = [
             int(child)
-            for each in Path(f"/proc/{pid}/task").glob("*/children")
-            for child in each.read_text().split()
+            for children in Path(f"/proc/{pid}/task").glob("*/children")
+            for child in children.read_text().split()
         ]
     except OSError:
         return []
@@ -172,7 +172,7 @@ def run(folder: Path, cache: str = "") -> Cost:
         for each in DIAGNOSTIC_TYPES.get_partition_keys():
             if counts.get(each):
                 for asset in (error_states, reproduced_diagnostics, repair_candidates):
-                    materialize(asset, Key(str(DAY), each))
+                    materialize(asset, Key(str(DAY), name))
     return Cost(
         rows["sampled"],
         rows["reproduced_diagnostics"],

@@ -61,13 +61,13 @@ def small() -> None:
     pairs = [("\n".join(old), "\n".join(repaired(chance, old, chance.randint(1, 2)))) for old in originals]
     numbered = [(old, line_diff.diff(old, new)) for old, new in pairs]
     unified = [(old, unified_diff.diff(old, new)) for old, new in pairs]
-    assert [line_diff.apply(*each) for each in numbered] == [new for _, new in pairs]
-    assert [unified_diff.apply(*each) for each in unified] == [new for _, new in pairs]
+    assert [line_diff.apply(*pair) for pair in numbered] == [new for _, new in pairs]
+    assert [unified_diff.apply(*pair) for pair in unified] == [new for _, new in pairs]
 
-    apply_time = seconds(lambda: [line_diff.apply(*each) for each in numbered])
-    unified_time = seconds(lambda: [unified_diff.apply(*each) for each in unified])
-    make_time = seconds(lambda: [line_diff.diff(*each) for each in pairs])
-    difflib_time = seconds(lambda: [unified_diff.diff(*each) for each in pairs])
+    apply_time = seconds(lambda: [line_diff.apply(*pair) for pair in numbered])
+    unified_time = seconds(lambda: [unified_diff.apply(*pair) for pair in unified])
+    make_time = seconds(lambda: [line_diff.diff(*pair) for pair in pairs])
+    difflib_time = seconds(lambda: [unified_diff.diff(*pair) for pair in pairs])
     print(
         f"parse and apply, {SMALL:,} files of 30 to 50 lines: {SMALL / apply_time:,.0f} a second"
         f" (target {TARGET:,}), {unified_time / apply_time:.1f} times as fast as unified diffs"
@@ -79,7 +79,7 @@ def small() -> None:
     path, other = "main.py", "module_0.py"
     spaces = [({**files, path: old}, f"{diff}\n#{other}\n{numbered[0][1]}") for old, diff in numbered if diff]
     one_time = seconds(lambda: [workspace_diff.apply({path: old}, diff, path) for old, diff in numbered])
-    two_time = seconds(lambda: [workspace_diff.apply(*each, path) for each in spaces])
+    two_time = seconds(lambda: [workspace_diff.apply(*space, path) for space in spaces])
     print(
         f"parse and apply as a diff of a workspace: {SMALL / one_time:,.0f} a second; with a second file, of"
         f" {WORKSPACE + 1}: {len(spaces) / two_time:,.0f}"

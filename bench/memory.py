@@ -68,10 +68,10 @@ def events(files: dict[str, str], edits: int) -> Iterator[dict[str, Any]]:
     per_episode = edits // EPISODES
     for episode in range(EPISODES):
         path = paths[episode % len(paths)]
-        for each in range(per_episode):
+        for number in range(per_episode):
             now += timedelta(milliseconds=50)
             # A letter comes, and goes again.
-            comes, at = each % 2 == 0, (each // 2 * 7919 + episode) % len(files[path])
+            comes, at = number % 2 == 0, (number // 2 * 7919 + episode) % len(files[path])
             op = Insert("x") if comes else Delete(1)
             text = texts[path]
             text = text[:at] + ("x" + text[at:] if comes else text[at + 1 :])
@@ -163,7 +163,7 @@ def main() -> None:
     large = {"main.py": LINE * 250}
     # No two files are alike, as in a project.
     many = {
-        f"module_{n}.py": LINE + "".join(f"name_{n}_{each} = {each}\n" for each in range(500))
+        f"module_{n}.py": LINE + "".join(f"name_{n}_{line} = {line}\n" for line in range(500))
         for n in range(arguments.files)
     }
     kept = [

@@ -234,7 +234,7 @@ def one_turn(replay: Callable[[History], str], recorded: History, runs: int) -> 
 
 def side_by_side(name: str, recorded: History) -> None:
     print(f"{name}: {len(recorded.patches):,} patches, {len(recorded.end):,} characters at the end")
-    installed = [each for each in ENGINES if each[2] is None or importlib.util.find_spec(each[2])]
+    installed = [engine for engine in ENGINES if engine[2] is None or importlib.util.find_spec(engine[2])]
     taken: dict[str, list[float]] = {engine: [] for engine, *_ in installed}
     for engine, replay, _, _ in installed[:5]:
         if engine != "plain, every checksum":
@@ -268,15 +268,15 @@ def moments(recorded: History) -> None:
         row = np.empty(sum(map(len, encoded)), np.uint8)
         started = perf_counter()
         at = 0
-        for each in encoded:
-            row[at : at + len(each)] = each
-            at += len(each)
+        for text in encoded:
+            row[at : at + len(text)] = text
+            at += len(text)
         at, written, made = 0, row.data, []
-        for each in encoded:
-            made.append(str(written[at : at + len(each)], "utf-8"))
-            at += len(each)
+        for text in encoded:
+            made.append(str(written[at : at + len(text)], "utf-8"))
+            at += len(text)
         making.append(perf_counter() - started)
-    one, all_of_them, strings = (1000 * statistics.median(each) for each in (alone, many, making))
+    one, all_of_them, strings = (1000 * statistics.median(seconds) for seconds in (alone, many, making))
     print(
         f"  {MOMENTS:,} moments: {all_of_them:.2f} ms; the last one alone {one:.2f} ms, writing and making "
         f"their strings {strings:.2f} ms: {all_of_them / (2 * one + strings):.2f} x (twice the last + these)"

@@ -198,7 +198,7 @@ def difference(left: Iterable[Told], right: Iterable[Told]) -> tuple[int, int, i
     """Snapshots that are told alike; diagnostics that only one side tells; diagnostics of the right side."""
     pairs = list(zip(left, right, strict=True))
     apart = [(one - other).total() + (other - one).total() for one, other in pairs]
-    return sum(each == 0 for each in apart), sum(apart), sum(other.total() for _, other in pairs)
+    return sum(count == 0 for count in apart), sum(apart), sum(other.total() for _, other in pairs)
 
 
 def rates(
@@ -326,8 +326,8 @@ def main() -> None:
     warm_up = set(spread(range(len(workspaces)), WARM_UP))
     before = [workspaces[number] for number in sorted(warm_up)]
     workspaces = [files for number, files in enumerate(workspaces) if number not in warm_up]
-    files = Counter(min(sum(map(is_python, each)), 2) for each in workspaces)
-    settings = sum(any(PurePosixPath(path).name in CONFIGURATION for path in each) for each in workspaces)
+    files = Counter(min(sum(map(is_python, files)), 2) for files in workspaces)
+    settings = sum(any(PurePosixPath(path).name in CONFIGURATION for path in files) for files in workspaces)
     print(f"{len(workspaces)} snapshots, {files[2]} of several files, {settings} with settings", flush=True)
     if given.exact:
         exactness(workspaces)

@@ -139,11 +139,11 @@ def in_a_process_of_its_own(
 
 def synthetic(publications: int) -> None:
     small, large = (in_a_process_of_its_own(count) for count in (publications // 10, publications))
-    for name, each in (("a tenth", small), ("all", large)):
+    for name, run in (("a tenth", small), ("all", large)):
         print(
-            f"{name:8} {each.publications:11,} publications, {each.episodes:9,} episodes, "
-            f"{each.settled:9,} settled, {each.sampled:6,} sampled: {each.seconds:6.1f} s, "
-            f"peak {each.peak_mb:6,.0f} MB"
+            f"{name:8} {run.publications:11,} publications, {run.episodes:9,} episodes, "
+            f"{run.settled:9,} settled, {run.sampled:6,} sampled: {run.seconds:6.1f} s, "
+            f"peak {run.peak_mb:6,.0f} MB"
         )
     growth = large.peak_mb / small.peak_mb
     print(f"memory for ten times as many: {growth:.2f} times (at most {MOST_GROWTH})")
@@ -151,7 +151,7 @@ def synthetic(publications: int) -> None:
         in_a_process_of_its_own(publications, of_a_table=1),
         in_a_process_of_its_own(publications, of_a_table=999, backwards=True),
     ]
-    if {each.digest for each in others} != {large.digest}:
+    if {run.digest for run in others} != {large.digest}:
         raise SystemExit("the sample depends on the partitioning of the input")
     print("the same sample from tables of one project, and of 999 in reverse order")
     allowed = MOST_SECONDS * publications / 10_000_000
@@ -193,7 +193,7 @@ def saved(recording: Recording, name: str) -> None:
                 {name: getattr(counts, name) for name in ("publications", "episodes", "settled", "sampled")}
             )
     factor = total["publications"] / max(1, total["sampled"])
-    said = ", ".join(f"{total[each]:,} {each}" for each in ("publications", "episodes", "settled", "sampled"))
+    said = ", ".join(f"{total[unit]:,} {unit}" for unit in ("publications", "episodes", "settled", "sampled"))
     print(f"{name}: {said}: {factor:.1f} publications to each check")
 
 

@@ -116,10 +116,10 @@ def main() -> None:
         ]
     print(f"a run over {given.snapshots} snapshots, {given.workers} workers, {given.rounds} rounds, medians")
     for number, name in enumerate(("to the first result", "to the end of the process")):
-        own, warm = (statistics.median(each[way][number] for each in seconds) for way in (0, 1))
+        own, warm = (statistics.median(times[way][number] for times in seconds) for way in (0, 1))
         gain = f"{own / warm:4.1f} x, {own - warm:5.2f} s less"
         print(f"{name:26} {POOL} {own:5.2f} s, {HTTP} {warm:5.2f} s: {gain}")
-    own, warm = (statistics.median(each[way] for each in rates) for way in (0, 1))
+    own, warm = (statistics.median(pair[way] for pair in rates) for way in (0, 1))
     print(f"{'throughput, both warm':26} {POOL} {own:5.1f} files/s, {HTTP} {warm:5.1f}: {warm / own:4.2f} x")
 
 

@@ -183,7 +183,7 @@ def _worker(work: bytes, folder: str) -> Callable[[Iterator[pa.RecordBatch]], It
         source = str(Path(SparkFiles.getRootDirectory(), folder).absolute())
         if sys.path[0] != source:
             sys.path.insert(0, source)
-            for name in [each for each in sys.modules if each.partition(".")[0] == "repair"]:
+            for name in [name for name in sys.modules if name.partition(".")[0] == "repair"]:
                 del sys.modules[name]  # of another copy
         yield from cloudpickle.loads(work)(batches)
 

@@ -18,7 +18,7 @@ LARGE = frozenset({"files", "later_states", "before", "after"})
 
 def column_schema(schema: pa.Schema) -> dg.TableSchema:
     """The Arrow schema as Dagster shows it."""
-    return dg.TableSchema([dg.TableColumn(each.name, str(each.type)) for each in schema])
+    return dg.TableSchema([dg.TableColumn(field.name, str(field.type)) for field in schema])
 
 
 def preview(store: PartitionStore, manifest: Manifest, name: str) -> dg.TableMetadataValue:
@@ -28,11 +28,11 @@ def preview(store: PartitionStore, manifest: Manifest, name: str) -> dg.TableMet
         rows.extend(batch.slice(0, PREVIEW_ROWS - len(rows)).to_pylist())
         if len(rows) >= PREVIEW_ROWS:
             break
-    names = [each for each in rows[0] if each not in LARGE] if rows else ["empty"]
-    names.sort(key=lambda each: FIRST.index(each) if each in FIRST else len(FIRST))
+    names = [name for name in rows[0] if name not in LARGE] if rows else ["empty"]
+    names.sort(key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST))
     return dg.MetadataValue.table(
-        [dg.TableRecord({each: _cell(row.get(each)) for each in names}) for row in rows],
-        dg.TableSchema([dg.TableColumn(each) for each in names]),
+        [dg.TableRecord({name: _cell(row.get(name)) for name in names}) for row in rows],
+        dg.TableSchema([dg.TableColumn(name) for name in names]),
     )
 
 

@@ -40,7 +40,7 @@ DIAGNOSTICS = (
     verified_diffs,
     repair_examples,
 )
-STAGES = tuple(each.key.path[-1] for each in DIAGNOSTICS)
+STAGES = tuple(asset.key.path[-1] for asset in DIAGNOSTICS)
 # The tests of a process share these: starting them costs far more than checking.
 LANGUAGE_SERVERS = LanguageServersResource(workers=1, cache="")
 QUIET: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -212,9 +212,9 @@ def reused(result: dg.ExecuteInProcessResult) -> dict[str, bool]:
 def check(result: dg.ExecuteInProcessResult, asset: str, name: str) -> dg.AssetCheckEvaluation:
     """The evaluation of one check of one asset."""
     (found,) = (
-        each
-        for each in result.get_asset_check_evaluations()
-        if each.check_name == name and each.asset_key == dg.AssetKey(asset)
+        evaluation
+        for evaluation in result.get_asset_check_evaluations()
+        if evaluation.check_name == name and evaluation.asset_key == dg.AssetKey(asset)
     )
     return found
 

@@ -29,7 +29,7 @@ def projects_of(split: str, how_many: int) -> list[str]:
 def verified(project_id: str, broken: str, repaired: str, code: str = "ruff[F821]") -> Row:
     """The row of a verified diff of `main.py`, whose diagnostic has `code`."""
     before = LANGUAGE_SERVERS.servers().check_workspace({"main.py": broken})
-    (diagnostic,) = (each for each in before if each.code == code)
+    (diagnostic,) = (diagnostic for diagnostic in before if diagnostic.code == code)
     return dict.fromkeys(VERIFIED_DIFFS.names) | {
         "diagnostic_id": hashlib.sha256(f"{project_id} {broken}".encode()).hexdigest()[:32],
         "project_id": project_id,
@@ -37,7 +37,7 @@ def verified(project_id: str, broken: str, repaired: str, code: str = "ruff[F821
         "licence": "MIT",
         "files": [{"path": "main.py", "text": broken}],
         "diagnostic": diagnostic.as_row(),
-        "before": [each.as_row() for each in before],
+        "before": [diagnostic.as_row() for diagnostic in before],
         "teacher": "history",
         "line_diff": diff(broken, repaired),
         "repaired": repaired,

@@ -132,7 +132,7 @@ def _may_hold_address(text: str) -> bool:
 
 
 def _may_hold_phone(text: str) -> bool:
-    return any(each.search(text) for each in _DIALLED)
+    return any(pattern.search(text) for pattern in _DIALLED)
 
 
 _MARK = "REDACTED"

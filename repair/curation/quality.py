@@ -79,7 +79,7 @@ def _is_prose(text: str) -> bool:
         return _looks_like_prose(text)
     # `Hello, world` parses as a pair of names, and a file of one docstring as an expression. Names alone are
     # what somebody has begun to type.
-    values = [each.value for each in tree.body if isinstance(each, ast.Expr)]
+    values = [statement.value for statement in tree.body if isinstance(statement, ast.Expr)]
     return (
         len(values) == len(tree.body)
         and all(map(_is_words, values))

@@ -50,5 +50,5 @@ def shown(diagnostic: Diagnostic) -> str:
 def listed(diagnostics: Sequence[Diagnostic]) -> str:
     """The first few of them, and how many more there are."""
     rest = len(diagnostics) - _SHOWN
-    listed = "; ".join(shown(each) for each in diagnostics[:_SHOWN])
+    listed = "; ".join(shown(diagnostic) for diagnostic in diagnostics[:_SHOWN])
     return f"{listed}; and {rest} more" if rest > 0 else listed

@@ -81,7 +81,7 @@ def installed(environment: Environment) -> Installed:
 
 def _identity(folders: Sequence[Path]) -> str:
     found = {
-        f"{each.metadata['Name'] or ''}=={each.metadata['Version'] or ''}".lower()
-        for each in distributions(path=[str(folder) for folder in folders])
+        f"{distribution.metadata['Name'] or ''}=={distribution.metadata['Version'] or ''}".lower()
+        for distribution in distributions(path=[str(folder) for folder in folders])
     }
     return sha256("\n".join(sorted(found)).encode()).hexdigest()[:12]

@@ -35,13 +35,13 @@ from repair.language_servers.servers import Request, Result
 
 VERSION = 1
 _GZIP_WORTH_BYTES = 1024
-_REASONS = {each.reason: each for each in LanguageServerError.__subclasses__()}
+_REASONS = {kind.reason: kind for kind in LanguageServerError.__subclasses__()}
 _DIAGNOSTIC: dict[str, Any] = {field.name: field.type for field in fields(Diagnostic)}
 _RESULT = [field.name for field in fields(Result)]
 
 
 def _form() -> str:
-    names = [[field.name for field in fields(each)] for each in (Request, Result, Diagnostic)]
+    names = [[field.name for field in fields(kind)] for kind in (Request, Result, Diagnostic)]
     return f"{VERSION}-{zlib.crc32(repr((names, sorted(_REASONS))).encode()):08x}"
 
 
@@ -209,7 +209,7 @@ def _paths(table: dict[str, Any], name: str, place: str) -> tuple[str, ...] | No
 def _encoded(result: Result) -> dict[str, Any]:
     row = {name: getattr(result, name) for name in _RESULT}
     error = result.error and {"reason": result.error.reason, "message": str(result.error)}
-    return {**row, "diagnostics": [each.as_row() for each in result.diagnostics], "error": error}
+    return {**row, "diagnostics": [diagnostic.as_row() for diagnostic in result.diagnostics], "error": error}
 
 
 def _result(row: Any, place: str) -> Result:
@@ -217,7 +217,7 @@ def _result(row: Any, place: str) -> Result:
     values = {name: tuple(value) if _is_list(value) else value for name, value in _table(row, place).items()}
     if set(values) != set(_RESULT) or not isinstance(values["diagnostics"], tuple):
         raise WireError(f"expected {place} to have {', '.join(_RESULT)}")
-    values["diagnostics"] = [_diagnostic(each, place) for each in values["diagnostics"]]
+    values["diagnostics"] = [_diagnostic(diagnostic, place) for diagnostic in values["diagnostics"]]
     values["error"] = _error(values["error"], place)
     return Result(**values)
 

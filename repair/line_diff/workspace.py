@@ -50,10 +50,10 @@ def diff(workspace: Mapping[str, str], changed: Mapping[str, str], path: str) ->
     if workspace.keys() != changed.keys():
         names = sorted(workspace.keys() ^ changed.keys())
         raise ValueError(f"a diff creates and removes no file, and only one side has {', '.join(names)}")
-    different = sorted(each for each, text in workspace.items() if changed[each] != text)
-    parts = {each: diff_of_texts(workspace[each], changed[each]) for each in different}
+    different = sorted(path for path, text in workspace.items() if changed[path] != text)
+    parts = {path: diff_of_texts(workspace[path], changed[path]) for path in different}
     own = parts.pop(path, "")
-    others = (f"{HEADER}{each}\n{part}" for each, part in parts.items() if part)
+    others = (f"{HEADER}{path}\n{part}" for path, part in parts.items() if part)
     return "\n".join([own, *others] if own else others)
 
 

@@ -152,8 +152,8 @@ For example:
 """
 
 _FORMATS: dict[str, AnswerFormat] = {
-    each.name: each
-    for each in (
+    form.name: form
+    for form in (
         _LineDiffs(),
         _UnifiedDiffs("unified_diff", numbered=True),
         _UnifiedDiffs("unified_diff_unnumbered", numbered=False),

@@ -15,9 +15,9 @@ def workspace_sha256(files: Mapping[str, str]) -> str:
 
 def files_of(row: Mapping[str, Any], column: str = "files") -> dict[str, str]:
     """The files in a column of a row, as path -> text."""
-    return {each["path"]: each["text"] for each in row.get(column) or ()}
+    return {file["path"]: file["text"] for file in row.get(column) or ()}
 
 
 def text_of(row: Mapping[str, Any]) -> str:
     """The file that a row with `path` and `files` is about."""
-    return next(each["text"] for each in row["files"] if each["path"] == row["path"])
+    return next(file["text"] for file in row["files"] if file["path"] == row["path"])

@@ -71,9 +71,9 @@ class Comparison:
         """
         kind = _kind(target)
         own_place = _place(target, self._old)
-        alike_before = [each for each in self._before if _kind(each) == kind]
-        alike_after = [each for each in self._after if _kind(each) == kind]
-        same = [each for each in alike_after if _place(each, self._new) == own_place]
+        alike_before = [diagnostic for diagnostic in self._before if _kind(diagnostic) == kind]
+        alike_after = [diagnostic for diagnostic in self._after if _kind(diagnostic) == kind]
+        same = [diagnostic for diagnostic in alike_after if _place(diagnostic, self._new) == own_place]
         return same or self._additional(alike_before, alike_after)
 
     def new_errors(self) -> list[Diagnostic]:
@@ -83,32 +83,39 @@ class Comparison:
         an undefined name that ruff tells once the file parses is not new if pyright told it before.
         """
         additional = self._additional(_errors(self._before), _errors(self._after))
-        silenced = {each.path for each in self._before if _is_ruffs_syntax_error(each)}
+        silenced = {diagnostic.path for diagnostic in self._before if _is_ruffs_syntax_error(diagnostic)}
         if not silenced:
             return additional
-        told = {_undefined_name(each, self._old) for each in self._before if each.path in silenced}
+        told = {
+            _undefined_name(diagnostic, self._old)
+            for diagnostic in self._before
+            if diagnostic.path in silenced
+        }
         told.discard(None)
         return [
-            each
-            for each in additional
-            if each.code != "ruff[F821]" or _undefined_name(each, self._new) not in told
+            diagnostic
+            for diagnostic in additional
+            if diagnostic.code != "ruff[F821]" or _undefined_name(diagnostic, self._new) not in told
         ]
 
     def _additional(self, before: Iterable[Diagnostic], after: Iterable[Diagnostic]) -> list[Diagnostic]:
-        known = Counter(_key(each, self._old) for each in before)
+        known = Counter(_key(diagnostic, self._old) for diagnostic in before)
         additional: list[Diagnostic] = []
-        for each in after:
-            key = _key(each, self._new)
+        for diagnostic in after:
+            key = _key(diagnostic, self._new)
             if known[key]:
                 known[key] -= 1
             else:
-                additional.append(each)
+                additional.append(diagnostic)
         return additional
 
 
 def stands_in(target: Diagnostic, diagnostics: Iterable[Diagnostic]) -> bool:
     """Whether `target` is among the diagnostics of the same state of a workspace."""
-    return any(_kind(each) == _kind(target) and each.start_line == target.start_line for each in diagnostics)
+    return any(
+        _kind(diagnostic) == _kind(target) and diagnostic.start_line == target.start_line
+        for diagnostic in diagnostics
+    )
 
 
 def _kind(diagnostic: Diagnostic) -> tuple[str, str, str]:
@@ -131,7 +138,7 @@ def _undefined_name(diagnostic: Diagnostic, sides: _Sides) -> tuple[str, str, Pl
 
 
 def _errors(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
-    return [each for each in diagnostics if each.severity == "error"]
+    return [diagnostic for diagnostic in diagnostics if diagnostic.severity == "error"]
 
 
 def _is_ruffs_syntax_error(diagnostic: Diagnostic) -> bool:

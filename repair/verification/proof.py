@@ -137,7 +137,7 @@ def _answer_fault(row: Mapping[str, Any], files: Mapping[str, str], path: str) -
 
 
 def _difference(rows: Sequence[dict[str, Any]] | None, found: Sequence[Diagnostic]) -> str | None:
-    wanted = Counter(Diagnostic.from_row(each) for each in rows or ())
+    wanted = Counter(Diagnostic.from_row(row) for row in rows or ())
     missing, fresh = wanted - Counter(found), Counter(found) - wanted
     parts: list[str] = []
     if missing:

@@ -75,8 +75,8 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineResource]:
     # Spark's installation, of which a local cluster makes its working folder.
     installed = Path(next(iter(pyspark.__path__)))
     home = tmp_path_factory.mktemp("spark")
-    for each in installed.iterdir():
-        (home / each.name).symlink_to(each)
+    for path in installed.iterdir():
+        (home / path.name).symlink_to(path)
     (home / "work").unlink(missing_ok=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SPARK_HOME", str(home))
@@ -113,7 +113,7 @@ def test_every_stage_comes_to_the_same_rows_and_rejects_on_two_executors(
 ):
     monkeypatch.setattr(error_states_asset, "EVENTS_PER_TASK", 40)
     sessions = [shop(), *map(refused, REFUSED)]
-    sessions += [typing_errors(f"area-{each}", [each]) for each in range(4)]
+    sessions += [typing_errors(f"area-{number}", [number]) for number in range(4)]
     recording = record(tmp_path / "recording", sessions)
     here, there = House(tmp_path / "here"), OnSpark(tmp_path / "there")
     there.engine = spark
@@ -158,8 +158,8 @@ def test_executors_run_the_shipped_source_and_keep_one_pool_each(spark: EngineRe
         assert Path(file).parts[-3:] == (stem, "repair", "__init__.py")
         assert Path(file) != Path(repair.__file__)
     pools = [
-        dict(zip(column(iter(each), "process"), map(tuple, column(iter(each), "pools")), strict=True))
-        for each in looks
+        dict(zip(column(iter(rows), "process"), map(tuple, column(iter(rows), "pools")), strict=True))
+        for rows in looks
     ]
     both = pools[0] | pools[1]
     assert len(both) <= EXECUTORS
@@ -228,8 +228,8 @@ def test_a_killed_worker_loses_and_doubles_nothing_and_takes_its_servers_along(
     killed: list[int] = []
 
     def kill() -> None:
-        wait_for(lambda: any(each.read_text() for each in marks.iterdir()))
-        [first, *_] = [each for each in marks.iterdir() if each.read_text()]
+        wait_for(lambda: any(mark.read_text() for mark in marks.iterdir()))
+        [first, *_] = [mark for mark in marks.iterdir() if mark.read_text()]
         killed.extend([int(first.name), *map(int, first.read_text().split())])
         os.kill(killed[0], signal.SIGKILL)
 
@@ -238,9 +238,9 @@ def test_a_killed_worker_loses_and_doubles_nothing_and_takes_its_servers_along(
     found = list(spark.engine().map(LANGUAGE_SERVERS.with_servers(slow), tasks, store))
     killer.join()
     assert column(iter(found), "number") == list(range(30))
-    assert len({each.name for each in marks.iterdir()}) > EXECUTORS  # another worker took over
+    assert len({mark.name for mark in marks.iterdir()}) > EXECUTORS  # another worker took over
     assert len(killed) == 2
-    wait_for(lambda: not any(Path(f"/proc/{each}").exists() for each in killed))
+    wait_for(lambda: not any(Path(f"/proc/{process}").exists() for process in killed))
 
 
 def wait_for(what: Callable[[], bool], seconds: float = 60) -> None:
@@ -272,7 +272,7 @@ def test_a_large_task_beside_thousands_of_small_ones_keeps_its_place(spark: Engi
         yield from batches
 
     found = column(spark.engine().map(named, tasks, store), "diagnostic_id")
-    assert found == [str(each.name) for each in tasks if each.size]
+    assert found == [str(task.name) for task in tasks if task.size]
 
 
 def nothing_opens() -> Any:

@@ -23,7 +23,7 @@ def result_of(request: Request) -> Result:
 
 
 def answer(exchange: "Exchange", about: wire.About = ABOUT) -> None:
-    exchange.send(200, wire.encode_results([result_of(each) for each in exchange.requests], about))
+    exchange.send(200, wire.encode_results([result_of(request) for request in exchange.requests], about))
 
 
 def first(times: int, bad: "Script") -> "Script":
@@ -34,7 +34,9 @@ def first(times: int, bad: "Script") -> "Script":
 def on(text: str, bad: "Script") -> "Script":
     """Misbehaves on each POST with a workspace of that text."""
     return lambda exchange: (
-        bad(exchange) if any(text in each.files.values() for each in exchange.requests) else answer(exchange)
+        bad(exchange)
+        if any(text in request.files.values() for request in exchange.requests)
+        else answer(exchange)
     )
 
 
@@ -51,7 +53,7 @@ def bytes_under(body: bytes, **headers: str) -> "Script":
 
 def half(exchange: "Exchange") -> None:
     """Half of the body, then the connection closes."""
-    body = wire.encode_results([result_of(each) for each in exchange.requests], ABOUT)
+    body = wire.encode_results([result_of(request) for request in exchange.requests], ABOUT)
     exchange.send(200, body[: len(body) // 2], claimed_length=len(body))
 
 

@@ -76,9 +76,9 @@ def workspace_cheat(
     path = diagnostic.path
     if path in changes and (found := cheat(workspace[path], repaired[path], diagnostic, changes[path])):
         return found
-    elsewhere_changed = sorted(each for each in changes if each != path)
+    elsewhere_changed = sorted(other for other in changes if other != path)
     if not elsewhere_changed:
         return None
     own = Change(workspace[path], repaired[path], diagnostic, changes.get(path, LineDiff()))
-    others = (elsewhere(each, workspace[each], repaired[each], own) for each in elsewhere_changed)
+    others = (elsewhere(other, workspace[other], repaired[other], own) for other in elsewhere_changed)
     return next((found for found in others if found is not None), None)

@@ -93,7 +93,7 @@ class Change(Texts):
     @cached_property
     def diagnosed(self) -> LogicalLine | None:
         """The line of code with the diagnostic."""
-        return next((each for each in self.old.lines if each.first <= self.line <= each.last), None)
+        return next((line for line in self.old.lines if line.first <= self.line <= line.last), None)
 
     @cached_property
     def counterpart(self) -> LogicalLine | None:
@@ -103,7 +103,7 @@ class Change(Texts):
         if self.diagnosed in self.places:
             return self.places[self.diagnosed]
         place = self.diff.map_line(self.diagnosed.first)
-        return next((each for each in self.new.lines if each.first == place), None)
+        return next((line for line in self.new.lines if line.first == place), None)
 
 
 def parsed(rows: list[str]) -> ast.Module | None:
@@ -123,15 +123,15 @@ def nodes_of(tree: ast.Module) -> tuple[ast.AST, ...]:
 def first_line(statement: ast.stmt) -> int:
     """The line on which a statement begins, decorators included."""
     decorators = statement.decorator_list if isinstance(statement, DEFINITIONS) else []
-    return min([statement.lineno, *(each.lineno for each in decorators)])
+    return min([statement.lineno, *(decorator.lineno for decorator in decorators)])
 
 
 def statement_at(line: LogicalLine | None, tree: ast.Module) -> ast.stmt | None:
     """The statement whose head is `line`."""
     if line is None:
         return None
-    statements = (each for each in nodes_of(tree) if isinstance(each, ast.stmt))
-    return next((each for each in statements if each.lineno == line.first), None)
+    statements = (node for node in nodes_of(tree) if isinstance(node, ast.stmt))
+    return next((statement for statement in statements if statement.lineno == line.first), None)
 
 
 def source_of(line: LogicalLine, rows: list[str]) -> str:
@@ -151,6 +151,6 @@ def squeezed(text: str) -> str:
 
 
 def _strings(tree: ast.Module | None) -> Iterator[str]:
-    for each in nodes_of(tree) if tree else ():
-        if isinstance(each, ast.Constant) and isinstance(each.value, str):
-            yield each.value
+    for node in nodes_of(tree) if tree else ():
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value

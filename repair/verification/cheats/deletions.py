@@ -46,12 +46,12 @@ def gone(change: Change) -> Cheat | None:
         return None
     source = source_of(lost, change.old_rows)
     code = f"line {lost.first} {shown(source)}"
-    if all(each.idle for each in change.new.lines):
+    if all(line.idle for line in change.new.lines):
         return Cheat("deleted_file", f"{code} and everything else is gone")
     comments = Counter(map(squeezed, change.new.comments)) - Counter(map(squeezed, change.old.comments))
-    if any(squeezed(source) in each for each in comments):
+    if any(squeezed(source) in comment for comment in comments):
         return Cheat("commented_out", f"{code} is a comment now")
-    if any(squeezed(source) in squeezed(each) for each in change.added_strings):
+    if any(squeezed(source) in squeezed(string) for string in change.added_strings):
         return Cheat("quoted", f"{code} is in a string now")
     if definition := _lost_definition(change, lost):
         return Cheat("deleted_definition", f"{code} is gone with `{definition}` around it")
@@ -65,12 +65,12 @@ def emptied(change: Change) -> Cheat | None:
     head, repaired = change.diagnosed, change.counterpart
     if change.type in _MAY_DELETE or head is None or repaired is None:
         return None
-    body = next((each for each in change.old.lines if each.first > head.last), None)
+    body = next((line for line in change.old.lines if line.first > head.last), None)
     idle = _idle_instead(change)
     if body is None or idle is None or repaired.tokens[-1] != ":":
         return None
     if idle.first <= repaired.last or any(
-        repaired.last < each.first < idle.first for each in change.new.lines
+        repaired.last < line.first < idle.first for line in change.new.lines
     ):
         return None
     if body.idle or change.places.get(body, body) is not None:
@@ -86,7 +86,7 @@ def quoted_expression(change: Change) -> Cheat | None:
     if use is None or isinstance(use, (ast.alias, ast.Name, ast.Constant, ast.JoinedStr)):
         return None
     source = ast.unparse(use)
-    if any(squeezed(source) == squeezed(each) for each in change.added_strings):
+    if any(squeezed(source) == squeezed(string) for string in change.added_strings):
         return Cheat("quoted", f"{shown(source)} is a string now")
     return None
 
@@ -101,7 +101,7 @@ def deleted_use(change: Change) -> Cheat | None:
     if use is None or (isinstance(use, ast.alias) and not _was_needed(use.asname or use.name, change)):
         return None
     end = (use.end_lineno or 0, use.end_col_offset or 0)
-    inside = [i for i, each in enumerate(before.starts) if (use.lineno, use.col_offset) <= each < end]
+    inside = [i for i, at in enumerate(before.starts) if (use.lineno, use.col_offset) <= at < end]
     for start in range(len(after.tokens) + 1):
         rest = before.tokens[:start] + before.tokens[start + missing :]
         if rest == after.tokens and inside and start <= inside[0] and inside[-1] < start + missing:
@@ -127,19 +127,19 @@ def _had_purpose(line: LogicalLine, change: Change) -> bool:
     if line.tokens[0] in _IMPORTING:
         words = list(line.words)
         module_only = words if line.tokens[0] == "import" else words[1:]
-        return not module_only or any(_was_needed(each, change) for each in module_only)
+        return not module_only or any(_was_needed(name, change) for name in module_only)
     if change.type == SYNTAX:
         source = source_of(line, change.old_rows)
-        begun_twice = any(each.tokens[: len(line.tokens)] == line.tokens for each in change.new.lines)
+        begun_twice = any(other.tokens[: len(line.tokens)] == line.tokens for other in change.new.lines)
         if len(line.tokens) <= 2 or begun_twice or _NO_CODE.match(source) or _is_prose(line):
             return False
-    return any(each in _ACTING or _ASSIGNING.fullmatch(each) for each in line.tokens)
+    return any(token in _ACTING or _ASSIGNING.fullmatch(token) for token in line.tokens)
 
 
 def _was_needed(name: str, change: Change) -> bool:
     """Whether an imported name was used, and is used no more: else nothing was lost with the import."""
-    uses = [each for each in change.old.lines if name in each.tokens and each.tokens[0] not in _IMPORTING]
-    return bool(uses) and not any(name in each.tokens for each in change.new.lines)
+    uses = [line for line in change.old.lines if name in line.tokens and line.tokens[0] not in _IMPORTING]
+    return bool(uses) and not any(name in line.tokens for line in change.new.lines)
 
 
 def _is_prose(line: LogicalLine) -> bool:
@@ -152,13 +152,13 @@ def _lost_definition(change: Change, lost: LogicalLine) -> str | None:
     """The outermost function or class around `lost` that is gone as well."""
     if change.trees is None:
         return lost.tokens[1] if lost.tokens[0] in ("def", "class") else None
-    heads = {each.first for each, place in change.places.items() if place is None}
+    heads = {line.first for line, place in change.places.items() if place is None}
     around = (
-        each
-        for each in nodes_of(change.trees[0])
-        if isinstance(each, DEFINITIONS) and first_line(each) <= lost.first <= (each.end_lineno or 0)
+        node
+        for node in nodes_of(change.trees[0])
+        if isinstance(node, DEFINITIONS) and first_line(node) <= lost.first <= (node.end_lineno or 0)
     )
-    return next((each.name for each in around if each.lineno in heads), None)
+    return next((definition.name for definition in around if definition.lineno in heads), None)
 
 
 def _idle_instead(change: Change) -> LogicalLine | None:
@@ -166,7 +166,7 @@ def _idle_instead(change: Change) -> LogicalLine | None:
     added = {number for number, _ in change.diff.added}
     known = set(change.places.values())
     return next(
-        (each for each in change.new.lines if each.idle and each.first in added and each not in known), None
+        (line for line in change.new.lines if line.idle and line.first in added and line not in known), None
     )
 
 
@@ -176,10 +176,10 @@ def _diagnosed_use(change: Change) -> ast.expr | ast.alias | None:
         return None
     place = (change.line, change.column)
     around = [
-        each
-        for each in nodes_of(change.trees[0])
-        if isinstance(each, (ast.expr, ast.alias, ast.keyword))
-        and (each.lineno, each.col_offset) <= place < (each.end_lineno or 0, each.end_col_offset or 0)
+        node
+        for node in nodes_of(change.trees[0])
+        if isinstance(node, (ast.expr, ast.alias, ast.keyword))
+        and (node.lineno, node.col_offset) <= place < (node.end_lineno or 0, node.end_col_offset or 0)
     ]
     if not around:
         return None

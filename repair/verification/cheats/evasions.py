@@ -71,7 +71,7 @@ def added_any(texts: Texts) -> Cheat | None:
     if texts.trees is None:
         return None
     old, new = texts.trees
-    known = {each.name for each in nodes_of(old) if isinstance(each, FUNCTIONS)}
+    known = {node.name for node in nodes_of(old) if isinstance(node, FUNCTIONS)}
     added = Counter(_anys(new, known)) - Counter(_anys(old, known))
     return Cheat("any_type", f"added {shown(next(iter(added)))}") if added else None
 
@@ -92,8 +92,8 @@ def added_stub(texts: Texts, name: str) -> Cheat | None:
 
 
 def _silences(code: Code, rows: list[str]) -> Counter[str]:
-    found = Counter(match[0].strip() for each in code.comments if (match := _SILENCE.search(each)))
-    found.update(match[1].strip() for each in rows if (match := _NO_TYPE_CHECK.match(each)))
+    found = Counter(match[0].strip() for comment in code.comments if (match := _SILENCE.search(comment)))
+    found.update(match[1].strip() for row in rows if (match := _NO_TYPE_CHECK.match(row)))
     return found
 
 
@@ -118,11 +118,11 @@ def _way(node: ast.AST, statement: ast.stmt) -> Iterator[_Step]:
     """The way from `node` down to `statement`."""
     bodies: list[list[ast.stmt]] = [getattr(node, name, []) for name in ("body", "orelse", "finalbody")]
     for body in bodies:
-        for index, each in enumerate(body):
-            if first_line(each) <= statement.lineno <= (each.end_lineno or 0):
+        for index, item in enumerate(body):
+            if first_line(item) <= statement.lineno <= (item.end_lineno or 0):
                 yield node, body, index
-                if each is not statement:
-                    yield from _way(each, statement)
+                if item is not statement:
+                    yield from _way(item, statement)
     for inner in (*getattr(node, "handlers", ()), *getattr(node, "cases", ())):
         yield from _way(inner, statement)
 
@@ -130,8 +130,8 @@ def _way(node: ast.AST, statement: ast.stmt) -> Iterator[_Step]:
 def _hiding(statement: ast.stmt, way: list[_Step]) -> Iterator[str]:
     is_import = isinstance(statement, (ast.Import, ast.ImportFrom))
     for node, body, index in way:
-        before = (ast.unparse(each) for each in body[:index] if isinstance(each, _SIMPLE))
-        yield from (each for each in before if _LEAVING.match(each))
+        before = (ast.unparse(earlier) for earlier in body[:index] if isinstance(earlier, _SIMPLE))
+        yield from (source for source in before if _LEAVING.match(source))
         if not isinstance(node, (ast.If, ast.While)):
             continue
         test = ast.unparse(node.test)
@@ -152,11 +152,11 @@ _SIMPLE = (ast.Return, ast.Raise, ast.Break, ast.Continue, ast.Expr)
 def _swallowing(_: ast.stmt, way: list[_Step]) -> Iterator[str]:
     for node, body, _index in way:
         if isinstance(node, ast.Try) and body is node.body and node.handlers:
-            if all(all(map(_does_nothing, each.body)) for each in node.handlers):
+            if all(all(map(_does_nothing, handler.body)) for handler in node.handlers):
                 yield ast.unparse(node.handlers[0])
         elif isinstance(node, (ast.With, ast.AsyncWith)):
-            managers = (ast.unparse(each.context_expr) for each in node.items)
-            yield from (each for each in managers if _SUPPRESS.match(each))
+            managers = (ast.unparse(item.context_expr) for item in node.items)
+            yield from (manager for manager in managers if _SUPPRESS.match(manager))
 
 
 def _does_nothing(statement: ast.stmt) -> bool:
@@ -174,9 +174,9 @@ def _by_string(tree: ast.Module, name: str) -> Iterator[str]:
     for node in nodes_of(tree):
         match node:
             case ast.Call(func=function, args=arguments):
-                texts = [each.value for each in arguments if isinstance(each, ast.Constant)]
+                texts = [argument.value for argument in arguments if isinstance(argument, ast.Constant)]
                 called = ast.unparse(function).rpartition(".")[2]
-                if called in _LOOKUPS and any(isinstance(each, str) and word.search(each) for each in texts):
+                if called in _LOOKUPS and any(isinstance(text, str) and word.search(text) for text in texts):
                     yield ast.unparse(node)
             case ast.Subscript(value=value, slice=ast.Constant(value=key)) if key == name:
                 if _NAMESPACE.search(ast.unparse(value)):
@@ -196,7 +196,7 @@ def _anys(tree: ast.Module, known: set[str]) -> Iterator[str]:
                     yield ast.unparse(node)
             case ast.FunctionDef(args=arguments) | ast.AsyncFunctionDef(args=arguments) if node.name in known:
                 every = (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)
-                yield from (f"{each.arg}: Any" for each in every if _is_any(each.annotation))
+                yield from (f"{argument.arg}: Any" for argument in every if _is_any(argument.annotation))
                 if _is_any(node.returns):
                     yield f"def {node.name}(...) -> Any"
             case _:

@@ -54,7 +54,7 @@ class LogicalLine:
     def words(self) -> Counter[str]:
         """Its names."""
         return Counter(
-            each for each in self.tokens if _IDENTIFIER.fullmatch(each) and not keyword.iskeyword(each)
+            token for token in self.tokens if _IDENTIFIER.fullmatch(token) and not keyword.iskeyword(token)
         )
 
 
@@ -97,9 +97,9 @@ def _tokenized(text: str) -> Code:
 def _logical_line(tokens: Sequence[tokenize.TokenInfo], rows: Sequence[str]) -> list[LogicalLine]:
     if not tokens:
         return []
-    places = (each.start for each in tokens)
+    places = (token.start for token in tokens)
     starts = tuple((line, len(rows[line - 1][:column].encode(errors="replace"))) for line, column in places)
-    strings = tuple(each.string for each in tokens)
+    strings = tuple(token.string for token in tokens)
     return [LogicalLine(tokens[0].start[0], tokens[-1].end[0], strings, starts)]
 
 
@@ -112,8 +112,8 @@ def _by_line(text: str) -> Code:
             comments.append(comment)
             found.pop()
         if found:
-            starts = tuple((number, len(row[: each.start()].encode(errors="replace"))) for each in found)
-            code.append(LogicalLine(number, number, tuple(each[0] for each in found), starts))
+            starts = tuple((number, len(row[: match.start()].encode(errors="replace"))) for match in found)
+            code.append(LogicalLine(number, number, tuple(match[0] for match in found), starts))
     return Code(tuple(code), tuple(comments))
 
 
@@ -130,13 +130,13 @@ def counterparts(old: Code, new: Code, diff: LineDiff) -> dict[LogicalLine, Logi
     _pair_equal(places, free)
     _pair_alike(places, free)
     spare = _spare_words(places, new_hunks)
-    for line in [each for each, place in places.items() if place is None]:
+    for line in [gone for gone, place in places.items() if place is None]:
         wanted = line.words
-        in_place = [each for each in free if not each.idle and new_hunks[each] & old_hunks[line]]
+        in_place = [other for other in free if not other.idle and new_hunks[other] & old_hunks[line]]
         if line.tokens[0] in ("import", "from"):
-            in_place += [each for each in free if each.tokens[0] in ("import", "from")]
+            in_place += [other for other in free if other.tokens[0] in ("import", "from")]
         elif not in_place and wanted and 2 * (wanted & spare).total() >= wanted.total():
-            in_place = [each for each in new_hunks if (each.words & wanted)]  # it went into another line
+            in_place = [other for other in new_hunks if (other.words & wanted)]  # it went into another line
         places[line] = in_place[0] if in_place else None
     return places
 
@@ -153,8 +153,8 @@ def _hunks(code: Code, changed: Sequence[int]) -> dict[LogicalLine, set[int]]:
 
 def _pair_equal(places: dict[LogicalLine, LogicalLine | None], free: dict[LogicalLine, None]) -> None:
     by_tokens: defaultdict[tuple[str, ...], list[LogicalLine]] = defaultdict(list)
-    for each in free:
-        by_tokens[each.tokens].append(each)
+    for line in free:
+        by_tokens[line.tokens].append(line)
     for line in list(places):
         if same := by_tokens[line.tokens]:
             other = places[line] = same.pop(0)
@@ -162,11 +162,11 @@ def _pair_equal(places: dict[LogicalLine, LogicalLine | None], free: dict[Logica
 
 
 def _pair_alike(places: dict[LogicalLine, LogicalLine | None], free: dict[LogicalLine, None]) -> None:
-    lonely = [each for each, place in places.items() if place is None]
+    lonely = [line for line, place in places.items() if place is None]
     if len(lonely) * len(free) > _MOST_PAIRS:
         places.update(zip(lonely, (list(free) * len(lonely)), strict=False))
         return
-    counted = {each: Counter(each.tokens) for each in (*lonely, *free)}
+    counted = {line: Counter(line.tokens) for line in (*lonely, *free)}
     pairs = sorted(
         (
             (-alike, abs(line.first - other.first), line.first, other.first, line, other)
@@ -192,8 +192,8 @@ def _spare_words(
 ) -> Counter[str]:
     """Names on added lines that the lines which they come from did not have."""
     total: Counter[str] = Counter()
-    for each in new:
-        total += each.words
+    for line in new:
+        total += line.words
     for line, place in places.items():
         if place is not None:
             total -= line.words

@@ -19,7 +19,7 @@ def elsewhere(path: str, original: str, repaired: str, target: Change) -> Cheat 
 def _found(path: str, texts: Texts, target: Change) -> Cheat | None:
     if not is_python(path):
         return Cheat("settings", "the servers' settings are no place for a repair")
-    if all(each.idle for each in texts.new.lines) and not all(each.idle for each in texts.old.lines):
+    if all(line.idle for line in texts.new.lines) and not all(line.idle for line in texts.old.lines):
         return Cheat("deleted_file", "all of its code is gone")
     # in a stub file nothing has a body
     may_be_stub = target.type in ABOUT_NAMES and not path.endswith(".pyi")
@@ -34,7 +34,7 @@ def _found(path: str, texts: Texts, target: Change) -> Cheat | None:
 def _answers_to_any_name(texts: Texts) -> Cheat | None:
     if texts.trees is None:
         return None
-    old, new = (sum(_is_getattr(each) for each in nodes_of(tree)) for tree in texts.trees)
+    old, new = (sum(_is_getattr(node) for node in nodes_of(tree)) for tree in texts.trees)
     return Cheat("dynamic_access", "added `__getattr__`, which knows every name") if new > old else None
 
 

@@ -47,7 +47,9 @@ def row(
     """A reproduced diagnostic of `main.py`: what the servers say of `rule` on the line."""
     found = servers.check_workspace(files)
     said = next(
-        each for each in found if each.path == "main.py" and each.start_line == line and rule in each.code
+        diagnostic
+        for diagnostic in found
+        if diagnostic.path == "main.py" and diagnostic.start_line == line and rule in diagnostic.code
     )
     recorded = {name: getattr(said, name) for name in ("code", "message", "severity")}
     recorded |= {
@@ -63,7 +65,7 @@ def row(
         "later_states": [],
         "diagnostic": said.as_row(),
         "agreed": ["code", "line", "range", "message"],
-        "before": [each.as_row() for each in found],
+        "before": [diagnostic.as_row() for diagnostic in found],
         **more,
     }
 
@@ -72,7 +74,7 @@ def outcomes(rows: list[dict[str, Any]], servers: Any, at_once: int = 64) -> lis
     table = pa.Table.from_pylist(rows, schema=REPRODUCED_DIAGNOSTICS)
     found = list(BY_NAME["repair_candidates"].run(table.to_batches(max_chunksize=at_once), servers))
     assert all(batch.schema == outcome_schema(REPAIR_CANDIDATES) for batch in found)
-    return [each for batch in found for each in batch.to_pylist()]
+    return [row for batch in found for row in batch.to_pylist()]
 
 
 def reason(given: dict[str, Any], servers: Any) -> str | None:
@@ -120,7 +122,7 @@ def test_near_duplicate_is_of_the_first_and_across_batches(servers: LanguageServ
     body = "".join(f"value_{n} = {n}\n" for n in range(40))
     same = [row(servers, {"main.py": "print(total)\n" + body + more}, "F821", key=more) for more in "ab"]
     found = outcomes(same, NoServers(), at_once=1)
-    assert [each["reason"] for each in found] == [None, "near_duplicate"]
+    assert [row["reason"] for row in found] == [None, "near_duplicate"]
     assert found[1]["detail"] == "of diagnostic a"
 
 
@@ -128,7 +130,7 @@ def test_two_diagnostics_of_one_file_are_two_tasks(servers: LanguageServers) -> 
     body = "".join(f"value_{n} = {n}\n" for n in range(40))
     files = {"main.py": "print(total)\n" + body + "print(other)\n"}
     pair = [row(servers, files, "F821", line=0, key="a"), row(servers, files, "F821", line=41, key="b")]
-    assert [each["reason"] for each in outcomes(pair, NoServers())] == [None, None]
+    assert [row["reason"] for row in outcomes(pair, NoServers())] == [None, None]
 
 
 def test_redaction_moves_the_diagnostic_and_the_servers_say_where(servers: LanguageServers) -> None:
@@ -136,13 +138,15 @@ def test_redaction_moves_the_diagnostic_and_the_servers_say_where(servers: Langu
     later = [{"timestamp": None, "text": "total = 1  # alice.smith@corp.io\n", "ghostwriter": False}]
     given = row(servers, files, "F821", later_states=later)
     while given["diagnostic"]["message"] != "Undefined name `total`":
-        said = next(each for each in given["before"] if each["message"] == "Undefined name `total`")
+        said = next(
+            diagnostic for diagnostic in given["before"] if diagnostic["message"] == "Undefined name `total`"
+        )
         given["diagnostic"] = said
         given["recorded"] = {name: said.get(name) for name in given["recorded"]}
     (kept,) = outcomes([given], servers)
     assert kept["reason"] is None
     assert kept["redactions"] == 3
-    texts = {each["path"]: each["text"] for each in kept["files"]}
+    texts = {file["path"]: file["text"] for file in kept["files"]}
     assert texts["main.py"] == "send('user1@example.com', 'ü𝕏'); print(total)\n"
     assert texts["b.py"] == "# user2@example.com\n"
     assert kept["later_states"][0]["text"] == "total = 1  # user1@example.com\n"
@@ -155,11 +159,11 @@ def test_redaction_moves_the_diagnostic_and_the_servers_say_where(servers: Langu
 
 def test_messages_are_redacted_even_where_no_text_is(servers: LanguageServers) -> None:
     given = row(servers, {"main.py": "print(total)\n"}, "F821")
-    for each in (given["recorded"], given["diagnostic"], given["before"][0]):
-        each["message"] = 'Import "x" in /home/alice/x could not be resolved'
+    for diagnostic in (given["recorded"], given["diagnostic"], given["before"][0]):
+        diagnostic["message"] = 'Import "x" in /home/alice/x could not be resolved'
     (kept,) = outcomes([given], NoServers())
-    for each in (kept["recorded"], kept["diagnostic"], kept["before"][0]):
-        assert each["message"] == 'Import "x" in /home/user1/x could not be resolved'
+    for diagnostic in (kept["recorded"], kept["diagnostic"], kept["before"][0]):
+        assert diagnostic["message"] == 'Import "x" in /home/user1/x could not be resolved'
 
 
 def test_lost_by_redaction(servers: LanguageServers) -> None:
@@ -182,6 +186,6 @@ def test_every_row_has_one_outcome_in_its_place(servers: LanguageServers) -> Non
     rows = [row(servers, {"main.py": text}, "F821", key=str(n)) for n, text in enumerate(texts)]
     rows[2]["diagnostic"] = {**rows[2]["diagnostic"], "has_code_action": True}
     found = outcomes(rows, servers, at_once=3)
-    assert [each["diagnostic_id"] for each in found] == ["0", "1", "2", "3"]
-    assert [each["redactions"] for each in found if not each["reason"]] == [0, 1, 1]
+    assert [row["diagnostic_id"] for row in found] == ["0", "1", "2", "3"]
+    assert [row["redactions"] for row in found if not row["reason"]] == [0, 1, 1]
     assert outcomes([], NoServers()) == []

@@ -178,7 +178,8 @@ def test_a_program_stays_a_program(secrets: list[str], quote: str) -> None:
     after, count = redact(text)
     assert count > 0
     kinds = [
-        [token.type for token in tokenize.generate_tokens(StringIO(each).readline)] for each in (text, after)
+        [token.type for token in tokenize.generate_tokens(StringIO(source).readline)]
+        for source in (text, after)
     ]
     assert kinds[0] == kinds[1]
     assert after.endswith("y = a@b.com / home / c\n")
@@ -208,7 +209,7 @@ def test_the_standard_library_is_hardly_touched() -> None:
     for text in texts:
         after, _ = redact(text)
         ast.parse(after)
-        stripped = [re.sub(r"#.*|'[^']*'|\"[^\"]*\"", "", each) for each in (text, after)]
+        stripped = [re.sub(r"#.*|'[^']*'|\"[^\"]*\"", "", source) for source in (text, after)]
         changed += stripped[0] != stripped[1]
     assert len(texts) > 50
     # E-mail addresses in docstrings of several lines are what remains.

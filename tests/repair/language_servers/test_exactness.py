@@ -355,7 +355,7 @@ def test_the_python_version_of_a_neighbour_is_forgotten() -> None:
 def test_neighbours_with_the_same_names(neighbours: list[dict[str, str]], servers: LanguageServers) -> None:
     """A workspace's diagnostics are known beforehand; whatever is asked around it, they stay."""
     files = {"main.py": "import helper\nhelper.a\nhelper.b\n", "helper.py": "a = 1\n"}
-    requests = [Request(each) for each in neighbours]
+    requests = [Request(files) for files in neighbours]
     *_, first = servers.check_many([*requests, Request(files)])
     last, *_ = servers.check_many([Request(files), *requests])
     for result in (first, last):

@@ -69,7 +69,9 @@ def snapshot(number: int) -> dict[str, str]:
 
 def facts(results: Sequence[Result]) -> list[Any]:
     """What is equal where results are."""
-    return [(list(each.diagnostics), each.reason, each.error and str(each.error)) for each in results]
+    return [
+        (list(result.diagnostics), result.reason, result.error and str(result.error)) for result in results
+    ]
 
 
 # what the pool makes of odd requests travels as it is
@@ -193,8 +195,8 @@ def test_a_large_workspace_is_refused_before_it_is_sent(instance: Instance) -> N
     requests = [Request({"a.py": "x = y\n"}), Request(large), Request({"b.py": "z\n"})]
     with RemoteLanguageServers(instance.url, TOKEN) as remote:
         results = list(remote.check_many(requests))
-    assert [each.reason for each in results] == [None, "too_large_request", None]
-    assert {each.path for each in results[2].diagnostics} == {"b.py"}
+    assert [result.reason for result in results] == [None, "too_large_request", None]
+    assert {diagnostic.path for diagnostic in results[2].diagnostics} == {"b.py"}
 
 
 @pytest.mark.slow
@@ -243,7 +245,7 @@ def asked(script: Script, requests: Sequence[Request] = REQUESTS, **settings: An
     ],
 )
 def test_what_passes_costs_nothing(bad: Script) -> None:
-    assert facts(asked(first(2, bad), timeout=0.5)) == facts([result_of(each) for each in REQUESTS])
+    assert facts(asked(first(2, bad), timeout=0.5)) == facts([result_of(request) for request in REQUESTS])
 
 
 @pytest.mark.parametrize(
@@ -258,7 +260,7 @@ def test_what_passes_costs_nothing(bad: Script) -> None:
 )
 def test_a_workspace_that_ends_every_try_costs_its_neighbours_nothing(bad: Script, reason: str) -> None:
     results = asked(on("text 3", bad), timeout=0.5)
-    assert [each.reason for each in results] == [None] * 3 + [reason] + [None] * 3
+    assert [result.reason for result in results] == [None] * 3 + [reason] + [None] * 3
 
 
 @pytest.mark.parametrize(
@@ -348,7 +350,7 @@ def test_another_release_is_told(caplog: pytest.LogCaptureFixture) -> None:
     health = (200, wire.encode_health(wire.Health(other, 10_000, 8)))
     script = ScriptedServers(lambda exchange: answer(exchange, other), health)
     with script as scripted, RemoteLanguageServers(scripted.url) as remote:
-        assert facts(list(remote.check_many(REQUESTS))) == facts([result_of(each) for each in REQUESTS])
+        assert facts(list(remote.check_many(REQUESTS))) == facts([result_of(request) for request in REQUESTS])
         assert remote.versions["pyright"] == "1.0.0"
     assert caplog.text.count("pyright 1.0.0") == 1
     assert "ruff" not in caplog.text
@@ -367,12 +369,12 @@ def test_batches_stay_under_the_limits() -> None:
     with ScriptedServers(answer) as scripted, RemoteLanguageServers(scripted.url) as remote:
         results = list(remote.check_many(requests))
         limits = (remote._server().max_bytes, remote._server().max_workspaces)
-    assert [each.reason for each in results[:7]] == [None] * 5 + ["too_large_request"] * 2
-    assert [each.diagnostics[0].message for each in results if each.diagnostics] == [
-        each.files["a.py"] for each in requests if len(each.files["a.py"]) < 1990
+    assert [result.reason for result in results[:7]] == [None] * 5 + ["too_large_request"] * 2
+    assert [result.diagnostics[0].message for result in results if result.diagnostics] == [
+        request.files["a.py"] for request in requests if len(request.files["a.py"]) < 1990
     ]
-    assert max(each.bytes for each in scripted.exchanges) <= limits[0]
-    assert max(len(each.requests) for each in scripted.exchanges) == limits[1]
+    assert max(exchange.bytes for exchange in scripted.exchanges) <= limits[0]
+    assert max(len(exchange.requests) for exchange in scripted.exchanges) == limits[1]
     assert len(scripted.exchanges) < len(requests) / 2
 
 
@@ -389,7 +391,7 @@ def test_requests_are_taken_a_few_batches_ahead_only() -> None:
         next(results)
         assert len(taken) < 20
         results.close()  # type: ignore[attr-defined]
-        assert facts(list(remote.check_many(REQUESTS))) == facts([result_of(each) for each in REQUESTS])
+        assert facts(list(remote.check_many(REQUESTS))) == facts([result_of(request) for request in REQUESTS])
 
 
 def test_closing_ends_a_pause() -> None:

@@ -120,7 +120,7 @@ def test_an_instance_ends_with_all_that_it_started(tmp_path: Path) -> None:
 
 
 def open_files(pid: int) -> list[str]:
-    return [str(each.readlink()) for each in Path(f"/proc/{pid}/fd").iterdir()]
+    return [str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir()]
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +147,7 @@ def test_the_image_serves(image: Path, tmp_path: Path) -> None:
     served = Instance(tmp_path / "log", root=image, command=command, token="t")
     with served as instance, RemoteLanguageServers(instance.url, "t") as remote:
         found = remote.check({"a.py": "x = y\n"}, "a.py")
-        assert [each.code for each in found] == ["pyright[reportUndefinedVariable]", "ruff[F821]"]
+        assert [diagnostic.code for diagnostic in found] == ["pyright[reportUndefinedVariable]", "ruff[F821]"]
 
 
 def test_the_image_needs_only_what_it_installs(image: Path) -> None:

@@ -43,8 +43,8 @@ def test_requests_come_back(requests: list[Request]) -> None:
 def test_results_come_back(results: list[Result]) -> None:
     decoded, about = wire.decode_results(wire.encode_results(results, ABOUT))
     assert about == ABOUT
-    assert [(each.diagnostics, type(each.error), str(each.error)) for each in decoded] == [
-        (each.diagnostics, type(each.error), str(each.error)) for each in results
+    assert [(result.diagnostics, type(result.error), str(result.error)) for result in decoded] == [
+        (result.diagnostics, type(result.error), str(result.error)) for result in results
     ]
 
 

@@ -116,7 +116,7 @@ def nearly_diffs(draw: st.DrawFn, original: str) -> str:
         text = old[number - 1] if sign == "-" and known else draw(line_texts)
         signed.append((number, f"{sign}{number} {text}"))
     if draw(st.integers(0, 9)) > 0:
-        signed.sort(key=lambda each: each[0])
+        signed.sort(key=lambda pair: pair[0])
     diff = draw(st.sampled_from(["\n", "\n", "\r\n"])).join(line for _, line in signed)
     if draw(st.integers(0, 4)) == 0 and diff:  # one character too few, or another one
         at = draw(st.integers(0, len(diff) - 1))

@@ -125,8 +125,8 @@ def test_a_diff_makes_the_lines_of_the_changed_workspace(
     workspace: dict[str, str], changed: dict[str, str], path: str
 ) -> None:
     result = apply(workspace, diff(workspace, changed, path), path)
-    assert {each: lines_of(text) for each, text in result.items()} == {
-        each: lines_of(text) for each, text in changed.items()
+    assert {name: lines_of(text) for name, text in result.items()} == {
+        name: lines_of(text) for name, text in changed.items()
     }
     assert diff(workspace, result, path) == diff(workspace, changed, path)
 
@@ -150,15 +150,15 @@ def oracle(workspace: dict[str, str], text: str, path: str) -> dict[str, list[st
             parts[current].append(line)
     if parts[current] == [] and current != path:
         return None
-    result = {each: lines_of(text) for each, text in workspace.items()}
-    for each, signed in parts.items():
+    result = {name: lines_of(text) for name, text in workspace.items()}
+    for name, signed in parts.items():
         if "" in signed:
             return None
-        lines = oracle_of_texts(workspace[each], "\n".join(signed))
+        lines = oracle_of_texts(workspace[name], "\n".join(signed))
         if lines is None:
             return None
         if signed:
-            result[each] = [line for line, _ in lines] or [""]
+            result[name] = [line for line, _ in lines] or [""]
     return result
 
 
@@ -188,9 +188,9 @@ def test_applies_what_the_oracle_applies_and_nothing_else(
             apply(workspace, text, OWN)
         return
     result = apply(workspace, text, OWN)
-    assert {each: lines_of(text) for each, text in result.items()} == expected
+    assert {name: lines_of(text) for name, text in result.items()} == expected
     # what no line of the diff is about is left as it is, terminators and all
-    assert all(result[each] == workspace[each] for each in PATHS if each not in parse(text, OWN))
+    assert all(result[path] == workspace[path] for path in PATHS if path not in parse(text, OWN))
 
 
 @settings(max_examples=300, deadline=None)

@@ -44,8 +44,8 @@ def test_a_question_shows_every_line_of_the_file_once(text: str) -> None:
         ended = shown[-1:] != ["\\ No newline at end of file"]
         counted = shown if ended else shown[:-1]
         if name == "unified_diff":
-            assert [each.split(" ")[0] for each in counted] == [str(n) for n in range(1, len(counted) + 1)]
-            counted = [each.partition(" ")[2] for each in counted]
+            assert [line.split(" ")[0] for line in counted] == [str(n) for n in range(1, len(counted) + 1)]
+            counted = [line.partition(" ")[2] for line in counted]
         assert path == "#a.py"
         assert counted == (whole[:-1] if ended else whole)
         assert ended == (whole[-1] == "")

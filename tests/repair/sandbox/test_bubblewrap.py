@@ -36,9 +36,9 @@ def attempt(code: str, limits: Limits = SHORT) -> Result:
 
 def command_lines() -> list[str]:
     found: list[str] = []
-    for each in Path("/proc").glob("[0-9]*/cmdline"):
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            found.append(each.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+            found.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
         except OSError:  # it has ended
             continue
     return found
@@ -47,7 +47,7 @@ def command_lines() -> list[str]:
 def gone(mark: str, seconds: float = 10) -> bool:
     """Whether no process of this machine has `mark` in its command line, soon."""
     deadline = time.monotonic() + seconds
-    while any(mark in each for each in command_lines()):
+    while any(mark in command for command in command_lines()):
         if time.monotonic() > deadline:
             return False
         time.sleep(0.05)
@@ -302,7 +302,7 @@ def test_a_program_does_not_outlive_who_runs_it():
     )
     with subprocess.Popen([sys.executable, "-c", caller], cwd=ROOT) as process:
         deadline = time.monotonic() + 20
-        while not any("bwrap" in each and "7654321" in each for each in command_lines()):
+        while not any("bwrap" in command and "7654321" in command for command in command_lines()):
             assert time.monotonic() < deadline
             time.sleep(0.05)
         process.kill()
@@ -311,7 +311,7 @@ def test_a_program_does_not_outlive_who_runs_it():
 
 def test_many_programs_answer_in_their_order():
     sources = [f"import time; time.sleep({(5 - number) / 50}); print({number})" for number in range(6)]
-    assert [each.stdout for each in run_many(sources)] == [f"{number}\n" for number in range(6)]
+    assert [result.stdout for result in run_many(sources)] == [f"{number}\n" for number in range(6)]
 
 
 def test_a_limit_must_be_positive():

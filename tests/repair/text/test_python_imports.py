@@ -79,7 +79,7 @@ def test_builtins_reach_everything() -> None:
     st.data(),
 )
 def test_it_is_the_closure_of_importing(graph: dict[str, list[str]], data: st.DataObject) -> None:
-    files = {f"{name}.py": "".join(f"import {each}\n" for each in graph[name]) for name in graph}
+    files = {f"{name}.py": "".join(f"import {imported}\n" for imported in graph[name]) for name in graph}
     edited = data.draw(st.sampled_from(sorted(graph)))
     expected = {edited}
     for _ in graph:  # a path has no more steps than there are files
@@ -106,5 +106,5 @@ def test_the_servers_say_of_what_is_reached_what_they_say_of_it_in_the_whole() -
             whole = servers.check_workspace(files)
             [part] = servers.check_many([Request(files, edited=("base.py",))])
             wanted = {"base.py", "middle.py", "end.py"}
-            assert list(part.diagnostics) == [each for each in whole if each.path in wanted]
+            assert list(part.diagnostics) == [diagnostic for diagnostic in whole if diagnostic.path in wanted]
             assert len(whole) > len(part.diagnostics)  # the pairs were left out

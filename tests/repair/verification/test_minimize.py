@@ -40,7 +40,7 @@ class Needing(FunctionServers):
             rows = files[PATH].split("\n")
             new = {number // 2 for number, row in enumerate(rows) if row.endswith("new")}
             gone = needed <= new
-            broken = [each for each, cure in breaking.items() if each in new and cure not in new]
+            broken = [name for name, cure in breaking.items() if name in new and cure not in new]
             return [*([] if gone else [self.target]), *(found(PATH, 2 * b, f"lost {b}") for b in broken)]
 
         super().__init__(check)

@@ -80,9 +80,9 @@ def test_it_becomes_an_example_and_a_benchmark_sample_that_is_its_own_reference(
 
 def of_file(path: str, old: str, new: str) -> Callable[[dict[str, Any]], Any]:
     def tamper(row: dict[str, Any]) -> None:
-        for each in row["files"]:
-            if each["path"] == path:
-                each["text"] = each["text"].replace(old, new)
+        for file in row["files"]:
+            if file["path"] == path:
+                file["text"] = file["text"].replace(old, new)
 
     return tamper
 
@@ -92,7 +92,7 @@ def with_hash(tamper: Callable[[dict[str, Any]], Any]) -> Callable[[dict[str, An
 
     def both(row: dict[str, Any]) -> None:
         tamper(row)
-        digest = workspace_sha256({each["path"]: each["text"] for each in row["files"]})
+        digest = workspace_sha256({file["path"]: file["text"] for file in row["files"]})
         row.update(files_sha256=digest, workspace_sha256=digest)
 
     return both
@@ -248,7 +248,7 @@ def test_rows_keep_their_order() -> None:
     rows = [verified(number) for number in range(3)]
     rows[1]["files_sha256"] = ""
     batches = [as_batch(rows[:2], VERIFIED_DIFFS), as_batch(rows[2:], VERIFIED_DIFFS)]
-    assert [each.holds for each in prove(batches, FunctionServers(marked), VERSIONS)] == [True, False, True]
+    assert [proof.holds for proof in prove(batches, FunctionServers(marked), VERSIONS)] == [True, False, True]
 
 
 @pytest.fixture
@@ -267,7 +267,9 @@ def test_the_command_says_which_rows_hold(tmp_path: Path) -> None:
     answer = "-3 screen = turtle.screen\n+3 screen = turtle.Screen()\n</diff>"
     with LanguageServers() as servers:
         before = servers.check_workspace(files)
-        target = next(each for each in before if each.code == "pyright[reportAttributeAccessIssue]")
+        target = next(
+            diagnostic for diagnostic in before if diagnostic.code == "pyright[reportAttributeAccessIssue]"
+        )
         rows = [
             {
                 **dict.fromkeys(SYNTHESIZED_DIFFS.names),
@@ -283,7 +285,7 @@ def test_the_command_says_which_rows_hold(tmp_path: Path) -> None:
         ]
         [outcome] = BY_NAME["verified_diffs"].run([as_batch(rows, SYNTHESIZED_DIFFS)], servers)
     results = outcome.to_pylist()
-    assert [each["reason"] for each in results] == [None, None], results[0]["detail"]
+    assert [row["reason"] for row in results] == [None, None], results[0]["detail"]
     results[1]["after"] = [FORGED]
     table = pa.Table.from_pylist(results, VERIFIED_DIFFS)
     pq.write_table(table, tmp_path / "rows.parquet")
@@ -304,7 +306,7 @@ def test_the_command_says_which_rows_hold(tmp_path: Path) -> None:
 
 
 def ids(uri: object) -> list[str]:
-    return [each for batch in verified_rows(str(uri)) for each in batch["diagnostic_id"].to_pylist()]
+    return [identity for batch in verified_rows(str(uri)) for identity in batch["diagnostic_id"].to_pylist()]
 
 
 def test_rows_are_read_wherever_they_lie(stored: Path, tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ def said(*diagnostics: Diagnostic) -> FunctionServers:
     def check(files: Mapping[str, str]) -> list[Diagnostic]:
         parses = files["main.py"].count("(") == files["main.py"].count(")")
         broken = [TELLTALE, found("main.py", 0, "expected )", code="ruff[invalid-syntax]")]
-        always = [each for each in diagnostics if each.code.startswith("pyright")]
+        always = [diagnostic for diagnostic in diagnostics if diagnostic.code.startswith("pyright")]
         return list(diagnostics) if parses else [*always, *broken]
 
     return FunctionServers(check)
@@ -291,7 +291,7 @@ def test_the_verdict_is_that_of_lines_with_names(edits: list, data: st.DataObjec
     repaired: list[tuple[object, str]] = []
     gap = 0
     for names, inserted, replaced in edits:
-        repaired += [(gap, line(each)) for each in inserted]
+        repaired += [(gap, line(name)) for name in inserted]
         text = line(names)
         if replaced is None:
             gap += 1
@@ -300,7 +300,7 @@ def test_the_verdict_is_that_of_lines_with_names(edits: list, data: st.DataObjec
             gap += 1
         else:
             original.append((gap, text))
-            repaired += [(gap, line(each)) for each in replaced]
+            repaired += [(gap, line(name)) for name in replaced]
     if not repaired:
         repaired.append((gap, line(set())))
 
@@ -319,13 +319,13 @@ def test_the_verdict_is_that_of_lines_with_names(edits: list, data: st.DataObjec
     # severity is no part of what a diagnostic is: error:p and warning:p differ in nothing else here
     plain = name.partition(":")[2]
     before, after = (
-        Counter((place, each.partition(":")[2]) for (place, each) in keys(side, "").elements())
+        Counter((place, key.partition(":")[2]) for (place, key) in keys(side, "").elements())
         for side in (original, repaired)
     )
     new_errors = keys(repaired, "error") - keys(original, "error")
     if [text for _, text in original] == [text for _, text in repaired]:
         expected = "no_change"
-    elif after[own[0], plain] or any(each == plain for _, each in (after - before)):
+    elif after[own[0], plain] or any(text == plain for _, text in (after - before)):
         expected = "diagnostic_remains"
     else:
         expected = "new_error" if new_errors else None
@@ -357,14 +357,14 @@ def test_rows_keep_their_order_and_none_is_lost() -> None:
     batches = [as_batch(rows[:4], SYNTHESIZED_DIFFS), as_batch(rows[4:], SYNTHESIZED_DIFFS)]
     servers = FunctionServers(marked)
     outcomes = list(BY_NAME["verified_diffs"].run(batches, servers))
-    assert [each.num_rows for each in outcomes] == [4, 3]
-    assert all(each.schema == outcome_schema(VERIFIED_DIFFS) for each in outcomes)
-    results = [row for each in outcomes for row in each.to_pylist()]
+    assert [batch.num_rows for batch in outcomes] == [4, 3]
+    assert all(batch.schema == outcome_schema(VERIFIED_DIFFS) for batch in outcomes)
+    results = [row for batch in outcomes for row in batch.to_pylist()]
     assert [row["reason"] for row in results] == [reason for _, reason in ANSWERS]
     assert [row["diagnostic_id"] for row in results] == [row["diagnostic_id"] for row in rows]
     assert results[1]["line_diff"] == RIGHT
     assert results[1]["repaired"] == MAIN.replace("error:name", "name")
-    assert [Diagnostic.from_row(each) for each in results[1]["after"]] == marked(
+    assert [Diagnostic.from_row(row) for row in results[1]["after"]] == marked(
         {**WORKSPACE, "main.py": results[1]["repaired"]}
     )
     assert servers.rounds == [2, 1]  # the rows of a batch are asked about together
@@ -472,6 +472,6 @@ REAL = [
 def test_real_servers(
     real: LanguageServers, files: dict[str, str], code: str, line_diff: str, reason: str | None
 ) -> None:
-    target = next(each for each in real.check_workspace(files) if each.code == code)
+    target = next(diagnostic for diagnostic in real.check_workspace(files) if diagnostic.code == code)
     verdict = verify(files, target, line_diff, real)
     assert verdict.reason == reason, verdict.evidence

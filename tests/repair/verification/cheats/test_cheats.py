@@ -353,7 +353,7 @@ def test_the_servers_are_deceived_and_verification_is_not(
 ) -> None:
     files = {"main.py": "a = 1\nfoo(a)\nprint(a)\n"}
     before = servers.check_workspace(files)
-    target = next(each for each in before if each.code == code)
+    target = next(diagnostic for diagnostic in before if diagnostic.code == code)
     verdict = verify(files, target, line_diff, servers, before=before)
     assert (verdict.accepted, verdict.reason) == (False, "cheat"), verdict.evidence
     assert verdict.evidence.startswith(f"{kind}: ")
@@ -376,7 +376,7 @@ def test_hardly_any_true_fix_is_called_a_cheat(shared_data: Path, servers: Langu
         rows = json.loads(file.read_text(encoding="utf-8"))
         pairs += [(row["buggy_code"], row["oracle_code"]) for row in rows]
     results = [
-        each.diagnostics for each in servers.check_many(Request({"m.py": t}) for p in pairs for t in p)
+        result.diagnostics for result in servers.check_many(Request({"m.py": t}) for p in pairs for t in p)
     ]
     repaired: list[str | None] = []
     for (buggy, fixed), before, after in zip(pairs, results[::2], results[1::2], strict=True):
@@ -387,5 +387,5 @@ def test_hardly_any_true_fix_is_called_a_cheat(shared_data: Path, servers: Langu
                 found = cheat(buggy, fixed, target, change)
                 repaired.append(found and f"{buggy}\n{target.message}: {found}")
     assert len(repaired) > 100
-    wrong = [each for each in repaired if each]
+    wrong = [text for text in repaired if text]
     assert len(wrong) <= 0.01 * len(repaired), "\n".join(wrong)
