@@ -43,7 +43,12 @@ class ConfigurationError(RepairError, ValueError):
 
 
 class LanguageServerError(RepairError):
-    """A language server died, hung or answered nonsense."""
+    """A language server died, hung or answered nonsense, or a workspace can't be checked.
+
+    `reason` is the stable name under which a row is rejected and counted.
+    """
+
+    reason: ClassVar[str] = "language_server_error"
 
 
 class TeacherError(RepairError):

@@ -1,4 +1,4 @@
-"""Warm language servers: in this process, shared by everything that runs in it, or behind HTTP."""
+"""Resource of the language servers: a pool that all stages of this process share, or servers behind HTTP."""
 
 from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import version
@@ -13,24 +13,24 @@ from repair.language_servers.shared import ServerSettings, SharedServers
 
 
 class LanguageServersResource(dg.ConfigurableResource[None]):
-    """Pyright and ruff, kept warm for the life of the process, or those that answer at `url`."""
+    """Pyright and ruff, kept warm for the life of the process, or the servers at `url`."""
 
     url: str = ""
-    """Address of servers behind HTTP; empty: a pool in this process. The other settings are then theirs."""
+    """Address of servers behind HTTP, which have their own settings; empty: a pool in this process."""
     token_variable: str = TOKEN_VARIABLE
-    """The environment variable that holds their token, where they ask for one."""
+    """The environment variable that holds their token, where they need one."""
     workers: int = 2
     """Servers that check side by side."""
     timeout: float = 60.0
     """Seconds that one workspace may take before its server is replaced."""
     memory_limit_mb: int = 1500
-    """Resident memory of a server, in MB, that it is replaced before."""
+    """Resident memory in MB; a server is replaced before it reaches it."""
     cache: str = ""
     """File of the results' cache; empty: no cache."""
     environment_name: str = ""
     """A name for the environment whose third-party packages are seen; empty: none are."""
     environment_python: str = ""
-    """Its interpreter, the `bin/python` of a virtual environment on the machine of the servers."""
+    """Its interpreter: the `bin/python` of a virtual environment on the machine of the servers."""
 
     def servers(self) -> SharedServers:
         """The pool of this process, or its client."""
@@ -39,13 +39,13 @@ class LanguageServersResource(dg.ConfigurableResource[None]):
     def with_servers(
         self, function: Callable[[Iterator[pa.RecordBatch], SharedServers], Iterable[pa.RecordBatch]]
     ) -> WithServers:
-        """A stage's function with the servers of whichever process the engine runs it in."""
+        """A stage's function with the servers of the process that it runs in."""
         return WithServers(function, self._settings(), self.versions())
 
     def versions(self) -> dict[str, str]:
         """The versions of pyright and ruff and the environment, without starting a server.
 
-        Servers behind HTTP are asked, once.
+        Servers behind HTTP get one request.
         """
         if self.url:
             servers = self.servers()

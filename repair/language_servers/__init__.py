@@ -1,4 +1,4 @@
-"""Pyright and ruff, kept warm, on workspaces given as path -> text."""
+"""Pool of warm language servers (pyright and ruff) for workspaces given as path -> text."""
 
 from repair.language_servers.environment import Environment
 from repair.language_servers.errors import (

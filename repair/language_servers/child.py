@@ -1,4 +1,4 @@
-"""Child processes that can be ended for certain: own session, and they die with their parent."""
+"""Starts and kills child processes: each has its own session and dies with its parent."""
 
 import contextlib
 import os
@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import IO, Any
 
 # The kernel's parent-death signal follows the *thread* that forked, so one thread that lasts as long as
-# this process starts every child; and it is set by a small program between fork and exec, because code
-# run in a forked copy of a process with threads can deadlock.
+# this process starts every child. It is set by a small program between fork and exec, because code that
+# runs in a forked copy of a process with threads can deadlock.
 _EXEC = """
 import ctypes, os, signal, sys
 ctypes.CDLL(None).prctl(1, signal.SIGKILL)
@@ -48,14 +48,14 @@ def start(
 
 
 def kill(process: "subprocess.Popen[bytes]") -> None:
-    """Ends `process` and everything in its session, stopped or not, and waits for it."""
+    """Kills `process` and everything in its session, stopped or not, and waits for it."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
 def resident_megabytes(pid: int) -> float:
-    """The memory that process `pid` holds; 0 where it is gone."""
+    """The resident memory of process `pid`; 0 where it is gone."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:

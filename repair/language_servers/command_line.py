@@ -1,4 +1,4 @@
-"""Pyright's command line on one workspace: what is exact for every configuration, at the price of a start."""
+"""Runs pyright's command line on one workspace: exact for every configuration, but one process each."""
 
 import json
 import shutil
@@ -12,23 +12,23 @@ from repair.language_servers.configuration import PYRIGHT_FILE
 from repair.language_servers.convert import from_pyright
 from repair.language_servers.errors import ServerCrashError, ServerTimeoutError
 from repair.language_servers.programs import Programs, clean_variables
-from repair.language_servers.slots import told_to_server
-from repair.language_servers.workspace import Workspace, write
+from repair.language_servers.slots import server_settings
+from repair.language_servers.workspace import PreparedWorkspace, write
 
 _SEVERITIES = {"error": 1, "warning": 2, "information": 3}
 _FINDINGS = (0, 1)
 
 
 def check(
-    programs: Programs, workspace: Workspace, folder: Path, python: Path, timeout: float
+    programs: Programs, workspace: PreparedWorkspace, folder: Path, python: Path, timeout: float
 ) -> list[Diagnostic]:
-    """The diagnostics of the workspace's targets; `folder` must not exist and is taken away again.
+    """The diagnostics of the workspace's targets; `folder` must not exist and is removed afterwards.
 
     Raises `ServerTimeoutError`, `ServerCrashError`.
     """
     write(workspace.data, folder)
-    # what was asked for by its path is checked where the settings exclude it too
-    settings = told_to_server(workspace.settings) if workspace.explicit else workspace.settings
+    # files that were named in the request are checked even where the settings exclude them
+    settings = server_settings(workspace.settings) if workspace.explicit else workspace.settings
     (folder / PYRIGHT_FILE).write_text(json.dumps(settings), encoding="utf-8")
     command = [programs.node, programs.pyright_command, "--outputjson", "--pythonpath", str(python)]
     command += ["--project", str(folder / PYRIGHT_FILE)]
@@ -53,8 +53,8 @@ def check(
             folder.with_suffix(".log").unlink()
         log.seek(0)
         if process.returncode not in _FINDINGS:
-            told = log.read()[-500:].decode(errors="replace")
-            raise ServerCrashError(f"pyright's command line ended with {process.returncode}: {told}")
+            output = log.read()[-500:].decode(errors="replace")
+            raise ServerCrashError(f"pyright's command line ended with {process.returncode}: {output}")
     try:
         items = json.loads(output)["generalDiagnostics"]
     except (ValueError, KeyError, TypeError):
@@ -62,7 +62,7 @@ def check(
     return _converted(workspace, folder, items)
 
 
-def _converted(workspace: Workspace, folder: Path, items: list[dict[str, Any]]) -> list[Diagnostic]:
+def _converted(workspace: PreparedWorkspace, folder: Path, items: list[dict[str, Any]]) -> list[Diagnostic]:
     by_path: dict[str, list[dict[str, Any]]] = {}
     for item in items:
         path = item["file"][len(str(folder)) + 1 :]

@@ -1,8 +1,8 @@
-"""A project's own settings for pyright: which are honoured, and which are dropped and named.
+"""Filters a project's pyright settings: which are honoured, and which are dropped and listed.
 
 Settings that point outside the workspace are dropped: the folders they name are not in the snapshot, and
-a stranger's project must not make a server read this machine's files. So are those that name an interpreter
-or a folder of the machine where the project was written, and `extends`: another file is not followed.
+a stranger's project must not make a server read this machine's files. Also dropped are those that name an
+interpreter or a folder of the machine where the project was written, and `extends`: no other file is read.
 """
 
 import json
@@ -28,7 +28,7 @@ _ENVIRONMENTS = "executionEnvironments"
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """What is left of a project's settings of pyright."""
+    """A project's pyright settings after filtering."""
 
     text: str | None = None
     """The JSON of a `pyrightconfig.json`; None where nothing is configured."""
@@ -37,10 +37,10 @@ class Configuration:
 
 
 def pyright_configuration(files: Mapping[str, str]) -> Configuration:
-    """The settings of a workspace.
+    """The filtered pyright settings of a workspace.
 
-    `pyrightconfig.json` is preferred to `[tool.pyright]` of `pyproject.toml`, as pyright does. A file
-    that can't be read configures nothing, which is what the language server makes of it.
+    `pyrightconfig.json` is preferred to `[tool.pyright]` of `pyproject.toml`, as in pyright. A file that
+    can't be read configures nothing, as in the language server.
     """
     settings: Any = None
     where = ""
@@ -56,7 +56,7 @@ def pyright_configuration(files: Mapping[str, str]) -> Configuration:
     ignored: dict[str, None] = {}  # a set that keeps the order
     kept = _cleaned(settings, where, ignored) if is_table(settings) else {}
     if any(path.startswith(_STUBS + "/") for path in files):
-        kept.setdefault("stubPath", _STUBS)  # it counts without being named
+        kept.setdefault("stubPath", _STUBS)  # pyright's default
     text = json.dumps(kept, sort_keys=True, default=str) if kept else None
     return Configuration(text, tuple(ignored))
 
@@ -94,7 +94,7 @@ def is_inside(path: Any, folder: str = "") -> bool:
 
 
 def _cleaned(settings: dict[str, Any], where: str, ignored: dict[str, None]) -> dict[str, Any]:
-    """`settings` without what is dropped; `where` stands before the names that go to `ignored`."""
+    """`settings` without what is dropped; `where` is the prefix of the names added to `ignored`."""
     kept = dict(settings)
     for name in (*_DROPPED, *_FOLDERS):
         if name in kept and (name in _DROPPED or not is_inside(kept[name])):

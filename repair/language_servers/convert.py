@@ -1,4 +1,4 @@
-"""What pyright and ruff say, as `Diagnostic`s with both units."""
+"""Converts the output of pyright and ruff to `Diagnostic`s, with columns in both units."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -48,17 +48,17 @@ def from_pyright(path: str, text: str, items: Iterable[dict[str, Any]]) -> list[
 def from_ruff(path: str, text: str, items: Iterable[dict[str, Any]]) -> list[Diagnostic]:
     """Diagnostics of ruff's JSON on `path`, whose text is `text`."""
     lines: list[str] | None = None
-    # ruff counts the columns of the first line from behind a byte order mark
+    # in the first line, ruff counts columns from after a byte order mark
     mark = int(text.startswith(_BYTE_ORDER_MARK))
     result: list[Diagnostic] = []
     for item in items:
         lines = lines_of(text) if lines is None else lines
-        places: list[tuple[int, int, int]] = []
-        for place in (item["location"], item["end_location"]):
-            line, column = place["row"] - 1, place["column"] - 1
+        positions: list[tuple[int, int, int]] = []
+        for location in (item["location"], item["end_location"]):
+            line, column = location["row"] - 1, location["column"] - 1
             column += mark if line == 0 else 0
-            places.append((line, column, to_character(_line(lines, line), column)))
-        start, end = places
+            positions.append((line, column, to_character(_line(lines, line), column)))
+        start, end = positions
         result.append(
             Diagnostic(
                 path,

@@ -1,4 +1,4 @@
-"""Which third-party packages a workspace sees: those of a named, prepared environment, or none."""
+"""Python environments: which third-party packages a workspace sees, those of a named environment or none."""
 
 import json
 import platform
@@ -15,8 +15,8 @@ from repair.language_servers.programs import clean_variables, empty_environment
 
 NONE = "none"
 _SECONDS = 60.0
-# Asked of the interpreter as pyright asks it: isolated, and nothing of a project is near.
-_QUESTION = (
+# Run in isolated mode, as pyright does, and outside any project.
+_PROBE = (
     "import json, platform, sys; "
     "print(json.dumps([platform.python_version(), sys.prefix, sys.base_prefix, sys.path]))"
 )
@@ -24,7 +24,7 @@ _QUESTION = (
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """A virtual environment that someone prepared: a name for it, and its interpreter."""
+    """A prepared virtual environment: a name for it, and its interpreter."""
 
     name: str
     python: str | Path
@@ -32,7 +32,7 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """An environment as it was found."""
+    """An environment that was inspected."""
 
     python: Path
     version: str
@@ -45,30 +45,30 @@ class Installed:
 
 
 def nothing_installed(folder: Path) -> Installed:
-    """The standard library of the running Python alone, made in `folder`."""
+    """Makes an empty environment in `folder`: the standard library of the running Python, no packages."""
     python = empty_environment(folder)
     return Installed(python, platform.python_version(), (folder, Path(sys.base_prefix)), NONE)
 
 
 def installed(environment: Environment) -> Installed:
-    """Looks at a prepared environment.
+    """Inspects a prepared environment.
 
-    Its interpreter is run once and asked where it searches; no package is imported. Raises
+    Its interpreter is run once for its version and search paths; no package is imported. Raises
     `ConfigurationError` where that is not possible.
     """
     name, python = environment.name, Path(environment.python).absolute()
     if not name or name == NONE or name.split() != [name]:
         raise ConfigurationError(f"expected a name of one word, and not {NONE!r}, got {name!r}")
     try:
-        asked = subprocess.run(
-            [str(python), "-I", "-c", _QUESTION],
+        probe = subprocess.run(
+            [str(python), "-I", "-c", _PROBE],
             env=clean_variables(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=_SECONDS,
             check=True,
         )
-        version, prefix, base_prefix, searched = json.loads(asked.stdout)
+        version, prefix, base_prefix, searched = json.loads(probe.stdout)
     except (OSError, subprocess.SubprocessError, ValueError) as error:
         raise ConfigurationError(
             f"environment {name!r}: {python} is no Python interpreter that runs ({error}); "

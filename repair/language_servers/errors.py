@@ -1,4 +1,4 @@
-"""What can go wrong with a language server, or with a workspace that one is asked about.
+"""Errors of the language servers, and of workspaces that can't be checked.
 
 ```
 LanguageServerError
@@ -7,33 +7,25 @@ LanguageServerError
 ├── UnsafePathError        unsafe_path        a path leads outside the workspace, or can't be a file in it
 ├── UnencodableTextError   unencodable_text   a text has no UTF-8 form (a lone surrogate)
 ├── UnknownFileError       unknown_file       the path to check is not a file of the workspace
-├── ServersClosedError     servers_closed     asked after `close()`
-├── TooLargeRequestError   too_large_request  the workspace alone is above what the server behind HTTP takes
-├── ServersUnreachableError servers_unreachable  no answer over HTTP for as long as the client is patient
-└── ServersChangedError    servers_changed    what answers over HTTP is another release than before
+├── ServersClosedError     servers_closed     used after `close()`
+├── TooLargeRequestError   too_large_request  one workspace is larger than the server behind HTTP accepts
+├── ServersUnreachableError servers_unreachable  no answer over HTTP until the client's patience ran out
+└── ServersChangedError    servers_changed    the versions behind HTTP changed during the run
 ```
 """
 
-from typing import ClassVar
-
-from repair import errors
+from repair.errors import LanguageServerError
 
 REASONS = {
     "server_crashed": "a language server died or answered nonsense, twice on the same workspace",
-    "server_timeout": "a language server stayed silent past the time limit, twice",
+    "server_timeout": "a language server did not answer within the time limit, twice",
     "unsafe_path": "a path leads outside the workspace, or can't be a file in it",
     "unencodable_text": "a text has no UTF-8 form",
-    "unknown_file": "a file that is named is not in the workspace",
-    "servers_closed": "the servers were closed while they were asked",
-    "too_large_request": "the workspace alone is above what the servers behind HTTP take",
+    "unknown_file": "the named file is not in the workspace",
+    "servers_closed": "the servers were closed during the check",
+    "too_large_request": "one workspace is larger than the servers behind HTTP accept",
 }
-"""Why the servers gave no answer for a row: reject reason -> meaning."""
-
-
-class LanguageServerError(errors.LanguageServerError):
-    """Base of the errors here. `reason` is the stable name under which a row is rejected."""
-
-    reason: ClassVar[str] = "language_server_error"
+"""Reject reasons of rows without a result of the servers: reason -> meaning."""
 
 
 class ServerCrashError(LanguageServerError):
@@ -67,24 +59,24 @@ class UnknownFileError(LanguageServerError):
 
 
 class ServersClosedError(LanguageServerError):
-    """The servers were asked after they had been closed."""
+    """The servers were used after `close()`."""
 
     reason = "servers_closed"
 
 
 class TooLargeRequestError(LanguageServerError):
-    """A workspace alone is above what the server behind HTTP takes."""
+    """One workspace is larger than the server behind HTTP accepts."""
 
     reason = "too_large_request"
 
 
 class ServersUnreachableError(LanguageServerError):
-    """Nothing answered over HTTP for as long as the client is patient. It is raised, never a row's reason."""
+    """No answer over HTTP until the client's patience ran out. It is raised, never a row's reason."""
 
     reason = "servers_unreachable"
 
 
 class ServersChangedError(LanguageServerError):
-    """Another release answers over HTTP than before. It is raised, never a row's reason."""
+    """The versions behind HTTP changed during the run. It is raised, never a row's reason."""
 
     reason = "servers_changed"

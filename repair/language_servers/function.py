@@ -1,4 +1,4 @@
-"""The language servers behind HTTP, as a cloud function; `wire` has the format, `settings` the limits.
+"""HTTP server of the language servers, as a cloud function; `wire` has the format, `settings` the limits.
 
     gunicorn -c python:repair.language_servers.serving "repair.language_servers.function:app()"
 
@@ -12,10 +12,10 @@ Its one pool is shared by all threads of the process. A request is refused as a 
 | 413 | `too_many_bytes`, `too_many_workspaces` | send less at once |
 | 415 | `unknown_encoding` | gzip or none |
 | 422 | `other_form` | the caller is of another release |
-| 429 | `busy` | as many requests are inside as may be; come again after `Retry-After` seconds |
-| 503 | `closing` | the instance is being ended; come again |
+| 429 | `busy` | the maximum of concurrent requests is reached; retry after `Retry-After` seconds |
+| 503 | `closing` | the instance is shutting down; retry |
 
-What is wrong with one workspace is told in its result, under status 200.
+An error of one workspace is in its result, under status 200.
 """
 
 import atexit
@@ -42,7 +42,7 @@ _CHUNK_BYTES = 2**16
 
 
 class Function:
-    """Answers HTTP requests with what `servers` say."""
+    """Request handler: checks the workspaces of a POST with `servers`."""
 
     def __init__(self, servers: LanguageServers, settings: Settings) -> None:
         self._servers = servers
@@ -74,9 +74,9 @@ class Function:
             if not hmac.compare_digest(shown.encode(), f"Bearer {self._settings.token}".encode()):
                 message = f"expected 'Authorization: Bearer' with the token of {TOKEN_VARIABLE}"
                 raise _RefusedError(HTTPStatus.UNAUTHORIZED, "unauthorized", message)
-        # before the body is kept: what waits outside takes no memory
+        # before the body is read into memory: a refused request takes none
         if not self._room.acquire(blocking=False):
-            for _ in self._chunks(request):  # or a slow caller would see a broken connection, not this answer
+            for _ in self._chunks(request):  # or a slow client would see a broken connection, not this answer
                 pass
             message = f"{self._settings.max_waiting} requests are inside already; come again"
             raise _RefusedError(HTTPStatus.TOO_MANY_REQUESTS, "busy", message, _RETRY_AFTER)
@@ -106,7 +106,7 @@ class Function:
             raise _malformed(error) from None
 
     def _chunks(self, request: flask.Request) -> Iterator[bytes]:
-        """The body as it comes in, as far as it is within the limit."""
+        """The body in chunks. Raises `_RefusedError` once it exceeds the limit."""
         read = 0
         try:
             while chunk := request.stream.read(_CHUNK_BYTES):
@@ -184,18 +184,20 @@ def _function() -> Function:
 
 @functions_framework.http
 def check(request: flask.Request) -> flask.Response:
-    """The cloud function: its pool is made for the first request of the process, and stays."""
+    """The cloud function. Its pool is made at the first request and lives as long as the process."""
     with _lock:
         function = _function()
     return function(request)
 
 
 def app() -> flask.Flask:
-    """What an HTTP server serves. Raises `ConfigurationError`."""
+    """The WSGI application. Raises `ConfigurationError`."""
     settings = Settings.of(os.environ)
     path = list(sys.path)
     made = cast("flask.Flask", functions_framework.create_app("check", __file__, "http"))
-    sys.path[:] = path  # the framework adds this folder, whose modules are no programs' business
+    sys.path[:] = (
+        path  # the framework adds this folder, whose modules must not be importable by their short names
+    )
     # also for the framework's own pages, which read a body before they answer
     made.config["MAX_CONTENT_LENGTH"] = settings.max_bytes
     return made

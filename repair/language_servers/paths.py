@@ -1,4 +1,4 @@
-"""Which workspaces can be written to a folder without leaving it."""
+"""Path validation: which workspaces can be written to a folder without leaving it."""
 
 from collections.abc import Mapping
 from pathlib import PurePosixPath

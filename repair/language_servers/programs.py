@@ -1,4 +1,4 @@
-"""Where the servers' programs lie, which versions they are, and the Python environment they are shown.
+"""Finds the programs of pyright and ruff and their versions, and makes the environment that they run in.
 
 Node is started directly on pyright's JavaScript, without the package's Python launcher in between, so
 that the child is the server itself and can be limited and ended.
@@ -20,7 +20,7 @@ from repair.errors import ConfigurationError
 
 @dataclass(frozen=True, slots=True)
 class Programs:
-    """The files to start."""
+    """The executables and scripts of the servers."""
 
     node: str
     pyright_server: str
@@ -34,7 +34,7 @@ class Programs:
 
 
 def _package(name: str) -> Path | None:
-    # Node follows links: where this environment is one, the stubs lie elsewhere than their path says, and
+    # Node follows links: where this environment is a link, the real path of the stubs is another one, and
     # pyright would resolve what they import in the default environment (see `pyright_server`)
     spec = importlib.util.find_spec(name)
     return Path(spec.origin).resolve().parent if spec and spec.origin else None
@@ -64,12 +64,12 @@ def programs() -> Programs:
 @cache
 def versions() -> dict[str, str]:
     """`{"pyright": ..., "ruff": ...}`."""
-    said = subprocess.run([programs().ruff, "--version"], capture_output=True, text=True, check=True)
-    return {"pyright": version("pyright"), "ruff": said.stdout.split()[1]}
+    ruff = subprocess.run([programs().ruff, "--version"], capture_output=True, text=True, check=True)
+    return {"pyright": version("pyright"), "ruff": ruff.stdout.split()[1]}
 
 
 def empty_environment(folder: Path) -> Path:
-    """Makes a Python environment without packages in `folder` and gives its interpreter.
+    """Makes a Python environment without packages in `folder` and returns its interpreter.
 
     Pyright asks the interpreter for its version and search paths. With this one the standard library
     resolves and no third-party package does, whatever is installed beside this project.
@@ -79,9 +79,9 @@ def empty_environment(folder: Path) -> Path:
 
 
 def clean_variables(scratch: Path | None = None) -> dict[str, str]:
-    """The environment variables for a server: nothing in them changes what it says.
+    """The environment variables of a server, without anything that could change its results.
 
-    `scratch` is where it leaves its temporary files: one that is killed takes none of them away.
+    `scratch` is the folder for its temporary files: a server that is killed removes none of them.
     """
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
     if scratch:

@@ -1,24 +1,25 @@
-"""One warm pyright language server, which checks one workspace after another.
+"""A warm pyright language server, which checks one workspace after another.
 
 Each workspace is written to a fresh folder (a slot) below the server's root, its targets are opened, and
 their diagnostics pulled. Why it is done this way (measured with pyright 1.1.414):
 
 - Pyright resolves imports from the disk only, so files are really written.
-- A slot is used once. Pyright remembers what a folder holds; to make it forget costs it the parsed
-  standard library too (0.2 to 0.4 s), a fresh folder costs nothing.
-- A slot lies on the disk until pyright has closed its files. Where a file that is closed is not on the disk
-  as it was, pyright forgets every type, those of the standard library's stubs too: a third to a half more
-  work for each workspace. What is kept depends on the stubs alone, with one exception (`_remembers_version`).
-- A workspace that differs from its predecessor in texts alone could stay in its slot and be told as edits.
-  It was tried: exact where no imports are circular, and where they are, 1 answer in 30 depended on what
-  had been asked before. An answer depends on its workspace alone here.
+- A slot is used once. Pyright caches the contents of a folder; invalidating that cache also drops the parsed
+  standard library (0.2 to 0.4 s), and a fresh folder costs nothing.
+- A slot stays on the disk until pyright has closed its files. If a file changes on the disk before it is
+  closed, pyright drops every type, also those of the standard library's stubs: a third to a half more work
+  for each workspace. The types that stay depend on the stubs alone, with one exception
+  (`_remembers_version`).
+- A workspace that differs from the one before in texts alone could stay in its slot and be sent as edits. It
+  was tried: exact where no imports are circular; where they are, 1 result in 30 depended on earlier
+  requests. Here a result depends on its workspace alone.
 - How each slot is a project of its own, with the project's settings: `slots`.
 - Diagnostics are pulled (`textDocument/diagnostic`): published ones are debounced.
-- Everything stays part of the project after it is closed. Where it does not (an `include` that leaves the
-  slots out), pyright throws the standard library away with each workspace: 3 times slower, and it crashed.
+- Every slot stays part of the project after it is closed. Otherwise (an `include` without the slots) pyright
+  drops the standard library with each workspace: 3 times slower, and it crashed.
 
-The slots are used up after a while, and memory grows by about 1.5 MB per workspace: then the server is
-replaced.
+The server is replaced when its slots are used up or its memory, which grows by about 1.5 MB per workspace,
+nears the limit.
 """
 
 import contextlib
@@ -41,24 +42,24 @@ from repair.language_servers.environment import Installed
 from repair.language_servers.errors import ServerCrashError, ServerTimeoutError
 from repair.language_servers.programs import Programs, clean_variables
 from repair.language_servers.rpc import Client
-from repair.language_servers.workspace import Workspace, write
+from repair.language_servers.workspace import PreparedWorkspace, write
 
 SLOTS = 512
 HEAP_MB = 3072
-_NEAR = 0.85  # of the memory limit: the rest is for the workspace that comes next
-# Measured on 600 workspaces. Most of what is made for one workspace is garbage after it, so a larger nursery
-# saves work; simple machine code for all functions at once pays in a process that lives long, and the best
-# code for the hottest ones (turbofan) costs more than it ever returns: a seventh of the rate. Compiled in the
-# thread that waits for it, so that a worker takes one core, and two workers are nearly twice as fast as one.
+_NEAR = 0.85  # of the memory limit: the rest is for the next workspace
+# Measured on 600 workspaces. Most objects of a workspace are garbage after it: a larger nursery saves work;
+# baseline machine code for all functions at once (sparkplug) pays off in a long-lived process, and optimized
+# code for the hottest ones (turbofan) costs more than it saves: a seventh of the rate. It is compiled in the
+# main thread, so that a worker takes one core, and two workers are nearly twice as fast as one.
 _NODE = ("--max-semi-space-size=64", "--always-sparkplug", "--no-turbofan", "--no-concurrent-recompilation")
-# How the command line calls a root that is a package; all other names are relative to the slot already.
+# The command line's name for a root that is a package; all other names are relative to the slot already.
 _ROOT_PACKAGE = "__init__"
 _DIAGNOSTIC = "textDocument/diagnostic"
 
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    """The workspace that was checked last: its files stay open until the next one comes."""
+    """The workspace that was checked last: its files stay open until the next check."""
 
     slot: Path
     uris: tuple[str, ...]
@@ -98,7 +99,7 @@ class PyrightServer:
         command = [
             programs.node,
             f"--max-old-space-size={heap_mb}",
-            # nearly all that is old stays: to search it for garbage before costs a twelfth of the rate
+            # nearly all old objects stay alive: collecting them earlier costs a twelfth of the rate
             f"--initial-old-space-size={heap_mb // 3}",
             *_NODE,
             programs.pyright_server,
@@ -126,14 +127,14 @@ class PyrightServer:
         return self._process.pid
 
     def has_room(self, memory_limit_mb: float) -> bool:
-        """Whether it may take another workspace, and stay below the limit with one as they usually are."""
-        held = child.resident_megabytes(self.pid)
-        return max(self._used.values()) < self._slots and held < _NEAR * memory_limit_mb
+        """Whether it has a free slot, and memory for another workspace of the usual size."""
+        resident = child.resident_megabytes(self.pid)
+        return max(self._used.values()) < self._slots and resident < _NEAR * memory_limit_mb
 
-    def check(self, workspace: Workspace) -> list[Diagnostic]:
+    def check(self, workspace: PreparedWorkspace) -> list[Diagnostic]:
         """Pyright's diagnostics of the workspace's targets.
 
-        Raises `ServerTimeoutError`, `ServerCrashError`; the server is of no use after that.
+        Raises `ServerTimeoutError`, `ServerCrashError`; the server can't be used after that.
         """
         if not workspace.pyright_targets:
             return []
@@ -142,9 +143,9 @@ class PyrightServer:
         write(workspace.data, slot)
         base = slot.as_uri() + "/"
         uris = {path: base + quote(path) for path in workspace.pyright_targets}
-        before, self._opened = self._opened, _Opened(slot, tuple(uris.values()))
-        if before:
-            self._leave(before)
+        previous, self._opened = self._opened, _Opened(slot, tuple(uris.values()))
+        if previous:
+            self._close_files(previous)
         for path, uri in uris.items():
             document = {"uri": uri, "languageId": "python", "version": 1, "text": workspace.texts[path]}
             self._client.notify("textDocument/didOpen", {"textDocument": document})
@@ -161,25 +162,25 @@ class PyrightServer:
                 raise ServerTimeoutError(
                     f"no answer to {_DIAGNOSTIC} of {path} {self._timeout:g} s after its workspace was opened"
                 ) from None
-            # a file that the server does not know gets an empty report without an id
+            # the report of a file that is unknown to the server is empty and has no id
             if report.get("resultId") is None:
                 raise ServerCrashError(f"no diagnostics for {path}, but {str(report)[:200]}")
             for item in report["items"]:
                 item["message"] = item["message"].replace(slot.name, _ROOT_PACKAGE)
             result += from_pyright(path, workspace.texts[path], report["items"])
-        if before:
-            # it answers in order: what came before is closed by now
-            shutil.rmtree(before.slot, ignore_errors=True)
+        if previous:
+            # requests are handled in order: the files of the previous slot are closed by now
+            shutil.rmtree(previous.slot, ignore_errors=True)
         return result
 
-    def _leave(self, opened: _Opened) -> None:
+    def _close_files(self, opened: _Opened) -> None:
         if self._forgets:
             shutil.rmtree(opened.slot, ignore_errors=True)
         for uri in opened.uris:
             self._client.notify("textDocument/didClose", {"textDocument": {"uri": uri}})
 
     def close(self) -> None:
-        """Ends the process and takes its folder away."""
+        """Kills the process and removes its folder."""
         child.kill(self._process)
         for stream in (self._process.stdin, self._process.stdout):
             if stream:
@@ -194,7 +195,7 @@ class PyrightServer:
         text = json.dumps(slots.configuration(settings, self._slots, outside))
         (self._folder / PYRIGHT_FILE).write_text(text, encoding="utf-8")
 
-    def _next_slot(self, workspace: Workspace) -> Path:
+    def _next_slot(self, workspace: PreparedWorkspace) -> Path:
         kind = slots.slot_kind(workspace.data)
         slot = self._folder / slots.slot_name(kind, self._used[kind])
         self._used[kind] += 1
@@ -207,9 +208,9 @@ class PyrightServer:
 
 
 def _remembers_version(settings: Mapping[str, Any]) -> bool:
-    """Whether pyright must forget its types after each workspace.
+    """Whether pyright must drop its types after each workspace.
 
-    It decides once, by the Python version of the first file that it checks, what a template string is.
+    The type of a template string is decided once, by the Python version of the first file that is checked.
     """
     return any("pythonVersion" in item for item in settings.get("executionEnvironments", ()))
 

@@ -1,19 +1,19 @@
-"""The language servers behind HTTP, with the face of the pool in this process.
+"""HTTP client of the language servers, with the interface of the pool in this process.
 
-What comes of what can go wrong, after retries with growing pauses:
+Failures, after retries with exponential backoff:
 
-| what happens | what comes of it |
+| what happens | result |
 |---|---|
-| no connection; 429, 503 | tried again until `patience` is over, then raises `ServersUnreachableError` |
-| silence, a reset, half an answer, nonsense; 500, 502, 504 | the same, unless the server is healthy (below) |
-| a workspace that alone is too large | the error `too_large_request` in its result |
-| another release answers than before | raises `ServersChangedError`: the rows of a run name one release |
-| another token, another form, a page of something else | raises `ConfigurationError` |
+| no connection; 429, 503 | retried until `patience` is over, then raises `ServersUnreachableError` |
+| timeout, reset, half a response, nonsense; 500, 502, 504 | the same, unless the server is healthy (below) |
+| one workspace is too large | the error `too_large_request` in its result |
+| the servers' versions changed | raises `ServersChangedError`: all rows of a run have the same versions |
+| wrong token, wrong format version, another service | raises `ConfigurationError` |
 
-Where a batch fails and the server says that it is healthy, its workspaces are asked one by one. One that
-fails so `_TRIES` times has `server_timeout` (silence) or `server_crashed` as its error. So a server that is
-away fails a run, which can be repeated, and never rejects a row; and a workspace that ends every server does
-not stop its neighbours. Asking twice does no harm, since a check has no effect.
+Where a batch fails although the server's health check succeeds, its workspaces are sent one by one. One that
+fails so `_TRIES` times has `server_timeout` (a timeout) or `server_crashed` as its error. So a server that is
+down fails a run, which can be repeated, and never rejects a row; and a workspace that crashes every server
+does not stop its neighbours. Sending a workspace twice does no harm, since a check has no side effects.
 """
 
 import logging
@@ -52,18 +52,18 @@ _BATCH = 8  # workspaces of a POST, as many as share a ruff run on the other sid
 _TRIES = 3
 _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 5.0
-_OPENING_PATIENCE_S = 60.0  # nothing was asked yet: a wrong address should not take long to show
+_OPENING_PATIENCE_S = 60.0  # before the first response: a wrong address should show soon
 _CONNECT_S = 10.0
 _HEALTH_S = 30.0  # an instance may have to be started for it
 _log = logging.getLogger(__name__)
 
 
 class RemoteLanguageServers:
-    """The servers at `url`, asked with `token`. A context manager; nothing is sent before the first request.
+    """Client of the servers at `url`, with `token`. A context manager; the first check connects.
 
-    `at_once` is the number of POSTs that `check_many` keeps under way; `timeout` the seconds until the answer
-    to one, which covers the other side's queue and its own time limits; `patience` the seconds for which a
-    server that is away or busy is asked again.
+    `at_once` is the number of concurrent POSTs of `check_many`; `timeout` the seconds for one response, which
+    covers the server's queue and its own time limits; `patience` the seconds for which requests to a server
+    that is down or busy are retried.
 
     It may be used from several threads. After a fork, or in another process, make another one.
     """
@@ -92,8 +92,8 @@ class RemoteLanguageServers:
             headers={"Authorization": f"Bearer {token}"} if token else {},
             timeout=httpx.Timeout(timeout, connect=_CONNECT_S, pool=None),
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=at_once),
-            verify=parts.scheme == "https",  # without it no certificates are read: 0.1 s of a run's start
-            trust_env=not is_loopback(parts.hostname),  # no proxy stands between two processes of a machine
+            verify=parts.scheme == "https",  # reading certificates would cost 0.1 s of a run's start
+            trust_env=not is_loopback(parts.hostname),  # no proxy between two processes of a machine
         )
         self._threads = ThreadPoolExecutor(at_once, "remote-language-servers")
         self._closed = threading.Event()
@@ -110,12 +110,12 @@ class RemoteLanguageServers:
 
     @property
     def versions(self) -> dict[str, str]:
-        """The server's `{"pyright": ..., "ruff": ...}`, which are also those of every result."""
+        """The server's `{"pyright": ..., "ruff": ...}`; every result comes from these versions."""
         return dict(self._server().about.versions)
 
     @property
     def environment(self) -> str:
-        """What a workspace sees beside its own files, as the server says it."""
+        """The server's environment: `none`, or its name and a hash over what is installed in it."""
         return self._server().about.environment
 
     def check(self, files: Mapping[str, str], path: str) -> list[Diagnostic]:
@@ -129,8 +129,8 @@ class RemoteLanguageServers:
     def check_many(self, requests: Iterable[Request]) -> Iterator[Result]:
         """The result of each request, in their order.
 
-        Requests are taken a few batches ahead of the results. What is wrong with one of them is told in
-        its result and costs its neighbours nothing. Raises `ServersUnreachableError`, `ServersChangedError`.
+        Requests are read a few batches ahead of the results. The error of one request is in its result and
+        does not affect the others. Raises `ServersUnreachableError`, `ServersChangedError`.
         """
         self._require_open()
         batches = self._batches(requests)
@@ -138,7 +138,7 @@ class RemoteLanguageServers:
             yield from results
 
     def close(self) -> None:
-        """Ends the connections. What is being asked is waited for, pauses before another try are not."""
+        """Closes the connections. It waits for open requests, but not for pauses between retries."""
         self._closed.set()
         self._threads.shutdown(cancel_futures=True)
         self._http.close()
@@ -150,9 +150,9 @@ class RemoteLanguageServers:
         return list(result.diagnostics)
 
     def _batches(self, requests: Iterable[Request]) -> Iterator[list[bytes | Result]]:
-        """Encoded requests that fit in one POST; in place of one that fits in none, its result."""
+        """Encoded requests that fit in one POST; a request that fits in none is replaced by its result."""
         health = self._server()
-        most = min(_BATCH, health.max_workspaces)
+        max_items = min(_BATCH, health.max_workspaces)
         batch: list[bytes | Result] = []
         size = wire.EMPTY_BYTES
         for request in requests:
@@ -161,7 +161,7 @@ class RemoteLanguageServers:
             if wire.EMPTY_BYTES + length > health.max_bytes:
                 message = f"a workspace of {length:,} bytes; the server takes {health.max_bytes:,} at once"
                 item, length = Result(error=TooLargeRequestError(message)), 0
-            if batch and (len(batch) >= most or size + length > health.max_bytes):
+            if batch and (len(batch) >= max_items or size + length > health.max_bytes):
                 yield batch
                 batch, size = [], wire.EMPTY_BYTES
             batch.append(item)
@@ -171,26 +171,26 @@ class RemoteLanguageServers:
 
     def _results(self, batch: Sequence[bytes | Result]) -> list[Result]:
         items = [item for item in batch if isinstance(item, bytes)]
-        told = iter(self._told(items) if items else ())
-        return [next(told) if isinstance(item, bytes) else item for item in batch]
+        checked = iter(self._post_with_retries(items) if items else ())
+        return [next(checked) if isinstance(item, bytes) else item for item in batch]
 
-    def _told(self, items: Sequence[bytes]) -> list[Result]:
+    def _post_with_retries(self, items: Sequence[bytes]) -> list[Result]:
         failures = 0
-        again = _Again(self._patience)
+        backoff = _Backoff(self._patience)
         while True:
             try:
-                return self._posted(items)
+                return self._post(items)
             except _NoAnswerError as error:
                 failures += error.blamed is not None
                 stuck = failures >= _TRIES or isinstance(error.blamed, ServerTimeoutError)
                 if error.blamed and stuck and self._is_healthy():
                     if len(items) > 1:
-                        return [result for item in items for result in self._told([item])]
+                        return [result for item in items for result in self._post_with_retries([item])]
                     if failures >= _TRIES:
                         return [Result(error=error.blamed)]
-                self._pause(again, error)
+                self._pause(backoff, error)
 
-    def _posted(self, items: Sequence[bytes]) -> list[Result]:
+    def _post(self, items: Sequence[bytes]) -> list[Result]:
         content, headers = wire.packed(wire.body_of(items))
         response = self._answer("POST", "/", content, {"Content-Type": "application/json", **headers})
         try:
@@ -209,17 +209,17 @@ class RemoteLanguageServers:
     def _server(self) -> wire.Health:
         with self._lock:
             if self._health is None:
-                self._health = self._asked_health()
+                self._health = self._fetch_health()
             return self._health
 
-    def _asked_health(self) -> wire.Health:
-        again = _Again(min(self._patience, _OPENING_PATIENCE_S))
+    def _fetch_health(self) -> wire.Health:
+        backoff = _Backoff(min(self._patience, _OPENING_PATIENCE_S))
         while True:
             try:
                 answer = self._answer("GET", "/health", timeout=_HEALTH_S)
                 break
             except _NoAnswerError as error:
-                self._pause(again, error)
+                self._pause(backoff, error)
         try:
             health = wire.decode_health(answer)
         except wire.WireError as error:
@@ -248,7 +248,7 @@ class RemoteLanguageServers:
         headers: dict[str, str] | None = None,
         timeout: float | None = None,
     ) -> bytes:
-        """The body of an answer with status 200. Raises `_NoAnswerError`, `ConfigurationError`."""
+        """The body of a response with status 200. Raises `_NoAnswerError`, `ConfigurationError`."""
         self._require_open()
         try:
             response = self._http.request(
@@ -277,9 +277,9 @@ class RemoteLanguageServers:
             case _:
                 raise ConfigurationError(f"{message}; is the address right, and are both of one release?")
 
-    def _pause(self, again: "_Again", error: "_NoAnswerError") -> None:
-        seconds = again.seconds(error)
-        if again.tries == 1:
+    def _pause(self, backoff: "_Backoff", error: "_NoAnswerError") -> None:
+        seconds = backoff.seconds(error)
+        if backoff.tries == 1:
             _log.warning("no answer, trying again: %s", error)
         if self._closed.wait(seconds):
             self._require_open()
@@ -290,9 +290,9 @@ class RemoteLanguageServers:
 
 
 class _NoAnswerError(Exception):
-    """No answer, but the next try may bring one.
+    """No response, but a retry may get one.
 
-    `wait`: the seconds that the server asked for; `blamed`: the workspace's error, should it be at fault.
+    `wait`: the seconds that the server asked for; `blamed`: the error of the workspace, if it is at fault.
     """
 
     def __init__(self, message: str, *, wait: float = 0.0, blamed: LanguageServerError | None = None) -> None:
@@ -301,8 +301,8 @@ class _NoAnswerError(Exception):
         self.blamed = blamed
 
 
-class _Again:
-    """The pauses between tries: growing, at random so that clients don't come together, never too early."""
+class _Backoff:
+    """Exponential backoff with jitter: clients don't retry together, nor earlier than `Retry-After` says."""
 
     def __init__(self, patience: float) -> None:
         self._patience = patience

@@ -1,4 +1,4 @@
-"""A small client of the Language Server Protocol over a child's standard streams.
+"""JSON-RPC client of the Language Server Protocol over a child's standard streams.
 
 Every request has a time limit. When the server ends, or writes what is not the protocol, every pending
 request fails with that as its reason, and so does every later one.
@@ -22,7 +22,7 @@ _LARGEST_MESSAGE = 256 * 1024 * 1024
 
 
 class ProtocolError(ValueError):
-    """What the server wrote is no message."""
+    """The server's output is not a message of the protocol."""
 
 
 def read_message(stream: IO[bytes]) -> dict[str, Any] | None:
@@ -60,7 +60,7 @@ def read_message(stream: IO[bytes]) -> dict[str, Any] | None:
 
 
 class Client:
-    """The conversation with one server.
+    """Connection to one server.
 
     `answer(method, params)` answers the server's own requests. Notifications of the server are dropped:
     diagnostics are pulled.
@@ -103,7 +103,7 @@ class Client:
         return future
 
     def result(self, future: "Future[Any]", method: str, timeout: float) -> Any:
-        """What a sent request came to."""
+        """Waits for the result of a sent request."""
         try:
             return future.result(timeout)
         except FutureTimeout:

@@ -1,8 +1,8 @@
-"""Ruff on many workspaces at once.
+"""Runs ruff on a batch of workspaces at once.
 
-A ruff process costs 27 to 40 ms, whatever it looks at, so one run serves a whole batch: each workspace in
-a folder of its own, with its own settings, which ruff finds file by file. Files are named one by one and
-`--force-exclude` is set, as an editor does; `.gitignore` files are not looked at.
+A ruff process costs 27 to 40 ms, whatever it checks, so one run serves a whole batch: each workspace in a
+folder of its own, with its own settings, which ruff finds file by file. Files are named one by one and
+`--force-exclude` is set, as an editor does; `.gitignore` files are ignored.
 """
 
 import json
@@ -17,7 +17,7 @@ from repair.diagnostics.diagnostic import Diagnostic
 from repair.language_servers.convert import from_ruff
 from repair.language_servers.errors import ServerCrashError, ServerTimeoutError
 from repair.language_servers.programs import Programs, clean_variables
-from repair.language_servers.workspace import Workspace, write
+from repair.language_servers.workspace import PreparedWorkspace, write
 
 _OPTIONS = (
     "check",
@@ -28,7 +28,7 @@ _OPTIONS = (
     "--no-respect-gitignore",
     "--quiet",
 )
-# A root that is a package is named in messages; this name is a valid one for a module.
+# Messages name a root that is a package; this name is valid for a module.
 _NAME = "workspace"
 _FINDINGS = (0, 1)  # exit codes: clean, or something was found
 
@@ -38,9 +38,9 @@ class _SettingsError(Exception):
 
 
 def check(
-    programs: Programs, workspaces: Sequence[Workspace], folder: Path, timeout: float
+    programs: Programs, workspaces: Sequence[PreparedWorkspace], folder: Path, timeout: float
 ) -> list[list[Diagnostic]]:
-    """The diagnostics of each workspace's targets; `folder` must not exist and is taken away again.
+    """The diagnostics of each workspace's targets; `folder` must not exist and is removed afterwards.
 
     A workspace whose own settings ruff can't read is checked with the default settings, as ruff's
     language server does. Raises `ServerTimeoutError`, `ServerCrashError`.
@@ -56,7 +56,7 @@ def check(
 
 
 def _one(
-    programs: Programs, workspaces: Sequence[Workspace], number: int, folder: Path, timeout: float
+    programs: Programs, workspaces: Sequence[PreparedWorkspace], number: int, folder: Path, timeout: float
 ) -> list[Diagnostic]:
     try:
         return _run(programs, workspaces, [number], folder, timeout)[0]
@@ -69,7 +69,7 @@ def _one(
 
 def _run(
     programs: Programs,
-    workspaces: Sequence[Workspace],
+    workspaces: Sequence[PreparedWorkspace],
     numbers: Sequence[int],
     folder: Path,
     timeout: float,
@@ -101,11 +101,11 @@ def _run(
         items = json.loads(done.stdout)
     except ValueError:
         raise ServerCrashError(f"ruff answered nonsense: {done.stdout[:80]!r}") from None
-    return _sorted_out(workspaces, numbers, folder, items)
+    return _by_workspace(workspaces, numbers, folder, items)
 
 
-def _sorted_out(
-    workspaces: Sequence[Workspace], numbers: Sequence[int], folder: Path, items: list[dict[str, Any]]
+def _by_workspace(
+    workspaces: Sequence[PreparedWorkspace], numbers: Sequence[int], folder: Path, items: list[dict[str, Any]]
 ) -> list[list[Diagnostic]]:
     by_file: dict[tuple[int, str], list[dict[str, Any]]] = defaultdict(list)
     start = len(str(folder)) + 1

@@ -1,4 +1,4 @@
-"""A project's own settings for ruff: which are honoured, and which are dropped and named."""
+"""Filters a project's ruff settings: which are honoured, and which are dropped and listed."""
 
 import json
 import posixpath
@@ -17,19 +17,19 @@ _FILES = ("ruff.toml", ".ruff.toml")
 
 
 def ruff_files(files: Mapping[str, str]) -> tuple[dict[str, bytes], tuple[str, ...]]:
-    """What has to be written beside, or instead of, a workspace's own files; and what was dropped.
+    """The files to write in addition to, or instead of, a workspace's own; and the dropped settings.
 
-    A root without ruff's settings gets an empty `ruff.toml`: it keeps ruff from looking further up and
+    A root without ruff's settings gets an empty `ruff.toml`: it keeps ruff from searching further up and
     makes the root of the workspace the root of the project, as a run in that folder would. An `extend` or
-    `src` that leads outside is dropped, and named as `sub/ruff.toml: extend`; a file that is extended is
-    looked at too.
+    `src` that leads outside is dropped, and listed as `sub/ruff.toml: extend`; a file that is extended is
+    filtered too.
     """
     written: dict[str, bytes] = {}
     ignored: list[str] = []
-    waiting = [path for path in files if path.rpartition("/")[2] in (*_FILES, PYPROJECT_FILE)]
-    seen = set(waiting)
-    while waiting:
-        path = waiting.pop(0)
+    pending = [path for path in files if path.rpartition("/")[2] in (*_FILES, PYPROJECT_FILE)]
+    seen = set(pending)
+    while pending:
+        path = pending.pop(0)
         table, prefix = _table(path, files[path])
         if not is_table(table):
             continue
@@ -43,7 +43,7 @@ def ruff_files(files: Mapping[str, str]) -> tuple[dict[str, bytes], tuple[str, .
             target = posixpath.normpath(posixpath.join(folder, extended))
             if target in files and target not in seen:
                 seen.add(target)
-                waiting.append(target)
+                pending.append(target)
     own = any(name in files for name in _FILES)
     if not own and (PYPROJECT_FILE not in files or tool_table(files[PYPROJECT_FILE], "ruff") is None):
         written["ruff.toml"] = b""
@@ -51,7 +51,7 @@ def ruff_files(files: Mapping[str, str]) -> tuple[dict[str, bytes], tuple[str, .
 
 
 def _table(path: str, text: str) -> tuple[Any, str]:
-    """The settings of ruff in a file, and what stands before their names."""
+    """The settings of ruff in a file, and the prefix of their names."""
     if path.rpartition("/")[2] == PYPROJECT_FILE:
         return tool_table(text, "ruff"), "tool.ruff."
     return parsed_toml(text), ""
@@ -66,7 +66,7 @@ def _outside(table: Mapping[str, Any], folder: str) -> list[str]:
 
 
 def _without(path: str, text: str, table: dict[str, Any], dropped: list[str]) -> bytes:
-    """The file again, with as much of it as ruff reads."""
+    """The file without the `dropped` settings, reduced to what ruff reads."""
     kept = {name: value for name, value in table.items() if name not in dropped}
     if "src" in dropped:
         folder = posixpath.dirname(path)

@@ -1,4 +1,4 @@
-"""The folder that servers work in: in memory where there is room, and swept after processes were killed."""
+"""Scratch folders of the servers: in memory where there is room; those of killed processes are removed."""
 
 import contextlib
 import fcntl
@@ -17,14 +17,14 @@ _LOCK = "lock"
 class Scratch:
     """A fresh folder, `path`, until `close()`.
 
-    Its lock file is held as long as this process lives, so whoever comes later can tell a folder that was
-    left behind from one in use.
+    This process locks a file in it as long as it lives, so that later processes can tell an abandoned folder
+    from one in use.
     """
 
     def __init__(self, home: Path | None = None) -> None:
         home = home or _home()
         _sweep(home)
-        # under another name until it is locked: nobody may take it for one that was left behind
+        # under another name until it is locked: or another process could remove it as abandoned
         starting = Path(tempfile.mkdtemp(prefix=_STARTING, dir=home))
         self._lock = os.open(starting / _LOCK, os.O_CREAT | os.O_RDWR)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
@@ -42,9 +42,9 @@ def _home() -> Path:
 
 
 def _sweep(home: Path) -> None:
-    """Takes away the folders whose owners are gone."""
+    """Removes the folders of processes that are gone."""
     for folder in home.glob(f"{_PREFIX}*"):
-        with contextlib.suppress(OSError):  # another user's, or just taken away by its owner
+        with contextlib.suppress(OSError):  # another user's, or just removed by its owner
             lock = os.open(folder / _LOCK, os.O_RDWR)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

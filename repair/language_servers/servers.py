@@ -1,4 +1,4 @@
-"""The combined pyright and ruff, on workspaces given as path -> text."""
+"""Pool of workers, each with a warm pyright and ruff, for workspaces given as path -> text."""
 
 import itertools
 import queue
@@ -18,21 +18,21 @@ from repair.language_servers.cache import ResultCache
 from repair.language_servers.environment import Environment, installed, nothing_installed
 from repair.language_servers.errors import LanguageServerError, ServersClosedError
 from repair.language_servers.scratch import Scratch
-from repair.language_servers.worker import Outcome, Worker
-from repair.language_servers.workspace import Workspace
+from repair.language_servers.worker import CheckOutcome, Worker
+from repair.language_servers.workspace import PreparedWorkspace
 from repair.ordered_map import ordered_map
 
 _BATCH = 8  # workspaces that share one ruff run
-_FORM = "linux, form 2"  # of what is kept; part of a key, as are the versions and the environment
-_AHEAD = 4  # batches taken from the requests for each worker before their turn
+_FORM = "linux, form 2"  # of the cached results; part of a key, as are the versions and the environment
+_AHEAD = 4  # batches for each worker that are read ahead of the results
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A workspace (path -> text) and the paths whose diagnostics are wanted; None: all Python files.
+    """A workspace (path -> text), and the paths whose diagnostics are wanted; None: all Python files.
 
-    `edited`, without `paths`: files that are, or may be, edited. Only what an edit of them may reach
-    (`repair.text.python_imports`) is wanted then: nothing else can change.
+    `edited`, without `paths`: files that are, or may be, edited. Then only the files that an edit of them may
+    reach (`repair.text.python_imports`) are wanted: the diagnostics of the others can't change.
     """
 
     files: Mapping[str, str]
@@ -42,7 +42,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The diagnostics of a request, sorted by path and place; or why there are none."""
+    """The diagnostics of a request, sorted by path and position; or the error."""
 
     diagnostics: Sequence[Diagnostic] = ()
     error: LanguageServerError | None = None
@@ -52,21 +52,21 @@ class Result:
 
     @property
     def reason(self) -> str | None:
-        """The stable name of what went wrong; None where nothing did."""
+        """The stable name of the error; None without one."""
         return self.error.reason if self.error else None
 
 
 class LanguageServers:
-    """Warm pyright and ruff. A context manager; processes start with the first request and end with it.
+    """Pool of warm pyright and ruff servers. A context manager; processes start with the first request.
 
     `workers` is the number of pyright processes; `timeout` the seconds that a server may take for one
     workspace; a pyright that comes near `memory_limit_mb` is replaced before the next workspace; `cache`
-    is a file in which results are kept, shared with other processes; `environment` holds the third-party
+    is the file of the results' cache, shared with other processes; `environment` holds the third-party
     packages that are seen. Without one there are none, and Python is the running one.
 
     A workspace sees the environment's Python on Linux with its standard library and packages, and its own
-    settings of pyright and ruff as far as they stay inside it. What is said equals a run of `pyright` and
-    `ruff check` in a folder that holds nothing but the workspace; a file that is asked for by its path is
+    settings of pyright and ruff as far as they stay inside it. The results equal those of `pyright` and
+    `ruff check` in a folder that holds nothing but the workspace; a file that is requested by its path is
     checked as one that an editor opens, even where the project's settings exclude it.
 
     It may be used from several threads. After a fork, or in another process, make another one.
@@ -142,8 +142,8 @@ class LanguageServers:
     def check_many(self, requests: Iterable[Request]) -> Iterator[Result]:
         """The result of each request, in their order, from all workers.
 
-        Requests are taken a few batches ahead of the results. What is wrong with one of them is told in
-        its result and costs its neighbours nothing.
+        Requests are read a few batches ahead of the results. The error of one request is in its result and
+        does not affect the others.
         """
         self._require_open()
         remaining = iter(requests)
@@ -153,7 +153,7 @@ class LanguageServers:
             yield from results
 
     def close(self) -> None:
-        """Ends every process and takes the folders away. What is being checked is waited for."""
+        """Waits for the checks in progress, then ends every process and removes the folders."""
         with self._lock:
             if self._closed:
                 return
@@ -162,7 +162,7 @@ class LanguageServers:
         for _ in self._workers:
             self._idle.get().close()
         for worker in self._workers:
-            self._idle.put(worker)  # wakes who waits for one, to find the servers closed
+            self._idle.put(worker)  # wakes the threads that wait for one: they find the servers closed
         if self._cache:
             self._cache.close()
         self._scratch.close()
@@ -176,29 +176,33 @@ class LanguageServers:
 
     def _results(self, requests: Sequence[Request]) -> list[Result]:
         prepared = [_prepared(request) for request in requests]
-        keys = [item.digest(*self._identity) if isinstance(item, Workspace) else "" for item in prepared]
-        # equal requests of a batch are asked once: a workspace often stands for several diagnostics
-        asked = {key: item for key, item in zip(keys, prepared, strict=True) if isinstance(item, Workspace)}
-        outcomes = self._outcomes(asked)
+        keys = [
+            item.digest(*self._identity) if isinstance(item, PreparedWorkspace) else "" for item in prepared
+        ]
+        # equal requests of a batch are checked once: several diagnostics often share a workspace
+        distinct = {
+            key: item for key, item in zip(keys, prepared, strict=True) if isinstance(item, PreparedWorkspace)
+        }
+        outcomes = self._outcomes(distinct)
         return [
-            _result(outcomes[key], item) if isinstance(item, Workspace) else Result(error=item)
+            _result(outcomes[key], item) if isinstance(item, PreparedWorkspace) else Result(error=item)
             for key, item in zip(keys, prepared, strict=True)
         ]
 
-    def _outcomes(self, asked: Mapping[str, Workspace]) -> dict[str, Outcome]:
-        known: dict[str, Outcome] = {}
+    def _outcomes(self, workspaces: Mapping[str, PreparedWorkspace]) -> dict[str, CheckOutcome]:
+        cached: dict[str, CheckOutcome] = {}
         if self._cache:
-            kept = {key: self._cache.get(key) for key in asked}
-            known = {key: diagnostics for key, diagnostics in kept.items() if diagnostics is not None}
-        left = {key: workspace for key, workspace in asked.items() if key not in known}
-        if not left:
-            return known
+            found = {key: self._cache.get(key) for key in workspaces}
+            cached = {key: diagnostics for key, diagnostics in found.items() if diagnostics is not None}
+        missing = {key: workspace for key, workspace in workspaces.items() if key not in cached}
+        if not missing:
+            return cached
         with self._worker() as worker:
-            fresh = dict(zip(left, worker.check(list(left.values())), strict=True))
+            fresh = dict(zip(missing, worker.check(list(missing.values())), strict=True))
         for key, outcome in fresh.items():
             if self._cache and not isinstance(outcome, LanguageServerError):
                 self._cache.put(key, outcome)
-        return {**known, **fresh}
+        return {**cached, **fresh}
 
     @contextmanager
     def _worker(self) -> Generator[Worker]:
@@ -214,14 +218,14 @@ class LanguageServers:
             raise ServersClosedError("these servers are closed; use them inside their `with` block")
 
 
-def _prepared(request: Request) -> Workspace | LanguageServerError:
+def _prepared(request: Request) -> PreparedWorkspace | LanguageServerError:
     try:
-        return Workspace.of(request.files, request.paths, request.edited)
+        return PreparedWorkspace.of(request.files, request.paths, request.edited)
     except LanguageServerError as error:
         return error
 
 
-def _result(outcome: Outcome, workspace: Workspace) -> Result:
+def _result(outcome: CheckOutcome, workspace: PreparedWorkspace) -> Result:
     if isinstance(outcome, LanguageServerError):
         return Result(error=outcome, ignored=workspace.ignored)
     return Result(outcome, ignored=workspace.ignored)

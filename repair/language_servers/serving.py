@@ -1,4 +1,4 @@
-"""What gunicorn reads: one process, so that all threads share one pool of warm servers.
+"""Gunicorn's configuration: one process, so that all threads share one pool of warm servers.
 
 gunicorn -c python:repair.language_servers.serving "repair.language_servers.function:app()"
 """
@@ -16,12 +16,12 @@ worker_class = "gthread"
 threads = _settings.threads
 timeout = 0  # of the whole process: a server that hangs is ended by the pool
 graceful_timeout = 60
-keepalive = 75  # longer than clients keep an idle connection: it is theirs to close
+keepalive = 75  # longer than clients keep an idle connection, so that they are the ones to close it
 worker_connections = 4096
-control_socket_disable = True  # several may run on a machine, and there is nothing to control
+control_socket_disable = True  # several instances may run on a machine, and there is nothing to control
 
 
 def when_ready(server: Any) -> None:
-    """Says where it listens, once it does."""
+    """Logs the address, once the server listens."""
     token = f" with {TOKEN_VARIABLE} set to the same token" if _settings.token else ""
     server.log.info("point Dagster at it: REPAIR_LANGUAGE_SERVERS_URL=http://%s%s", bind, token)

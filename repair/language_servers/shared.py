@@ -1,4 +1,4 @@
-"""One pool of language servers for all that runs in a process: starting costs far more than checking."""
+"""One pool of language servers per process, shared by all stages: starting costs far more than checking."""
 
 import atexit
 import os
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
     SharedServers = LanguageServers | RemoteLanguageServers
 else:
-    SharedServers = LanguageServers  # to name them loads no HTTP
+    SharedServers = LanguageServers  # importing this module loads no HTTP client
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSettings:
-    """As the arguments of `LanguageServers`; they travel to other processes, the servers do not.
+    """The arguments of `LanguageServers`, which can be sent to other processes; the servers can't.
 
-    `url`: of servers behind HTTP, to which the others do not matter; `token_variable` names what holds their
-    token in the environment of each process.
+    `url`: of servers behind HTTP, for which the other settings do not count; `token_variable` is the
+    environment variable that holds their token in each process.
     """
 
     url: str
@@ -35,13 +35,13 @@ class ServerSettings:
     environment_python: str
 
     def servers(self) -> "SharedServers":
-        """The pool or the client of this process. It ends with the process, however that ends."""
+        """The pool or the client of this process. It ends with the process, also where that is killed."""
         if self.url:
             return _client(self.url, os.environ.get(self.token_variable) or None, os.getpid())
         return _pool(self, os.getpid())
 
     def environment(self) -> Environment | None:
-        """That of third-party packages; None: there are none."""
+        """The environment of third-party packages; None: there are none."""
         if not self.environment_name and not self.environment_python:
             return None
         return Environment(self.environment_name, self.environment_python)

@@ -1,18 +1,18 @@
-"""One pyright configuration under which many folders (slots) are each checked as a project of their own.
+"""Pyright's configuration for many slots: folders that are each checked as a project of their own.
 
-A project's settings mean its own folder; here they are spelled out for every slot:
+A project's settings apply to its own folder; here they are spelled out for every slot:
 
 | setting | in a server of many slots |
 |---|---|
 | rules, `typeCheckingMode`, `pythonVersion`, ... | as they are: they name no path |
 | `extraPaths` | those of each slot's environment |
 | `executionEnvironments` | one for each slot and environment, those of the project before the slot's own |
-| `strict`, `ignore` | a pattern that fits every slot's name, and the project's behind it |
-| `include` without wildcards, `exclude` | not told: they choose the files that are asked about (`targets`) |
+| `strict`, `ignore` | a pattern that matches every slot's name, followed by the project's own |
+| `include` without wildcards, `exclude` | not passed: they choose the files that are checked (`targets`) |
 | `include` with wildcards | the command line: which folders it visits depends on more than the pattern |
 | `stubPath`, a folder `typings` | the command line: a server has one stub folder for all |
 | `extraPaths` with wildcards | the command line: they are expanded once, when a server starts |
-| any of them of another type than it should be | the command line |
+| any of them with a value of a wrong type | the command line |
 
 The environments of the slots:
 
@@ -22,9 +22,9 @@ The environments of the slots:
 - Pyright takes a module's name, which its messages show, from the *default* environment. The top-level
   `extraPaths` name all slots, so the shortest name, the one relative to the slot, wins; the environments
   do not inherit them. The hyphens in a slot's name make the name relative to the server's root invalid.
-- Nothing may be *resolved* in the default environment, because pyright would look into every slot and
-  remember it as empty: what lies outside the slots (the stubs that pyright carries, the interpreter's
-  library) has environments of its own, whose roots hold no module.
+- Nothing may be *resolved* in the default environment, because pyright would search every slot and cache it
+  as empty: the folders outside the slots (pyright's bundled stubs, the interpreter's library) have
+  environments of their own, whose roots hold no module.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -66,8 +66,8 @@ def poolable(settings: Mapping[str, Any]) -> bool:
     )
 
 
-def told_to_server(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of `settings` that a server is started with: projects that have them alike may share one."""
+def server_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of `settings` that a server is started with: projects with equal ones may share a server."""
     return {name: value for name, value in settings.items() if name not in _CHOOSING}
 
 
@@ -91,7 +91,7 @@ def configuration(settings: Mapping[str, Any], slots: int, outside: Iterable[Pat
     # node follows links on the way to its own files, and an interpreter does not
     roots = dict.fromkeys(str(path) for root in outside for path in (root, root.resolve()))
     environments += [{"root": root, "extraPaths": []} for root in roots]
-    kept = told_to_server(settings)
+    kept = server_settings(settings)
     for name in _PATTERNS:
         if name in kept:
             kept[name] = _within("repair-slot-*", kept[name])

@@ -1,6 +1,6 @@
-"""Which files of a project pyright's command line checks, and in which order.
+"""File selection of pyright's command line: which files of a project it checks, and in which order.
 
-The order is part of the answer: what is inferred where imports are circular depends on it.
+The order matters: where imports are circular, the inferred types depend on it.
 """
 
 import posixpath
@@ -19,13 +19,13 @@ def checked(paths: Iterable[str], files: Iterable[str], settings: Mapping[str, A
     """Those of `paths` that are checked, in order.
 
     `files` are all files of the workspace; `settings` the project's own, with its `include` (of no
-    wildcards) and `exclude`. What pyright leaves out of every project comes on top: hidden files, installed
-    packages of Node, and Python environments that were uploaded.
+    wildcards) and `exclude`. Pyright also excludes, in every project, hidden files, installed packages of
+    Node, and Python environments.
     """
     excluded = [_pattern(item) for item in (*settings.get("exclude", ()), *_LEFT_OUT)]
     environments = {_owner(path) for path in files} - {None}
     kept = [path for path in paths if not any(pattern.match(f"/{path}") for pattern in excluded)]
-    kept.sort(key=_place)
+    kept.sort(key=_sort_key)
     result: dict[str, None] = {}
     for item in settings.get("include") or ["."]:
         root = plain(item)
@@ -39,13 +39,13 @@ def checked(paths: Iterable[str], files: Iterable[str], settings: Mapping[str, A
 
 
 def plain(path: str) -> str:
-    """`path` of a setting in the form of a workspace's paths; the root is the empty name."""
+    """Normalizes `path` of a setting to the form of a workspace's paths; the root is the empty string."""
     normal = posixpath.normpath(path.replace("\\", "/"))
     return "" if normal == "." else normal
 
 
 def has_wildcard(path: str) -> bool:
-    """Whether pyright takes `path` of a setting for a pattern."""
+    """Whether pyright treats `path` of a setting as a pattern."""
     return "*" in path or "?" in path
 
 
@@ -60,7 +60,7 @@ def _escaped(found: re.Match[str]) -> str:
     return _WILDCARDS.get(found[0], re.escape(found[0]))
 
 
-def _place(path: str) -> list[tuple[bool, bytes]]:
+def _sort_key(path: str) -> list[tuple[bool, bytes]]:
     """A folder's files come before its folders, names in the order of JavaScript's strings."""
     *folders, name = (part.encode("utf-16-be") for part in path.split("/"))
     return [*((True, folder) for folder in folders), (False, name)]

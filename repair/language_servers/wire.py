@@ -1,4 +1,4 @@
-"""What travels between `function` and `remote`: JSON over HTTP, in UTF-8, gzip where a side likes it.
+"""The wire format between `function` and `remote`: JSON over HTTP, in UTF-8, with gzip or without.
 
 ```
 POST /          Authorization: Bearer <token>, Content-Encoding: gzip (or none)
@@ -14,12 +14,12 @@ GET /health     open to everyone
 else {"error": <stable name>, "message": <what was expected and what to do>}
 ```
 
-A result carries the fields of `Result` by name, a diagnostic those of `Diagnostic`, so a field that is added
-to either travels too. `FORM` is the version of this format and a checksum of those names and of the errors'
-reasons: two sides that differ in any of them refuse each other instead of losing what one does not know.
+A result has the fields of `Result` by name, a diagnostic those of `Diagnostic`, so a field that is added to
+either is sent too. `FORM` is the version of this format and a checksum of those names and of the errors'
+reasons: client and server refuse each other if they differ, instead of losing fields that one of them lacks.
 
-A text may hold lone surrogates, which have no UTF-8 form: they travel in three bytes each, as Python's
-`surrogatepass` writes them, so that the server is the one to say what is wrong with it.
+A text may hold lone surrogates, which have no UTF-8 form: they are sent in three bytes each, as Python's
+`surrogatepass` writes them, so that the server reports the error.
 """
 
 import gzip
@@ -49,16 +49,16 @@ FORM = _form()
 
 
 class WireError(ValueError):
-    """What came is not in the format. Its text says what was expected."""
+    """The data is not in the format. The message says what was expected."""
 
 
 class TooManyBytesError(WireError):
-    """It is larger than allowed."""
+    """The data is larger than allowed."""
 
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What answers: the release of each server and what a workspace sees beside its own files."""
+    """The versions of the servers, and the environment of third-party packages."""
 
     versions: Mapping[str, str]
     environment: str
@@ -66,7 +66,7 @@ class About:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """The answer of `GET /health`. The limits hold for one POST: bytes of its JSON, and workspaces."""
+    """The response to `GET /health`. The limits apply to one POST: bytes of its JSON, and workspaces."""
 
     about: About
     max_bytes: int
@@ -87,7 +87,7 @@ EMPTY_BYTES = len(body_of([]))
 
 
 def decode_requests(body: Any) -> list[Request]:
-    """What a loaded body asks, whose form is `FORM`. Raises `WireError`."""
+    """The requests in a loaded body whose form is `FORM`. Raises `WireError`."""
     rows = _table(body, "the body").get("requests")
     if not _is_list(rows):
         raise WireError('expected a list under "requests"')
@@ -95,12 +95,12 @@ def decode_requests(body: Any) -> list[Request]:
 
 
 def form_of(body: Any) -> Any:
-    """The form that a loaded body says it is in. Raises `WireError`."""
+    """The `form` of a loaded body. Raises `WireError`."""
     return _table(body, "the body").get("form")
 
 
 def encode_results(results: Sequence[Result], about: About) -> bytes:
-    """The answer to a POST."""
+    """The response to a POST."""
     return _json({"form": FORM, **_about(about), "results": [_encoded(result) for result in results]})
 
 
@@ -114,7 +114,7 @@ def decode_results(answer: bytes) -> tuple[list[Result], About]:
 
 
 def encode_health(health: Health) -> bytes:
-    """The answer to `GET /health`."""
+    """The response to `GET /health`."""
     limits = {"max_bytes": health.max_bytes, "max_workspaces": health.max_workspaces}
     return _json({"form": FORM, **_about(health.about), **limits})
 
@@ -131,7 +131,7 @@ def decode_health(answer: bytes) -> Health:
 
 
 def encode_error(name: str, message: str) -> bytes:
-    """The answer where a request is refused as a whole."""
+    """The response to a request that is refused as a whole."""
     return _json({"error": name, "message": message})
 
 
@@ -144,14 +144,14 @@ def load(data: bytes) -> Any:
 
 
 def packed(data: bytes) -> tuple[bytes, dict[str, str]]:
-    """`data` with the header that says how it is packed; small data stays as it is."""
+    """`data` compressed, with its `Content-Encoding` header; small data stays as it is."""
     if len(data) < _GZIP_WORTH_BYTES:
         return data, {}
     return gzip.compress(data, 1, mtime=0), {"Content-Encoding": "gzip"}
 
 
 def unpacked(data: bytes, most: int) -> bytes:
-    """What a gzip member holds, never more than `most` bytes of it in memory.
+    """Decompresses a gzip member, with never more than `most` bytes of it in memory.
 
     Raises `TooManyBytesError`, `WireError`.
     """
@@ -189,20 +189,20 @@ def _table(value: object, name: str) -> dict[str, Any]:
     return value
 
 
-def _request(row: Any, place: str) -> Request:
-    table = _table(row, place)
+def _request(row: Any, where: str) -> Request:
+    table = _table(row, where)
     files = table.get("files")
     if not _is_table(files) or not all(map(_is_text, files.values())):
-        raise WireError(f"expected {place}.files to hold a text for each path")
-    return Request(files, _paths(table, "paths", place), _paths(table, "edited", place))
+        raise WireError(f"expected {where}.files to hold a text for each path")
+    return Request(files, _paths(table, "paths", where), _paths(table, "edited", where))
 
 
-def _paths(table: dict[str, Any], name: str, place: str) -> tuple[str, ...] | None:
+def _paths(table: dict[str, Any], name: str, where: str) -> tuple[str, ...] | None:
     paths = table.get(name)
     if paths is None:
         return None
     if not _is_list(paths) or not all(map(_is_text, paths)):
-        raise WireError(f"expected {place}.{name} to be a list of paths, or null")
+        raise WireError(f"expected {where}.{name} to be a list of paths, or null")
     return tuple(paths)
 
 
@@ -212,29 +212,29 @@ def _encoded(result: Result) -> dict[str, Any]:
     return {**row, "diagnostics": [diagnostic.as_row() for diagnostic in result.diagnostics], "error": error}
 
 
-def _result(row: Any, place: str) -> Result:
+def _result(row: Any, where: str) -> Result:
     values: dict[str, Any]
-    values = {name: tuple(value) if _is_list(value) else value for name, value in _table(row, place).items()}
+    values = {name: tuple(value) if _is_list(value) else value for name, value in _table(row, where).items()}
     if set(values) != set(_RESULT) or not isinstance(values["diagnostics"], tuple):
-        raise WireError(f"expected {place} to have {', '.join(_RESULT)}")
-    values["diagnostics"] = [_diagnostic(diagnostic, place) for diagnostic in values["diagnostics"]]
-    values["error"] = _error(values["error"], place)
+        raise WireError(f"expected {where} to have {', '.join(_RESULT)}")
+    values["diagnostics"] = [_diagnostic(diagnostic, where) for diagnostic in values["diagnostics"]]
+    values["error"] = _error(values["error"], where)
     return Result(**values)
 
 
-def _diagnostic(row: Any, place: str) -> Diagnostic:
+def _diagnostic(row: Any, where: str) -> Diagnostic:
     if not _is_table(row) or {name: type(value) for name, value in row.items()} != _DIAGNOSTIC:
-        raise WireError(f"expected the diagnostics of {place} to have {', '.join(_DIAGNOSTIC)}")
+        raise WireError(f"expected the diagnostics of {where} to have {', '.join(_DIAGNOSTIC)}")
     return Diagnostic.from_row(row)
 
 
-def _error(row: Any, place: str) -> LanguageServerError | None:
+def _error(row: Any, where: str) -> LanguageServerError | None:
     if row is None:
         return None
-    table = _table(row, f"{place}.error")
+    table = _table(row, f"{where}.error")
     kind, message = _REASONS.get(str(table.get("reason"))), table.get("message")
     if kind is None or not isinstance(message, str):
-        raise WireError(f"expected {place}.error to have a known reason and a message")
+        raise WireError(f"expected {where}.error to have a known reason and a message")
     return kind(message)
 
 

@@ -1,4 +1,4 @@
-"""One worker: a warm pyright, and ruff beside it, on one batch of workspaces after another."""
+"""A worker of the pool: checks one batch of workspaces after another with a warm pyright and with ruff."""
 
 import contextlib
 import itertools
@@ -15,18 +15,18 @@ from repair.language_servers.environment import Installed
 from repair.language_servers.errors import LanguageServerError, ServerCrashError, ServerTimeoutError
 from repair.language_servers.programs import Programs
 from repair.language_servers.pyright_server import HEAP_MB, PyrightServer
-from repair.language_servers.slots import poolable, told_to_server
-from repair.language_servers.workspace import Workspace
+from repair.language_servers.slots import poolable, server_settings
+from repair.language_servers.workspace import PreparedWorkspace
 
 _ATTEMPTS = 2
 _SERVERS = 3  # configurations whose servers stay warm
 
-# The diagnostics of a workspace, or why there are none.
-Outcome = list[Diagnostic] | LanguageServerError
+# The diagnostics of a workspace, or the error.
+CheckOutcome = list[Diagnostic] | LanguageServerError
 
 
 class Worker:
-    """Works below `folder`. One thread at a time may use it."""
+    """A worker whose servers run below `folder`. One thread at a time may use it."""
 
     def __init__(
         self,
@@ -54,15 +54,16 @@ class Worker:
         """The process ids of the warm servers."""
         return [server.pid for server in list(self._servers.values())]
 
-    def check(self, workspaces: Sequence[Workspace]) -> list[Outcome]:
-        """What both servers say on each workspace's targets, sorted, or why that is not known.
+    def check(self, workspaces: Sequence[PreparedWorkspace]) -> list[CheckOutcome]:
+        """The diagnostics of both servers for each workspace's targets, sorted, or the error.
 
-        A server that dies or hangs is replaced and the workspace tried once more, so one workspace costs
-        its neighbours nothing.
+        A server that dies or hangs is replaced and the workspace retried once, so that one workspace does not
+        affect the others.
         """
         future = self._ruff.submit(self._ruff_outcomes, workspaces)
-        said = [self._pyright_outcome(workspace) for workspace in workspaces]
-        return [_joined(pyright, by_ruff) for pyright, by_ruff in zip(said, future.result(), strict=True)]
+        by_pyright = [self._pyright_outcome(workspace) for workspace in workspaces]
+        pairs = zip(by_pyright, future.result(), strict=True)
+        return [_joined(pyright, by_ruff) for pyright, by_ruff in pairs]
 
     def close(self) -> None:
         """Ends the worker's processes."""
@@ -70,14 +71,14 @@ class Worker:
         for key in list(self._servers):
             self._end_server(key)
 
-    def _pyright_outcome(self, workspace: Workspace) -> Outcome:
+    def _pyright_outcome(self, workspace: PreparedWorkspace) -> CheckOutcome:
         error: LanguageServerError = ServerCrashError("not tried")
-        told = told_to_server(workspace.settings)
-        key = json.dumps(told, sort_keys=True)
+        settings = server_settings(workspace.settings)
+        key = json.dumps(settings, sort_keys=True)
         for _ in range(_ATTEMPTS):
             try:
                 if poolable(workspace.settings):
-                    return self._warm_server(key, told).check(workspace)
+                    return self._warm_server(key, settings).check(workspace)
                 folder, python = self._fresh("command"), self._environment.python
                 return command_line.check(self._programs, workspace, folder, python, self._timeout)
             except (ServerCrashError, ServerTimeoutError) as raised:
@@ -110,13 +111,13 @@ class Worker:
         if server:
             server.close()
 
-    def _ruff_outcomes(self, workspaces: Sequence[Workspace]) -> list[Outcome]:
+    def _ruff_outcomes(self, workspaces: Sequence[PreparedWorkspace]) -> list[CheckOutcome]:
         with contextlib.suppress(LanguageServerError):
             return list(ruff.check(self._programs, workspaces, self._fresh("ruff"), self._timeout))
-        # one of them broke the run: each stands for itself
+        # one of them broke the run: check them one by one
         return [self._ruff_outcome(workspace) for workspace in workspaces]
 
-    def _ruff_outcome(self, workspace: Workspace) -> Outcome:
+    def _ruff_outcome(self, workspace: PreparedWorkspace) -> CheckOutcome:
         try:
             return ruff.check(self._programs, [workspace], self._fresh("ruff"), self._timeout)[0]
         except LanguageServerError as error:
@@ -126,7 +127,7 @@ class Worker:
         return self._folder / f"{name}-{next(self._numbers)}"
 
 
-def _joined(pyright: Outcome, by_ruff: Outcome) -> Outcome:
+def _joined(pyright: CheckOutcome, by_ruff: CheckOutcome) -> CheckOutcome:
     if isinstance(pyright, LanguageServerError):
         return pyright
     return by_ruff if isinstance(by_ruff, LanguageServerError) else sorted(pyright + by_ruff)

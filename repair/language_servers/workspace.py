@@ -1,4 +1,4 @@
-"""A snapshot of a project, ready to be written to a folder and asked about."""
+"""A workspace that is ready to be written to a folder and checked."""
 
 import hashlib
 import json
@@ -18,12 +18,12 @@ from repair.text.python_imports import reached
 
 
 @dataclass(frozen=True, slots=True)
-class Workspace:
-    """`files` by path, as text and as bytes; `targets`: the paths whose diagnostics are wanted.
+class PreparedWorkspace:
+    """A validated workspace: its files by path, as text and as bytes; `targets`: the paths to check.
 
-    `settings` are pyright's of the project, cleaned, and `configuration` their JSON, None where there are
-    none; `ruff_files` is what ruff is shown instead of the project's own; `ignored` names the settings of
-    both that were dropped.
+    `settings` are the project's pyright settings, filtered, and `configuration` their JSON, None where there
+    are none; `ruff_files` replace the project's own for ruff; `ignored` lists the settings of both that were
+    dropped.
     """
 
     texts: Mapping[str, str]
@@ -38,7 +38,7 @@ class Workspace:
     @classmethod
     def of(
         cls, files: Mapping[str, str], paths: Iterable[str] | None, edited: Collection[str] | None = None
-    ) -> "Workspace":
+    ) -> "PreparedWorkspace":
         """Raises `UnsafePathError`, `UnencodableTextError`, `UnknownFileError`."""
         data = encoded(files)
         if paths is None:
@@ -68,8 +68,8 @@ class Workspace:
 
     @property
     def pyright_targets(self) -> tuple[str, ...]:
-        """The targets that pyright checks, in its order: those that were asked for, as an editor opens
-        them, or those that its command line chooses."""
+        """The targets that pyright checks, in its order: those that were requested by path, as in an editor,
+        or those that its command line chooses."""
         return self.targets if self.explicit else checked(self.targets, self.data, self.settings)
 
     def digest(self, *more: str) -> str:

@@ -29,7 +29,7 @@ def standard_library() -> Path:
 
 @pytest.fixture(scope="session")
 def afresh(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Mapping[str, str]], list[Told]]:
-    """What fresh runs of `pyright` and `ruff check` say about a folder that holds the workspace only.
+    """The diagnostics of fresh runs of `pyright` and `ruff check` in a folder with nothing but the workspace.
 
     Written without the code under test: the programs' own output is read here once more.
     """
@@ -44,8 +44,10 @@ def afresh(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Mapping[str, s
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(text.encode())
         command = [programs().node, programs().pyright_command, "--outputjson", "--pythonpath", str(python)]
-        said = subprocess.run(command, cwd=folder, env=clean_variables(), capture_output=True, check=False)
-        told = [_from_pyright(item, folder) for item in json.loads(said.stdout)["generalDiagnostics"]]
+        output = subprocess.run(command, cwd=folder, env=clean_variables(), capture_output=True, check=False)
+        diagnostics = [
+            _from_pyright(item, folder) for item in json.loads(output.stdout)["generalDiagnostics"]
+        ]
         for path, text in files.items():
             if path.endswith((".py", ".pyi")):
                 command = [
@@ -57,7 +59,7 @@ def afresh(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Mapping[str, s
                     "--force-exclude",
                 ]
                 command += ["--stdin-filename", path, "-"]
-                said = subprocess.run(
+                output = subprocess.run(
                     command,
                     cwd=folder,
                     env=clean_variables(),
@@ -65,8 +67,8 @@ def afresh(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Mapping[str, s
                     capture_output=True,
                     check=False,
                 )
-                told += [_from_ruff(item, folder, text) for item in json.loads(said.stdout)]
-        return sorted(told)
+                diagnostics += [_from_ruff(item, folder, text) for item in json.loads(output.stdout)]
+        return sorted(diagnostics)
 
     return run
 
@@ -75,8 +77,8 @@ def _from_pyright(item: dict, folder: Path) -> Told:
     start, end = item["range"]["start"], item["range"]["end"]
     code = f"pyright[{item['rule']}]" if "rule" in item else "pyright"
     path = str(Path(item["file"]).relative_to(folder))
-    place = (start["line"], start["character"], end["line"], end["character"])
-    return (path, *place, code, item["message"], item["severity"])
+    position = (start["line"], start["character"], end["line"], end["character"])
+    return (path, *position, code, item["message"], item["severity"])
 
 
 def _from_ruff(item: dict, folder: Path, text: str) -> Told:
@@ -84,5 +86,5 @@ def _from_ruff(item: dict, folder: Path, text: str) -> Told:
     path = str(Path(item["filename"]).relative_to(folder))
     # a byte order mark is a code point of the text, and none of ruff's columns
     first, last = (int(text.startswith("\ufeff") and where["row"] == 1) for where in (start, end))
-    place = (start["row"] - 1, start["column"] - 1 + first, end["row"] - 1, end["column"] - 1 + last)
-    return (path, *place, f"ruff[{item['code']}]", item["message"], str(item["fix"] is not None))
+    position = (start["row"] - 1, start["column"] - 1 + first, end["row"] - 1, end["column"] - 1 + last)
+    return (path, *position, f"ruff[{item['code']}]", item["message"], str(item["fix"] is not None))

@@ -12,7 +12,7 @@ import pytest
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.language_servers import LanguageServers, Request
 from repair.language_servers.cache import ResultCache
-from repair.language_servers.workspace import Workspace
+from repair.language_servers.workspace import PreparedWorkspace
 
 ONE = Diagnostic("a.py", 0, 1, 2, 0, 3, 4, "ruff[F821]", "Undefined name `y` 😀", "error", False)
 
@@ -103,11 +103,12 @@ for number in itertools.count():
 )
 def test_keys_differ_with(change: Callable, reason: str) -> None:
     files = {"a.py": "x = y\n", "b.py": "x = 1\n"}
-    plain = Workspace.of(files, None)
-    assert Workspace.of(*change(files)).digest("v") != plain.digest("v"), reason
+    plain = PreparedWorkspace.of(files, None)
+    assert PreparedWorkspace.of(*change(files)).digest("v") != plain.digest("v"), reason
     assert plain.digest("v") != plain.digest("w")  # other versions
     backwards = dict(reversed(files.items()))
-    assert Workspace.of(backwards, None).digest("v") == plain.digest("v")  # the order of files does not count
+    # the order of files does not count
+    assert PreparedWorkspace.of(backwards, None).digest("v") == plain.digest("v")
 
 
 def test_servers_use_it(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ FILES = {"main.py": "import tiny\nimport absent\n\nx: str = tiny.one()\n"}
 
 
 def install(home: Path, name: str, version: str, text: str = "") -> None:
-    """What installing a package of one module leaves behind."""
+    """The files that installing a package of one module creates."""
     [packages] = home.glob("lib/python*/site-packages")
     (packages / f"{name}.py").write_text(text)
     metadata = packages / f"{name}-{version}.dist-info"
@@ -30,8 +30,8 @@ def home(tmp_path: Path) -> Path:
 
 
 def messages(servers: LanguageServers) -> list[str]:
-    told = servers.check_workspace(FILES)
-    return [one.message.partition("\n")[0] for one in told if one.code.startswith("pyright")]
+    found = servers.check_workspace(FILES)
+    return [one.message.partition("\n")[0] for one in found if one.code.startswith("pyright")]
 
 
 def test_its_packages_are_seen_and_kept_apart(home: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The warm servers say what fresh command lines say, diagnostic by diagnostic."""
+"""The warm servers find exactly what fresh command lines find, diagnostic by diagnostic."""
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -15,12 +15,12 @@ from repair.language_servers import LanguageServers, Request
 Afresh = Callable[[Mapping[str, str]], list[tuple]]
 
 
-def told(diagnostics: list[Diagnostic]) -> list[tuple]:
+def rows_of(diagnostics: list[Diagnostic]) -> list[tuple]:
     """`diagnostics` in the units of the programs' own output."""
     return sorted(
-        (one.path, *place, one.code, one.message, last)
+        (one.path, *position, one.code, one.message, last)
         for one in diagnostics
-        for place, last in [
+        for position, last in [
             (
                 (one.start_line, one.start_column, one.end_line, one.end_column),
                 str(one.has_code_action),
@@ -53,7 +53,7 @@ WORKSPACES: dict[str, dict[str, str]] = {
         "src/lib.py": "x = 1\n",
         "main.py": "import lib\nfrom src import lib as l\nl.y\n",
     },
-    # module names stand in messages where two types have the same name
+    # messages name the modules where two types have the same name
     "same names": {
         "m.py": "class A: ...\n",
         "n/q.py": "class A: ...\n",
@@ -307,13 +307,13 @@ QUICK = ("nested package", "src layout", "same names", "beyond the basic plane")
 )
 def test_equals_fresh_command_lines(name: str, servers: LanguageServers, afresh: Afresh) -> None:
     files = WORKSPACES[name]
-    assert told(servers.check_workspace(files)) == afresh(files)
+    assert rows_of(servers.check_workspace(files)) == afresh(files)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_the_same_alone_in_any_order_and_beside_any_neighbour(servers: LanguageServers) -> None:
-    """Nothing leaks: what one worker says of a workspace does not depend on what came before it."""
+    """Nothing leaks: a worker's result for a workspace does not depend on the requests before it."""
     random = Random(0)
     names = list(WORKSPACES)
     alone = {name: servers.check_workspace(WORKSPACES[name]) for name in names}
@@ -334,9 +334,9 @@ def test_the_python_version_of_a_neighbour_is_forgotten() -> None:
     """Projects of equal settings share a server, which learns from one what the other must not know."""
     newer, older = (WORKSPACES[f"a newer environment{end}"] for end in ("", ", checked last"))
     with LanguageServers() as servers:
-        said = [[one.message for one in servers.check_workspace(files)] for files in (newer, older, newer)]
-    assert said[0] == said[2] != said[1]
-    assert all(len(messages) == 1 for messages in said)
+        found = [[one.message for one in servers.check_workspace(files)] for files in (newer, older, newer)]
+    assert found[0] == found[2] != found[1]
+    assert all(len(messages) == 1 for messages in found)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -359,8 +359,8 @@ def test_neighbours_with_the_same_names(neighbours: list[dict[str, str]], server
     *_, first = servers.check_many([*requests, Request(files)])
     last, *_ = servers.check_many([Request(files), *requests])
     for result in (first, last):
-        told = [one.message for one in result.diagnostics if one.code.startswith("pyright[reportA")]
-        assert told == ['"b" is not a known attribute of module "helper"']
+        messages = [one.message for one in result.diagnostics if one.code.startswith("pyright[reportA")]
+        assert messages == ['"b" is not a known attribute of module "helper"']
         assert not any("could not be resolved" in one.message for one in result.diagnostics)
 
 
@@ -388,11 +388,11 @@ def test_equals_fresh_command_lines_on_the_standard_library(
     workspaces = _modules(standard_library) + _packages(standard_library)
     results = list(servers.check_many(Request(files) for files in workspaces))
     with ThreadPoolExecutor(2) as pool:
-        said = list(pool.map(afresh, workspaces))
+        found = list(pool.map(afresh, workspaces))
     differences = {}
-    for files, result, fresh in zip(workspaces, results, said, strict=True):
+    for files, result, fresh in zip(workspaces, results, found, strict=True):
         assert result.error is None
-        if told(list(result.diagnostics)) != fresh:
-            differences[next(iter(files))] = set(told(list(result.diagnostics))) ^ set(fresh)
+        if rows_of(list(result.diagnostics)) != fresh:
+            differences[next(iter(files))] = set(rows_of(list(result.diagnostics))) ^ set(fresh)
     assert not differences
     assert sum(len(result.diagnostics) for result in results) > 500  # there was something to compare

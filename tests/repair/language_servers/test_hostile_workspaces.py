@@ -87,8 +87,8 @@ def test_no_path_writes_outside_the_workspaces_own_folder(hostile: LanguageServe
     assert tree(home.parent) == before
     # what is a plain name, however odd, is a file like any other
     named = {next(iter(request.files)): result.reason for request, result in zip(asked, results, strict=True)}
-    taken = {"~/a.py", "link.py/b.py", "C:/a.py", "good.py"}
-    assert named == {path: None if path in taken else "unsafe_path" for path in named}
+    accepted = {"~/a.py", "link.py/b.py", "C:/a.py", "good.py"}
+    assert named == {path: None if path in accepted else "unsafe_path" for path in named}
     assert results[-1].diagnostics
 
 
@@ -148,8 +148,8 @@ def test_names_that_differ_in_case_alone_are_two_modules(hostile: LanguageServer
     files = {"Main.py": "a = 1\n", "main.py": "b = 1\n", "pyrightconfig.json": '{"include": ["."]}'}
     for module, other in (("main", "a"), ("Main", "b")):
         use = f"import {module}\n\nprint({module}.{other})\n"
-        said = hostile.check_workspace({**files, "use.py": use})
-        assert [one.message for one in said] == [f'"{other}" is not a known attribute of module "{module}"']
+        found = hostile.check_workspace({**files, "use.py": use})
+        assert [one.message for one in found] == [f'"{other}" is not a known attribute of module "{module}"']
 
 
 def test_a_text_with_nul_is_checked_like_any_other(hostile: LanguageServers) -> None:

@@ -21,5 +21,5 @@ def test_imports_resolve_from_the_first_workspace_on(tmp_path: Path) -> None:
     link = tmp_path / "environment"
     link.symlink_to(sys.prefix)
     command = [link / "bin" / "python", "-c", PROGRAM]
-    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
-    assert told.returncode == 0, told.stderr
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert result.returncode == 0, result.stderr

@@ -1,4 +1,4 @@
-"""Servers behind HTTP say what the pool says, and whatever happens on the way has its one defined result."""
+"""Servers behind HTTP return what the pool returns, and every failure on the way has one defined result."""
 
 import gzip
 import json
@@ -106,9 +106,9 @@ def test_200_requests_at_once_are_answered_as_by_the_pool(
                 return Result(error=error)
 
         with ThreadPoolExecutor(len(requests)) as threads:
-            told = list(threads.map(ask, range(len(requests))))
-    assert len(told) == 200
-    assert facts(told) == facts(list(servers.check_many(different))) * 4
+            answered = list(threads.map(ask, range(len(requests))))
+    assert len(answered) == 200
+    assert facts(answered) == facts(list(servers.check_many(different))) * 4
     assert "429" in caplog.text  # there was more than the instance takes at once
 
 
@@ -165,10 +165,10 @@ def test_what_the_instance_refuses(
     before = resident_megabytes(instance.serving_pid)
     response = httpx.post(instance.url, headers=headers, content=body, trust_env=False, timeout=30)
     assert response.status_code == expected, response.text
-    told = response.json()
-    assert told.get("error") == name
-    assert (name is None) == ("results" in told)
-    assert name is None or len(told["message"]) > 10
+    answered = response.json()
+    assert answered.get("error") == name
+    assert (name is None) == ("results" in answered)
+    assert name is None or len(answered["message"]) > 10
     assert resident_megabytes(instance.serving_pid) < before + 64
 
 
@@ -206,14 +206,14 @@ def test_an_instance_that_is_killed_and_started_again_loses_nothing(
     requests = [Request(snapshot(number)) for number in range(48)]
     with Instance(tmp_path / "log") as own, RemoteLanguageServers(own.url) as remote:
         results = remote.check_many(requests)
-        told = [next(results)]
+        answered = [next(results)]
         own.kill()  # other batches are under way
         again = threading.Timer(0.5, own.start)
         again.start()
-        told += results
+        answered += results
         again.join()
     assert "trying again" in caplog.text
-    assert facts(told) == facts(list(servers.check_many(requests)))
+    assert facts(answered) == facts(list(servers.check_many(requests)))
 
 
 # the rest: how the client takes an instance with bad manners
@@ -276,7 +276,7 @@ def test_a_workspace_that_ends_every_try_costs_its_neighbours_nothing(bad: Scrip
     ],
 )
 def test_an_instance_that_stays_away_fails_the_run(script: Script, healthy: bool) -> None:
-    """And rejects no row: it is raised, not told in a result."""
+    """And rejects no row: it is raised, and in no row's result."""
     with (
         ScriptedServers(script) as scripted,
         RemoteLanguageServers(scripted.url, timeout=0.2, patience=1.0) as remote,
@@ -379,17 +379,17 @@ def test_batches_stay_under_the_limits() -> None:
 
 
 def test_requests_are_taken_a_few_batches_ahead_only() -> None:
-    taken: list[int] = []
+    requested: list[int] = []
 
     def requests() -> Iterator[Request]:
         for number in range(10_000):
-            taken.append(number)
+            requested.append(number)
             yield Request({"a.py": str(number)})
 
     with ScriptedServers(answer) as scripted, RemoteLanguageServers(scripted.url, at_once=2) as remote:
         results = remote.check_many(requests())
         next(results)
-        assert len(taken) < 20
+        assert len(requested) < 20
         results.close()  # type: ignore[attr-defined]
         assert facts(list(remote.check_many(REQUESTS))) == facts([result_of(request) for request in REQUESTS])
 

@@ -24,15 +24,15 @@ from repair.language_servers.environment import nothing_installed
 from repair.language_servers.programs import Programs, programs
 from repair.language_servers.pyright_server import PyrightServer
 from repair.language_servers.worker import Worker
-from repair.language_servers.workspace import Workspace
+from repair.language_servers.workspace import PreparedWorkspace
 
 
 def snapshot(number: int) -> dict[str, str]:
-    """A workspace with one diagnostic of pyright, which tells its number."""
+    """A workspace with one diagnostic of pyright, whose message has the workspace's number."""
     return {"main.py": f"import helper\nhelper.a{number}\n", "helper.py": "b = 1\n"}
 
 
-def said(result_or_list: object) -> list[str]:
+def messages(result_or_list: object) -> list[str]:
     diagnostics = getattr(result_or_list, "diagnostics", result_or_list)
     return [one.message for one in diagnostics if one.code == "pyright[reportAttributeAccessIssue]"]
 
@@ -61,11 +61,11 @@ def wait_until(condition, seconds: float = 10.0) -> bool:
 def test_a_killed_server_loses_nothing() -> None:
     with LanguageServers(workers=1) as servers:
         results = servers.check_many(Request(snapshot(number)) for number in range(40))
-        told = [said(next(results))]
+        found = [messages(next(results))]
         [pid] = servers.pids
         os.kill(pid, signal.SIGKILL)  # in the middle of a batch
-        told += [said(result) for result in results]
-        assert told == [expected(number) for number in range(40)]
+        found += [messages(result) for result in results]
+        assert found == [expected(number) for number in range(40)]
         assert servers.pids != [pid]
 
 
@@ -77,7 +77,7 @@ def test_a_hanging_server_is_replaced_within_the_limit() -> None:
         # more text than a pipe holds: writing must not block past the limit either
         large = {"main.py": snapshot(1)["main.py"] + "# long\n" * 100_000, "helper.py": "b = 1\n"}
         start = time.monotonic()
-        assert said(servers.check(large, "main.py")) == expected(1)
+        assert messages(servers.check(large, "main.py")) == expected(1)
         assert 5.0 <= time.monotonic() - start < 15.0
         assert is_gone(pid)
 
@@ -111,7 +111,7 @@ while True:
 @pytest.mark.parametrize(
     ("body", "error", "part"),
     [
-        # what a library prints on the way down stands where a header is expected
+        # what a library prints as it crashes is read where a header is expected
         (
             "print('Segmentation fault', flush=True)\nimport time; time.sleep(60)",
             ServerCrashError,
@@ -146,7 +146,7 @@ def test_a_server_that_fails_twice_gives_the_reason(
     timeout = 1.5 if error is ServerTimeoutError else 30.0
     worker = Worker(fake(tmp_path, body), tmp_path / "worker", seen, timeout=timeout, memory_limit_mb=1500)
     try:
-        [outcome] = worker.check([Workspace.of(snapshot(0), None)])
+        [outcome] = worker.check([PreparedWorkspace.of(snapshot(0), None)])
         assert type(outcome) is error
         assert part in str(outcome)
         assert worker.pids == []
@@ -173,7 +173,7 @@ def test_a_file_that_takes_minutes_is_rejected_and_its_neighbours_are_not() -> N
         assert time.monotonic() - start < 30.0
         assert slow.reason == "server_timeout"
         assert "main.py" in str(slow.error)
-        assert [said(before), said(after)] == [expected(1), expected(2)]
+        assert [messages(before), messages(after)] == [expected(1), expected(2)]
         assert is_gone(pid)
 
 
@@ -185,11 +185,11 @@ def test_a_server_that_dies_of_memory_is_replaced(tmp_path: Path) -> None:
     folder = tmp_path / "worker"
     worker = Worker(programs(), folder, seen, timeout=60.0, memory_limit_mb=1500, heap_mb=160)
     try:
-        workspaces = [Workspace.of(files, None) for files in (snapshot(0), large, snapshot(1))]
+        workspaces = [PreparedWorkspace.of(files, None) for files in (snapshot(0), large, snapshot(1))]
         before, dead, after = worker.check(workspaces)
         assert isinstance(dead, ServerCrashError)
         assert "exit code" in str(dead)
-        assert [said(before), said(after)] == [expected(0), expected(1)]
+        assert [messages(before), messages(after)] == [expected(0), expected(1)]
     finally:
         worker.close()
 
@@ -199,7 +199,7 @@ def test_a_worker_without_ruff_says_so(tmp_path: Path) -> None:
     dies = replace(programs(), ruff="/bin/false")  # ends with 1, as ruff does on findings, and says nothing
     worker = Worker(dies, tmp_path / "worker", seen, timeout=20.0, memory_limit_mb=1500)
     try:
-        [outcome] = worker.check([Workspace.of(snapshot(0), None)])
+        [outcome] = worker.check([PreparedWorkspace.of(snapshot(0), None)])
         assert isinstance(outcome, ServerCrashError)
     finally:
         worker.close()
@@ -213,11 +213,11 @@ def test_programs_behind_a_link_leak_nothing(tmp_path: Path) -> None:
     seen = nothing_installed(tmp_path / "environment")
     server = PyrightServer(linked, tmp_path / "server", seen, 60.0)
     try:
-        server.check(Workspace.of(snapshot(0), None))
+        server.check(PreparedWorkspace.of(snapshot(0), None))
         time.sleep(1.0)
-        server.check(Workspace.of({"main.py": "import json, yaml, requests\n"}, None))
+        server.check(PreparedWorkspace.of({"main.py": "import json, yaml, requests\n"}, None))
         time.sleep(1.0)
-        assert said(server.check(Workspace.of(snapshot(1), None))) == expected(1)
+        assert messages(server.check(PreparedWorkspace.of(snapshot(1), None))) == expected(1)
     finally:
         server.close()
 
@@ -226,7 +226,7 @@ def test_a_server_that_holds_too_much_is_replaced() -> None:
     with LanguageServers(workers=1, memory_limit_mb=1.0) as servers:
         pids = []
         for number in range(3):
-            assert said(servers.check(snapshot(number), "main.py")) == expected(number)
+            assert messages(servers.check(snapshot(number), "main.py")) == expected(number)
             pids += servers.pids
         assert len(set(pids)) == 3
         assert all(is_gone(pid) for pid in pids[:2])
@@ -238,7 +238,7 @@ def test_a_server_whose_slots_are_used_up_has_no_room(tmp_path: Path) -> None:
     try:
         for number in range(2):
             assert server.has_room(1500)
-            assert said(server.check(Workspace.of(snapshot(number), None))) == expected(number)
+            assert messages(server.check(PreparedWorkspace.of(snapshot(number), None))) == expected(number)
         assert not server.has_room(1500)
     finally:
         server.close()
@@ -271,7 +271,7 @@ time.sleep(60)
         assert parent.stdout
         pid, folder = parent.stdout.readline().split()
         with LanguageServers():
-            assert Path(folder).is_dir()  # in use, and not taken for one that was left behind
+            assert Path(folder).is_dir()  # in use, so it was not removed as abandoned
         os.kill(parent.pid, signal.SIGKILL)
         parent.wait()
         assert wait_until(lambda: is_gone(int(pid)))
@@ -288,37 +288,37 @@ def test_a_server_outlives_the_thread_that_started_it() -> None:
         thread.join()
         pids = servers.pids
         time.sleep(0.2)
-        assert said(servers.check(snapshot(1), "main.py")) == expected(1)
+        assert messages(servers.check(snapshot(1), "main.py")) == expected(1)
         assert servers.pids == pids
 
 
 def test_threads_may_share_the_servers(servers: LanguageServers) -> None:
-    told: dict[int, list[str]] = {}
+    found: dict[int, list[str]] = {}
 
     def ask(number: int) -> None:
-        told[number] = said(servers.check(snapshot(number), "main.py"))
+        found[number] = messages(servers.check(snapshot(number), "main.py"))
 
     threads = [threading.Thread(target=ask, args=(number,)) for number in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert told == {number: expected(number) for number in range(8)}
+    assert found == {number: expected(number) for number in range(8)}
 
 
 def test_requests_are_taken_a_few_batches_ahead_only(servers: LanguageServers) -> None:
-    taken = []
+    requested = []
 
     def requests() -> Iterator[Request]:
         for number in range(10_000):
-            taken.append(number)
+            requested.append(number)
             yield Request(snapshot(number))
 
     results = servers.check_many(requests())
-    assert said(next(results)) == expected(0)
-    assert len(taken) < 100
+    assert messages(next(results)) == expected(0)
+    assert len(requested) < 100
     results.close()  # type: ignore[attr-defined]
-    assert said(servers.check(snapshot(1), "main.py")) == expected(1)
+    assert messages(servers.check(snapshot(1), "main.py")) == expected(1)
 
 
 def test_nothing_is_left_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

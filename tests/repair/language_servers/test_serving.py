@@ -50,8 +50,8 @@ def test_settings_of_all_variables() -> None:
         max_workspaces=6,
         max_waiting=7,
     )
-    told = (Settings.__doc__ or "") + (ROOT / "docs" / "serverless.md").read_text()
-    assert all(told.count(f"`{name}`") >= 2 for name in variables)
+    output = (Settings.__doc__ or "") + (ROOT / "docs" / "serverless.md").read_text()
+    assert all(output.count(f"`{name}`") >= 2 for name in variables)
 
 
 @pytest.mark.parametrize(
@@ -88,8 +88,8 @@ def test_what_is_loopback(host: str, expected: bool) -> None:
 
 def test_a_wrong_setting_of_the_command_is_one_line() -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "REPAIR_SERVE_WORKERS": "none"}
-    told = subprocess.run(SERVE, env=environment, capture_output=True, text=True, timeout=60, check=False)
-    assert (told.returncode, told.stderr) == (
+    output = subprocess.run(SERVE, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert (output.returncode, output.stderr) == (
         2,
         "Error: REPAIR_SERVE_WORKERS=none: expected a number above 0\n",
     )
@@ -131,13 +131,13 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
         line.split()[1:] for line in DOCKERFILE.splitlines() if line.startswith("COPY") and "/app" in line
     ]
     for *sources, target in copies:
-        place = app / target.removeprefix("/app/")
+        target_path = app / target.removeprefix("/app/")
         for source in sources:
             if (ROOT / source).is_dir():
-                shutil.copytree(ROOT / source, place)
+                shutil.copytree(ROOT / source, target_path)
             else:
-                place.mkdir(exist_ok=True)
-                shutil.copy(ROOT / source, place)
+                target_path.mkdir(exist_ok=True)
+                shutil.copy(ROOT / source, target_path)
     return app
 
 
@@ -159,7 +159,7 @@ import repair.language_servers.function
 print(*({"pyarrow", "numpy", "httpx", "dagster", "fsspec", "pandas"} & set(sys.modules)))
 print(repair.language_servers.function.__file__)
 """
-    told = subprocess.run(
+    output = subprocess.run(
         [sys.executable, "-c", program],
         cwd=image,
         env={**os.environ, "PYTHONPATH": str(image)},
@@ -168,4 +168,4 @@ print(repair.language_servers.function.__file__)
         timeout=60,
         check=True,
     )
-    assert told.stdout.splitlines() == ["", str(image / "repair/language_servers/function.py")]
+    assert output.stdout.splitlines() == ["", str(image / "repair/language_servers/function.py")]

@@ -1,4 +1,4 @@
-"""What one side writes the other reads, whatever the texts; and nothing else is taken for it."""
+"""The wire format: what one side encodes the other decodes, whatever the texts; anything else is refused."""
 
 import gzip
 import json

@@ -8,7 +8,7 @@ from repair.errors import LanguageServerError as Base
 from repair.language_servers import LanguageServerError, LanguageServers, Request, UnknownFileError
 from repair.language_servers.configuration import pyright_configuration
 from repair.language_servers.ruff_settings import ruff_files
-from repair.language_servers.slots import configuration, poolable, told_to_server
+from repair.language_servers.slots import configuration, poolable, server_settings
 
 
 def codes(diagnostics: object) -> list[tuple[str, str]]:
@@ -16,8 +16,8 @@ def codes(diagnostics: object) -> list[tuple[str, str]]:
 
 
 def test_positions_come_in_both_units(servers: LanguageServers) -> None:
-    told = servers.check({"a.py": 'print("😀", zz)\n'}, "a.py")
-    assert told == [
+    found = servers.check({"a.py": 'print("😀", zz)\n'}, "a.py")
+    assert found == [
         Diagnostic(
             "a.py", 0, 11, 12, 0, 13, 14, "pyright[reportUndefinedVariable]", '"zz" is not defined', "error"
         ),
@@ -26,8 +26,8 @@ def test_positions_come_in_both_units(servers: LanguageServers) -> None:
 
 
 def test_code_actions_and_severities(servers: LanguageServers) -> None:
-    told = servers.check({"a.py": "import os\ntry:\n    pass\nexcept:\n    pass\nx = y\n"}, "a.py")
-    facts = {one.code: (one.severity, one.has_code_action) for one in told}
+    found = servers.check({"a.py": "import os\ntry:\n    pass\nexcept:\n    pass\nx = y\n"}, "a.py")
+    facts = {one.code: (one.severity, one.has_code_action) for one in found}
     assert facts["ruff[F401]"] == ("warning", True)  # a safe fix
     assert facts["ruff[F821]"] == ("error", False)
     assert facts["ruff[E722]"] == ("warning", False)
@@ -61,9 +61,9 @@ def test_a_workspace_does_not_see_its_predecessor(servers: LanguageServers) -> N
 
 def test_no_installed_package_is_seen(servers: LanguageServers) -> None:
     # pyarrow is installed beside this project; the standard library is always there
-    told = servers.check({"a.py": "import pyarrow\nimport tomllib\nprint(pyarrow, tomllib)\n"}, "a.py")
-    assert ("a.py", "pyright[reportMissingImports]") in codes(told)
-    assert len([one for one in told if one.code.startswith("pyright")]) == 1
+    found = servers.check({"a.py": "import pyarrow\nimport tomllib\nprint(pyarrow, tomllib)\n"}, "a.py")
+    assert ("a.py", "pyright[reportMissingImports]") in codes(found)
+    assert len([one for one in found if one.code.startswith("pyright")]) == 1
 
 
 def test_results_keep_the_order_and_their_neighbours(servers: LanguageServers) -> None:
@@ -132,9 +132,9 @@ def test_only_python_files_of_the_workspace_can_be_asked_for(path: str, servers:
     "path", ["with space.py", "ünï.py", "per%20cent.py", "hash#.py", "a[0].py", "-x.py", "@x.py"]
 )
 def test_odd_names(path: str, servers: LanguageServers) -> None:
-    told = codes(servers.check({path: "x = y\n"}, path))
-    assert told[:1] == [(path, "pyright[reportUndefinedVariable]")]
-    assert (path, "ruff[F821]") in told
+    found = codes(servers.check({path: "x = y\n"}, path))
+    assert found[:1] == [(path, "pyright[reportUndefinedVariable]")]
+    assert (path, "ruff[F821]") in found
 
 
 @pytest.mark.parametrize("values", [{"workers": 0}, {"timeout": 0}])
@@ -167,9 +167,9 @@ def test_settings_that_make_no_sense(values: dict) -> None:
     ],
 )  # fmt: skip
 def test_settings_stay_inside(settings: str, kept: str | None, ignored: list[str]) -> None:
-    told = pyright_configuration({"pyrightconfig.json": settings})
-    assert told.text == kept
-    assert list(told.ignored) == [f"pyrightconfig.json: {name}" for name in ignored]
+    found = pyright_configuration({"pyrightconfig.json": settings})
+    assert found.text == kept
+    assert list(found.ignored) == [f"pyrightconfig.json: {name}" for name in ignored]
 
 
 def test_one_file_of_settings_is_preferred() -> None:
@@ -182,8 +182,8 @@ def test_one_file_of_settings_is_preferred() -> None:
         {"pyproject.toml": "[tool"},
         {"sub/pyrightconfig.json": '{"a": 1}'},  # not the root's
     ):
-        told = pyright_configuration(files)
-        assert (told.text, told.ignored) == (None, ())
+        found = pyright_configuration(files)
+        assert (found.text, found.ignored) == (None, ())
 
 
 @pytest.mark.parametrize(
@@ -215,7 +215,7 @@ def test_settings_are_spelled_out_for_each_slot() -> None:
         "strict": ["./c"],
         "executionEnvironments": [{"root": "./d", "reportX": True}, {"root": "e", "extraPaths": ["."]}],
     }
-    assert told_to_server(settings).keys() == {"strict", "executionEnvironments"}
+    assert server_settings(settings).keys() == {"strict", "executionEnvironments"}
     assert configuration(settings, 1, []) == {
         "exclude": [],
         "strict": ["repair-slot-*/c"],
@@ -272,8 +272,8 @@ def test_settings_are_spelled_out_for_each_slot() -> None:
 def test_ruff_does_not_read_outside(
     files: dict[str, str], written: dict[str, str], ignored: list[str]
 ) -> None:
-    told, names = ruff_files(files)
-    assert {path: data.decode() for path, data in told.items()} == written
+    found, names = ruff_files(files)
+    assert {path: data.decode() for path, data in found.items()} == written
     assert list(names) == ignored
 
 
