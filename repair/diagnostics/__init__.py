@@ -1,1 +1,1 @@
-"""Diagnostics: what one is, what its code means, what is style, when two are the same."""
+"""Diagnostics of language servers: the record, codes and types, stylistic rules, matching."""

@@ -1,4 +1,4 @@
-"""A diagnostic of a language server, and what its code says about it."""
+"""Diagnostic codes: the server, the rule and the diagnostic type of a code, and codes that were renamed."""
 
 import re
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 _CODE = re.compile(r"(?P<server>[^\[\]]+)\[(?P<rule>[^\[\]]+)\]")
 _SYNTAX_RULES = frozenset({"invalid-syntax", "syntax-error", "E999"})
 SYNTAX = "syntax"
-"""The type of every syntax error, whichever server says it."""
+"""The type of every syntax error, of both servers."""
 
 
 def server_and_rule(code: str) -> tuple[str, str]:
@@ -25,7 +25,7 @@ def type_of_code(code: str) -> str:
     return SYNTAX if not rule or rule in _SYNTAX_RULES else rule
 
 
-# Rules that pyright named otherwise in older releases: what was one rule is now any of several.
+# Rules with another name in older releases of pyright: one old rule is any of several new ones.
 _SPLIT_RULES: Mapping[str, frozenset[str]] = {
     # split up in 1.1.339 (December 2023)
     "reportGeneralTypeIssues": frozenset(
@@ -50,12 +50,12 @@ _SPLIT_RULES: Mapping[str, frozenset[str]] = {
             "reportUnusedExcept",
         }
     ),
-    # an attribute whose type was not known was told under this rule where the settings asked for it
+    # an attribute of unknown type was reported under this rule where the settings enabled it
     "reportUnknownMemberType": frozenset({"reportAttributeAccessIssue"}),
     # "possibly unbound" became a rule of its own, at first under a longer name
     "reportUnboundVariable": frozenset({"reportPossiblyUnbound"}),
     "reportPossiblyUnboundVariable": frozenset({"reportPossiblyUnbound"}),
-    # told of the attributes of functions before 1.1.339, and of methods after it
+    # about the attributes of functions before 1.1.339, and of methods after it
     "reportFunctionMemberAccess": frozenset({"reportAttributeAccessIssue"}),
     # a subscript, call, ... of None moved between the general and the optional rules
     "reportOptionalMemberAccess": frozenset({"reportAttributeAccessIssue"}),
@@ -70,7 +70,7 @@ _RENAMED_RULES: Mapping[str, str] = {
 
 
 def same_family(a: str, b: str) -> bool:
-    """Whether the codes `a` and `b` may name the same finding, told by different releases of one server."""
+    """Whether the codes `a` and `b` may name the same finding in different releases of one server."""
     if a == b:
         return True
     (server_a, rule_a), (server_b, rule_b) = server_and_rule(a), server_and_rule(b)

@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, order=True)
 class Diagnostic:
-    """One diagnostic, placed in both units.
+    """One diagnostic, with its range in both units.
 
     Lines are 0-based. `*_column` counts Unicode code points, `*_character` UTF-16 code units (LSP),
     both 0-based from the line's start.
@@ -38,17 +38,17 @@ class Diagnostic:
         return cls(**row)
 
 
-_SHOWN = 3  # diagnostics named in an evidence; the rest is counted
+_MAX_FORMATTED = 3  # diagnostics that one evidence names; the rest is counted
 
 
-def shown(diagnostic: Diagnostic) -> str:
-    """A diagnostic on one line, its place first; lines count from 1."""
-    place = f"{diagnostic.path}:{diagnostic.start_line + 1}"
-    return f"{place} {diagnostic.severity} {diagnostic.code} {diagnostic.message}"
+def format_diagnostic(diagnostic: Diagnostic) -> str:
+    """A diagnostic on one line, its location first; lines count from 1."""
+    location = f"{diagnostic.path}:{diagnostic.start_line + 1}"
+    return f"{location} {diagnostic.severity} {diagnostic.code} {diagnostic.message}"
 
 
-def listed(diagnostics: Sequence[Diagnostic]) -> str:
-    """The first few of them, and how many more there are."""
-    rest = len(diagnostics) - _SHOWN
-    listed = "; ".join(shown(diagnostic) for diagnostic in diagnostics[:_SHOWN])
-    return f"{listed}; and {rest} more" if rest > 0 else listed
+def format_diagnostics(diagnostics: Sequence[Diagnostic]) -> str:
+    """The first few diagnostics on one line, and the number of the others."""
+    rest = len(diagnostics) - _MAX_FORMATTED
+    text = "; ".join(format_diagnostic(diagnostic) for diagnostic in diagnostics[:_MAX_FORMATTED])
+    return f"{text}; and {rest} more" if rest > 0 else text

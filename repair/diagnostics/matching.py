@@ -8,12 +8,12 @@ from repair.diagnostics.diagnostic import Diagnostic
 
 
 def match(recorded: Mapping[str, Any], found: Sequence[Diagnostic]) -> tuple[Diagnostic, list[str]] | None:
-    """The diagnostic among `found` (all of one file) that `recorded` is, and what agreed; or None.
+    """The diagnostic among `found` (all of one file) that matches `recorded`, and what agrees; or None.
 
     `recorded` is a `PUBLISHED_DIAGNOSTIC`, its characters in UTF-16 units. A candidate has a code of the
     same family and starts on the same line: the workspace is the recorded one, so the line may not differ,
-    while codes and messages change between releases. Of several candidates the one wins that agrees in
-    most of `code`, `line`, `range` and `message`, then the one that starts nearest.
+    while codes and messages change between releases. The candidate that agrees in most of
+    `code`, `line`, `range` and `message` wins, then the one that starts nearest.
     """
     candidates = [
         (candidate, _agreed(recorded, candidate))
@@ -22,8 +22,8 @@ def match(recorded: Mapping[str, Any], found: Sequence[Diagnostic]) -> tuple[Dia
     ]
     if not candidates:
         return None
-    place = recorded["start_character"]
-    return min(candidates, key=lambda pair: (-len(pair[1]), abs(pair[0].start_character - place)))
+    column = recorded["start_character"]
+    return min(candidates, key=lambda pair: (-len(pair[1]), abs(pair[0].start_character - column)))
 
 
 def _agreed(recorded: Mapping[str, Any], candidate: Diagnostic) -> list[str]:

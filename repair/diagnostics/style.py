@@ -1,4 +1,4 @@
-"""Stylistic rules: the ruff codes that are left out, with the reason."""
+"""Stylistic rules: the codes that are filtered out, each with the reason."""
 
 import re
 from collections.abc import Mapping
@@ -37,11 +37,11 @@ STYLISTIC: Mapping[str, str] = {
     "FBT": "a taste in parameters",
     "T20": "a print that may be meant",
     "INP": "a file that makes no package",
-    # single rules and groups of pycodestyle, whose other rules tell of more than style
+    # single rules and groups of pycodestyle, whose other rules are about more than style
     "E1": "indentation that Python accepts",
     "E2": "spaces within a line",
     "E3": "blank lines",
-    "E4": "where and how many imports stand on a line",
+    "E4": "the position of imports, and their number on a line",
     "E5": "the length of a line",
     "E70": "several statements on a line",
     "E731": "a lambda that could be a function",
@@ -58,14 +58,14 @@ STYLISTIC: Mapping[str, str] = {
     "reportMissingParameterType": "annotations that nothing needs to run",
     "reportTypeCommentUsage": "an older spelling of an annotation",
 }
-"""Prefixes of the rules that are style, each with what they are about.
+"""Prefixes of the stylistic rules, each with its subject.
 
 E501 and I001 are named by the publication that this system follows; the rest is this project's choice: a
-rule is style where a program that breaks it does the same as one that keeps it.
+rule is stylistic if breaking it does not change what a program does.
 """
 
 
-# These are about more than style, though their family is: a method without `self` or `cls` does not work.
+# Not stylistic, though their family is: a method without `self` or `cls` does not work.
 _NOT_STYLISTIC = frozenset({"N804", "N805"})
 
 

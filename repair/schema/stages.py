@@ -83,7 +83,7 @@ SYNTHESIZED_DIFFS = extended(
     pa.field("teacher", pa.string()),
     pa.field("answer", pa.string()),  # as the teacher wrote it
     pa.field("answer_format", pa.string()),  # how to read it: a name of `repair.prompt.answer_formats`
-    pa.field("shrunk", pa.bool_()),
+    pa.field("minimized", pa.bool_()),
     pa.field("candidates", pa.int64()),  # answers that were asked for; tokens and cost are of all of them
     pa.field("input_tokens", pa.int64()),
     pa.field("output_tokens", pa.int64()),

@@ -18,7 +18,7 @@ from repair.prompt.sentinels import render_response
 from repair.schema.outcomes import Reject
 from repair.synthesis.teacher import Proposal
 from repair.text.files import files_of
-from repair.verification.minimize import Shrunk, smallest_repair
+from repair.verification.minimize import MinimizedFix, smallest_repair
 from repair.verification.verifier import UNANSWERED, Verdict
 
 REASONS = {
@@ -88,11 +88,11 @@ def _first_fix(
     before: Sequence[Diagnostic],
     texts: Iterable[str],
     most_tried: int = MOST_TRIED,
-) -> CheckCoroutine[Shrunk]:
+) -> CheckCoroutine[MinimizedFix]:
     """The first accepted change, else the first cheat, else the last change."""
     original = workspace[diagnostic.path]
-    result = Shrunk(Verdict(False, "no_change", "none differs from the error state"), 0, 0)
-    cheat: Shrunk | None = None
+    result = MinimizedFix(Verdict(False, "no_change", "none differs from the error state"), 0, 0)
+    cheat: MinimizedFix | None = None
     tried: dict[str, Verdict] = {}
     for text in dict.fromkeys(texts):
         if text == original:
@@ -107,10 +107,10 @@ def _first_fix(
     return cheat or result
 
 
-def _proposed(row: Mapping[str, Any], fixed: Shrunk) -> Proposal | Reject:
+def _proposed(row: Mapping[str, Any], fixed: MinimizedFix) -> Proposal | Reject:
     line_diff = fixed.verdict.line_diff or ""
     signed = line_diff.count("\n") + 1
     if signed > MOST_SIGNED_LINES:
         detail = f"{signed} signed lines in {fixed.kept} of {fixed.hunks} hunks; at most {MOST_SIGNED_LINES}"
         return Reject(row, "fix_too_large", detail)
-    return Proposal(render_response(line_diff), shrunk=fixed.kept < fixed.hunks)
+    return Proposal(render_response(line_diff), minimized=fixed.kept < fixed.hunks)

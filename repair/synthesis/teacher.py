@@ -28,7 +28,7 @@ class Proposal:
 
     answer: str
     answer_format: str = LINE_DIFF
-    shrunk: bool = False
+    minimized: bool = False
     """Whether the proposal is only a part of a later change (minimized)."""
     candidates: int = 1
     input_tokens: int | None = 0

@@ -20,7 +20,7 @@ from typing import NamedTuple
 _RARE = 8
 
 
-class Change(NamedTuple):
+class ChangedRange(NamedTuple):
     """`old[old_start:old_end]` became `new[new_start:new_end]`; 0-based, one of the two may be empty."""
 
     old_start: int
@@ -29,7 +29,7 @@ class Change(NamedTuple):
     new_end: int
 
 
-def changes(old: Sequence[str], new: Sequence[str]) -> list[Change]:
+def changes(old: Sequence[str], new: Sequence[str]) -> list[ChangedRange]:
     """The runs in which `old` and `new` differ, in order; between two runs at least one line is kept."""
     shortest = min(len(old), len(new))
     head = 0
@@ -40,11 +40,11 @@ def changes(old: Sequence[str], new: Sequence[str]) -> list[Change]:
         tail += 1
     old_end, new_end = len(old) - tail, len(new) - tail
     kept = [(head + i, head + j) for i, j in _matches(old[head:old_end], new[head:new_end])]
-    found: list[Change] = []
+    found: list[ChangedRange] = []
     i, j = head, head
     for next_i, next_j in [*kept, (old_end, new_end)]:
         if next_i > i or next_j > j:
-            found.append(Change(i, next_i, j, next_j))
+            found.append(ChangedRange(i, next_i, j, next_j))
         i, j = next_i + 1, next_j + 1
     return found
 
@@ -70,14 +70,14 @@ class _Rows:
     def __init__(self, old: Sequence[str], new: Sequence[str]) -> None:
         self.all_set = (1 << len(new)) - 1
         self._old = old
-        self._places: dict[str, list[int]] = {}
+        self._indices: dict[str, list[int]] = {}
         for j, line in enumerate(new):
-            self._places.setdefault(line, []).append(j)
+            self._indices.setdefault(line, []).append(j)
         self._masks = {line: self._mask(line) for line, count in Counter(new).items() if count > _RARE}
 
     def _mask(self, line: str) -> int:
         mask = 0
-        for j in self._places[line]:
+        for j in self._indices[line]:
             mask |= 1 << j
         return mask
 

@@ -1,8 +1,8 @@
-"""Two states of a workspace compared by their diagnostics: what stayed, what is new.
+"""Compares the diagnostics of a workspace before and after a diff: which remain, which are new.
 
-Each line of a file that changed between the two has a *place* that both states share: a kept line is its
-own place, and all lines of one hunk, removed or added, are one place together. Diagnostics are the same if
-path, code, message and place are the same; they are compared as multisets.
+Lines of a changed file are aligned through the diff: a kept line corresponds to itself, and all lines of one
+hunk, removed or added, share one *aligned line*. Diagnostics are the same if path, code, message and aligned
+line are the same; they are compared as multisets.
 """
 
 import re
@@ -15,15 +15,15 @@ from repair.diagnostics.codes import SYNTAX, server_and_rule, type_of_code
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.line_diff.numbered import Hunk, hunks
 
-# A line of a changed file: (number of kept lines before it, whether it is kept itself). Of any other file:
-# its number.
-Place = tuple[int, bool] | int
-Key = tuple[str, str, str, Place]
+# Of a changed file: (number of kept lines before the line, whether it is kept itself). Of another file: the
+# line's number.
+AlignedLine = tuple[int, bool] | int
+Key = tuple[str, str, str, AlignedLine]
 
 # Some messages name a line ("Redefinition of unused `x` from line 3"), which moves as lines do.
 _NAMED_LINE = re.compile(r"\bline \d+")
 
-# "X" is not defined, of pyright, and Undefined name `X`, of ruff: the same finding
+# pyright's "X" is not defined and ruff's Undefined name `X` are the same finding
 _UNDEFINED = {
     "pyright[reportUndefinedVariable]": re.compile(r'"(\w+)" is not defined'),
     "ruff[F821]": re.compile(r"Undefined name `(\w+)`"),
@@ -31,18 +31,18 @@ _UNDEFINED = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Side:
-    """A changed file on one side of the diff: the 0-based numbers of the lines in no common line."""
+class _ChangedLines:
+    """A changed file on one side of the diff: the 0-based numbers of its removed or added lines."""
 
     changed: Sequence[int]
 
-    def place(self, line: int) -> tuple[int, bool]:
+    def align(self, line: int) -> tuple[int, bool]:
         before = bisect_left(self.changed, line)
         kept = before == len(self.changed) or self.changed[before] != line
         return line - before, kept
 
 
-_Sides = Mapping[str, _Side]  # by path
+_ChangedByPath = Mapping[str, _ChangedLines]  # by path
 
 
 class Comparison:
@@ -56,46 +56,46 @@ class Comparison:
         after: Sequence[Diagnostic],
     ) -> None:
         changed = [path for path, text in original.items() if repaired.get(path, text) != text]
-        sides = {path: _sides(hunks(original[path], repaired[path])) for path in changed}
-        self._old: _Sides = {path: old for path, (old, _) in sides.items()}
-        self._new: _Sides = {path: new for path, (_, new) in sides.items()}
+        sides = {path: _changed_lines(hunks(original[path], repaired[path])) for path in changed}
+        self._old: _ChangedByPath = {path: old for path, (old, _) in sides.items()}
+        self._new: _ChangedByPath = {path: new for path, (_, new) in sides.items()}
         self._before = before
         self._after = after
 
     def remaining(self, target: Diagnostic) -> list[Diagnostic]:
-        """What of `target` is still there: itself, or another of its kind where there was none before.
+        """The diagnostics that show that `target` remains: itself, or an additional one of its kind.
 
-        A diagnostic of the target's code and message on an added line of the hunk that removed the
-        target's line is the target itself. One that appears anywhere else in the file is the target too:
-        the faulty code has only moved.
+        A diagnostic of the target's code and message on an added line of the hunk that removed the target's
+        line is the target itself. So is one that appears anywhere else in the file: the faulty code was only
+        moved.
         """
         kind = _kind(target)
-        own_place = _place(target, self._old)
+        own_line = _aligned_line(target, self._old)
         alike_before = [diagnostic for diagnostic in self._before if _kind(diagnostic) == kind]
         alike_after = [diagnostic for diagnostic in self._after if _kind(diagnostic) == kind]
-        same = [diagnostic for diagnostic in alike_after if _place(diagnostic, self._new) == own_place]
+        same = [diagnostic for diagnostic in alike_after if _aligned_line(diagnostic, self._new) == own_line]
         return same or self._additional(alike_before, alike_after)
 
     def new_errors(self) -> list[Diagnostic]:
         """The errors of the whole workspace that were not there before. Weaker severities don't count.
 
-        Of a file that does not parse ruff tells nothing but that, where pyright tells the rest as well. So
-        an undefined name that ruff tells once the file parses is not new if pyright told it before.
+        For a file that does not parse, ruff reports only that, while pyright also reports the rest. So an
+        undefined name that ruff reports once the file parses is not new if pyright reported it before.
         """
         additional = self._additional(_errors(self._before), _errors(self._after))
         silenced = {diagnostic.path for diagnostic in self._before if _is_ruffs_syntax_error(diagnostic)}
         if not silenced:
             return additional
-        told = {
+        known_names = {
             _undefined_name(diagnostic, self._old)
             for diagnostic in self._before
             if diagnostic.path in silenced
         }
-        told.discard(None)
+        known_names.discard(None)
         return [
             diagnostic
             for diagnostic in additional
-            if diagnostic.code != "ruff[F821]" or _undefined_name(diagnostic, self._new) not in told
+            if diagnostic.code != "ruff[F821]" or _undefined_name(diagnostic, self._new) not in known_names
         ]
 
     def _additional(self, before: Iterable[Diagnostic], after: Iterable[Diagnostic]) -> list[Diagnostic]:
@@ -110,8 +110,8 @@ class Comparison:
         return additional
 
 
-def stands_in(target: Diagnostic, diagnostics: Iterable[Diagnostic]) -> bool:
-    """Whether `target` is among the diagnostics of the same state of a workspace."""
+def is_present(target: Diagnostic, diagnostics: Iterable[Diagnostic]) -> bool:
+    """Whether `target` is among `diagnostics` of the same workspace, by path, code, message and line."""
     return any(
         _kind(diagnostic) == _kind(target) and diagnostic.start_line == target.start_line
         for diagnostic in diagnostics
@@ -122,19 +122,19 @@ def _kind(diagnostic: Diagnostic) -> tuple[str, str, str]:
     return diagnostic.path, diagnostic.code, _NAMED_LINE.sub("line", diagnostic.message)
 
 
-def _key(diagnostic: Diagnostic, sides: _Sides) -> Key:
-    return (*_kind(diagnostic), _place(diagnostic, sides))
+def _key(diagnostic: Diagnostic, sides: _ChangedByPath) -> Key:
+    return (*_kind(diagnostic), _aligned_line(diagnostic, sides))
 
 
-def _place(diagnostic: Diagnostic, sides: _Sides) -> Place:
+def _aligned_line(diagnostic: Diagnostic, sides: _ChangedByPath) -> AlignedLine:
     side, line = sides.get(diagnostic.path), diagnostic.start_line
-    return line if side is None else side.place(line)
+    return line if side is None else side.align(line)
 
 
-def _undefined_name(diagnostic: Diagnostic, sides: _Sides) -> tuple[str, str, Place] | None:
+def _undefined_name(diagnostic: Diagnostic, sides: _ChangedByPath) -> tuple[str, str, AlignedLine] | None:
     pattern = _UNDEFINED.get(diagnostic.code)
     found = pattern.fullmatch(diagnostic.message) if pattern else None
-    return (diagnostic.path, found[1], _place(diagnostic, sides)) if found else None
+    return (diagnostic.path, found[1], _aligned_line(diagnostic, sides)) if found else None
 
 
 def _errors(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
@@ -146,10 +146,10 @@ def _is_ruffs_syntax_error(diagnostic: Diagnostic) -> bool:
     return server == "ruff" and type_of_code(diagnostic.code) == SYNTAX
 
 
-def _sides(changes: Iterable[Hunk]) -> tuple[_Side, _Side]:
+def _changed_lines(changes: Iterable[Hunk]) -> tuple[_ChangedLines, _ChangedLines]:
     removed: list[int] = []
     added: list[int] = []
     for hunk in changes:
         removed.extend(range(hunk.start - 1, hunk.start - 1 + len(hunk.removed)))
         added.extend(range(hunk.new_start - 1, hunk.new_start - 1 + len(hunk.added)))
-    return _Side(removed), _Side(added)
+    return _ChangedLines(removed), _ChangedLines(added)

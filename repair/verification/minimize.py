@@ -1,9 +1,8 @@
-"""A user's fix, shrunk to the hunks that the diagnostic needs.
+"""Delta debugging of a user's fix: finds the few hunks that the diagnostic needs.
 
-Between an error and its fix a user does other things too, and makes the next error. Delta debugging over
-whole hunks (Zeller's ddmin, as PyTy uses it on commits) looks for a small part that clears the diagnostic and
-adds no error. The hunk nearest to the error is tried alone first, before the whole: it is the answer most of
-the time.
+Between an error and its fix a user also makes other changes, and the next error. Zeller's ddmin over whole
+hunks (as PyTy uses it on commits) finds a small part that clears the diagnostic and adds no error. The hunk
+nearest to the error is tried first, even before the whole: most of the time it is the result.
 """
 
 from collections.abc import Generator, Mapping, Sequence
@@ -15,17 +14,18 @@ from repair.language_servers.scheduler import CheckCoroutine
 from repair.line_diff.numbered import Hunk, apply_hunks, diff, hunks
 from repair.verification.verifier import UNANSWERED, Verdict, examine
 
-# A check costs 20 to 60 ms of a server. Of n hunks ddmin needs about 2 log2 n where one is enough, so this
-# is plenty for a fix of some dozens of hunks; beyond it, what has been found so far is the answer.
-MOST_CHECKS = 24
+# A check costs 20 to 60 ms of a server. Of n hunks ddmin needs about 2 log2 n checks where one hunk is
+# enough, so this suffices for a fix of some dozens of hunks; at the limit, the smallest part so far is the
+# result.
+MAX_CHECKS = 24
 
-# Of a change that as a whole brings an error or a cheat; the first parts are the likeliest to repair.
-FEW_CHECKS = 2
+# For a change that as a whole adds an error or is a cheat; the first parts are the likeliest to repair.
+MAX_CHECKS_OF_FAILED = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Shrunk:
-    """The smallest accepted change that was found; `kept` of the `hunks` there were."""
+class MinimizedFix:
+    """The smallest accepted part of a change that was found: `kept` of its `hunks` hunks."""
 
     verdict: Verdict
     kept: int
@@ -37,42 +37,42 @@ def smallest_repair(
     diagnostic: Diagnostic,
     text: str,
     before: Sequence[Diagnostic],
-    tried: dict[str, Verdict],
-) -> CheckCoroutine[Shrunk]:
+    cache: dict[str, Verdict],
+) -> CheckCoroutine[MinimizedFix]:
     """A small part of the change to `text` that repairs, or the verdict on the whole.
 
-    `text` is a later one of the diagnostic's file. `tried` are the verdicts that are known, by line diff;
-    more are added.
+    `text` is a later state of the diagnostic's file. `cache` has the known verdicts by line diff; new ones
+    are added to it.
     """
     original = workspace[diagnostic.path]
     found = hunks(original, text)
     if len(found) > 1:
         alone = apply_hunks(original, text, _nearest(found, diagnostic)[:1])
-        near = yield from _examine(workspace, diagnostic, diff(original, alone), before, tried)
+        near = yield from _examine(workspace, diagnostic, diff(original, alone), before, cache)
         if near.accepted or near.reason in UNANSWERED:
-            return Shrunk(near, 1, len(found))
-    whole = yield from _examine(workspace, diagnostic, diff(original, text), before, tried)
+            return MinimizedFix(near, 1, len(found))
+    whole = yield from _examine(workspace, diagnostic, diff(original, text), before, cache)
     if whole.accepted:
-        return (yield from shrink(workspace, diagnostic, whole, before, tried=tried))
+        return (yield from minimize(workspace, diagnostic, whole, before, cache=cache))
     if whole.reason in ("cheat", "new_error"):
-        return (yield from shrink(workspace, diagnostic, whole, before, FEW_CHECKS, tried=tried))
-    return Shrunk(whole, len(found), len(found))
+        return (yield from minimize(workspace, diagnostic, whole, before, MAX_CHECKS_OF_FAILED, cache=cache))
+    return MinimizedFix(whole, len(found), len(found))
 
 
-def shrink(
+def minimize(
     workspace: Mapping[str, str],
     diagnostic: Diagnostic,
     fixed: Verdict,
     before: Sequence[Diagnostic],
-    most_checks: int = MOST_CHECKS,
+    max_checks: int = MAX_CHECKS,
     *,
-    tried: dict[str, Verdict] | None = None,
-) -> CheckCoroutine[Shrunk]:
-    """Shrink `fixed`, with at most `most_checks` further checks; what was `tried` before costs none.
+    cache: dict[str, Verdict] | None = None,
+) -> CheckCoroutine[MinimizedFix]:
+    """Minimizes `fixed` with at most `max_checks` checks; diffs whose verdict is in `cache` cost none.
 
-    `fixed` clears the diagnostic. If it is no accepted verdict and no part of it is, it stays whole.
+    `fixed` clears the diagnostic. If neither it nor any part of it is accepted, the result is `fixed`.
     """
-    known = {} if tried is None else tried
+    known = {} if cache is None else cache
     path = diagnostic.path
     original, repaired = workspace[path], fixed.repaired or ""
     found = hunks(original, repaired)
@@ -87,7 +87,7 @@ def shrink(
             if part not in verdicts:
                 line_diff = diff(original, apply_hunks(original, repaired, part))
                 if line_diff not in known:
-                    if checks == most_checks:
+                    if checks == max_checks:
                         break
                     checks += 1
                 verdicts[part] = yield from _examine(workspace, diagnostic, line_diff, before, known)
@@ -96,7 +96,7 @@ def shrink(
             part = search.send(verdicts[part].accepted)
     except StopIteration:
         pass
-    return Shrunk(verdicts[kept], len(kept), len(found))
+    return MinimizedFix(verdicts[kept], len(kept), len(found))
 
 
 def _examine(
@@ -104,20 +104,20 @@ def _examine(
     diagnostic: Diagnostic,
     line_diff: str,
     before: Sequence[Diagnostic],
-    tried: dict[str, Verdict],
+    cache: dict[str, Verdict],
 ) -> CheckCoroutine[Verdict]:
-    if line_diff not in tried:
-        tried[line_diff] = yield from examine(workspace, diagnostic, line_diff, before)
-    return tried[line_diff]
+    if line_diff not in cache:
+        cache[line_diff] = yield from examine(workspace, diagnostic, line_diff, before)
+    return cache[line_diff]
 
 
 def _nearest(found: Sequence[Hunk], diagnostic: Diagnostic) -> list[int]:
-    """The numbers of the hunks, those nearest to the diagnostic first."""
+    """The indices of the hunks, sorted by their distance to the diagnostic."""
     return sorted(range(len(found)), key=lambda index: _distance(found[index], diagnostic.start_line))
 
 
 def _search(nearest: Sequence[int]) -> Generator[frozenset[int], bool, None]:
-    """Parts to try, each answered by whether it repairs; every accepted part lies within the one before."""
+    """The search of ddmin: yields parts and is sent whether each repairs; accepted parts are nested."""
     if len(nearest) < 2 or (yield frozenset(nearest[:1])):
         return
     current, pieces = list(nearest), 2
@@ -128,7 +128,7 @@ def _search(nearest: Sequence[int]) -> Generator[frozenset[int], bool, None]:
                 current, pieces = chunk, 2
                 break
         else:
-            for chunk in reversed(chunks):  # the farthest hunks are the first to go
+            for chunk in reversed(chunks):  # the farthest hunks are dropped first
                 rest = [index for index in current if index not in chunk]
                 if len(chunks) > 2 and (yield frozenset(rest)):
                     current, pieces = rest, max(pieces - 1, 2)

@@ -1,7 +1,7 @@
-"""A verified row proves itself: everything that it says is computed again from what it holds.
+"""Proof of a verified row: every claim of the row is computed again from the data in it.
 
-A row of `VERIFIED_DIFFS` holds the workspace, the teacher's answer and what the servers said before and
-after. `prove` replays it, with the servers that are here:
+A row of `VERIFIED_DIFFS` has the workspace, the teacher's answer and the diagnostics before and after.
+`prove` checks it with the installed servers:
 
 | step | what must be equal |
 |---|---|
@@ -13,8 +13,8 @@ after. `prove` replays it, with the servers that are here:
 | `after` | the diagnostics of the repaired workspace |
 | `verdict` | `repair.verification.verifier` accepts the diff |
 
-`workspace_sha256` of a row that was redacted is that of texts which the row does not hold: the row of
-`error_states` does. A judge is not asked again.
+`workspace_sha256` of a redacted row is the hash of the texts in `error_states`, which the row does not have.
+The judge is not asked again.
 """
 
 from collections import Counter
@@ -24,7 +24,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from repair.diagnostics.diagnostic import Diagnostic, listed
+from repair.diagnostics.diagnostic import Diagnostic, format_diagnostics
 from repair.language_servers import LanguageServerError, Request
 from repair.language_servers.scheduler import CheckCoroutine, Servers, run_all
 from repair.line_diff import workspace as workspace_diff
@@ -38,15 +38,15 @@ STEPS = ("hash", "before", "answer", "diff", "repaired", "after", "verdict")
 
 _COMPARED = frozenset(
     {None, "diagnostic_remains", "new_error", "cheat"}
-)  # verdicts that know what came after
+)  # verdicts that have the diagnostics after the diff
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What became of one row.
+    """The result for one row.
 
-    `faults`: step -> what does not agree, in words. `unknown`: steps that could not be looked at, because of
-    a fault. `other_versions`: what the row was made with, where that is not what is here.
+    `faults`: step -> what does not agree, in words. `unknown`: steps that could not be checked because of a
+    fault. `other_versions`: the versions of the row that are not the installed ones.
     """
 
     row: Mapping[str, Any]
@@ -60,19 +60,19 @@ class Proof:
 
     def __str__(self) -> str:
         diagnostic = self.row["diagnostic"]
-        place = f"{diagnostic['path']}:{diagnostic['start_line'] + 1} {diagnostic['code']}"
+        location = f"{diagnostic['path']}:{diagnostic['start_line'] + 1} {diagnostic['code']}"
         agreed = [step for step in STEPS if step not in self.faults and step not in self.unknown]
-        parts = [f"{step}: {said}" for step, said in self.faults.items()]
+        parts = [f"{step}: {fault}" for step, fault in self.faults.items()]
         parts += [f"agreed: {', '.join(agreed) or 'nothing'}"]
         parts += [f"other versions: {', '.join(self.other_versions)}"] if self.other_versions else []
         word = "holds" if self.holds else "FAILS"
-        return f"{word} {self.row['diagnostic_id']} {place} by {self.row['teacher']}; {'; '.join(parts)}"
+        return f"{word} {self.row['diagnostic_id']} {location} by {self.row['teacher']}; {'; '.join(parts)}"
 
 
 def prove(
     batches: Iterable[pa.RecordBatch], servers: Servers, versions: Mapping[str, str]
 ) -> Iterator[Proof]:
-    """One proof for each row of `VERIFIED_DIFFS`, in order; `versions` are those of `servers`."""
+    """Checks each row of `VERIFIED_DIFFS`, in order. `versions` are those of `servers`."""
     for batch in batches:
         rows = batch.to_pylist()
         yield from run_all([_prove(row, versions) for row in rows], servers)
@@ -82,10 +82,10 @@ def _prove(row: Mapping[str, Any], versions: Mapping[str, str]) -> CheckCoroutin
     faults: dict[str, str] = {}
     unknown: list[str] = []
     files, path = files_of(row), str(row["path"])
-    if said := _hash_fault(row, files):
-        faults["hash"] = said
-    if said := _answer_fault(row, files, path):
-        faults["answer"] = said
+    if fault := _hash_fault(row, files):
+        faults["hash"] = fault
+    if fault := _answer_fault(row, files, path):
+        faults["answer"] = fault
     try:
         before = yield Request(files, edited=(path,))
         verdict = yield from examine(
@@ -95,8 +95,8 @@ def _prove(row: Mapping[str, Any], versions: Mapping[str, str]) -> CheckCoroutin
         faults["before"] = f"{error.reason}: {error}"
         unknown += ["diff", "repaired", "after", "verdict"]
         return Proof(row, faults, tuple(unknown), _other_versions(row, versions))
-    if said := _difference(row["before"], before):
-        faults["before"] = said
+    if fault := _difference(row["before"], before):
+        faults["before"] = fault
     if not verdict.accepted:
         faults["verdict"] = f"{verdict.reason}: {verdict.evidence}"
     if verdict.repaired is None:
@@ -104,12 +104,12 @@ def _prove(row: Mapping[str, Any], versions: Mapping[str, str]) -> CheckCoroutin
         unknown += ["repaired", "after", "verdict"]
     else:
         wanted = {**files_of(row, "repaired_files"), path: row["repaired"]}
-        if said := _text_fault(wanted, {**verdict.repaired_files, path: verdict.repaired}):
-            faults["repaired"] = said
+        if fault := _text_fault(wanted, {**verdict.repaired_files, path: verdict.repaired}):
+            faults["repaired"] = fault
         if verdict.reason not in _COMPARED:
             unknown.append("after")
-        elif said := _difference(row["after"], verdict.after):
-            faults["after"] = said
+        elif fault := _difference(row["after"], verdict.after):
+            faults["after"] = fault
     ordered = {step: faults[step] for step in STEPS if step in faults}
     return Proof(row, ordered, tuple(unknown), _other_versions(row, versions))
 
@@ -141,9 +141,9 @@ def _difference(rows: Sequence[dict[str, Any]] | None, found: Sequence[Diagnosti
     missing, fresh = wanted - Counter(found), Counter(found) - wanted
     parts: list[str] = []
     if missing:
-        parts.append(f"the row has, and the servers don't say: {listed(sorted(missing.elements()))}")
+        parts.append(f"only the row has: {format_diagnostics(sorted(missing.elements()))}")
     if fresh:
-        parts.append(f"the servers say, and the row lacks: {listed(sorted(fresh.elements()))}")
+        parts.append(f"only the servers report: {format_diagnostics(sorted(fresh.elements()))}")
     return "; ".join(parts) or None
 
 
@@ -162,7 +162,7 @@ def _text_fault(wanted: Mapping[str, str], found: Mapping[str, str]) -> str | No
 
 def _other_versions(row: Mapping[str, Any], versions: Mapping[str, str]) -> tuple[str, ...]:
     here = {**versions, "prompt": PROMPT_VERSION}
-    told = [
+    row_versions = [
         *(
             (name, row[f"{prefix}{name}_version"])
             for prefix in ("", "after_")
@@ -170,9 +170,11 @@ def _other_versions(row: Mapping[str, Any], versions: Mapping[str, str]) -> tupl
         ),
         ("prompt", row["prompt_version"]),
     ]
-    other = [f"{name} {here.get(name)} here, {version} in the row" for name, version in told]
+    other = [f"{name} {here.get(name)} here, {version} in the row" for name, version in row_versions]
     return tuple(
         dict.fromkeys(
-            said for said, (name, version) in zip(other, told, strict=True) if version != here.get(name)
+            fault
+            for fault, (name, version) in zip(other, row_versions, strict=True)
+            if version != here.get(name)
         )
     )

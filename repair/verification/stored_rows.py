@@ -1,4 +1,4 @@
-"""Verified rows, wherever they lie: in a Parquet file, a stored partition of `verified_diffs`, or a store."""
+"""Reads verified rows from a Parquet file, a stored partition of `verified_diffs`, or a store."""
 
 import hashlib
 from collections.abc import Iterator

@@ -1,9 +1,9 @@
-"""Does this diff repair that diagnostic?
+"""Verification: does a diff repair its diagnostic, with no new error and no cheat?
 
-A diff is one of the diagnostic's file, or of several files (`repair.line_diff.workspace`); the servers look
-at the whole workspace either way. The checks come in this order: the diff applies, it changes something, the
-language servers no longer see the diagnostic and see no error that was not there before, and the diff is no
-way around the diagnostic. The first that fails names the reason, one of `REASONS`.
+A diff changes the diagnostic's file, or several files (`repair.line_diff.workspace`); the servers check the
+whole workspace either way. The checks in order: the diff applies, it changes something, the language servers
+no longer report the diagnostic and report no new error, and the diff is no cheat. The first check that fails
+gives the reason, one of `REASONS`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from repair.diagnostics.diagnostic import Diagnostic, listed, shown
+from repair.diagnostics.diagnostic import Diagnostic, format_diagnostic, format_diagnostics
 from repair.language_servers import (
     LanguageServerError,
     Request,
@@ -29,24 +29,24 @@ from repair.schema.outcomes import KEY, Reject, outcome_batch, subschema
 from repair.schema.stages import SYNTHESIZED_DIFFS, VERIFIED_DIFFS
 from repair.text.files import files_of, workspace_sha256
 from repair.verification.cheats import workspace_cheat
-from repair.verification.comparison import Comparison, stands_in
+from repair.verification.comparison import Comparison, is_present
 
 UNANSWERED = frozenset({ServerCrashError.reason, ServerTimeoutError.reason})
-"""Reasons of a verdict that say nothing of the diff."""
+"""Reasons of a verdict that is not about the diff: the servers failed."""
 
 REASONS = {
     **errors.REASONS,
-    "no_diff": "the answer holds no diff",
-    "malformed": "a line of the diff is no signed and numbered line",
+    "no_diff": "the answer has no diff",
+    "malformed": "a line of the diff is not signed and numbered",
     "not_rising": "the line numbers of the diff do not rise",
     "wrong_line": "the diff names a line that the file does not have",
-    "content_mismatch": "a line that the diff takes away is not what stands there",
+    "content_mismatch": "the text of a removed line is not the file's",
     "unknown_file": "the diff names a file that the workspace does not have: a diff creates none",
     "no_change": "the diff applies and leaves every line as it was",
     "diagnostic_absent": "there was nothing to repair: the diagnostic is not in the workspace",
     "diagnostic_remains": "the servers still report it, on its line, in its hunk, or moved in the file",
     "new_error": "the servers report an error (no weaker severity counts) that was not there, in any file",
-    "cheat": "the diff silences what it should repair; the detail begins with the kind of cheat",
+    "cheat": "the diff silences the diagnostic instead of repairing it; the detail begins with the kind of cheat",
     "file_absent": "the diagnostic's file is not in the workspace",
 }
 """Why a diff is no repair, or could not be checked: reject reason -> meaning."""
@@ -60,12 +60,12 @@ ADDS = subschema(
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Accepted, or the reason why not.
+    """The result of verification: accepted, or the reason why not.
 
-    `evidence` says what was seen, in words. `line_diff` is the change in the fewest signed lines, which
-    may be fewer than the judged diff has; `repaired` the text of the diagnostic's file after it, and
-    `repaired_files` those of the other files that it changes; `after` every diagnostic of the repaired
-    workspace. They are set as far as the checks came.
+    `evidence` says what was found, in words. `line_diff` is the change in the fewest signed lines, which may
+    be fewer than those of the given diff; `repaired` the text of the diagnostic's file after it, and
+    `repaired_files` those of the other changed files; `after` all diagnostics of the repaired workspace.
+    Fields of checks that were not reached are not set.
     """
 
     accepted: bool
@@ -85,10 +85,10 @@ def verify(
     *,
     before: Sequence[Diagnostic] | None = None,
 ) -> Verdict:
-    """Judge a diff on `workspace` (path -> text); its lines before any header are of `diagnostic.path`.
+    """Verifies a diff on `workspace` (path -> text); its lines before any header are of `diagnostic.path`.
 
-    `before` are the diagnostics of the workspace as it is, as far as an edit of that file may reach; where it
-    is not given, the servers are asked.
+    `before` are the diagnostics of the unchanged workspace, of all files that an edit of that file may reach;
+    if it is not given, the servers compute it.
     """
     return run_all([examine(workspace, diagnostic, line_diff, before)], servers)[0]
 
@@ -123,17 +123,17 @@ def examine(
     fewest = workspace_diff.diff(workspace, changed, path)
     if not fewest:
         return Verdict(False, "no_change", "the diff leaves every line as it was")
-    # What is judged is what is kept, should the longer diff have touched a line's terminator.
+    # Verify the text that is stored: the longer diff may have changed a line's terminator.
     repaired = workspace_diff.apply(workspace, fewest, path)
     changes = workspace_diff.parse(fewest, path)
     others = {name: repaired[name] for name in changes if name != path}
     edited = (path, *others)
     try:
-        # What is given tells of what an edit of the diagnostic's file may reach.
+        # `before` covers only the files that an edit of the diagnostic's file may reach.
         if before is None or others:
             before = yield Request(workspace, edited=edited)
-        if not stands_in(diagnostic, before):
-            evidence = f"before the diff: no {shown(diagnostic)}"
+        if not is_present(diagnostic, before):
+            evidence = f"before the diff: no {format_diagnostic(diagnostic)}"
             return Verdict(False, "diagnostic_absent", evidence, fewest, repaired[path], others)
         after = yield Request(repaired, edited=edited)
     except LanguageServerError as error:
@@ -146,10 +146,10 @@ def examine(
 
 def _compared(comparison: Comparison, diagnostic: Diagnostic) -> tuple[str | None, str]:
     if remaining := comparison.remaining(diagnostic):
-        return "diagnostic_remains", f"after the diff: {listed(remaining)}"
+        return "diagnostic_remains", f"after the diff: {format_diagnostics(remaining)}"
     if new_errors := comparison.new_errors():
-        return "new_error", f"after the diff, not before: {listed(new_errors)}"
-    return None, f"gone: {shown(diagnostic)}"
+        return "new_error", f"after the diff, not before: {format_diagnostics(new_errors)}"
+    return None, f"gone: {format_diagnostic(diagnostic)}"
 
 
 def answered_diff(row: Mapping[str, Any]) -> str:

@@ -1,30 +1,30 @@
-"""Does a diff silence a diagnostic where it should repair the code?
+"""Cheat detection: does a diff silence a diagnostic instead of repairing the code?
 
-The servers can't tell: code that is gone has no errors. `cheat` compares the two texts of the file, without
-running anything. It follows the diagnosed line of code into the repaired text: it was kept, or another line
-took its place, or it is gone.
+The servers can't detect that: deleted code has no errors. `cheat` compares the two texts of the file
+statically. It follows the diagnosed line of code into the repaired text: it was kept, replaced by another
+line, or deleted.
 
 | kind | |
 |---|---|
-| `suppression` | a comment or decorator that tells a checker to be silent was added |
+| `suppression` | a suppression comment or decorator (`# type: ignore`, `# noqa`, ...) was added |
 | `deleted_file` | no code is left |
 | `commented_out` | the diagnosed code is a comment now |
 | `quoted` | it is the text of a string now |
-| `deleted_definition` | it is gone, with the function or class around it |
-| `emptied` | `pass`, `...` or the like stands where it was, or where its body was |
-| `deleted_code` | it is gone, or the diagnosed name is, and nothing took its place |
-| `unreachable` | it never runs now: `if False:`, `if TYPE_CHECKING:`, behind a new `return` |
-| `swallowed` | it stands in a new `try` whose handlers do nothing |
+| `deleted_definition` | it was deleted with the function or class around it |
+| `emptied` | it, or its body, was replaced by `pass`, `...` or the like |
+| `deleted_code` | it, or the diagnosed name, was deleted without a replacement |
+| `unreachable` | it never runs now: under `if False:` or `if TYPE_CHECKING:`, after a new `return` |
+| `swallowed` | it is in a new `try` whose handlers do nothing |
 | `dynamic_access` | the name is now looked up by a string: `getattr`, `globals()`, `import_module` |
-| `any_type` | a new cast or annotation says `Any` |
-| `stub` | a function of the undefined name was added, and does nothing |
+| `any_type` | a cast to `Any`, or an annotation by it, was added |
+| `stub` | a function of the undefined name was added that does nothing |
 | `settings` | the diff changes the servers' settings |
 
 In the other files that a diff changes, the diagnosed code can't be followed. There the kinds are `settings`,
 `suppression`, `any_type`, `stub`, `deleted_file` and, for a new `__getattr__`, `dynamic_access`.
 
-What a rule is not sure of is no cheat: the judge comes after it. Where taking away is the repair (a second
-definition, an unused expression, a stray token), nothing that is taken away counts.
+A doubtful case is no cheat: the judge comes later. Where deletion is the repair (a second definition, an
+unused expression, a stray token), deletions are no cheat.
 """
 
 from collections.abc import Mapping
@@ -33,8 +33,8 @@ from functools import lru_cache
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.line_diff.numbered import LineDiff
 from repair.verification.cheats import deletions, evasions
-from repair.verification.cheats.change import Change, Cheat
-from repair.verification.cheats.other_files import elsewhere
+from repair.verification.cheats.change import Cheat, DiagnosedChange
+from repair.verification.cheats.other_files import other_file_cheat
 
 __all__ = ["Cheat", "cheat", "workspace_cheat"]
 
@@ -52,14 +52,14 @@ _RULES = (
 )
 
 
-# A teacher that judges its own diffs is followed by the verification, which judges them again.
+# A teacher verifies its own diffs, and the stage `verified_diffs` verifies them again.
 @lru_cache(maxsize=256)
 def cheat(original: str, repaired: str, diagnostic: Diagnostic, diff: LineDiff) -> Cheat | None:
-    """How `diff`, which makes `repaired` of `original`, goes around `diagnostic`; None if it does not.
+    """The cheat in `diff`, which makes `repaired` of `original`, a file with `diagnostic`; None without one.
 
     The texts are those of the diagnostic's file.
     """
-    change = Change(original, repaired, diagnostic, diff)
+    change = DiagnosedChange(original, repaired, diagnostic, diff)
     return next((found for rule in _RULES if (found := rule(change)) is not None), None)
 
 
@@ -69,16 +69,16 @@ def workspace_cheat(
     diagnostic: Diagnostic,
     changes: Mapping[str, LineDiff],
 ) -> Cheat | None:
-    """As `cheat`, of a diff of several files that makes `repaired` of `workspace` (both path -> text).
+    """`cheat` for a diff of several files that makes `repaired` of `workspace` (both path -> text).
 
-    `changes` holds what it does to each of them.
+    `changes` has the diff of each changed file.
     """
     path = diagnostic.path
     if path in changes and (found := cheat(workspace[path], repaired[path], diagnostic, changes[path])):
         return found
-    elsewhere_changed = sorted(other for other in changes if other != path)
-    if not elsewhere_changed:
+    others = sorted(other for other in changes if other != path)
+    if not others:
         return None
-    own = Change(workspace[path], repaired[path], diagnostic, changes.get(path, LineDiff()))
-    others = (elsewhere(other, workspace[other], repaired[other], own) for other in elsewhere_changed)
-    return next((found for found in others if found is not None), None)
+    own = DiagnosedChange(workspace[path], repaired[path], diagnostic, changes.get(path, LineDiff()))
+    found_in_others = (other_file_cheat(other, workspace[other], repaired[other], own) for other in others)
+    return next((found for found in found_in_others if found is not None), None)

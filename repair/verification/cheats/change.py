@@ -1,4 +1,4 @@
-"""A repaired file beside the original, as the rules look at it."""
+"""The input of the cheat rules: a file before and after a diff, tokenized and parsed on demand."""
 
 import ast
 import re
@@ -22,12 +22,12 @@ ABOUT_NAMES = frozenset(
         *("reportUnboundVariable", "reportPossiblyUnbound", "reportPossiblyUnboundVariable"),
     }
 )
-"""Rules about a name that is not known: leaving its use out is no way to make it known."""
+"""Rules about an unknown name: deleting its use does not repair it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cheat:
-    """A way around the diagnostic; as a text, `kind: evidence`."""
+    """A kind of cheat and its evidence; as a string, `kind: evidence`."""
 
     kind: str
     evidence: str
@@ -36,8 +36,8 @@ class Cheat:
         return f"{self.kind}: {self.evidence}"
 
 
-class Texts:
-    """Both texts of a file; what is derived of them is made when it is needed.
+class TextPair:
+    """A file before and after the diff; derived data is computed on demand.
 
     Line numbers count from 1. A tree is None where the text does not parse.
     """
@@ -49,7 +49,7 @@ class Texts:
 
     @cached_property
     def trees(self) -> tuple[ast.Module, ast.Module] | None:
-        """Both texts' trees, if both parse."""
+        """The syntax trees of both texts, if both parse."""
         old, new = self.old_tree, self.new_tree
         return (old, new) if old and new else None
 
@@ -70,8 +70,8 @@ class Texts:
         return list(Counter(_strings(self.new_tree)) - old) if self.old_tree or self.new_tree else []
 
 
-class Change(Texts):
-    """Both texts of the diagnostic's file, with the diagnostic."""
+class DiagnosedChange(TextPair):
+    """The diagnostic's file before and after the diff, with the diagnostic."""
 
     def __init__(self, original: str, repaired: str, diagnostic: Diagnostic, diff: LineDiff) -> None:
         super().__init__(original, repaired)
@@ -80,14 +80,14 @@ class Change(Texts):
         self.line = diagnostic.start_line + 1
         row = self.old_rows[diagnostic.start_line]
         end = diagnostic.end_column if diagnostic.end_line == diagnostic.start_line else len(row)
-        self.word = row[diagnostic.start_column : end]
+        self.diagnosed_text = row[diagnostic.start_column : end]
         """The diagnosed text, up to the end of its first line."""
         self.column = len(row[: diagnostic.start_column].encode(errors="replace"))
         """Where it begins, in bytes of UTF-8 as `ast` counts."""
 
     @cached_property
-    def places(self) -> dict[LogicalLine, LogicalLine | None]:
-        """What became of the lines of code that the diff touches."""
+    def counterparts(self) -> dict[LogicalLine, LogicalLine | None]:
+        """The counterparts of the lines of code that the diff touches; None for a deleted one."""
         return counterparts(self.old, self.new, self.diff)
 
     @cached_property
@@ -97,17 +97,17 @@ class Change(Texts):
 
     @cached_property
     def counterpart(self) -> LogicalLine | None:
-        """What became of the diagnosed line; None if it is gone."""
+        """The line of code that the diagnosed one became; None if it was deleted."""
         if self.diagnosed is None:
             return None
-        if self.diagnosed in self.places:
-            return self.places[self.diagnosed]
-        place = self.diff.map_line(self.diagnosed.first)
-        return next((line for line in self.new.lines if line.first == place), None)
+        if self.diagnosed in self.counterparts:
+            return self.counterparts[self.diagnosed]
+        new_number = self.diff.map_line(self.diagnosed.first)
+        return next((line for line in self.new.lines if line.first == new_number), None)
 
 
 def parsed(rows: list[str]) -> ast.Module | None:
-    """The tree of a text given as its lines, or None if it does not parse."""
+    """The syntax tree of a text given as lines, or None if it does not parse."""
     try:
         return ast.parse("\n".join(rows))
     except (SyntaxError, ValueError, RecursionError):  # ValueError: a null character
@@ -116,7 +116,7 @@ def parsed(rows: list[str]) -> ast.Module | None:
 
 @lru_cache(maxsize=8)
 def nodes_of(tree: ast.Module) -> tuple[ast.AST, ...]:
-    """All nodes of a tree, from the outside in. Each rule looks at all of them, one behind the other."""
+    """All nodes of a tree, from the outside in. Cached, since every rule iterates over them."""
     return tuple(ast.walk(tree))
 
 
@@ -139,14 +139,14 @@ def source_of(line: LogicalLine, rows: list[str]) -> str:
     return "\n".join(rows[line.first - 1 : line.last]).strip()
 
 
-def shown(text: str) -> str:
-    """A short form for an evidence."""
+def quote(text: str) -> str:
+    """Quotes code for an evidence, shortened."""
     text = re.sub(r"\s+", " ", text)
     return f"`{text if len(text) <= 60 else f'{text[:57]}...'}`"
 
 
-def squeezed(text: str) -> str:
-    """The text without white space and comment signs, for comparing."""
+def without_spaces(text: str) -> str:
+    """The text without white space and comment signs, for comparison."""
     return re.sub(r"[\s#]+", "", text)
 
 

@@ -1,4 +1,4 @@
-"""The diagnosed code is there, and is kept from being looked at."""
+"""Cheat rules for evasions: the diagnosed code was kept, but hidden from the checkers."""
 
 import ast
 import re
@@ -8,17 +8,17 @@ from collections.abc import Callable, Iterator
 from repair.verification.cheats.change import (
     ABOUT_NAMES,
     FUNCTIONS,
-    Change,
     Cheat,
-    Texts,
+    DiagnosedChange,
+    TextPair,
     first_line,
     nodes_of,
-    shown,
+    quote,
     statement_at,
 )
 from repair.verification.cheats.logical_lines import Code
 
-_SILENCE = re.compile(
+_SUPPRESSION = re.compile(
     r"#\s*(?:type:\s*ignore|pyright:\s*(?!strict\b)\w|(?:(?:ruff|flake8):\s*)?noqa\b|pylint:\s*disable"
     r"|mypy:\s*\w|pyre-(?:ignore|fixme|unsafe)).*",
     re.IGNORECASE,
@@ -32,57 +32,57 @@ _LOOKUPS = frozenset({"getattr", "setattr", "delattr", "eval", "exec", "import_m
 _NAMESPACE = re.compile(r"(?:\b(?:globals|locals|vars)\(.*\)|\.__dict__)$")
 
 
-def suppression(texts: Texts) -> Cheat | None:
-    """A checker is told to be silent."""
-    added = _silences(texts.new, texts.new_rows) - _silences(texts.old, texts.old_rows)
-    return Cheat("suppression", f"added {shown(next(iter(added)))}") if added else None
+def suppression(texts: TextPair) -> Cheat | None:
+    """A comment or decorator that suppresses diagnostics was added."""
+    added = _suppressions(texts.new, texts.new_rows) - _suppressions(texts.old, texts.old_rows)
+    return Cheat("suppression", f"added {quote(next(iter(added)))}") if added else None
 
 
-def unreachable(change: Change) -> Cheat | None:
+def unreachable(change: DiagnosedChange) -> Cheat | None:
     """The diagnosed code never runs now."""
-    added = _added_around(change, _hiding)
-    return Cheat("unreachable", f"it stands behind {shown(added)}") if added else None
+    added = _first_added(change, _find_unreachable)
+    return Cheat("unreachable", f"it never runs, because of {quote(added)}") if added else None
 
 
-def swallowed(change: Change) -> Cheat | None:
-    """What the diagnosed code raises is dropped now."""
-    added = _added_around(change, _swallowing)
-    return Cheat("swallowed", f"its errors end in {shown(added)}") if added else None
+def swallowed(change: DiagnosedChange) -> Cheat | None:
+    """Exceptions of the diagnosed code are swallowed now."""
+    added = _first_added(change, _find_swallowed)
+    return Cheat("swallowed", f"its errors end in {quote(added)}") if added else None
 
 
-def dynamic_access(change: Change) -> Cheat | None:
+def dynamic_access(change: DiagnosedChange) -> Cheat | None:
     """The diagnosed name is looked up by a string."""
-    name = change.word.strip()
+    name = change.diagnosed_text.strip()
     if change.trees is None or not name:
         return None
     old, new = (Counter(_by_string(tree, name)) for tree in change.trees)
     added = new - old
-    return Cheat("dynamic_access", f"added {shown(next(iter(added)))}") if added else None
+    return Cheat("dynamic_access", f"added {quote(next(iter(added)))}") if added else None
 
 
-def any_type(change: Change) -> Cheat | None:
-    """A type is said to be anything."""
+def any_type(change: DiagnosedChange) -> Cheat | None:
+    """A type was replaced by `Any`."""
     # `any`, the function, is a common slip for it
-    return None if change.word.strip() == "any" else added_any(change)
+    return None if change.diagnosed_text.strip() == "any" else added_any(change)
 
 
-def added_any(texts: Texts) -> Cheat | None:
-    """A cast or an annotation by `Any` that was not there."""
+def added_any(texts: TextPair) -> Cheat | None:
+    """A cast to `Any`, or an annotation by it, was added."""
     if texts.trees is None:
         return None
     old, new = texts.trees
     known = {node.name for node in nodes_of(old) if isinstance(node, FUNCTIONS)}
-    added = Counter(_anys(new, known)) - Counter(_anys(old, known))
-    return Cheat("any_type", f"added {shown(next(iter(added)))}") if added else None
+    added = Counter(_any_annotations(new, known)) - Counter(_any_annotations(old, known))
+    return Cheat("any_type", f"added {quote(next(iter(added)))}") if added else None
 
 
-def stub(change: Change) -> Cheat | None:
-    """The undefined name is defined, by a function that does nothing."""
-    return added_stub(change, change.word) if change.type in ABOUT_NAMES else None
+def stub(change: DiagnosedChange) -> Cheat | None:
+    """The undefined name was defined by a function that does nothing."""
+    return added_stub(change, change.diagnosed_text) if change.type in ABOUT_NAMES else None
 
 
-def added_stub(texts: Texts, name: str) -> Cheat | None:
-    """A function `name` that was not there, and does nothing."""
+def added_stub(texts: TextPair, name: str) -> Cheat | None:
+    """A function `name` that does nothing was added."""
     if texts.trees is None:
         return None
     named = [e for tree in texts.trees for e in nodes_of(tree) if isinstance(e, FUNCTIONS) and e.name == name]
@@ -91,18 +91,20 @@ def added_stub(texts: Texts, name: str) -> Cheat | None:
     return Cheat("stub", f"`{name}` was added and does nothing")
 
 
-def _silences(code: Code, rows: list[str]) -> Counter[str]:
-    found = Counter(match[0].strip() for comment in code.comments if (match := _SILENCE.search(comment)))
+def _suppressions(code: Code, rows: list[str]) -> Counter[str]:
+    found = Counter(match[0].strip() for comment in code.comments if (match := _SUPPRESSION.search(comment)))
     found.update(match[1].strip() for row in rows if (match := _NO_TYPE_CHECK.match(row)))
     return found
 
 
-# A node, the list of its statements through which the way leads, and the index of the next one there.
-_Step = tuple[ast.AST, list[ast.stmt], int]
+# A node on the path to a statement, its list of statements that contains the next step, and the index there.
+_PathStep = tuple[ast.AST, list[ast.stmt], int]
 
 
-def _added_around(change: Change, told: Callable[[ast.stmt, list[_Step]], Iterator[str]]) -> str | None:
-    """The first thing that `told` finds around the diagnosed code now and did not find before."""
+def _first_added(
+    change: DiagnosedChange, find: Callable[[ast.stmt, list[_PathStep]], Iterator[str]]
+) -> str | None:
+    """The first thing that `find` yields for the diagnosed code now and did not yield before."""
     if change.trees is None:
         return None
     found: list[Counter[str]] = []
@@ -110,26 +112,26 @@ def _added_around(change: Change, told: Callable[[ast.stmt, list[_Step]], Iterat
         statement = statement_at(line, tree)
         if statement is None:
             return None
-        found.append(Counter(told(statement, list(_way(tree, statement)))))
+        found.append(Counter(find(statement, list(_path_to(tree, statement)))))
     return next(iter(found[1] - found[0]), None)
 
 
-def _way(node: ast.AST, statement: ast.stmt) -> Iterator[_Step]:
-    """The way from `node` down to `statement`."""
+def _path_to(node: ast.AST, statement: ast.stmt) -> Iterator[_PathStep]:
+    """The path from `node` down to `statement`."""
     bodies: list[list[ast.stmt]] = [getattr(node, name, []) for name in ("body", "orelse", "finalbody")]
     for body in bodies:
         for index, item in enumerate(body):
             if first_line(item) <= statement.lineno <= (item.end_lineno or 0):
                 yield node, body, index
                 if item is not statement:
-                    yield from _way(item, statement)
+                    yield from _path_to(item, statement)
     for inner in (*getattr(node, "handlers", ()), *getattr(node, "cases", ())):
-        yield from _way(inner, statement)
+        yield from _path_to(inner, statement)
 
 
-def _hiding(statement: ast.stmt, way: list[_Step]) -> Iterator[str]:
+def _find_unreachable(statement: ast.stmt, path: list[_PathStep]) -> Iterator[str]:
     is_import = isinstance(statement, (ast.Import, ast.ImportFrom))
-    for node, body, index in way:
+    for node, body, index in path:
         before = (ast.unparse(earlier) for earlier in body[:index] if isinstance(earlier, _SIMPLE))
         yield from (source for source in before if _LEAVING.match(source))
         if not isinstance(node, (ast.If, ast.While)):
@@ -137,7 +139,7 @@ def _hiding(statement: ast.stmt, way: list[_Step]) -> Iterator[str]:
         test = ast.unparse(node.test)
         in_body = body is node.body
         checking = _FOR_CHECKERS.fullmatch(test)
-        # Imports that annotations need stand there by custom.
+        # By custom, imports for annotations are under `if TYPE_CHECKING:`.
         hidden_from_programs = checking and in_body and not checking["negated"] and not is_import
         hidden_from_checkers = checking and in_body == bool(checking["negated"])
         never = _NEVER.fullmatch(test) if in_body else test in ("True", "1")
@@ -149,8 +151,8 @@ def _hiding(statement: ast.stmt, way: list[_Step]) -> Iterator[str]:
 _SIMPLE = (ast.Return, ast.Raise, ast.Break, ast.Continue, ast.Expr)
 
 
-def _swallowing(_: ast.stmt, way: list[_Step]) -> Iterator[str]:
-    for node, body, _index in way:
+def _find_swallowed(_: ast.stmt, path: list[_PathStep]) -> Iterator[str]:
+    for node, body, _index in path:
         if isinstance(node, ast.Try) and body is node.body and node.handlers:
             if all(all(map(_does_nothing, handler.body)) for handler in node.handlers):
                 yield ast.unparse(node.handlers[0])
@@ -185,8 +187,8 @@ def _by_string(tree: ast.Module, name: str) -> Iterator[str]:
                 pass
 
 
-def _anys(tree: ast.Module, known: set[str]) -> Iterator[str]:
-    """Casts to `Any` and annotations by it alone. A function that was not `known` may say what it likes."""
+def _any_annotations(tree: ast.Module, known: set[str]) -> Iterator[str]:
+    """Casts to `Any` and annotations that are `Any`, except on functions that are not `known`."""
     for node in nodes_of(tree):
         match node:
             case ast.AnnAssign(target=target, annotation=annotation) if _is_any(annotation):

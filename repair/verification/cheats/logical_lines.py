@@ -1,4 +1,4 @@
-"""A file as lines of code, and what a diff made of each."""
+"""Logical lines of a file, and their counterparts after a diff (the matching that cheat detection uses)."""
 
 import io
 import keyword
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from repair.line_diff.numbered import LineDiff
 from repair.text.lines import lines_of
 
-# Beyond that, everything was rewritten, and nothing can be said about a single line.
+# With more pairs, everything was rewritten, and single lines can't be matched.
 _MOST_PAIRS = 40_000
 _ALIKE = 0.5
 
@@ -67,9 +67,9 @@ class Code:
 
 
 def read_both(original: str, repaired: str) -> tuple[Code, Code]:
-    """Both texts by Python's tokenizer, or both line by line where it does not get through one of them.
+    """Both texts by Python's tokenizer, or both line by line if it fails on one of them.
 
-    In the second case a statement over several lines is several lines of code.
+    In the second case a statement over several lines becomes several logical lines.
     """
     try:
         return _tokenized(original), _tokenized(repaired)
@@ -81,24 +81,26 @@ def _tokenized(text: str) -> Code:
     rows = lines_of(text)
     code: list[LogicalLine] = []
     comments: list[str] = []
-    held: list[tokenize.TokenInfo] = []
+    buffer: list[tokenize.TokenInfo] = []
     for token in tokenize.generate_tokens(io.StringIO("\n".join(rows)).readline):
         if token.type == tokenize.COMMENT:
             comments.append(token.string)
         elif token.type == tokenize.NEWLINE:
-            code.extend(_logical_line(held, rows))
-            held = []
+            code.extend(_logical_line(buffer, rows))
+            buffer = []
         elif token.type not in _LAYOUT and token.string.strip():
-            held.append(token)
-    code.extend(_logical_line(held, rows))
+            buffer.append(token)
+    code.extend(_logical_line(buffer, rows))
     return Code(tuple(code), tuple(comments))
 
 
 def _logical_line(tokens: Sequence[tokenize.TokenInfo], rows: Sequence[str]) -> list[LogicalLine]:
     if not tokens:
         return []
-    places = (token.start for token in tokens)
-    starts = tuple((line, len(rows[line - 1][:column].encode(errors="replace"))) for line, column in places)
+    positions = (token.start for token in tokens)
+    starts = tuple(
+        (line, len(rows[line - 1][:column].encode(errors="replace"))) for line, column in positions
+    )
     strings = tuple(token.string for token in tokens)
     return [LogicalLine(tokens[0].start[0], tokens[-1].end[0], strings, starts)]
 
@@ -118,31 +120,32 @@ def _by_line(text: str) -> Code:
 
 
 def counterparts(old: Code, new: Code, diff: LineDiff) -> dict[LogicalLine, LogicalLine | None]:
-    """For each line of `old` that `diff` touches: the line of `new` that it became, or None if it is gone.
+    """Matches each line of `old` that `diff` touches to the line of `new` that it became; None: deleted.
 
-    Equal lines first, wherever they stand: what was moved or indented is not gone. Then the most alike.
-    What has no partner then became what was added in its own hunk, if that has no other origin.
+    Equal lines are matched first, at any position: moved or indented code was not deleted. Then the most
+    similar ones. A line without a partner matches what was added in its own hunk, if that has no other
+    origin.
     """
     removed, added = [number for number, _ in diff.removed], [number for number, _ in diff.added]
     old_hunks, new_hunks = _hunks(old, removed), _hunks(new, added)
-    places: dict[LogicalLine, LogicalLine | None] = dict.fromkeys(old_hunks)
+    counterpart_of: dict[LogicalLine, LogicalLine | None] = dict.fromkeys(old_hunks)
     free = dict.fromkeys(new_hunks)
-    _pair_equal(places, free)
-    _pair_alike(places, free)
-    spare = _spare_words(places, new_hunks)
-    for line in [gone for gone, place in places.items() if place is None]:
+    _pair_equal(counterpart_of, free)
+    _pair_alike(counterpart_of, free)
+    unused = _unused_words(counterpart_of, new_hunks)
+    for line in [gone for gone, counterpart in counterpart_of.items() if counterpart is None]:
         wanted = line.words
         in_place = [other for other in free if not other.idle and new_hunks[other] & old_hunks[line]]
         if line.tokens[0] in ("import", "from"):
             in_place += [other for other in free if other.tokens[0] in ("import", "from")]
-        elif not in_place and wanted and 2 * (wanted & spare).total() >= wanted.total():
-            in_place = [other for other in new_hunks if (other.words & wanted)]  # it went into another line
-        places[line] = in_place[0] if in_place else None
-    return places
+        elif not in_place and wanted and 2 * (wanted & unused).total() >= wanted.total():
+            in_place = [other for other in new_hunks if other.words & wanted]  # merged into another line
+        counterpart_of[line] = in_place[0] if in_place else None
+    return counterpart_of
 
 
 def _hunks(code: Code, changed: Sequence[int]) -> dict[LogicalLine, set[int]]:
-    """Lines of code that hold a changed line, with their hunks: how many lines were kept before each."""
+    """Logical lines with a changed line, and their hunks: the number of kept lines before each."""
     hunk_of = {number: number - before for before, number in enumerate(changed)}
     touched = {
         line: {hunk_of[number] for number in range(line.first, line.last + 1) if number in hunk_of}
@@ -151,20 +154,20 @@ def _hunks(code: Code, changed: Sequence[int]) -> dict[LogicalLine, set[int]]:
     return {line: found for line, found in touched.items() if found}
 
 
-def _pair_equal(places: dict[LogicalLine, LogicalLine | None], free: dict[LogicalLine, None]) -> None:
+def _pair_equal(counterpart_of: dict[LogicalLine, LogicalLine | None], free: dict[LogicalLine, None]) -> None:
     by_tokens: defaultdict[tuple[str, ...], list[LogicalLine]] = defaultdict(list)
     for line in free:
         by_tokens[line.tokens].append(line)
-    for line in list(places):
+    for line in list(counterpart_of):
         if same := by_tokens[line.tokens]:
-            other = places[line] = same.pop(0)
+            other = counterpart_of[line] = same.pop(0)
             del free[other]
 
 
-def _pair_alike(places: dict[LogicalLine, LogicalLine | None], free: dict[LogicalLine, None]) -> None:
-    lonely = [line for line, place in places.items() if place is None]
+def _pair_alike(counterpart_of: dict[LogicalLine, LogicalLine | None], free: dict[LogicalLine, None]) -> None:
+    lonely = [line for line, counterpart in counterpart_of.items() if counterpart is None]
     if len(lonely) * len(free) > _MOST_PAIRS:
-        places.update(zip(lonely, (list(free) * len(lonely)), strict=False))
+        counterpart_of.update(zip(lonely, (list(free) * len(lonely)), strict=False))
         return
     counted = {line: Counter(line.tokens) for line in (*lonely, *free)}
     pairs = sorted(
@@ -177,24 +180,24 @@ def _pair_alike(places: dict[LogicalLine, LogicalLine | None], free: dict[Logica
         key=lambda pair: pair[:4],
     )
     for *_, line, other in pairs:
-        if places[line] is None and other in free:
-            places[line] = other
+        if counterpart_of[line] is None and other in free:
+            counterpart_of[line] = other
             del free[other]
 
 
 def _alike(one: Counter[str], other: Counter[str]) -> float:
-    """1.0 where the tokens are the same, 0.0 where none is."""
+    """Dice similarity of the tokens: 1.0 if all are the same, 0.0 if none is."""
     return 2 * (one & other).total() / (one.total() + other.total())
 
 
-def _spare_words(
-    places: dict[LogicalLine, LogicalLine | None], new: dict[LogicalLine, set[int]]
+def _unused_words(
+    counterpart_of: dict[LogicalLine, LogicalLine | None], new: dict[LogicalLine, set[int]]
 ) -> Counter[str]:
-    """Names on added lines that the lines which they come from did not have."""
+    """Names on added lines that are not on the old lines matched to them."""
     total: Counter[str] = Counter()
     for line in new:
         total += line.words
-    for line, place in places.items():
-        if place is not None:
+    for line, counterpart in counterpart_of.items():
+        if counterpart is not None:
             total -= line.words
     return total

@@ -38,13 +38,13 @@ def test_the_first_state_that_repairs_is_taken() -> None:
     proposal = outcome(later)
     assert isinstance(proposal, Proposal)
     assert extract(proposal.answer) == "-2 b = error:name\n+2 b = name"
-    assert proposal.shrunk
+    assert proposal.minimized
     assert (proposal.input_tokens, proposal.output_tokens, proposal.cost_usd) == (0, 0, 0.0)
 
 
 def test_a_fix_that_is_nothing_but_the_fix_is_not_called_minimized() -> None:
     proposal = outcome([(FIXED, False)])
-    assert isinstance(proposal, Proposal) and not proposal.shrunk
+    assert isinstance(proposal, Proposal) and not proposal.minimized
 
 
 def test_a_state_with_a_new_error_is_passed_over() -> None:
@@ -135,7 +135,7 @@ def test_what_history_proposes_is_verified_by_real_servers() -> None:
     [verified] = batch.to_pylist()
     assert verified["reason"] is None, verified["detail"]
     assert verified["line_diff"] == "-5     return math.pie * r\n+5     return math.pi * r"
-    assert (verified["teacher"], verified["shrunk"]) == ("history", True)
+    assert (verified["teacher"], verified["minimized"]) == ("history", True)
     assert set(VERIFIED_DIFFS.names) < set(batch.schema.names)
 
 
@@ -147,7 +147,7 @@ def test_an_honest_later_state_is_preferred_to_a_cheat() -> None:
 
 def test_a_cheat_elsewhere_in_the_state_is_minimized_away() -> None:
     proposal = outcome([(FIXED.replace("d = 4", "d = 4  # noqa"), False)])
-    assert isinstance(proposal, Proposal) and proposal.shrunk
+    assert isinstance(proposal, Proposal) and proposal.minimized
     assert extract(proposal.answer) == "-2 b = error:name\n+2 b = name"
 
 
@@ -164,7 +164,7 @@ def test_a_cheat_is_proposed_whole_for_verification_to_count_it() -> None:
 def test_where_every_part_is_a_cheat_or_no_repair_the_fix_stays_whole() -> None:
     """The line was moved: alone, one hunk only deletes it, and the other repairs nothing."""
     proposal = outcome([("a = 1\nc = 3\nd = 4\nb = name\n", False)])
-    assert isinstance(proposal, Proposal) and not proposal.shrunk
+    assert isinstance(proposal, Proposal) and not proposal.minimized
     assert extract(proposal.answer) == "-2 b = error:name\n+4 b = name"
 
 
@@ -182,7 +182,7 @@ def test_a_fix_that_took_another_file_is_none_of_this_one() -> None:
 
 def test_the_next_error_is_minimized_away() -> None:
     proposal = outcome([(FIXED.replace("d = 4", "d = error:typo"), False)])
-    assert isinstance(proposal, Proposal) and proposal.shrunk
+    assert isinstance(proposal, Proposal) and proposal.minimized
     assert extract(proposal.answer) == "-2 b = error:name\n+2 b = name"
 
 

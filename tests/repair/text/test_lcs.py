@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from repair.text.lcs import Change, changes
+from repair.text.lcs import ChangedRange, changes
 
 
 def longest_common(old: list[str], new: list[str]) -> int:
@@ -29,11 +29,11 @@ def longest_rising(numbers: list[int]) -> int:
     return len(tops)
 
 
-def signed(found: list[Change]) -> int:
+def signed(found: list[ChangedRange]) -> int:
     return sum(c.old_end - c.old_start + c.new_end - c.new_start for c in found)
 
 
-def assert_complete(old: list[str], new: list[str], found: list[Change]) -> None:
+def assert_complete(old: list[str], new: list[str], found: list[ChangedRange]) -> None:
     """What lies between the runs is equal and never empty."""
     i = j = 0
     for index, change in enumerate(found):

@@ -17,7 +17,7 @@ from repair.synthesis.lm.program import TeacherProgram
 from repair.synthesis.lm.settings import LanguageModel
 from repair.synthesis.lm.teacher import LmTeacher
 from repair.synthesis.teacher import synthesize
-from repair.verification.minimize import MOST_CHECKS, Shrunk, shrink
+from repair.verification.minimize import MAX_CHECKS, MinimizedFix, minimize
 from repair.verification.verifier import verify
 from tests.model_server import ModelServer, written
 from tests.repair.synthesis.support import FunctionServers, as_batch, candidate, found, marked
@@ -45,13 +45,13 @@ class Needing(FunctionServers):
 
         super().__init__(check)
 
-    def shrunk(self, most_checks: int = MOST_CHECKS) -> Shrunk:
+    def minimized(self, max_checks: int = MAX_CHECKS) -> MinimizedFix:
         workspace = {PATH: self.original}
         before = self.check_workspace(workspace)
         fixed = verify(workspace, self.target, diff(self.original, self.repaired), self, before=before)
         assert fixed.accepted, fixed.evidence
         self.checked = 0
-        return run_all([shrink(workspace, self.target, fixed, before, most_checks)], self)[0]
+        return run_all([minimize(workspace, self.target, fixed, before, max_checks)], self)[0]
 
 
 SIZES = st.integers(1, 12)
@@ -63,7 +63,7 @@ def test_the_result_repairs_and_no_hunk_of_it_can_go(size: int, data: st.DataObj
     needed = data.draw(st.sets(st.integers(0, size - 1), min_size=1, max_size=3))
     breaking = data.draw(st.dictionaries(st.integers(0, size - 1), st.integers(0, size - 1), max_size=3))
     servers = Needing(size, line, needed, breaking)
-    result = servers.shrunk(most_checks=10_000)
+    result = servers.minimized(max_checks=10_000)
     workspace = {PATH: servers.original}
     assert verify(workspace, servers.target, result.verdict.line_diff or "", servers).accepted
     assert apply(servers.original, result.verdict.line_diff or "") == result.verdict.repaired
@@ -82,7 +82,7 @@ def test_the_result_repairs_and_no_hunk_of_it_can_go(size: int, data: st.DataObj
 def test_no_more_checks_than_allowed(size: int, most: int, data: st.DataObject) -> None:
     needed = data.draw(st.sets(st.integers(0, size - 1), min_size=1))
     servers = Needing(size, 0, needed, {})
-    result = servers.shrunk(most_checks=most)
+    result = servers.minimized(max_checks=most)
     assert servers.checked <= most
     assert result.verdict.accepted and result.kept >= len(needed)
 
@@ -90,24 +90,24 @@ def test_no_more_checks_than_allowed(size: int, most: int, data: st.DataObject) 
 @pytest.mark.parametrize("line", [0, 5, 11])
 def test_the_nearest_hunk_is_tried_first_and_alone(line: int) -> None:
     servers = Needing(12, line, {line}, {})
-    result = servers.shrunk()
+    result = servers.minimized()
     assert (result.kept, servers.checked) == (1, 1)
 
 
 def test_a_fix_of_one_hunk_costs_no_check() -> None:
     servers = Needing(1, 0, {0}, {})
-    assert (servers.shrunk().kept, servers.checked) == (1, 0)
+    assert (servers.minimized().kept, servers.checked) == (1, 0)
 
 
 def test_a_far_hunk_among_many_is_found_within_the_checks() -> None:
     servers = Needing(64, 0, {50}, {})
-    result = servers.shrunk()
-    assert result.kept == 1 and servers.checked <= MOST_CHECKS
+    result = servers.minimized()
+    assert result.kept == 1 and servers.checked <= MAX_CHECKS
 
 
 def test_what_a_hunk_would_break_keeps_its_cure() -> None:
     servers = Needing(8, 3, {3}, {3: 6})
-    assert servers.shrunk().kept == 2
+    assert servers.minimized().kept == 2
 
 
 def test_an_import_far_above_stays_with_the_line_that_needs_it() -> None:
@@ -122,12 +122,12 @@ def test_an_import_far_above_stays_with_the_line_that_needs_it() -> None:
     workspace = {PATH: original}
     target = found(PATH, 4, "found root", code="marker[root]")
     fixed = verify(workspace, target, diff(original, repaired), servers)
-    result = run_all([shrink(workspace, target, fixed, check(workspace))], servers)[0]
+    result = run_all([minimize(workspace, target, fixed, check(workspace))], servers)[0]
     assert result.verdict.line_diff == "+2 import math\n-5 b = error:root\n+6 b = math.sqrt(2)"
     assert (result.kept, result.hunks) == (2, 4)
 
 
-def test_a_models_diff_is_never_shrunk(tmp_path: Path) -> None:
+def test_a_models_diff_is_never_minimized(tmp_path: Path) -> None:
     """Half of a model's change may be half of a rename: it is judged and kept as it is."""
     files = {PATH: "a = 1\nb = error:root\nc = 3\nd = 4\n"}
     answer = "-2 b = error:root\n+2 b = root\n-4 d = 4\n+4 d = 40"
@@ -140,9 +140,9 @@ def test_a_models_diff_is_never_shrunk(tmp_path: Path) -> None:
             [proposed] = join_outcomes([rows], synthesize([rows], teacher), SYNTHESIZED_DIFFS)
     [verified] = BY_NAME["verified_diffs"].run([as_batch(proposed.to_pylist(), SYNTHESIZED_DIFFS)], servers)
     [result] = verified.to_pylist()
-    assert (result["reason"], result["shrunk"], result["line_diff"]) == (None, False, answer)
+    assert (result["reason"], result["minimized"], result["line_diff"]) == (None, False, answer)
     assert servers.checked == 1
     # ... though a part of it would do
     before = marked(files)
     whole = verify(files, target, answer, servers, before=before)
-    assert run_all([shrink(files, target, whole, before)], servers)[0].kept == 1
+    assert run_all([minimize(files, target, whole, before)], servers)[0].kept == 1

@@ -130,7 +130,7 @@ def test_each_rule_repairs(servers: LanguageServers) -> None:
     wanted = [expected for _, _, expected in REPAIRS]
     assert repaired == wanted, [t for r, w, t in zip(repaired, wanted, details, strict=True) if r != w]
     assert all(
-        (outcome.shrunk, outcome.cost_usd) == (False, 0.0)
+        (outcome.minimized, outcome.cost_usd) == (False, 0.0)
         for outcome in outcomes
         if isinstance(outcome, Proposal)
     )
