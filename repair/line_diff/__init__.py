@@ -1,4 +1,4 @@
-"""Line diffs: numbered, of a whole workspace, and unified."""
+"""Line diff formats: numbered, numbered for several files, and unified."""
 
 from repair.line_diff.numbered import (
     ContentMismatchError,

@@ -1,4 +1,4 @@
-"""Numbered line diffs: make, parse and apply them, and find one in a model's answer.
+"""Numbered line diffs: computes, parses and applies them, and extracts one from a model's answer.
 
 ```
 -3 screen = turtle.screen
@@ -8,19 +8,19 @@
 Each line is a sign, a line number (1-based), one space and the text of a line, which may be empty. `-N`
 counts the lines of the original file and `+N` those of the repaired one; numbers rise strictly within each
 sign, and the two signs may interleave in any way. The empty text is the diff that changes nothing.
-`repair.line_diff.workspace` carries such diffs of several files.
+`repair.line_diff.workspace` combines such diffs of several files.
 
-To apply: take away every `-` line, whose text must be the file's, then put in each `+N` in rising order so
-that it stands at line N. There is one result or a `LineDiffError`:
+To apply: remove every `-` line, whose text must be the file's, then insert each `+N` in rising order so that
+it becomes line N. There is one result or a `LineDiffError`:
 
 ```
 LineDiffError
-├── NoDiffError            no_diff           an answer holds no complete block
+├── NoDiffError            no_diff           an answer has no complete block
 ├── MalformedDiffError     malformed         a line is not of the form above
 │   └── NotRisingError     not_rising        a number does not exceed the one before it with its sign
 ├── WrongLineError         wrong_line        a line is not there to be removed, or +N can't be reached
 ├── ContentMismatchError   content_mismatch  a text is not the file's
-└── workspace_diff.UnknownFileError  unknown_file  it names a file that is not there to be changed
+└── workspace.UnknownDiffFileError  unknown_file  it names a file that the workspace does not have
 ```
 """
 
@@ -48,7 +48,7 @@ class LineDiffError(InputError):
 
 
 class NoDiffError(LineDiffError):
-    """An answer holds no complete block."""
+    """An answer has no complete block."""
 
     reason = "no_diff"
 
@@ -60,56 +60,56 @@ class MalformedDiffError(LineDiffError):
 
 
 class NotRisingError(MalformedDiffError):
-    """Numbers don't rise."""
+    """The numbers of a sign don't rise."""
 
     reason = "not_rising"
 
 
 class WrongLineError(LineDiffError):
-    """A number names a line that is not there."""
+    """A number names a line that does not exist."""
 
     reason = "wrong_line"
 
 
 class ContentMismatchError(LineDiffError):
-    """A text that the diff says is there is not the file's."""
+    """The text of a removed or kept line is not the file's."""
 
     reason = "content_mismatch"
 
 
 @dataclass(frozen=True, slots=True)
 class LineDiff:
-    """A parsed diff: (number, text) of each line that goes and of each that comes; numbers rise from 1."""
+    """A parsed diff: (number, text) of each removed and each added line; numbers rise from 1."""
 
     removed: tuple[NumberedLine, ...] = ()
     added: tuple[NumberedLine, ...] = ()
 
     def map_line(self, number: int) -> int | None:
-        """Where line `number` of the original file stands in the repaired one, or None if it is removed.
+        """The number of line `number` of the original file in the repaired one, or None if it is removed.
 
-        Both are 1-based. The diff does not know how long the file is: a line behind its end is mapped as
-        if it were there.
+        Both are 1-based. The diff does not know the length of the file: a line after its end is mapped as if
+        it existed.
         """
         if number < 1:
             raise ValueError(f"line {number}: lines are counted from 1")
-        place = number
+        new_number = number
         for removed, _ in self.removed:
             if removed == number:
                 return None
-            place -= removed < number
+            new_number -= removed < number
         for added, _ in self.added:
-            if added > place:
+            if added > new_number:
                 break
-            place += 1
-        return place
+            new_number += 1
+        return new_number
 
 
 @dataclass(frozen=True, slots=True)
 class Hunk:
-    """A run of lines that became other lines, with no kept line among them.
+    """A run of removed and added lines, with no kept line among them.
 
-    `start` is the number (1-based, in the original file) of the first removed line, or of the line before
-    which `added` comes if none is removed; `new_start` is the place of the first added line in the
+    `start` is the number (1-based, in the original file) of the first removed line, or, if none is removed,
+    of the line before which `added` is inserted; `new_start` is the number of the first added line in the
     repaired file.
     """
 
@@ -120,7 +120,7 @@ class Hunk:
 
 
 def hunks(original: str, repaired: str) -> list[Hunk]:
-    """What changed between two texts, in the fewest removed and added lines; terminators are not compared."""
+    """The hunks between two texts, with the fewest removed and added lines; terminators are not compared."""
     old, new = lines_of(original), lines_of(repaired)
     return [
         Hunk(
@@ -136,10 +136,9 @@ def hunks(original: str, repaired: str) -> list[Hunk]:
 def diff(original: str, repaired: str) -> str:
     """The numbered line diff of two texts: the fewest signed lines, hunk by hunk, `-` before `+`.
 
-    Signed lines are joined by newlines, without one behind the last. Where both texts have one and the
-    same line ending (and `original` shows it, or it is a newline), `apply(original, diff(original,
-    repaired))` is `repaired`. Otherwise the lines of the two are equal, and terminators follow the rule of
-    `apply`.
+    Signed lines are joined by newlines, without one after the last. Where both texts have one and the same
+    line ending (and `original` contains it, or it is a newline), `apply(original, diff(original, repaired))`
+    is `repaired`. Otherwise the lines of the two are equal, and terminators follow the rule of `apply`.
     """
     signed: list[str] = []
     for hunk in hunks(original, repaired):
@@ -165,7 +164,7 @@ def apply_hunks(original: str, repaired: str, keep: Collection[int]) -> str:
 
 
 def parse(line_diff: str) -> LineDiff:
-    r"""Read a numbered line diff; its lines may be separated by `\n` or `\r\n`, and one more may end it.
+    r"""Parses a numbered line diff; its lines may be separated by `\n` or `\r\n`, and one more may end it.
 
     Raises:
         MalformedDiffError: a line is not sign, number, space and text.
@@ -183,14 +182,14 @@ def lines_of_diff(text: str) -> list[str]:
 
 
 def parse_lines(signed: Sequence[str], first: int = 1) -> LineDiff:
-    """As `parse`, of signed lines; errors count them from `first`."""
+    """`parse` for a list of signed lines; errors count them from `first`."""
     removed: list[NumberedLine] = []
     added: list[NumberedLine] = []
     for position, line in enumerate(signed, first):
         match = _SIGNED_LINE.fullmatch(line)
         if match is None or "\r" in line:
             raise MalformedDiffError(
-                f"line {position} of the diff is {_shown(line)}: expected sign, line number, space and text"
+                f"line {position} of the diff is {quoted(line)}: expected sign, line number, space and text"
             )
         sign, digits, content = match.groups()
         if len(digits) > _MOST_DIGITS:
@@ -199,7 +198,7 @@ def parse_lines(signed: Sequence[str], first: int = 1) -> LineDiff:
         same_sign = added if sign == "+" else removed
         if same_sign and number <= same_sign[-1][0]:
             raise NotRisingError(
-                f"line {position} of the diff: {sign}{number} stands behind {sign}{same_sign[-1][0]},"
+                f"line {position} of the diff: {sign}{number} comes after {sign}{same_sign[-1][0]},"
                 " and numbers must rise within a sign"
             )
         same_sign.append((number, content))
@@ -210,9 +209,9 @@ def apply(original: str, line_diff: str) -> str:
     r"""The text that `line_diff` makes of `original`.
 
     A terminator between two lines that were neighbours before stays as it was; a new one is
-    `commonest_terminator(original)`. Where that would put `\r` and `\n` around an empty line, and so make one
-    terminator of them, the new one of the two is `\r\n`: the lines are always those that the diff says.
-    A diff that takes every line away leaves the empty text.
+    `commonest_terminator(original)`. Where that would put `\r` and `\n` around an empty line, and so merge
+    them into one terminator, the new one of the two is `\r\n`: the lines are always those of the diff. A diff
+    that removes every line leaves the empty text.
 
     Raises:
         LineDiffError: any subclass but `NoDiffError`.
@@ -225,7 +224,7 @@ def extract(answer: str) -> str:
 
     A sentinel counts only as a whole line. A closing one without an opening one closes a block that the
     prompt opened: it begins with the answer (the rest of the opening line, a single newline, may come
-    first). What the block holds is not looked at; an empty one gives the empty diff.
+    first). The content of the block is not checked; an empty block is the empty diff.
 
     Raises:
         NoDiffError: no block is complete.
@@ -241,21 +240,21 @@ def extract(answer: str) -> str:
             start = None
     if block is None:
         raise NoDiffError(
-            f"the answer ({len(answer_lines)} lines) holds no complete {OPENING} ... {CLOSING} block;"
-            " each sentinel must stand alone on its line"
+            f"the answer ({len(answer_lines)} lines) has no complete {OPENING} ... {CLOSING} block;"
+            " each sentinel must be alone on its line"
         )
     return "\n".join(answer_lines[slice(*block)])
 
 
 def apply_parsed(original: str, change: LineDiff) -> str:
-    """As `apply`, of a diff that has been parsed."""
+    """`apply` for a parsed diff."""
     old = lines_of(original)
     for number, text in change.removed:
         if number > len(old):
             raise WrongLineError(f"-{number}: the file has {len(old)} lines")
         if old[number - 1] != text:
             raise ContentMismatchError(
-                f"-{number}: the file's line is {_shown(old[number - 1])}, not {_shown(text)}"
+                f"-{number}: the file's line is {quoted(old[number - 1])}, not {quoted(text)}"
             )
     kept: list[int] = []
     start = 0
@@ -271,7 +270,7 @@ def apply_parsed(original: str, change: LineDiff) -> str:
         upto = used + number - 1 - len(result)
         if upto > len(kept):
             reached = len(result) + len(kept) - used
-            raise WrongLineError(f"+{number}: the file has only {reached} lines when it comes to this one")
+            raise WrongLineError(f"+{number}: the file has only {reached} lines when this one is inserted")
         result.extend([old[index] for index in kept[used:upto]])
         sources.extend(kept[used:upto])
         used = upto
@@ -292,11 +291,12 @@ def _joined(original: str, result: Sequence[str], sources: Sequence[int | None])
         terminators[source] if kept and source is not None else new
         for kept, source in zip(stays, sources, strict=False)
     ]
-    for place in range(1, len(ends)):
-        if ends[place - 1] == "\r" and not result[place] and ends[place] == "\n":  # they would be one
-            ends[place - stays[place]] = "\r\n"
+    for index in range(1, len(ends)):
+        if ends[index - 1] == "\r" and not result[index] and ends[index] == "\n":  # they would merge
+            ends[index - stays[index]] = "\r\n"
     return "".join(line + end for line, end in zip_longest(result, ends, fillvalue=""))
 
 
-def _shown(text: str) -> str:
+def quoted(text: str) -> str:
+    """A line for an error message, shortened."""
     return repr(text if len(text) <= 80 else f"{text[:77]}...")

@@ -1,4 +1,4 @@
-r"""Unified diffs: the format that numbered line diffs are compared with.
+r"""Unified diffs, computed and strictly applied: the format that numbered line diffs are compared with.
 
 ```
 @@ -1,2 +1,2 @@
@@ -8,10 +8,10 @@ r"""Unified diffs: the format that numbered line diffs are compared with.
 \ No newline at end of file
 ```
 
-Lines are split as in `repair.line_diff.numbered`, but here, as everywhere with this format, a terminator
-belongs to the line before it: a text that ends in one has no empty last line, and a last line without one is
-marked. What does not apply to the letter is refused with the errors of `repair.line_diff.numbered`, so that
-the two formats are counted alike: no fuzz, no offset, no line that lost its leading space.
+Lines are split as in `repair.line_diff.numbered`, but by the convention of this format a terminator belongs
+to the line before it: a text that ends in one has no empty last line, and a last line without one is marked.
+A diff that does not apply exactly is refused with the errors of `repair.line_diff.numbered`, so that the
+reject counts of the two formats can be compared: no fuzz, no offset, no missing leading space.
 """
 
 import difflib
@@ -48,9 +48,9 @@ class _Hunk:
 def diff(original: str, repaired: str, context: int = 3) -> str:
     """The unified diff of two texts, without file headers, with `context` lines around each change.
 
-    Lines are joined by newlines, without one behind the last. As with `repair.line_diff.numbered.diff`,
+    Lines are joined by newlines, without one after the last. As with `repair.line_diff.numbered.diff`,
     `apply(original, diff(original, repaired))` is `repaired` where both have one and the same line ending and
-    `original` shows it or it is a newline; otherwise the lines are equal.
+    `original` contains it or it is a newline; otherwise the lines are equal.
     """
     old, new = (
         [text if end else f"{text}\n{_NO_NEWLINE}" for text, end in _split(side)]
@@ -62,17 +62,17 @@ def diff(original: str, repaired: str, context: int = 3) -> str:
 def apply(original: str, unified: str) -> str:
     r"""The text that `unified` makes of `original`.
 
-    A pair of file headers above the first hunk is passed over. A kept line keeps its terminator; an added
-    one gets `commonest_terminator(original)`. Only an empty line that comes behind `\r` gets `\r\n` for `\n`,
-    with which it would be no line.
+    A pair of file headers above the first hunk is ignored. A kept line keeps its terminator; an added one
+    gets `commonest_terminator(original)`. Only an empty line after `\r` gets `\r\n` instead of `\n`, which
+    would merge with the `\r`.
 
     Raises:
         MalformedDiffError: not a unified diff, or a hunk's numbers do not fit its lines.
         NotRisingError: a hunk begins before the end of the one above it.
-        WrongLineError: a hunk reaches behind the end of the file, or its place in the repaired file is
-            another than it says.
-        ContentMismatchError: a kept or removed line is not the file's, or a line would come behind one
-            without a terminator.
+        WrongLineError: a hunk reaches beyond the end of the file, or its line number in the repaired file is
+            wrong.
+        ContentMismatchError: a kept or removed line is not the file's, or a line would follow one without a
+            terminator.
     """
     old = _split(original)
     end_of_line = commonest_terminator(original)
@@ -86,7 +86,7 @@ def apply(original: str, unified: str) -> str:
         if used + sum(line.sign != "+" for line in hunk.lines) > len(old):
             raise WrongLineError(f"{hunk.header}: the file has {len(old)} lines")
         if hunk.new_start != len(result):
-            raise WrongLineError(f"{hunk.header}: stands at line {len(result) + 1} of the repaired file")
+            raise WrongLineError(f"{hunk.header}: is at line {len(result) + 1} of the repaired file")
         for line in hunk.lines:
             if line.sign == "+":
                 result.append((line.text, end_of_line if line.ended else ""))
@@ -103,11 +103,11 @@ def apply(original: str, unified: str) -> str:
                 result.append((text, end))
     result += old[used:]
     if not all(end for _, end in result[:-1]):
-        raise ContentMismatchError("a line would stand behind one that has no newline")
-    # An empty line between a carriage return and a newline would be no line: the two would be one terminator.
-    for place, ((_, above), (text, end)) in enumerate(pairwise(result), 1):
+        raise ContentMismatchError("a line would follow one that has no newline")
+    # An empty line between a carriage return and a newline would vanish: the two would merge.
+    for index, ((_, above), (text, end)) in enumerate(pairwise(result), 1):
         if (above, text, end) == ("\r", "", "\n"):
-            result[place] = ("", "\r\n")
+            result[index] = ("", "\r\n")
     return "".join(text + end for text, end in result)
 
 
@@ -133,7 +133,7 @@ def _parse(unified: str) -> list[_Hunk]:
 
 
 def _hunk(lines: list[str], at: int) -> tuple[_Hunk, int]:
-    """The hunk whose header is `lines[at]`, and the index of the line behind it."""
+    """The hunk whose header is `lines[at]`, and the index of the line after it."""
     header = lines[at]
     match = _HEADER.fullmatch(header)
     if match is None:

@@ -1,4 +1,4 @@
-"""Numbered line diffs of a whole workspace: of the diagnostic's file and, where it takes that, of others.
+"""Numbered line diffs of several files: of the diagnostic's file and, where needed, of others.
 
 ```
 -3 total(prices, tax)
@@ -8,13 +8,12 @@
 +1 def total(prices):
 ```
 
-The signed lines before any header are about the diagnostic's file, so that a diff of it alone is a
-`repair.line_diff.numbered` and nothing else. A header is `#` and the path of another file, as the code
-section of a prompt names its own; the signed lines behind it are about that file. A signed line begins with
-its sign, and so can't be taken for a header. The files may stand in any order; `diff` writes them by their
-paths.
+The signed lines before any header are about the diagnostic's file, so that a diff of it alone is a plain
+`repair.line_diff.numbered`. A header is `#` and the path of another file, as in the code section of a prompt;
+the signed lines after it are about that file. A signed line begins with its sign, so it can't be read as a
+header. The files may come in any order; `diff` sorts them by path.
 
-A diff changes files that are there. It can't create, remove or rename one: `unknown_file`.
+A diff changes existing files. It can't create, remove or rename one: `unknown_file`.
 """
 
 from collections.abc import Mapping
@@ -26,6 +25,7 @@ from repair.line_diff.numbered import (
     apply_parsed,
     lines_of_diff,
     parse_lines,
+    quoted,
 )
 from repair.line_diff.numbered import diff as diff_of_texts
 from repair.text.paths import path_fault
@@ -33,8 +33,8 @@ from repair.text.paths import path_fault
 HEADER = "#"
 
 
-class UnknownFileError(LineDiffError):
-    """A header names a file that is not in the workspace, or a path that no file may have."""
+class UnknownDiffFileError(LineDiffError):
+    """A header names a file that is not in the workspace, or an invalid path."""
 
     reason = "unknown_file"
 
@@ -60,12 +60,12 @@ def diff(workspace: Mapping[str, str], changed: Mapping[str, str], path: str) ->
 def parse(workspace_diff: str, path: str = "") -> dict[str, LineDiff]:
     """The diff of each file that has signed lines, by its path, in the order of the text.
 
-    The lines before any header stand under `path`, the diagnostic's file (the empty path, which no file has,
-    where that doesn't matter).
+    The lines before any header are under `path`, the diagnostic's file (by default under the empty path,
+    which no file has).
 
     Raises:
         MalformedDiffError: a line is neither a signed line nor a header, or a header is that of `path`,
-            comes twice or has no signed line behind it. `NotRisingError`, as in `repair.line_diff.numbered`.
+            comes twice or has no signed line after it. `NotRisingError`, as in `repair.line_diff.numbered`.
         UnknownFileError: a header's path is not a plain relative path.
         WrongLineError: a number has so many digits that no file has the line.
     """
@@ -77,17 +77,19 @@ def parse(workspace_diff: str, path: str = "") -> dict[str, LineDiff]:
         found[path] = parse_lines(signed[: bounds[0]])
     for start, end in zip(headers, bounds[1:], strict=True):
         name = signed[start].removeprefix(HEADER)
-        where = f"line {start + 1} of the diff, {_shown(signed[start])}"
+        where = f"line {start + 1} of the diff, {quoted(signed[start])}"
         if (fault := path_fault(name)) is not None:
-            raise UnknownFileError(f"{where}, names no file: {fault}")
+            raise UnknownDiffFileError(f"{where}, names no file: {fault}")
         if name == path:
             raise MalformedDiffError(
                 f"{where}: the lines of the diagnostic's own file come first, without it"
             )
         if name in found:
-            raise MalformedDiffError(f"{where}: a file has one header, and this one has been")
+            raise MalformedDiffError(
+                f"{where}: expected one header for each file, and this one is a duplicate"
+            )
         if end == start + 1:
-            raise MalformedDiffError(f"{where}: expected a signed line behind it")
+            raise MalformedDiffError(f"{where}: expected a signed line after it")
         found[name] = parse_lines(signed[start + 1 : end], start + 2)
     return found
 
@@ -96,18 +98,14 @@ def apply(workspace: Mapping[str, str], workspace_diff: str, path: str) -> dict[
     """The workspace after the diff; `path` is the diagnostic's file, which the workspace has.
 
     Raises:
-        LineDiffError: any subclass but `NoDiffError`. What does not apply is told with its file.
+        LineDiffError: any subclass but `NoDiffError`; the message begins with the file that it is about.
     """
     result = dict(workspace)
     for name, change in parse(workspace_diff, path).items():
         if name not in workspace:
-            raise UnknownFileError(f"{name} is not among the {len(workspace)} files of the workspace")
+            raise UnknownDiffFileError(f"{name} is not among the {len(workspace)} files of the workspace")
         try:
             result[name] = apply_parsed(workspace[name], change)
         except LineDiffError as error:
             raise type(error)(f"{name}: {error}") from None
     return result
-
-
-def _shown(line: str) -> str:
-    return repr(line if len(line) <= 80 else f"{line[:77]}...")

@@ -1,4 +1,4 @@
-"""Prompt schema: what a model is shown, and how its answer is read."""
+"""Prompt templates and answer parsing: how an example becomes a model's input, and its answer a diff."""
 
 from repair.prompt.sentinels import (
     PROMPT_VERSION,

@@ -1,4 +1,4 @@
-r"""The formats in which a language model may be asked for a diff. They are interchangeable.
+r"""Answer formats: the interchangeable diff formats in which a language model may answer.
 
 | name | lines of the file in the question | the answer's block |
 |---|---|---|
@@ -6,12 +6,11 @@ r"""The formats in which a language model may be asked for a diff. They are inte
 | `unified_diff` | numbered | a unified diff (`repair.line_diff.unified`) |
 | `unified_diff_unnumbered` | as they are | a unified diff |
 
-Each says what the model is told, writes a question and an example's answer, and reads an answer *as a
-numbered line diff*, which is all that the stages behind it know. What can't be read is refused for the same
-reasons in every format.
+Each has its instructions, renders a question and an example's answer, and parses an answer *to a numbered
+line diff*, the only format of the later stages. The reject reasons of an answer are the same in every format.
 
-The unified formats show the file as that format counts it: a last line that ends in a newline has no empty
-line behind it, and one that does not is followed by `\ No newline at end of file`, as in the diff itself.
+The unified formats show the file by that format's convention: a last line that ends in a newline has no empty
+line after it, and one that does not is followed by `\ No newline at end of file`, as in the diff itself.
 """
 
 import re
@@ -33,11 +32,11 @@ _NO_NEWLINE = "\\ No newline at end of file"
 
 
 class AnswerFormat(Protocol):
-    """One way of asking for a diff and reading it."""
+    """Renders questions for one diff format, and parses the answers."""
 
     @property
     def name(self) -> str:
-        """What the column `answer_format` says."""
+        """The value of the column `answer_format`."""
         ...
 
     @property
@@ -49,7 +48,7 @@ class AnswerFormat(Protocol):
         """Sentinel name -> body of each section of the question.
 
         Raises:
-            PromptError: the example can't be written.
+            PromptError: the example can't be rendered.
         """
         ...
 
@@ -59,7 +58,7 @@ class AnswerFormat(Protocol):
         ...
 
     def read(self, answer: str, original: str) -> str:
-        """The numbered line diff that an answer holds for the text `original`.
+        """Parses an answer: its diff of the text `original`, as a numbered line diff.
 
         Raises:
             LineDiffError: there is none, or it does not apply; the subclass names the reason.
@@ -73,7 +72,7 @@ def fields_of(rendered: str) -> dict[str, str]:
 
 
 def written(sections: Mapping[str, str]) -> str:
-    """Sections between their sentinels, as a model is sent them."""
+    """Renders sections between their sentinels, as they are sent to a model."""
     return "\n".join(f"<{name}>\n{body}\n</{name}>" for name, body in sections.items())
 
 
@@ -123,13 +122,15 @@ class _UnifiedDiffs:
     def _lines(self, text: str) -> list[str]:
         lines = lines_of(text)
         ended = lines[-1] == ""
-        shown = lines[:-1] if ended else lines
+        formatted = lines[:-1] if ended else lines
         if self.numbered:
-            shown = [f"{number} {line}" if line else str(number) for number, line in enumerate(shown, 1)]
-        return shown if ended else [*shown, _NO_NEWLINE]
+            formatted = [
+                f"{number} {line}" if line else str(number) for number, line in enumerate(formatted, 1)
+            ]
+        return formatted if ended else [*formatted, _NO_NEWLINE]
 
 
-# The worked example of the line diff's instructions: the formats differ in nothing else.
+# The worked example of the line diff's instructions, so that all formats have the same one.
 WORKED_EXAMPLE = parse(ZERO_SHOT_SYSTEM[ZERO_SHOT_SYSTEM.index("<code>\n") :])
 
 _UNIFIED_SYSTEM = f"""\

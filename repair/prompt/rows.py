@@ -1,4 +1,4 @@
-"""Prompts of stored rows."""
+"""Renders the prompt of a stored row."""
 
 from collections.abc import Mapping
 from typing import Any

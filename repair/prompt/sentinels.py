@@ -1,4 +1,4 @@
-"""The prompt and response that the model is trained on and asked with: rendered, and parsed back.
+"""Prompt template with sentinels, for training and inference: renders an example, and parses it back.
 
 ```
 <code>
@@ -19,31 +19,31 @@
 </diff>
 ```
 
-The diff may go on in other files of the workspace, each behind a line with `#` and its path
+The diff may continue in other files of the workspace, each after a line with `#` and its path
 (`repair.line_diff.workspace`); a diff of the shown file alone has no such line.
 
 A sentinel counts only as a whole line. A line of code is its number, and a space and its text unless that
-is empty; a line of the diff begins with a sign, and a path's line with `#`: none of them can be taken
-for a sentinel. A line of the message that is a sentinel, or holds a carriage return, is written as a JSON
-string; so is one that looks as if that had been done to it, which makes the writing unambiguous. Messages
-that merely quote a name stay as they are.
+is empty; a line of the diff begins with a sign, and a path's line with `#`: none of them can be read as a
+sentinel. A line of the message that is a sentinel, or contains a carriage return, is escaped as a JSON
+string; so is one that looks like such an escaped line, which makes the escaping unambiguous. Messages that
+merely quote a name stay as they are.
 
 Line terminators are not part of a prompt: a file is shown by its lines (`repair.line_diff.numbered.lines`),
 and `parse` joins them by newlines. Parsing a rendered example gives it back exactly if its text has no other
 line ending and its diff is written as `repair.line_diff.numbered.diff` writes it.
 
 The prompt is a row of sections (`SECTIONS`), each an opening sentinel, body lines and a closing sentinel.
-Another kind of event joins by a name in that table, a function that writes its body lines and one that
-reads them. Format, parser, sentinels and golden examples are one artefact: any change of them is a new
-`PROMPT_VERSION`, which ships with the weights that were trained on it.
+To add another kind of event, add a name to that table, a function that renders its body lines and one that
+parses them. Format, parser, sentinels and golden examples are versioned together: any change of them is a new
+`PROMPT_VERSION`, which is stored with the weights that were trained on it.
 
 | version | |
 |---|---|
 | 1 | diffs of the shown file |
-| 2 | diffs may go on in other files |
+| 2 | diffs may continue in other files |
 
-Every text of version 1 is one of version 2 and means the same. It is a new version because weights that
-learned to write a path's line must not be read by a parser that refuses it.
+Every text of version 1 is one of version 2 with the same meaning. It is a new version because the answers of
+weights that learned to write a path's line must not go to a parser that refuses it.
 """
 
 import json
@@ -72,7 +72,7 @@ class PromptError(InputError):
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A file, a diagnostic in it and, unless it is still to be found, the diff that repairs it."""
+    """A file, a diagnostic in it and, if it is known, the diff that repairs it."""
 
     path: str
     text: str
@@ -86,7 +86,8 @@ def render(example: Example) -> str:
     """The prompt followed by the response, or the prompt alone if the example has no `line_diff`.
 
     Raises:
-        PromptError: the path holds a line break, `error_line` is not in the file, or the diff is malformed.
+        PromptError: the path contains a line break, `error_line` is not in the file, or the diff is
+        malformed.
     """
     if example.line_diff is None:
         return render_prompt(example)
@@ -94,16 +95,16 @@ def render(example: Example) -> str:
 
 
 def render_prompt(example: Example) -> str:
-    """What the model is given; it ends behind the line that opens the diff. `line_diff` is not looked at.
+    """The model's input, up to the line that opens the diff; `line_diff` is not used.
 
     Raises:
-        PromptError: the path holds a line break, or `error_line` is not in the file.
+        PromptError: the path contains a line break, or `error_line` is not in the file.
     """
     return f"{_question(example)}{line_diffs.OPENING}\n"
 
 
 def render_response(line_diff: str) -> str:
-    r"""What the model is to answer: the diff and the line that closes it, without a newline behind it.
+    r"""The model's expected output: the diff and the line that closes it, without a newline after it.
 
     Raises:
         PromptError: the diff is malformed.
@@ -120,7 +121,7 @@ def parse(text: str) -> Example:
     """The example of which `text` is the rendering; the prompt alone gives one without `line_diff`.
 
     Raises:
-        PromptError: the text is not what `render` or `render_prompt` writes (a newline may be added to it).
+        PromptError: the text is not an output of `render` or `render_prompt` (plus at most a newline).
     """
     lines = text.removesuffix("\n").split("\n")
     answered = lines[-1] != line_diffs.OPENING
@@ -143,9 +144,9 @@ def parse(text: str) -> Example:
 def chat_messages(example: Example) -> list[dict[str, str]]:
     """The zero-shot conversation for a general language model, as role and content.
 
-    The assistant's turn is begun with the opening sentinel, without the newline behind it: some services
-    refuse a begun turn that ends in white space. `repair.line_diff.numbered.extract` reads the rest of that
-    turn.
+    The assistant's turn is prefilled with the opening sentinel, without the newline after it: some services
+    refuse a prefilled turn that ends in white space. `repair.line_diff.numbered.extract` parses the rest of
+    that turn.
 
     Raises:
         PromptError: as `render_prompt`.
@@ -237,7 +238,7 @@ def _must_be_escaped(line: str) -> bool:
 
 
 def _json_string(line: str) -> str | None:
-    """What `line` is the JSON string of, if `_escaped` could have written it."""
+    """The content of the JSON string `line`, if `_escaped` could have written it."""
     if len(line) < 2 or not line.startswith('"') or not line.endswith('"'):
         return None
     try:

@@ -1,5 +1,5 @@
-"""Sandbox: a stranger's program, contained by bubblewrap and seccomp."""
+"""Sandbox for untrusted programs: bubblewrap namespaces, seccomp and resource limits."""
 
-from repair.sandbox.bubblewrap import Limits, Result, require, run, run_many
+from repair.sandbox.bubblewrap import Limits, ProgramResult, require, run, run_many
 
-__all__ = ["Limits", "Result", "require", "run", "run_many"]
+__all__ = ["Limits", "ProgramResult", "require", "run", "run_many"]

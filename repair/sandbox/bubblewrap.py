@@ -1,24 +1,26 @@
-"""A stranger's Python program, contained by bubblewrap.
+"""Runs untrusted Python programs in a bubblewrap sandbox.
 
-What holds, each proved by an attack in the tests:
+Guarantees, each tested by an attack:
 
 - no network: a network namespace of its own, in which not even the loopback device is up;
 - no file of the host but the interpreter's installation and the system's libraries, read-only; the only
-  place to write is an empty `/tmp` of limited size in memory; no `/proc`, no `/home`, no `/etc`;
+  writable folder is an empty `/tmp` of limited size in memory; no `/proc`, no `/home`, no `/etc`;
 - no environment, no terminal, no descriptor but the three standard streams;
-- no process but its own is seen or can be signalled, none can be started, none outlives it, and it does not
-  outlive whoever called `run`;
+- it can see and signal no process but its own and start none; none outlives it, and it does not outlive the
+  caller of `run`;
 - processor time, wall time, address space, threads, the size of a file and the bytes of output are limited.
 
-What it does NOT cover:
+Not covered:
 
-- a fault in the kernel, in bubblewrap or in the processor: this is a wall of the kernel's, not a virtual
-  machine; most system calls stay open;
-- the host's files that are mounted: the interpreter with all installed below its prefix, the libraries, and
-  the kernel's and the processor's name can be read, so no secret may lie there;
-- memory beyond the address space: `/tmp` holds as much again, and each `run` at the same time has its own;
-- what the program says: output and exit code are the stranger's. A program can tell that it was short of
-  memory when it was not, and whoever runs tests in the same process must expect it to call `exit(0)`.
+- bugs in the kernel, in bubblewrap or in the processor: the kernel isolates the program, not a virtual
+machine;
+  most system calls stay open;
+- the mounted files of the host: the program can read the interpreter with everything below its prefix, the
+  libraries, and the names of the kernel and the processor, so no secret may be there;
+- memory beyond the address space: `/tmp` may take as much again, and each concurrent `run` has its own;
+- the truth of its output: output and exit code are the program's. It can claim that it was short of memory
+when
+  it was not, and if tests run in the same process, it may call `exit(0)`.
 """
 
 import os
@@ -41,14 +43,15 @@ from repair.errors import ConfigurationError
 from repair.ordered_map import ordered_map
 from repair.sandbox import seccomp
 
-Outcome = Literal["ok", "failed", "timeout", "memory", "output", "killed"]
+ProgramOutcome = Literal["ok", "failed", "timeout", "memory", "output", "killed"]
 
 _BWRAP = "bwrap"
 _PROGRAM, _BOX = "/box/program.py", "/tmp"  # noqa: S108 (inside the sandbox)
 _NOBODY = "65534"
 _CHUNK = 1 << 16
 
-# Limits are set inside: bubblewrap itself must be able to fork. Then the program takes the process over.
+# Limits are set inside the sandbox, since bubblewrap itself must be able to fork; then the program is
+# executed.
 _START = """
 import os, resource, sys
 for name, value in zip(("CPU", "AS", "NPROC", "FSIZE", "CORE", "NOFILE"), sys.argv[1].split(",")):
@@ -60,12 +63,12 @@ os.execv(sys.executable, [sys.executable, "-I", "-S", "-B", sys.argv[2]])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a program may take."""
+    """Resource limits of a program."""
 
     cpu_seconds: int = 10
     wall_seconds: float = 30.0
     memory_bytes: int = 1 << 30
-    """Address space; `/tmp` may hold as much again."""
+    """Address space; `/tmp` may take as much again."""
     threads: int = 32
     file_bytes: int = 16 << 20
     output_bytes: int = 1 << 20
@@ -78,25 +81,25 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """What became of a program.
+class ProgramResult:
+    """The output of a program, and how it ended.
 
     `outcome`: `ok` (exit code 0), `failed` (another), `timeout` (processor or wall time), `memory` (it ended
-    by a MemoryError), `output` (more than the limit), `killed` (by another signal). `exit_code` is null where
-    it did not end by itself. Output is cut at the limit; what is no UTF-8 is replaced.
+    by a MemoryError), `output` (more than the limit), `killed` (by another signal). `exit_code` is None if
+    it did not end by itself. Output is cut at the limit; invalid UTF-8 is replaced.
     """
 
     exit_code: int | None
     stdout: str
     stderr: str
-    outcome: Outcome
+    outcome: ProgramOutcome
     seconds: float
     """Wall time, start and end of the sandbox included."""
 
 
 @dataclass(slots=True)
 class _Stream:
-    """One standard stream as far as it was read."""
+    """The buffer of one standard stream."""
 
     limit: int
     data: bytearray = field(default_factory=bytearray)
@@ -110,17 +113,19 @@ class _Stream:
         return self.data[: self.limit].decode("utf-8", "replace")
 
 
-def run(source: str, *, stdin: str = "", limits: Limits = Limits()) -> Result:
-    """Run the Python program `source`, which reads `stdin`, with the standard library and nothing else.
+def run(source: str, *, stdin: str = "", limits: Limits = Limits()) -> ProgramResult:
+    """Runs the Python program `source`, which reads `stdin`, with the standard library and nothing else.
 
     Raises:
-        ConfigurationError: this machine can't contain a program; nothing is ever run uncontained.
+        ConfigurationError: the sandbox does not work on this machine; nothing ever runs outside it.
     """
     require()
     return _run(source, stdin, limits)
 
 
-def run_many(sources: Iterable[str], *, limits: Limits = Limits(), workers: int = 2) -> Iterator[Result]:
+def run_many(
+    sources: Iterable[str], *, limits: Limits = Limits(), workers: int = 2
+) -> Iterator[ProgramResult]:
     """The result of each program in order, `workers` of them at a time."""
     require()
     with ThreadPoolExecutor(workers, "sandbox") as pool:
@@ -129,7 +134,7 @@ def run_many(sources: Iterable[str], *, limits: Limits = Limits(), workers: int 
 
 @cache
 def require() -> None:
-    """See that programs can be contained here. Raises ConfigurationError that says what to install."""
+    """Checks that the sandbox works here. Raises a ConfigurationError that says what to install."""
     if not sys.platform.startswith("linux"):
         raise ConfigurationError(f"programs are contained on Linux only, this is {sys.platform}")
     if shutil.which(_BWRAP) is None:
@@ -145,7 +150,7 @@ def require() -> None:
         )
 
 
-def _run(source: str, stdin: str, limits: Limits) -> Result:
+def _run(source: str, stdin: str, limits: Limits) -> ProgramResult:
     started = time.monotonic()
     streams = {"stdout": _Stream(limits.output_bytes), "stderr": _Stream(limits.output_bytes)}
     with ExitStack() as stack:
@@ -163,7 +168,7 @@ def _run(source: str, stdin: str, limits: Limits) -> Result:
                 cwd="/",
             )
         )
-        stack.callback(child.kill)  # by die-with-parent all inside goes with it
+        stack.callback(child.kill)  # by die-with-parent, everything inside ends with it
         stopped = _talk(child, stdin.encode("utf-8", "surrogatepass"), streams, started + limits.wall_seconds)
         if stopped:
             child.kill()
@@ -171,24 +176,25 @@ def _run(source: str, stdin: str, limits: Limits) -> Result:
     seconds = time.monotonic() - started
     outcome = stopped or _outcome(code, streams["stderr"].text, seconds, limits)
     ended = outcome in ("ok", "failed", "memory")
-    return Result(code if ended else None, streams["stdout"].text, streams["stderr"].text, outcome, seconds)
+    stdout, stderr = (streams[name].text for name in ("stdout", "stderr"))
+    return ProgramResult(code if ended else None, stdout, stderr, outcome, seconds)
 
 
 def _talk(
     child: subprocess.Popen[bytes], stdin: bytes, streams: Mapping[str, _Stream], deadline: float
 ) -> Literal["timeout", "output"] | None:
-    """Hand over the input and read the output until both streams end, or say why the child must stop."""
+    """Writes the input and reads the output until both streams end; else the reason to stop the child."""
     rest = memoryview(stdin)
     named = {"stdin": child.stdin, "stdout": child.stdout, "stderr": child.stderr}
     pipes = {name: pipe for name, pipe in named.items() if pipe is not None}
-    with selectors.DefaultSelector() as waiting:
+    with selectors.DefaultSelector() as selector:
         for name, pipe in pipes.items():
             os.set_blocking(pipe.fileno(), False)
-            waiting.register(pipe, selectors.EVENT_WRITE if name == "stdin" else selectors.EVENT_READ, name)
-        while waiting.get_map():
+            selector.register(pipe, selectors.EVENT_WRITE if name == "stdin" else selectors.EVENT_READ, name)
+        while selector.get_map():
             if (left := deadline - time.monotonic()) <= 0:
                 return "timeout"
-            for key, _ in waiting.select(left):
+            for key, _ in selector.select(left):
                 if key.data == "stdin":
                     try:
                         rest = rest[os.write(key.fd, rest[:_CHUNK]) :] if rest else rest
@@ -203,9 +209,9 @@ def _talk(
                         return "output"
                     done = not chunk
                 if done:
-                    waiting.unregister(key.fileobj)
+                    selector.unregister(key.fileobj)
                     pipes[key.data].close()
-    # Streams may be closed by a program that goes on.
+    # A program may close its streams and run on.
     try:
         child.wait(max(0.0, deadline - time.monotonic()))
     except subprocess.TimeoutExpired:
@@ -213,10 +219,10 @@ def _talk(
     return None
 
 
-def _outcome(code: int, stderr: str, seconds: float, limits: Limits) -> Outcome:
+def _outcome(code: int, stderr: str, seconds: float, limits: Limits) -> ProgramOutcome:
     if code == 0:
         return "ok"
-    # bubblewrap tells a signal as a shell does
+    # bubblewrap encodes a signal in the exit code as a shell does
     if code == 128 + signal.SIGXCPU or (code == 128 + signal.SIGKILL and seconds >= limits.cpu_seconds):
         return "timeout"
     if code > 128 or code < 0:

@@ -1,6 +1,6 @@
-"""A seccomp filter, as the BPF program that bubblewrap loads: no new processes, no kernel side doors.
+"""Seccomp filter, as a BPF program for bubblewrap: no new processes, no dangerous system calls.
 
-RLIMIT_NPROC alone does not hold a program whose host user is root (the usual case in a container): the
+RLIMIT_NPROC alone does not limit a program whose host user is root (the usual case in a container): the
 kernel exempts it. So the filter refuses every way to start a process; threads stay possible.
 """
 
@@ -14,10 +14,10 @@ _LOAD, _EQUAL, _AT_LEAST, _SET, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06  # BPF's 
 _ALLOW, _ERRNO, _KILL_PROCESS = 0x7FFF0000, 0x00050000, 0x80000000
 _NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data
 _CLONE_THREAD = 0x00010000
-_X32 = 0x40000000  # system calls of the x32 interface, which would go round the numbers below
+_X32 = 0x40000000  # system calls of the x32 interface, which would bypass the numbers below
 
-# Architecture -> its number, then the numbers of: clone, clone3, what starts processes, side doors.
-# The side doors, in this order where the architecture has them: unshare, setns, mount, ptrace, keyctl,
+# Architecture -> its number, then the numbers of: clone, clone3, calls that start processes, dangerous calls.
+# The dangerous calls, in this order where the architecture has them: unshare, setns, mount, ptrace, keyctl,
 # add_key, request_key, bpf, perf_event_open, userfaultfd, io_uring_setup, process_vm_readv and _writev.
 _TABLES = {
     "x86_64": (
@@ -50,7 +50,7 @@ def program() -> bytes:
         _line(_RETURN, _KILL_PROCESS),
         _line(_LOAD, _NUMBER),
         *_refuse(_AT_LEAST, _X32, errno.ENOSYS),
-        # the C library then takes clone, whose flags a filter can read
+        # the C library then falls back to clone, whose flags a filter can read
         *_refuse(_EQUAL, clone3, errno.ENOSYS),
     ]
     for number in (*starts, *doors):

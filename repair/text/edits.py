@@ -1,4 +1,4 @@
-"""The passages in which two texts differ, found fast enough for files of thousands of lines."""
+"""Text diff: the edits between two texts, by lines and then by characters, fast for thousands of lines."""
 
 from collections.abc import Iterator
 
@@ -9,14 +9,14 @@ from repair.text import lcs
 _COMPARED_PAIRS = 1_000_000
 
 Edit = tuple[int, int, str]
-"""Code points that stay, code points that go behind them, the text that comes in their place."""
+"""Code points to keep, code points to delete after them, the text to insert there."""
 
 
 def edits(before: str, after: str) -> Iterator[Edit]:
     """The edits that turn `before` into `after`, from left to right; none if they are equal.
 
-    As many whole lines stay as can, and of a changed passage as many characters, unless it is long. Each
-    edit deletes or inserts something, and all but the first keep something; what is behind the last stays.
+    The most whole lines are kept, and in a changed passage the most characters, unless it is long. Each edit
+    deletes or inserts something, and all but the first keep something; the text after the last one is kept.
     """
     done = 0
     for start, end, replacement in _replacements(before, after):
@@ -25,12 +25,12 @@ def edits(before: str, after: str) -> Iterator[Edit]:
 
 
 def _replacements(before: str, after: str) -> Iterator[tuple[int, int, str]]:
-    """(start, end, what comes between them) in code points of `before`."""
+    """(start, end, the text that replaces it) in code points of `before`."""
     # How the texts are cut into lines matters only for how well they match.
     old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
-    place = done = 0
+    offset = done = 0
     for lines in lcs.changes(old, new):
-        place += sum(map(len, old[done : lines.old_start]))
+        offset += sum(map(len, old[done : lines.old_start]))
         one, other = (
             "".join(old[lines.old_start : lines.old_end]),
             "".join(new[lines.new_start : lines.new_end]),
@@ -38,17 +38,17 @@ def _replacements(before: str, after: str) -> Iterator[tuple[int, int, str]]:
         head = _shared(one, other)
         tail = _shared(one[head:][::-1], other[head:][::-1])
         middle, replacement = one[head : len(one) - tail], other[head : len(other) - tail]
-        start = place + head
+        start = offset + head
         if len(middle) * len(replacement) > _COMPARED_PAIRS:
             yield start, start + len(middle), replacement
         else:
             for run in lcs.changes(middle, replacement):
                 yield start + run.old_start, start + run.old_end, replacement[run.new_start : run.new_end]
-        place += len(one)
+        offset += len(one)
         done = lines.old_end
 
 
 def _shared(one: str, other: str) -> int:
-    """How many characters at their beginning are the same."""
+    """The length of the common prefix."""
     pairs = enumerate(zip(one, other, strict=False))
-    return next((place for place, (left, right) in pairs if left != right), min(len(one), len(other)))
+    return next((offset for offset, (left, right) in pairs if left != right), min(len(one), len(other)))

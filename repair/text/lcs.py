@@ -1,13 +1,13 @@
-"""The longest common subsequence of two sequences of lines, as the runs in which they differ.
+"""Longest common subsequence of two sequences of lines (bit-parallel), as the ranges in which they differ.
 
-The lines kept are as many as can be (difflib's are not). After the common ends are cut off and lines that
-only one side has are set aside, the table of the dynamic programme is held one row per bit vector, a row
-being three operations on a long integer (Hyyrö 2004, "Bit-parallel LCS-length computation revisited").
+The number of kept lines is the maximum (difflib's is not). After the common ends and the lines of only one
+side are removed, each row of the dynamic program's table is one bit vector, computed by three operations on a
+long integer (Hyyrö 2004, "Bit-parallel LCS-length computation revisited").
 
-Cost of what is left, n lines against m, whatever the lines are: n * m / 30 machine operations, 2 * sqrt(n)
-* m bits for the rows (every sqrt(n)-th is kept, those between are made again) and at most m * m / 9 bits
-for masks. Measured, lines in random order against the same lines in another order: 5,000 take 0.03 s,
-50,000 0.7 s and 20 MB (47 MB where each line occurs nine times, the worst for the masks).
+Cost for the remaining n lines against m, whatever the lines are: n * m / 30 machine operations, 2 * sqrt(n) *
+m bits for the rows (every sqrt(n)-th is kept, those between are recomputed) and at most m * m / 9 bits for
+masks. Measured, lines in random order against the same lines in another order: 5,000 take 0.03 s, 50,000 0.7
+s and 20 MB (47 MB where each line occurs nine times, the worst case for the masks).
 """
 
 from collections import Counter
@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from math import isqrt
 from typing import NamedTuple
 
-# A line that occurs more often gets its mask made once. The others' are made anew for each row: m masks of m
-# bits would be the largest thing in memory by far.
+# The mask of a line that occurs more often is computed once; those of the others again for each row, because
+# m masks of m bits would take by far the most memory.
 _RARE = 8
 
 
@@ -30,7 +30,7 @@ class ChangedRange(NamedTuple):
 
 
 def changes(old: Sequence[str], new: Sequence[str]) -> list[ChangedRange]:
-    """The runs in which `old` and `new` differ, in order; between two runs at least one line is kept."""
+    """The ranges in which `old` and `new` differ, in order; between two of them at least one line is kept."""
     shortest = min(len(old), len(new))
     head = 0
     while head < shortest and old[head] == new[head]:
@@ -50,7 +50,7 @@ def changes(old: Sequence[str], new: Sequence[str]) -> list[ChangedRange]:
 
 
 def _matches(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int]]:
-    """Index pairs of the lines that stay, rising."""
+    """Index pairs of the kept lines, rising."""
     on_both = set(old) & set(new)
     if not on_both:
         return []

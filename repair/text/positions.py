@@ -1,7 +1,7 @@
-"""Places in a text: lines as an editor counts them, columns in code points and in UTF-16 units.
+"""Positions in a text: converts columns between code points and UTF-16 units.
 
 Lines end at ``\\r\\n``, ``\\r`` and ``\\n`` and at nothing else: a form feed or U+2028 ends no line. The
-text behind the last terminator is a line too, so ``"a\\n"`` has two and the empty text has one.
+text after the last terminator is a line too, so ``"a\\n"`` has two and the empty text has one.
 """
 
 import re
@@ -18,7 +18,7 @@ def utf16_length(text: str) -> int:
 def to_character(line: str, column: int) -> int:
     """The UTF-16 offset of the code point offset `column` in `line`.
 
-    A column behind the end is as far behind the end in the result.
+    A column beyond the end is as far beyond the end in the result.
     """
     if line.isascii():
         return column
@@ -28,8 +28,8 @@ def to_character(line: str, column: int) -> int:
 def to_column(line: str, character: int) -> int:
     """The code point offset of the UTF-16 offset `character` in `line`.
 
-    An offset inside a surrogate pair counts as the pair's start; one behind the end is as far behind the
-    end in the result.
+    An offset inside a surrogate pair counts as the pair's start; one beyond the end is as far beyond the end
+    in the result.
     """
     if line.isascii():
         return character

@@ -1,9 +1,9 @@
-"""Which Python files of a workspace an edit of another one may reach, by the names that they import.
+"""Import graph of a workspace by names: which Python files an edit of another file may affect.
 
-What a checker says of a file depends on its own text and on the files that it imports, directly or not. So
-an edit changes nothing in a file that does not import the edited one by any way. The names in import
-statements decide: a file that takes the last part of a module's name, from wherever, counts as one that
-imports it. That finds too many at times and never too few, since a module can't be imported without it.
+The diagnostics of a file depend on its own text and on the files that it imports, directly or not. So an edit
+does not affect a file that does not import the edited one by any path. The graph is built from the names in
+import statements: a file that imports the last part of a module's name, from any package, counts as one that
+imports it. That may find too many files and never too few, since a module can't be imported without its name.
 """
 
 import re
@@ -13,19 +13,19 @@ from functools import lru_cache
 from pathlib import PurePosixPath
 
 _SUFFIXES = (".py", ".pyi")
-# A line that is a comment; else `import` or `from`, wherever it stands, to the end of the line or of the
-# bracket that it opens. A backslash goes on.
+# A line that is a comment; else `import` or `from`, at any position, to the end of the line or of the bracket
+# that it opens. A backslash continues the line.
 _IMPORT = re.compile(
     r"^[ \t]*#[^\n\r]*|\b(?:from|import)\b(?:\\\r?\n|[^\n\r(])*(?:\([^)]*\)?)?", re.MULTILINE
 )
 _NAME = re.compile(r"\w+")
 _RELATIVE = re.compile(r"\bfrom\s*\.")
-# Its names are seen in every file without an import.
+# Its names are visible in every file without an import.
 _BUILTINS = "__builtins__"
 
 
 def module_name(path: str) -> str | None:
-    """The last part of the name under which a Python file is imported; None: it is none."""
+    """The last part of the name under which a Python file is imported; None: not a Python file."""
     pure = PurePosixPath(path)
     if pure.suffix not in _SUFFIXES:
         return None
@@ -34,13 +34,13 @@ def module_name(path: str) -> str | None:
 
 @lru_cache(maxsize=16_384)
 def imported_names(text: str) -> frozenset[str]:
-    """Every name in the text's import statements, of modules and of what is taken from them."""
+    """Every name in the text's import statements: modules, and the names imported from them."""
     statements = (found for found in _IMPORT.findall(text) if not found.lstrip().startswith("#"))
     return frozenset(name for statement in statements for name in _NAME.findall(statement))
 
 
 def reached(files: Mapping[str, str], paths: Collection[str]) -> frozenset[str]:
-    """`paths`, and the Python files of a workspace (path -> text) that import one of them by any way."""
+    """`paths`, and the Python files of a workspace that import one of them, directly or not."""
     if any(module_name(path) == _BUILTINS for path in paths):
         return frozenset(path for path in files if path.endswith(_SUFFIXES)) | frozenset(paths)
     importers: defaultdict[str, list[str]] = defaultdict(list)
@@ -49,13 +49,13 @@ def reached(files: Mapping[str, str], paths: Collection[str]) -> frozenset[str]:
             for name in imported_names(text):
                 importers[name].append(path)
     found = set(paths)
-    waiting = list(paths)
-    while waiting:
-        path = waiting.pop()
+    pending = list(paths)
+    while pending:
+        path = pending.pop()
         for importer in _importers(path, importers, files):
             if importer not in found:
                 found.add(importer)
-                waiting.append(importer)
+                pending.append(importer)
     return frozenset(found)
 
 
@@ -63,7 +63,7 @@ def _importers(path: str, importers: Mapping[str, list[str]], files: Mapping[str
     yield from importers.get(module_name(path) or "", ())
     pure = PurePosixPath(path)
     if pure.stem == "__init__":
-        # `from . import x` takes it from the package without naming it.
+        # `from . import x` imports from the package without its name.
         folder = "" if str(pure.parent) == "." else f"{pure.parent}/"
         for other, text in files.items():
             if other.endswith(_SUFFIXES) and other.startswith(folder) and _is_relative(text):

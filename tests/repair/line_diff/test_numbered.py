@@ -262,7 +262,7 @@ def test_diff_as_it_is_written(repaired: str, expected: str) -> None:
         ("a\r\nb\nc", "+2 x", "a\nx\nb\nc"),  # a tie
         ("a\rb\r\nc\rd\ne", "+5 x", "a\rb\r\nc\rd\rx\re"),  # a lone carriage return is an ending too
         ("a\rb\r\nc\nd", "-2 b\n+2 x", "a\nx\nc\nd"),  # three ways to tie
-        # a new newline behind an empty line that stands behind a carriage return, and the other way round
+        # a new newline after an empty line that follows a carriage return, and the other way round
         ("a\r\r\nb\nc\nd", "-3 b", "a\r\r\nc\nd"),
         ("a\rb\rc\rd\n\ne", "-4 d", "a\rb\rc\r\n\ne"),
     ],
@@ -281,8 +281,8 @@ def test_apply(original: str, diff: str, expected: str) -> None:
         ("-2 \n+5 x", WrongLineError, "wrong_line", "only 3 lines"),  # as many as are left by then
         ("+1 x\n+7 y", WrongLineError, "wrong_line", "only 5 lines"),
         ("-" + "9" * 5000 + " x", WrongLineError, "wrong_line", "5000 digits"),  # more than int() reads
-        ("+2 x\n+2 y", NotRisingError, "not_rising", "+2 stands behind +2"),
-        ("-3 screen = turtle.screen\n-1 import turtle", NotRisingError, "not_rising", "-1 stands behind -3"),
+        ("+2 x\n+2 y", NotRisingError, "not_rising", "+2 comes after +2"),
+        ("-3 screen = turtle.screen\n-1 import turtle", NotRisingError, "not_rising", "-1 comes after -3"),
         ("-0 x", MalformedDiffError, "malformed", "line 1"),  # lines are counted from 1
         ("-01 import turtle", MalformedDiffError, "malformed", "line 1"),
         ("-2", MalformedDiffError, "malformed", "line 1"),  # the space is there for an empty text too

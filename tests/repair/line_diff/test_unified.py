@@ -183,8 +183,8 @@ def test_apply(original: str, diff: str, expected: str) -> None:
         ("@@ -2,2 +2,2 @@\n x\n-c\n+y", ContentMismatchError, "line 2 of the file is 'b', not 'x'"),
         ("@@ -8 +8 @@\n-h\n+y", ContentMismatchError, "'h' without a newline, not 'h'"),
         (f"@@ -1 +1 @@\n-a\n{NO_NEWLINE}\n+y", ContentMismatchError, "not 'a' without a newline"),
-        ("@@ -8,0 +9 @@\n+i", ContentMismatchError, "behind one that has no newline"),
-        (f"@@ -1 +1 @@\n-a\n+y\n{NO_NEWLINE}", ContentMismatchError, "behind one that has no newline"),
+        ("@@ -8,0 +9 @@\n+i", ContentMismatchError, "follow one that has no newline"),
+        (f"@@ -1 +1 @@\n-a\n+y\n{NO_NEWLINE}", ContentMismatchError, "follow one that has no newline"),
         # the place is right in the file and named wrongly: patch applies it, with an offset
         ("@@ -4 +4 @@\n-c\n+y", ContentMismatchError, "line 4"),
         ("@@ -3 +4 @@\n-c\n+y", WrongLineError, "line 3 of the repaired file"),

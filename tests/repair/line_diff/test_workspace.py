@@ -16,7 +16,7 @@ from repair.line_diff.numbered import (
     NotRisingError,
     WrongLineError,
 )
-from repair.line_diff.workspace import UnknownFileError, apply, diff, parse
+from repair.line_diff.workspace import UnknownDiffFileError, apply, diff, parse
 from repair.text.lines import lines_of
 from tests.repair.line_diff.test_numbered import mixed_texts, nearly_diffs
 from tests.repair.line_diff.test_numbered import oracle as oracle_of_texts
@@ -65,18 +65,18 @@ def test_what_can_be_read_besides() -> None:
 @pytest.mark.parametrize(
     ("text", "error", "reason", "says"),
     [
-        ("#new.py\n+1 x = 1", UnknownFileError, "unknown_file", "new.py is not among the 3 files"),
-        ("#../main.py\n+1 x", UnknownFileError, "unknown_file", "line 1 of the diff"),
-        ("#/etc/passwd\n+1 x", UnknownFileError, "unknown_file", "absolute"),
-        ("#\n+1 x", UnknownFileError, "unknown_file", "0 bytes"),
-        ("#shop\\cart.py\n+1 x", UnknownFileError, "unknown_file", "backslash"),
-        ("#a\ud800.py\n+1 x", UnknownFileError, "unknown_file", "surrogate"),
-        ("# helper.py\n+1 x", UnknownFileError, "unknown_file", " helper.py is not among"),
-        ("#HELPER.py\n+1 x", UnknownFileError, "unknown_file", "HELPER.py"),
+        ("#new.py\n+1 x = 1", UnknownDiffFileError, "unknown_file", "new.py is not among the 3 files"),
+        ("#../main.py\n+1 x", UnknownDiffFileError, "unknown_file", "line 1 of the diff"),
+        ("#/etc/passwd\n+1 x", UnknownDiffFileError, "unknown_file", "absolute"),
+        ("#\n+1 x", UnknownDiffFileError, "unknown_file", "0 bytes"),
+        ("#shop\\cart.py\n+1 x", UnknownDiffFileError, "unknown_file", "backslash"),
+        ("#a\ud800.py\n+1 x", UnknownDiffFileError, "unknown_file", "surrogate"),
+        ("# helper.py\n+1 x", UnknownDiffFileError, "unknown_file", " helper.py is not among"),
+        ("#HELPER.py\n+1 x", UnknownDiffFileError, "unknown_file", "HELPER.py"),
         ("#main.py\n+1 x", MalformedDiffError, "malformed", "come first, without it"),
         ("+1 x\n#main.py\n+2 x", MalformedDiffError, "malformed", "line 2 of the diff"),
         ("#helper.py\n+1 x\n#helper.py\n+2 y", MalformedDiffError, "malformed", "line 3 of the diff"),
-        ("#helper.py", MalformedDiffError, "malformed", "expected a signed line behind it"),
+        ("#helper.py", MalformedDiffError, "malformed", "expected a signed line after it"),
         ("#helper.py\n#shop/cart.py\n+1 x", MalformedDiffError, "malformed", "line 1 of the diff"),
         ("+1 x\n\n#helper.py\n+1 x", MalformedDiffError, "malformed", "line 2 of the diff"),
         ("#helper.py\n+1 x\n\n", MalformedDiffError, "malformed", "line 3 of the diff"),
@@ -104,7 +104,7 @@ def test_refused(text: str, error: type[LineDiffError], reason: str, says: str) 
 
 
 def test_a_long_header_is_not_repeated_in_the_message() -> None:
-    with pytest.raises(UnknownFileError) as caught:
+    with pytest.raises(UnknownDiffFileError) as caught:
         parse("#" + "a" * 10**6, OWN)
     assert len(str(caught.value)) < 400
 

@@ -256,7 +256,7 @@ def test_a_diff_is_written_with_newlines_between_its_lines() -> None:
         ({"error_line": -1}, "line -1"),
         ({"line_diff": "3 screen"}, "line 1 of the diff"),
         ({"line_diff": "+1 x\n</diff>\n<code>"}, "line 2 of the diff"),  # a response ends where it ends
-        ({"line_diff": "+2 x\n+1 y"}, "stands behind"),
+        ({"line_diff": "+2 x\n+1 y"}, "comes after"),
     ],
 )
 def test_what_cannot_be_rendered(changes: dict[str, object], says: str) -> None:
@@ -287,7 +287,7 @@ RENDERED = render(EXAMPLE)
         ("<code>\n#main.py\n</code>\n" + RENDERED.split("</code>\n")[1], "a line with # and the path"),
         (RENDERED.replace("\n2\n", "\n"), "expected line 2 of the file"),
         (RENDERED.replace("\n2\n", "\n02\n"), "expected line 2 of the file"),
-        # nothing stands behind the number
+        # nothing follows the number
         (RENDERED.replace("\n2\n", "\n2 \n"), "not written as this version"),
         (RENDERED.replace("1 import", "1\timport"), "expected line 1 of the file"),
         # another line's text

@@ -13,7 +13,7 @@ import pytest
 
 from repair import sandbox
 from repair.errors import ConfigurationError
-from repair.sandbox.bubblewrap import Limits, Result, run, run_many
+from repair.sandbox.bubblewrap import Limits, ProgramResult, run, run_many
 
 ROOT = Path(__file__).resolve().parents[3]
 SHORT = Limits(cpu_seconds=1, wall_seconds=20)
@@ -27,7 +27,7 @@ def contained():
         pytest.skip(str(error))
 
 
-def attempt(code: str, limits: Limits = SHORT) -> Result:
+def attempt(code: str, limits: Limits = SHORT) -> ProgramResult:
     """Run `code`, which prints `escaped` if it could do what must not be possible."""
     result = run(textwrap.dedent(code), limits=limits)
     assert "escaped" not in result.stdout

@@ -31,7 +31,7 @@ def judged(line_diff: str, target: Diagnostic = TARGET) -> Verdict:
 
 ACCEPTED = [
     RIGHT,
-    # the line moves: what stands behind it is not new
+    # the line moves: what follows it is not new
     "-2 b = error:name\n+2 import name\n+3\x20\n+4 b = name",
     # the hunk holds a second error, which was there before
     "-2 b = error:name\n-3 c = error:other warning:weak\n+2 b = name\n+3 c  =  error:other",
@@ -182,7 +182,7 @@ HELPER = "-2 x = error:elsewhere\n+2 x = elsewhere"
 ACROSS = [
     # the diagnostic's file and another one, whose own error goes as well
     (None, f"{RIGHT}\n#helper.py\n{HELPER}"),
-    # lines of the other file move: what stands behind them is not new
+    # lines of the other file move: what follows them is not new
     (None, f"{RIGHT}\n#helper.py\n+1 first"),
     (None, f"{RIGHT}\n#helper.py\n-1 ok\n-2 x = error:elsewhere\n+1 x = error:elsewhere"),
     ("new_error", f"{RIGHT}\n#helper.py\n+1 first = error:elsewhere"),
