@@ -42,7 +42,7 @@ WARM_UP = 32
 
 T = TypeVar("T")
 Files = Mapping[str, str]
-Told = Counter[tuple[str, int, int, str, str]]
+Counts = Counter[tuple[str, int, int, str, str]]
 """How often a (path, line, column, code, message) is said; columns as the programs count them."""
 
 
@@ -110,13 +110,13 @@ class CommandLines:
         self._python = empty_environment(home / "environment")
         self._numbers = itertools.count()
 
-    def one(self, files: Files) -> Told:
+    def one(self, files: Files) -> Counts:
         """What is said about a folder that holds the workspace only."""
         folder = self._folder()
         _write(files, folder)
-        return self._said(folder, {"": files})
+        return self._run(folder, {"": files})
 
-    def all(self, workspaces: Sequence[Files]) -> list[Told]:
+    def all(self, workspaces: Sequence[Files]) -> list[Counts]:
         """One run over all workspaces, each an execution environment of one configuration."""
         folder = self._folder()
         named = {f"w{number}/": files for number, files in enumerate(workspaces)}
@@ -130,9 +130,9 @@ class CommandLines:
             for name, files in named.items()
         ]
         _write({"pyrightconfig.json": json.dumps({"executionEnvironments": roots})}, folder)
-        told = self._said(folder, named)
-        result: list[Told] = [Counter() for _ in workspaces]
-        for (path, *rest), times in told.items():
+        results = self._run(folder, named)
+        result: list[Counts] = [Counter() for _ in workspaces]
+        for (path, *rest), times in results.items():
             name, _, inner = path.partition("/")
             if name != "pyrightconfig.json":
                 result[int(name[1:])][(inner, *rest)] += times
@@ -141,7 +141,7 @@ class CommandLines:
     def _folder(self) -> Path:
         return self._home / str(next(self._numbers)) / "workspace"
 
-    def _said(self, folder: Path, named: Mapping[str, Files]) -> Told:
+    def _run(self, folder: Path, named: Mapping[str, Files]) -> Counts:
         pyright = [
             programs().node,
             programs().pyright_command,
@@ -150,12 +150,12 @@ class CommandLines:
             str(self._python),
         ]
         ruff = [programs().ruff, "check", "--no-cache", "--output-format", "json", "."]
-        told: Told = Counter()
+        results: Counts = Counter()
         for item in _output(pyright, folder)["generalDiagnostics"]:
             start = item["range"]["start"]
             code = f"pyright[{item['rule']}]" if "rule" in item else "pyright"
             path = str(Path(item["file"]).relative_to(folder))
-            told[path, start["line"], start["character"], code, item["message"]] += 1
+            results[path, start["line"], start["character"], code, item["message"]] += 1
         marked = {
             name + path
             for name, files in named.items()
@@ -163,10 +163,10 @@ class CommandLines:
             if text[:1] == "\ufeff"
         }
         for item in _output(ruff, folder):
-            path, place = str(Path(item["filename"]).relative_to(folder)), item["location"]
-            column = place["column"] - 1 + (path in marked and place["row"] == 1)
-            told[path, place["row"] - 1, column, f"ruff[{item['code']}]", item["message"]] += 1
-        return told
+            path, location = str(Path(item["filename"]).relative_to(folder)), item["location"]
+            column = location["column"] - 1 + (path in marked and location["row"] == 1)
+            results[path, location["row"] - 1, column, f"ruff[{item['code']}]", item["message"]] += 1
+        return results
 
 
 def _write(files: Files, folder: Path) -> None:
@@ -180,21 +180,21 @@ def _output(command: Sequence[str], folder: Path) -> Any:
     return json.loads(done.stdout)
 
 
-def warm(servers: LanguageServers, workspaces: Iterable[Files]) -> list[Told]:
-    told: list[Told] = []
+def warm(servers: LanguageServers, workspaces: Iterable[Files]) -> list[Counts]:
+    results: list[Counts] = []
     for result in servers.check_many(Request(files) for files in workspaces):
         if result.error:
             raise SystemExit(f"a snapshot failed: {result.reason}: {result.error}")
-        told.append(Counter(map(_as_told, result.diagnostics)))
-    return told
+        results.append(Counter(map(_key_of, result.diagnostics)))
+    return results
 
 
-def _as_told(one: Diagnostic) -> tuple[str, int, int, str, str]:
+def _key_of(one: Diagnostic) -> tuple[str, int, int, str, str]:
     column = one.start_column if one.code.startswith("ruff") else one.start_character
     return one.path, one.start_line, column, one.code, one.message
 
 
-def difference(left: Iterable[Told], right: Iterable[Told]) -> tuple[int, int, int]:
+def difference(left: Iterable[Counts], right: Iterable[Counts]) -> tuple[int, int, int]:
     """Snapshots that are told alike; diagnostics that only one side tells; diagnostics of the right side."""
     pairs = list(zip(left, right, strict=True))
     apart = [(one - other).total() + (other - one).total() for one, other in pairs]
@@ -205,11 +205,11 @@ def rates(
     workspaces: Sequence[Files], before: Sequence[Files], cold_count: int, memory_limit_mb: float
 ) -> None:
     seconds: Counter[str] = Counter()
-    told: dict[str, list[Told]] = {
+    results: dict[str, list[Counts]] = {
         name: [] for name in ("one run over all", "warm, 1 worker", "warm, 2 workers")
     }
     chosen = set(spread(range(len(workspaces)), cold_count))
-    fresh: dict[int, Told] = {}
+    fresh: dict[int, Counts] = {}
     with tempfile.TemporaryDirectory() as home:
         lines, cache = CommandLines(Path(home)), Path(home) / "results.sqlite"
         one = LanguageServers(1, memory_limit_mb=memory_limit_mb)
@@ -227,7 +227,7 @@ def rates(
                 part = workspaces[number : number + size]
                 for name, check in ways.items():
                     start = time.perf_counter()
-                    told[name] += check(part)
+                    results[name] += check(part)
                     seconds[name] += time.perf_counter() - start
                 start = time.perf_counter()
                 for index in sorted(chosen & set(range(number, number + size))):
@@ -235,13 +235,13 @@ def rates(
                 seconds["command lines"] += time.perf_counter() - start
         start = time.perf_counter()
         with LanguageServers(2, cache=cache) as again:
-            told["from the cache"] = warm(again, workspaces)
+            results["from the cache"] = warm(again, workspaces)
         seconds["from the cache"] = time.perf_counter() - start
     cold = len(fresh) / seconds["command lines"]
     print(f"{'command lines, in turn':24}{cold:9.1f} a second {1:8.1f} x   ({len(fresh)} of the snapshots)")
-    for name in told:
+    for name in results:
         rate = len(workspaces) / seconds[name]
-        alike, apart, whole = difference((told[name][index] for index in fresh), fresh.values())
+        alike, apart, whole = difference((results[name][index] for index in fresh), fresh.values())
         print(
             f"{name:24}{rate:9.1f} a second {rate / cold:8.1f} x   "
             f"{alike} of {len(fresh)} as the command lines, {apart} diagnostics of {whole} differ"
@@ -252,15 +252,15 @@ def rates(
 
 def exactness(workspaces: Sequence[Files]) -> None:
     with LanguageServers(2) as servers:
-        told = warm(servers, workspaces)
+        results = warm(servers, workspaces)
     with tempfile.TemporaryDirectory() as home, ThreadPoolExecutor(2) as pool:
         fresh = list(pool.map(CommandLines(Path(home)).one, workspaces))
-    alike, apart, whole = difference(told, fresh)
+    alike, apart, whole = difference(results, fresh)
     print(
         f"{alike} of {len(workspaces)} snapshots as fresh command lines, "
         f"{apart} diagnostics of {whole} differ"
     )
-    for files, one, other in zip(workspaces, told, fresh, strict=True):
+    for files, one, other in zip(workspaces, results, fresh, strict=True):
         if one != other:
             print(
                 f"{len(files)} files, {next(iter(files))}: {dict(one - other)} instead of {dict(other - one)}"

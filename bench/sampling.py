@@ -193,8 +193,9 @@ def saved(recording: Recording, name: str) -> None:
                 {name: getattr(counts, name) for name in ("publications", "episodes", "settled", "sampled")}
             )
     factor = total["publications"] / max(1, total["sampled"])
-    said = ", ".join(f"{total[unit]:,} {unit}" for unit in ("publications", "episodes", "settled", "sampled"))
-    print(f"{name}: {said}: {factor:.1f} publications to each check")
+    units = ("publications", "episodes", "settled", "sampled")
+    summary = ", ".join(f"{total[unit]:,} {unit}" for unit in units)
+    print(f"{name}: {summary}: {factor:.1f} publications to each check")
 
 
 def main() -> None:

@@ -77,11 +77,11 @@ def run(way: str, workspaces: Path, *, workers: int, url: str) -> tuple[float, f
     program = RUN.replace("{open}", OPEN[way].format(workers=workers, url=url))
     start = time.time()
     command = [sys.executable, "-c", program, str(workspaces)]
-    told = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
+    output = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
     end = time.time()
-    if told.returncode:
-        raise SystemExit(f"{way}: {told.stderr}")
-    return float(told.stdout) - start, end - start
+    if output.returncode:
+        raise SystemExit(f"{way}: {output.stderr}")
+    return float(output.stdout) - start, end - start
 
 
 def rate(servers: Servers, workspaces: Sequence[Mapping[str, str]]) -> float:

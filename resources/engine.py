@@ -1,20 +1,20 @@
-"""Where a stage's function over record batches runs: in this process and its workers, or on Spark.
+"""Execution engines: run a stage's function over record batches in this process, or on Spark.
 
-The function is the same, and so are its result, row for row, and whatever it raises. What runs on Spark:
+The function is the same, and so are its result, row for row, and its exceptions. On Spark:
 
-- The input is cut into tasks (`repair.execution.tasks`) that executors read from the store by themselves, and
+- The input is cut into tasks (`repair.execution.tasks`). Executors read them from the store themselves and
 write
-  their results to it (`repair.execution.staging`). Spark carries names and numbers alone, through
-  `mapInArrow`, so that neither the driver nor a JVM holds rows, and no conversion of Spark's touches them.
-  `toLocalIterator` would begin a partition when the one before it was read; this way all of them run at once,
-  and what is done stays done when an executor is lost.
-- The tasks lie in the partitions of `range`, in the order of their size: the large ones first and alone,
-  many small ones together.
+  their results to it (`repair.execution.staging`). Spark transfers only names and numbers, through
+  `mapInArrow`, so that neither the driver nor a JVM has rows in memory, and no conversion of Spark's touches
+  them. `toLocalIterator` would start a partition only after the one before it was read; this way all of them
+  run at once, and finished tasks are kept when an executor is lost.
+- The tasks are distributed over the partitions of `range` by size: the large ones first and alone, many small
+  ones together.
 - `repair/` is shipped as an archive of the running source, which executors unpack and prefer to any other
   copy. Third-party packages must be installed there, as pinned.
 - The servers of a Python worker are one pool with as many pyrights as a task has cores (`spark.task.cpus`).
-  Where that equals `spark.executor.cores` an executor has one worker, and so one pool, as long as it lives.
-- Executors find credentials for a bucket their own way; those of this process are not sent.
+  If that equals `spark.executor.cores`, an executor has one worker, and so one pool, as long as it lives.
+- Executors find credentials for a bucket themselves; those of this process are not sent.
 """
 
 import os
@@ -44,22 +44,22 @@ class Engine(Protocol):
 
     @property
     def rows_per_task(self) -> int | None:
-        """Into tasks of how many diagnostics an input is cut; None: it is not."""
+        """The number of diagnostics in a task; None: the input is not cut into tasks."""
         ...
 
     def map(
         self, function: BatchFunction, tasks: Sequence[Task], store: PartitionStore
     ) -> Iterator[pa.RecordBatch]:
-        """What `function` yields for the tasks, in their order; `store` is where the stage writes.
+        """Yields the batches of `function` for the tasks, in their order; the stage writes to `store`.
 
-        `function` may be called once for all tasks, or once for each. It must depend on nothing else, and
-        come to the same result wherever its input is cut into tasks.
+        `function` may be called once for all tasks, or once for each. It must depend on nothing else, and its
+        result must not depend on how its input is cut into tasks.
         """
         ...
 
 
 class LocalEngine:
-    """This process, and the language servers that it keeps."""
+    """Runs in this process, with its language servers."""
 
     rows_per_task = None
 
@@ -71,7 +71,7 @@ class LocalEngine:
 
 @dataclass(frozen=True, slots=True)
 class SparkEngine:
-    """The executors of a Spark session, which is asked for when there is work."""
+    """Runs on the executors of a Spark session, which is opened when there is work."""
 
     open_session: Callable[[], Any]
     rows_per_task: int | None = ROWS_PER_TASK
@@ -84,22 +84,22 @@ class SparkEngine:
             return
         session = self.open_session()
         if isinstance(function, WithServers):
-            function = replace(function, settings=_settings_there(function, session))
+            function = replace(function, settings=_executor_settings(function, session))
         staging = Staging.new(store)
         try:
             staged = _run(session, RemoteTasks(function, groups, staging), staging.token)
-            for place, task in enumerate(tasks):
+            for index, task in enumerate(tasks):
                 if task.size:
-                    yield from staging.read(staged[place])
+                    yield from staging.read(staged[index])
         finally:
             staging.close()
 
 
 class EngineResource(dg.ConfigurableResource[None]):
-    """One setting says where: `EngineResource(master="yarn")`.
+    """Resource that selects the engine by one setting: `EngineResource(master="yarn")`.
 
-    `spark` is a `dagster_pyspark.PySparkResource` whose session is taken as it is. Without it one is made
-    when a stage first has work, from `master`, `spark_config` and whatever `spark-submit` has set.
+    `spark` is a `dagster_pyspark.PySparkResource` whose session is used as it is. Without it a session is
+    made when a stage first has work, from `master`, `spark_config` and the settings of `spark-submit`.
     """
 
     master: str = ""
@@ -110,7 +110,7 @@ class EngineResource(dg.ConfigurableResource[None]):
     spark: dg.ResourceDependency[Any] = None  # pyright: ignore[reportAssignmentType]
 
     def engine(self) -> Engine:
-        """The engine, ready to use. Nothing is started."""
+        """The engine, ready to use. Nothing is started yet."""
         if not self.master and self.spark is None:
             return LocalEngine()
         return SparkEngine(self._session)
@@ -120,14 +120,14 @@ class EngineResource(dg.ConfigurableResource[None]):
             return self.spark.spark_session
         from dagster_pyspark import LazyPySparkResource  # imports pyspark
 
-        return LazyPySparkResource(spark_config={**self._place(), **self.spark_config}).spark_session
+        return LazyPySparkResource(spark_config={**self._master_config(), **self.spark_config}).spark_session
 
-    def _place(self) -> dict[str, str]:
+    def _master_config(self) -> dict[str, str]:
         if self.master.startswith("sc://"):
             return {"spark.remote": self.master}
         require_java(self.master)
         if self.master.startswith("local"):
-            # Executors on this machine would else take the first python3 of the PATH.
+            # Otherwise executors on this machine would use the first python3 of the PATH.
             os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         return {
             "spark.master": self.master,
@@ -140,7 +140,7 @@ _shipped: WeakSet[Any] = WeakSet()  # sessions whose executors have the source
 
 
 def _run(session: Any, work: RemoteTasks, token: str) -> dict[int, Staged]:
-    """The staged result of each task, by its place."""
+    """The staged result of each task, by its index."""
     from pyspark import cloudpickle
 
     archive = source_archive()
@@ -165,14 +165,14 @@ def _run(session: Any, work: RemoteTasks, token: str) -> dict[int, Staged]:
     finally:
         session.removeTag(tag)
     staged = {row.task: Staged(row.task, row.file, row.bytes) for row in rows}
-    expected = {place for group in work.groups for place, _ in group}
+    expected = {index for group in work.groups for index, _ in group}
     if staged.keys() != expected or len(rows) != len(expected):
         raise StoreError(f"{len(expected)} tasks were given to Spark, {len(rows)} results came back")
     return staged
 
 
 def _worker(work: bytes, folder: str) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    """What an executor's Python runs. It is sent as it stands: nothing of this project is known there yet."""
+    """The function that an executor's Python runs. It is sent by value: it makes the project importable."""
 
     def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         import sys
@@ -184,18 +184,17 @@ def _worker(work: bytes, folder: str) -> Callable[[Iterator[pa.RecordBatch]], It
         if sys.path[0] != source:
             sys.path.insert(0, source)
             for name in [name for name in sys.modules if name.partition(".")[0] == "repair"]:
-                del sys.modules[name]  # of another copy
+                del sys.modules[name]  # from another copy
         yield from cloudpickle.loads(work)(batches)
 
     return run
 
 
-def _settings_there(function: WithServers, session: Any) -> Any:
-    """The servers of an executor: a task's cores are theirs, and the file of the cache is not there, unless
-    there is here."""
-    here = session.conf.get("spark.master", "").startswith("local")
+def _executor_settings(function: WithServers, session: Any) -> Any:
+    """Server settings of an executor: one worker for each core of a task; a cache only on this machine."""
+    is_local = session.conf.get("spark.master", "").startswith("local")
     return replace(
         function.settings,
         workers=int(session.conf.get("spark.task.cpus", "1")),
-        cache=function.settings.cache if here else "",
+        cache=function.settings.cache if is_local else "",
     )

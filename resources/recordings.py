@@ -1,4 +1,4 @@
-"""Where the recorded sessions lie."""
+"""Resource of the recordings folder."""
 
 import dagster as dg
 import fsspec

@@ -1,4 +1,4 @@
-"""What a person sees of a table in the Dagster UI: its columns and its first rows."""
+"""Table metadata for the Dagster UI: the column schema, and a preview of the first rows."""
 
 import json
 from datetime import datetime
@@ -12,17 +12,17 @@ from repair.store.reader import PartitionStore
 
 PREVIEW_ROWS = 10
 CELL_CODE_POINTS = 160
-FIRST = ("reason", "detail")  # what is looked for in a rejected row
+FIRST = ("reason", "detail")  # the most useful columns of a rejected row
 LARGE = frozenset({"files", "later_states", "before", "after"})
 
 
 def column_schema(schema: pa.Schema) -> dg.TableSchema:
-    """The Arrow schema as Dagster shows it."""
+    """The Arrow schema as Dagster's column schema."""
     return dg.TableSchema([dg.TableColumn(field.name, str(field.type)) for field in schema])
 
 
 def preview(store: PartitionStore, manifest: Manifest, name: str) -> dg.TableMetadataValue:
-    """The first rows of a file of a partition; what is too large for a cell is left out or cut."""
+    """The first rows of a file of a partition; large columns are left out, and long cells are cut."""
     rows: list[dict[str, Any]] = []
     for batch in store.read(manifest.asset, manifest.partition, name, texts=False, batch_rows=PREVIEW_ROWS):
         rows.extend(batch.slice(0, PREVIEW_ROWS - len(rows)).to_pylist())

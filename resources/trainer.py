@@ -1,4 +1,4 @@
-"""Starts the heavy children: training and decoding run outside the code location, through Pipes."""
+"""Runs training and decoding as child processes outside the code location, through Dagster Pipes."""
 
 import os
 import sys
@@ -10,20 +10,20 @@ import dagster as dg
 
 
 class TrainerResource(dg.ConfigurableResource[None]):
-    """Runs a training or decoding program as a child process of the run, and streams what it reports."""
+    """Runs a training or decoding program as a child process of the run, and streams its reports."""
 
     recipe: str = "tiny"
     """Name of the training recipe."""
     launcher: list[str] = []  # noqa: RUF012  (Dagster copies the default)
-    """What starts a module; empty: this interpreter. On a GPU node: `["composer", "-n", "8", "-m"]`."""
+    """Command that starts a module, on GPUs `["composer", "-n", "8", "-m"]`; empty: this interpreter."""
 
     def run(
         self, context: dg.AssetExecutionContext, module: str, extras: Mapping[str, Any]
     ) -> dg.PipesClientCompletedInvocation:
-        """Run `module` with `extras`; a child that fails fails the run."""
+        """Runs `module` with `extras`; if the child fails, the run fails."""
         launcher = self.launcher or [sys.executable, "-m"]
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", dg.PreviewWarning)  # Pipes warns of a part of its own
+            warnings.simplefilter("ignore", dg.PreviewWarning)  # Pipes itself uses a preview part
             return dg.PipesSubprocessClient().run(
                 context=context,
                 command=[*launcher, module],

@@ -1,7 +1,7 @@
-"""The unit of curation: a task is one diagnostic in a file, and a file has many.
+"""Text of a diagnostic for near-duplicate detection: code, message and the lines around it.
 
-StarCoder compared whole files. Here that would leave one diagnostic of each file, so tasks are compared by
-what is said and the lines around it; whole files only where a benchmark must not be seen in training.
+StarCoder compared whole files. Here that would leave one diagnostic of each file, so a task is one diagnostic
+with its surrounding lines; whole files are compared only to decontaminate training data against benchmarks.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ AROUND = 8
 
 
 def task_text(row: Mapping[str, Any], *more: str) -> str:
-    """The task of a row with `path`, `files` and `diagnostic`: what is said, `more`, and the lines around."""
+    """The text of a row with `path`, `files` and `diagnostic`: code, message, `more`, the lines around it."""
     diagnostic = row["diagnostic"]
     lines, line = lines_of(text_of(row)), diagnostic["start_line"]
     around = lines[max(0, line - AROUND) : line + AROUND + 1]

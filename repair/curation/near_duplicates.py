@@ -1,6 +1,6 @@
-"""Texts that say nearly the same, found as StarCoder found them: MinHash over 5-grams of words.
+"""Near-duplicate detection: MinHash and LSH over 5-grams of words, as for StarCoder.
 
-Some 4,000 texts of 4 kB a second; each remembered text holds about 1.3 kB.
+About 4,000 texts of 4 kB a second; each indexed text takes about 1.3 kB.
 """
 
 import re
@@ -13,8 +13,8 @@ _rensa: Any = rensa  # its classes are compiled, so that type checkers do not se
 JACCARD = 0.7
 WORDS = 5
 PERMUTATIONS = 256
-# 32 bands of 8: a pair at 0.7 meets in one of them with 85 %, at 0.8 with 99.7 %, at 0.5 with 12 %.
-# Whoever meets is then measured by all permutations.
+# 32 bands of 8: a pair at 0.7 collides in one of them with 85 %, at 0.8 with 99.7 %, at 0.5 with 12 %.
+# The similarity of colliding pairs is then estimated by all permutations.
 BANDS = 32
 SEED = 1
 
@@ -22,9 +22,9 @@ _WORD = re.compile(r"\w+")
 
 
 class NearDuplicates:
-    """Remembers texts, and finds the remembered one that a text nearly repeats.
+    """Index of texts that finds the near-duplicate of a text.
 
-    What is found depends on the order of the texts, and on nothing else.
+    The results depend on the order of the texts, and on nothing else.
     """
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class NearDuplicates:
         self._known: list[tuple[str, Any]] = []
 
     def twin_of(self, key: str, text: str) -> str | None:
-        """The key of a remembered text that `text` nearly repeats; else None, and it is remembered."""
+        """The key of an indexed near-duplicate of `text`; else None, and `text` is added to the index."""
         signature = _signature(text)
         twin = self._find(signature)
         if twin is None:
@@ -40,7 +40,7 @@ class NearDuplicates:
         return twin
 
     def find(self, text: str) -> str | None:
-        """The key of a remembered text that `text` nearly repeats; it is not remembered itself."""
+        """The key of an indexed near-duplicate of `text`, which is not added itself."""
         return self._find(_signature(text))
 
     def _add(self, key: str, signature: Any) -> None:
@@ -59,6 +59,6 @@ def _signature(text: str) -> Any:
     words = _WORD.findall(text)
     grams = zip(*(words[start:] for start in range(WORDS)), strict=False)
     signature = _rensa.RMinHash(PERMUTATIONS, SEED)
-    # A text of fewer words than a gram has is its own only gram.
+    # A text with fewer words than a gram is its own only gram.
     signature.update([" ".join(gram) for gram in grams] or [" ".join(words)])
     return signature

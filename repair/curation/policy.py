@@ -1,4 +1,4 @@
-"""Which projects may be learned from."""
+"""Consent and licence policy: which projects may be used for training."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,17 +7,18 @@ from repair.schema.events import Visibility
 
 
 def project_reject(project: Mapping[str, Any]) -> str | None:
-    """The reason why nothing of this project (a row of `PROJECTS`) may be learned from, or None.
+    """The reason why this project (a row of `PROJECTS`) may not be used for training, or None.
 
-    A project is used only if it is known to be public and its owner is known to agree; silence is
-    no agreement. The first that holds of, in this order:
+    A project is used only if it is recorded as public and its owner's consent is recorded; missing consent
+    counts as none. The first of these that applies:
 
-    `private`               its visibility says so
+    `private`               its visibility is private
     `unknown_visibility`    its visibility is not recorded as public
     `no_consent`            its owner declined
     `unknown_consent`       its owner's answer is not recorded
-    `not_python`            its language is recorded and is another one; where none is recorded, its
-                            files decide later
+    `not_python`            its recorded language is another one; without a recorded language, its files
+    decide
+                            later
     """
     visibility, consent, language = (project.get(name) for name in ("visibility", "consent", "language"))
     if visibility == Visibility.PRIVATE:

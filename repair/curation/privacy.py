@@ -1,23 +1,23 @@
-r"""Secrets and personal data out of a workspace, before any language model sees it.
+r"""Redaction: replaces secrets and personal data in a workspace, before any language model sees it.
 
-| what | becomes |
+| data | placeholder |
 |---|---|
 | e-mail addresses | `user1@example.com` |
 | public IPv4 addresses | `192.0.2.1`, a range that is reserved for documentation |
 | keys and tokens by their known shapes | their head, `REDACTED`, a number |
-| long random values given to a name like `api_key` | `REDACTED`, a number |
+| long random values assigned to a name like `api_key` | `REDACTED`, a number |
 | passwords in URLs | `REDACTED1` |
 | private key blocks | their lines, each of `REDACTED` |
 | names in `/home/NAME`, `/Users/NAME`, `C:\Users\NAME` | `user1` |
 | telephone numbers with a country code, or as in North America | their form, the digits of a number |
 
-In a workspace equal secrets get equal placeholders and different ones different placeholders. Lines
-stay lines, and Python stays Python: what might be an expression (`x@w.T`) is left alone where it stands
-as code. Placeholders are no secrets themselves: redacting twice changes nothing more. They are numbered,
-not hashed, so that nobody can find a short secret by trying all.
+In a workspace equal secrets get equal placeholders and different ones different placeholders. Redaction keeps
+line breaks and valid Python: what might be an expression (`x@w.T`) is not replaced in code. Placeholders are
+no secrets themselves: redacting twice changes nothing more. They are numbered, not hashed, so that nobody can
+find a short secret by trying all.
 
-Not found: names of people, postal addresses, IPv6 addresses, passwords without a shape, what is spread
-over several strings.
+Not found: names of people, postal addresses, IPv6 addresses, passwords without a known shape, secrets that
+are spread over several strings.
 """
 
 import ast
@@ -65,7 +65,7 @@ _KEY_BLOCK = re.compile(
     r"(?P<head>-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----)"
     r"(?P<body>(?:(?!-----)[\s\S]){0,20000}?)(?=-----END )"
 )
-# A block that breaks off: only what can be nothing but key material.
+# An incomplete block: only what can be nothing but key material.
 _OPEN_KEY_BLOCK = re.compile(
     r"(?P<head>-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----)"
     r"(?P<body>(?:(?:\\[nr]|[\s\"'+,\\])*+[A-Za-z0-9+/=]{40,}+)+)"
@@ -90,8 +90,8 @@ _LITERAL = re.compile(
 )
 _BEFORE_A_VERSION = re.compile(r"(?i:version|release|\bv)\W{0,5}$|[=<>~!]=\s*$")
 
-# Whether a text may hold what a pattern finds. Most hold nothing, and to see that by what every match has in
-# it costs a tenth of the patterns.
+# Prefilters: whether a text may contain a match. Most don't, and searching for a part that every match has
+# costs a tenth of the patterns.
 _TOKEN_HEADS = (
     *("AKIA", "ASIA", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "xox", "AIza", "hf_"),
     *("hooks.slack.com/services/", "sk-", "rk_live_", "sk_live_", "pypi-", "npm_", "SG.", "eyJ", ":AA"),
@@ -169,30 +169,30 @@ _NOBODY = frozenset(
         "username",
     }
 )
-_EVERYBODYS = frozenset({"8.8.8.8", "8.8.4.4", "1.1.1.1", "1.0.0.1", "9.9.9.9"})
+_PUBLIC_RESOLVERS = frozenset({"8.8.8.8", "8.8.4.4", "1.1.1.1", "1.0.0.1", "9.9.9.9"})
 _PLACEHOLDER_NAME = re.compile(r"user\d+")
 _DOCUMENTATION = ("192.0.2", "198.51.100", "203.0.113")
 _COMMON_ENDINGS = frozenset({"com", "org", "edu", "gov"})
 
 
 def redact(text: str) -> tuple[str, int]:
-    """A Python text with placeholders for secrets and personal data, and how many were put in.
+    """Redacts one Python text; the result, and the number of placeholders.
 
-    Texts that belong together are redacted by one `Redactor`.
+    Use one `Redactor` for all texts of a workspace.
     """
     redactor = Redactor()
     return redactor.redact(text), redactor.count
 
 
 class Redactor:
-    """Redacts the texts of one workspace. `count`: placeholders that were put in so far."""
+    """Redacts the texts of one workspace. `count`: the number of placeholders so far."""
 
     def __init__(self) -> None:
         self.count = 0
         self._numbers: defaultdict[str, dict[str, int]] = defaultdict(dict)
 
     def redact(self, text: str, *, python: bool = True) -> str:
-        """`text` with placeholders. `python`: it is a program, and what may be an expression stays."""
+        """`text` with placeholders. `python`: in code, what may be an expression is kept."""
         return text if _is_clean(text, python) else self._redacted(text, python)
 
     def _redacted(self, text: str, python: bool) -> str:
@@ -210,13 +210,13 @@ class Redactor:
         if _may_hold_address(text):
             text = _ADDRESS.sub(self._address, text)
         if _may_hold_email(text):
-            text = _EMAIL.sub(_where_it_is_no_code(text, self._email) if python else self._email, text)
+            text = _EMAIL.sub(_outside_code(text, self._email) if python else self._email, text)
         if _may_hold_phone(text):
             text = _PHONE.sub(_in_literals(text, self._phone) if python else self._phone, text)
         return text
 
     def _number(self, kind: str, secret: str) -> int:
-        """The number of a secret among those of its kind, from 1; one placeholder more is put in."""
+        """Counts a placeholder, and numbers the secret among those of its kind, from 1."""
         self.count += 1
         numbers = self._numbers[kind]
         return numbers.setdefault(secret, len(numbers) + 1)
@@ -263,8 +263,8 @@ class Redactor:
         except ValueError:
             return match[0]
         before = match.string[max(0, match.start() - 20) : match.start()]
-        somebodys = address.is_global and not address.is_multicast and match[0] not in _EVERYBODYS
-        if not somebodys or _BEFORE_A_VERSION.search(before):
+        is_personal = address.is_global and not address.is_multicast and match[0] not in _PUBLIC_RESOLVERS
+        if not is_personal or _BEFORE_A_VERSION.search(before):
             return match[0]
         block, last = divmod(self._number("address", match[0]) - 1, 254)
         return f"{_DOCUMENTATION[block % len(_DOCUMENTATION)]}.{last + 1}"
@@ -278,19 +278,19 @@ class Redactor:
         digits = re.sub(r"\D", "", match[0])
         if digits.startswith("00000"):  # a placeholder
             return match[0]
-        put_in = iter(f"{self._number('phone', digits):0{len(digits)}}")
-        return re.sub(r"\d", lambda _: next(put_in), match[0])
+        replacement = iter(f"{self._number('phone', digits):0{len(digits)}}")
+        return re.sub(r"\d", lambda _: next(replacement), match[0])
 
 
 @lru_cache(maxsize=16_384)
 def _is_clean(text: str, python: bool) -> bool:
-    """Whether there is nothing to redact. Most files of a project are so, and stand in many of its rows."""
+    """Whether there is nothing to redact. Cached: most files of a project are clean, and are in many rows."""
     redactor = Redactor()
     return redactor._redacted(text, python) == text and not redactor.count  # pyright: ignore[reportPrivateUsage]
 
 
 def _is_random(value: str) -> bool:
-    """Whether a value looks drawn, not written: digits among letters all over, or hexadecimal."""
+    """Whether a value looks random: mixed letters and digits, or hexadecimal."""
     if re.fullmatch(r"[0-9a-fA-F-]{32,}", value):
         return len(set(value)) > 6
     kinds = [any(map(test, value)) for test in (str.islower, str.isupper, str.isdigit)]
@@ -303,14 +303,14 @@ def _in_literals(text: str, replace: Callable[[Match[str]], str]) -> Callable[[M
     starts = [start for start, _ in spans]
 
     def inside(match: Match[str]) -> str:
-        place = bisect_right(starts, match.start()) - 1
-        return replace(match) if place >= 0 and match.end() <= spans[place][1] else match[0]
+        index = bisect_right(starts, match.start()) - 1
+        return replace(match) if index >= 0 and match.end() <= spans[index][1] else match[0]
 
     return inside
 
 
-def _where_it_is_no_code(text: str, replace: Callable[[Match[str]], str]) -> Callable[[Match[str]], str]:
-    """Replaces inside strings and comments; elsewhere where the text does not parse and it is no product."""
+def _outside_code(text: str, replace: Callable[[Match[str]], str]) -> Callable[[Match[str]], str]:
+    """Replaces inside strings and comments; also in code, if the text does not parse and it is no product."""
     inside = _in_literals(text, replace)
     broken: bool | None = None
 

@@ -46,7 +46,7 @@ REASONS = {
     "diagnostic_absent": "there was nothing to repair: the diagnostic is not in the workspace",
     "diagnostic_remains": "the servers still report it, on its line, in its hunk, or moved in the file",
     "new_error": "the servers report an error (no weaker severity counts) that was not there, in any file",
-    "cheat": "the diff silences the diagnostic instead of repairing it; the detail begins with the kind of cheat",
+    "cheat": "the diff silences the diagnostic, and repairs nothing; the detail begins with the kind",
     "file_absent": "the diagnostic's file is not in the workspace",
 }
 """Why a diff is no repair, or could not be checked: reject reason -> meaning."""
