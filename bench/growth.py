@@ -169,8 +169,8 @@ def run(folder: Path, cache: str = "") -> Cost:
         materialize(session_events, day)
         events = store.manifest("session_events", day.segments())
         counts = published_by_type(events) if events else {}
-        for each in DIAGNOSTIC_TYPES.get_partition_keys():
-            if counts.get(each):
+        for name in DIAGNOSTIC_TYPES.get_partition_keys():
+            if counts.get(name):
                 for asset in (error_states, reproduced_diagnostics, repair_candidates):
                     materialize(asset, Key(str(DAY), name))
     return Cost(
@@ -195,11 +195,11 @@ def measured(found: Found, copies: int, home: Path) -> Cost:
 
 def show(cost: Cost) -> None:
     stages = ", ".join(f"{name} {1000 * cost.seconds[name] / cost.diagnostics:.1f}" for name in STAGES)
-    each = 1000 * sum(cost.seconds.values()) / cost.diagnostics
+    total_ms = 1000 * sum(cost.seconds.values()) / cost.diagnostics
     print(
         f"{cost.diagnostics:7,} diagnostics of {cost.events:9,} events, "
         f"{cost.reproduced / cost.diagnostics:.1%} reproduced, {cost.candidates:6,} candidates: "
-        f"{each:.1f} ms each ({stages}); "
+        f"{total_ms:.1f} ms each ({stages}); "
         f"{cost.own_mb:,.0f} MB, with the servers {cost.all_mb:,.0f} MB",
         flush=True,
     )

@@ -1,6 +1,5 @@
-"""What is worth learning from, and may be.
+"""Curation: which projects and files may be used for training, redaction, and near-duplicate removal.
 
-`policy` says whose projects, `quality` which texts, `privacy` takes secrets and personal data out,
-`near_duplicates` keeps one of many alike, `splits` puts each project on one side, `candidates` is the
-stage that applies them, `mixture` what a model is trained on.
+`policy` decides on projects, `quality` on files, `privacy` redacts secrets and personal data,
+`near_duplicates` finds texts that are nearly the same, and `candidates` is the stage that applies them.
 """

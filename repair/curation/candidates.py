@@ -20,10 +20,10 @@ from repair.text.files import files_of, text_of
 
 LOST_BY_REDACTION = "lost_by_redaction"
 
-# In the order in which they are looked for.
+# In the order of the checks.
 REASONS = {
     "has_code_action": "a server fixes it by itself",
-    "stylistic": "its code is a matter of style",
+    "stylistic": "its rule is stylistic",
     **quality.REASONS,
     "near_duplicate": "nearly the same diagnostic and lines around it as an earlier row of the partition",
     LOST_BY_REDACTION: "the servers do not report it in the redacted workspace",
@@ -35,7 +35,7 @@ ADDS = subschema(
     REPAIR_CANDIDATES, (KEY, "files", "later_states", "recorded", "diagnostic", "before", "redactions")
 )
 
-# What `screen` looks at.
+# The columns that `screen` reads.
 SCREENED_COLUMNS = (KEY, "path", "files", "diagnostic")
 
 # Result of the filters of single rows: a reject reason, or the text used for near-duplicate detection.
@@ -55,9 +55,9 @@ DECISIONS = pa.schema([SCREENED.field("reject_reason"), SCREENED.field("reject_d
 def candidates(batches: Iterable[pa.RecordBatch], servers: Servers) -> Iterator[pa.RecordBatch]:
     """Outcomes of `ADDS`, one batch for each batch of `REPRODUCED_DIAGNOSTICS`, in order.
 
-    Of near-duplicates the first row is kept, so that this sees the whole partition: its batches are not
-    to be spread over several calls. Its three steps may be: `screen` and `redact` take rows as they come,
-    only `drop_near_duplicates` between them goes through the whole partition, and that fast.
+    Of near-duplicates the first row is kept, so one call must get all batches of a partition. Its steps may
+    be called separately: `screen` and `redact` work on any part of it; only `drop_near_duplicates` between
+    them needs the whole partition, and it is fast.
     """
     seen = NearDuplicates()
     for batch in batches:
@@ -118,7 +118,7 @@ def _fault(row: Mapping[str, Any]) -> tuple[str, str] | None:
 
 
 def _decision(row: Mapping[str, Any], seen: NearDuplicates) -> dict[str, Any]:
-    if row["task"] is not None and (earlier := seen.twin_of(row[KEY], row["task"])) is not None:
+    if row["task"] is not None and (earlier := seen.find_or_add(row[KEY], row["task"])) is not None:
         return {"reject_reason": "near_duplicate", "reject_detail": f"of diagnostic {earlier}"}
     return {name: row[name] for name in DECISIONS.names}
 
@@ -132,7 +132,7 @@ def _redacted(row: Mapping[str, Any]) -> "_Redacted | Reject":
 class _Redacted:
     """A row whose texts and messages are redacted, by one `Redactor`.
 
-    `changed`: so is what the servers read, and what they report of it is not known yet.
+    `changed`: redaction changed the workspace, so the servers have to check it again.
     """
 
     def __init__(self, row: Mapping[str, Any]) -> None:
@@ -163,7 +163,7 @@ class _Redacted:
         same = match(target, [diagnostic for diagnostic in found if diagnostic.path == self.row["path"]])
         if same is None:
             return Reject(
-                self.row, LOST_BY_REDACTION, f"{target['code']} is not said of the redacted workspace"
+                self.row, LOST_BY_REDACTION, f"{target['code']} is not reported in the redacted workspace"
             )
         before = [diagnostic.as_row() for diagnostic in found]
         return {**self.row, "diagnostic": same[0].as_row(), "before": before}

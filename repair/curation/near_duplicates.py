@@ -31,13 +31,13 @@ class NearDuplicates:
         self._index = _rensa.RMinHashLSH(JACCARD, PERMUTATIONS, BANDS)
         self._known: list[tuple[str, Any]] = []
 
-    def twin_of(self, key: str, text: str) -> str | None:
+    def find_or_add(self, key: str, text: str) -> str | None:
         """The key of an indexed near-duplicate of `text`; else None, and `text` is added to the index."""
         signature = _signature(text)
-        twin = self._find(signature)
-        if twin is None:
+        duplicate_of = self._find(signature)
+        if duplicate_of is None:
             self._add(key, signature)
-        return twin
+        return duplicate_of
 
     def find(self, text: str) -> str | None:
         """The key of an indexed near-duplicate of `text`, which is not added itself."""

@@ -60,7 +60,7 @@ def mixture(
     for batch in benchmarks:
         for row in batch.to_pylist():
             projects.add(row["project_id"])
-            files.twin_of(row["sample_id"], text_of(row))
+            files.find_or_add(row["sample_id"], text_of(row))
     checked: dict[bytes, str | None] = {}
 
     def contamination(row: Mapping[str, Any]) -> str | None:
@@ -97,8 +97,8 @@ def _taken(
 ) -> dict[str, Any] | Reject:
     if taken[row["code"]] >= settings.cap_per_code:
         return Reject(row, "cap_code", f"{settings.cap_per_code} examples of {row['code']} are taken")
-    if (twin := seen.twin_of(row["example_id"], task)) is not None:
-        return Reject(row, "near_duplicate", f"of example {twin}")
+    if (duplicate_of := seen.find_or_add(row["example_id"], task)) is not None:
+        return Reject(row, "near_duplicate", f"of example {duplicate_of}")
     taken[row["code"]] += 1
     return row
 

@@ -66,8 +66,8 @@ def workspace_samples(batches: Iterable[pa.RecordBatch], *, at_most: int) -> Ite
             return Reject(row, "not_held_out", f"project {row['project_id']} is in {row['split']}")
         if selected >= at_most:
             return Reject(row, "benchmark_full", f"the benchmark has its {at_most} samples")
-        if (twin := seen.twin_of(row["example_id"], task_text(row))) is not None:
-            return Reject(row, "near_duplicate", f"of {twin}")
+        if (duplicate_of := seen.find_or_add(row["example_id"], task_text(row))) is not None:
+            return Reject(row, "near_duplicate", f"of {duplicate_of}")
         selected += 1
         return {
             **{name: row.get(name) for name in BENCHMARK_SAMPLES.names},

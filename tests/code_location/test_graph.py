@@ -158,7 +158,7 @@ def test_each_stage_adds_up_to_a_count_by_hand(house: House):
     assert counts(house, NAMES) == [
         (17, 9),  # 5 refused projects, a repeat, one never settled, one behind the end
         (9, 8),  # one that the servers do not say
-        (8, 6),  # a twin and a page of prose
+        (8, 6),  # a near-duplicate and a page of prose
         (6, 3),  # never repaired, repaired by an AI, the file taken away
         (3, 3),
         (3, 3),

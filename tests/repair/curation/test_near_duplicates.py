@@ -37,25 +37,25 @@ def test_twins_are_those_above_the_threshold(share: float, seed: int) -> None:
     if abs(similarity - 0.7) < 0.1:
         return  # 256 permutations estimate it with a standard deviation of 0.03
     seen = NearDuplicates()
-    assert seen.twin_of("a", TEXT) is None
-    assert seen.twin_of("b", other) == ("a" if similarity > 0.7 else None)
+    assert seen.find_or_add("a", TEXT) is None
+    assert seen.find_or_add("b", other) == ("a" if similarity > 0.7 else None)
 
 
 def test_the_first_is_kept_and_a_twin_is_not_remembered() -> None:
     seen = NearDuplicates()
-    assert [seen.twin_of(key, TEXT) for key in ("a", "b", "c")] == [None, "a", "a"]
+    assert [seen.find_or_add(key, TEXT) for key in ("a", "b", "c")] == [None, "a", "a"]
 
 
 def test_looking_does_not_remember() -> None:
     seen = NearDuplicates()
     assert seen.find(TEXT) is None
     assert seen.find(TEXT) is None
-    seen.twin_of("a", TEXT)
+    seen.find_or_add("a", TEXT)
     assert seen.find(TEXT) == "a"
 
 
 @pytest.mark.parametrize(
-    ("left", "right", "twins"),
+    ("left", "right", "similar"),
     [
         ("x = 1", "x = 1", True),  # too short for a 5-gram: a text is its own only one
         ("x = 1", "x = 2", False),
@@ -65,10 +65,10 @@ def test_looking_does_not_remember() -> None:
         ("eins zwei drei vier fünf", "eins zwei drei vier fünf", True),
     ],
 )
-def test_short_texts(left: str, right: str, twins: bool) -> None:
+def test_short_texts(left: str, right: str, similar: bool) -> None:
     seen = NearDuplicates()
-    seen.twin_of("left", left)
-    assert (seen.twin_of("right", right) == "left") is twins
+    seen.find_or_add("left", left)
+    assert (seen.find_or_add("right", right) == "left") is similar
 
 
 def test_another_process_finds_the_same() -> None:
@@ -77,7 +77,7 @@ def test_another_process_finds_the_same() -> None:
         "from repair.curation.near_duplicates import NearDuplicates\n"
         "seen, chosen = NearDuplicates(), random.Random(1)\n"
         "texts = [' '.join(chosen.choices('abcdefg', k=12)) for _ in range(3000)]\n"
-        "print([seen.twin_of(str(n), text) for n, text in enumerate(texts)])\n"
+        "print([seen.find_or_add(str(n), text) for n, text in enumerate(texts)])\n"
     )
     outputs = {
         subprocess.run(
