@@ -251,7 +251,7 @@ def wait_for(what: Callable[[], bool], seconds: float = 60) -> None:
 
 
 @dataclass(frozen=True)
-class Weighed:
+class SizedTask:
     """A task of any size."""
 
     name: int
@@ -266,7 +266,7 @@ class Weighed:
 @pytest.mark.slow
 def test_a_large_task_beside_thousands_of_small_ones_keeps_its_place(spark: EngineResource, tmp_path: Path):
     store = PartitionStore(str(tmp_path / "store"))
-    tasks = [Weighed(number, 1_000_000 if number == 700 else number % 3) for number in range(1000)]
+    tasks = [SizedTask(number, 1_000_000 if number == 700 else number % 3) for number in range(1000)]
 
     def named(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         yield from batches
@@ -305,7 +305,7 @@ def test_a_missing_or_old_java_is_named(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.delenv("JAVA_HOME", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ConfigurationError, match="needs Java 17 or newer") as caught:
-        EngineResource(master=MASTER).engine().map(iter, [Weighed(1, 1)], PartitionStore("x")).__next__()
+        EngineResource(master=MASTER).engine().map(iter, [SizedTask(1, 1)], PartitionStore("x")).__next__()
     assert "REPAIR_SPARK_MASTER" in str(caught.value)
     assert (version or "no `java` is on the PATH") in str(caught.value)
 

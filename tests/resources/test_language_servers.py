@@ -5,7 +5,7 @@ import pytest
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.language_servers import LanguageServers, Result, wire
 from resources.language_servers import LanguageServersResource
-from tests.servers_over_http import ABOUT, Exchange, ScriptedServers
+from tests.servers_over_http import ABOUT, CheckExchange, ScriptedHttpServers
 
 OTHER = wire.About({"pyright": "1.0.0", "ruff": "0.1.0"}, "elsewhere")
 
@@ -20,13 +20,13 @@ def test_with_a_url_versions_and_diagnostics_are_those_of_the_server(monkeypatch
     shown: list[str] = []
     said = Diagnostic("a.py", 0, 0, 0, 0, 1, 1, "remote", "told", "error")
 
-    def script(exchange: Exchange) -> None:
+    def script(exchange: CheckExchange) -> None:
         shown.append(exchange.headers["Authorization"])
         exchange.send(200, wire.encode_results([Result([said])] * len(exchange.requests), OTHER))
 
     monkeypatch.setenv("OUR_TOKEN", "secret")
     health = (200, wire.encode_health(wire.Health(OTHER, 10_000, 8)))
-    with ScriptedServers(script, health) as scripted:
+    with ScriptedHttpServers(script, health) as scripted:
         resource = LanguageServersResource(url=scripted.url, token_variable="OUR_TOKEN")
         expected = {**OTHER.versions, "environment": OTHER.environment}
         assert resource.versions() == resource.versions() == expected

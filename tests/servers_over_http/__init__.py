@@ -2,7 +2,7 @@
 
 with Instance(log, token="t") as instance, RemoteLanguageServers(instance.url, "t") as servers:
     ...
-with ScriptedServers(first(1, reset)) as scripted, RemoteLanguageServers(scripted.url) as servers:
+with ScriptedHttpServers(first(1, reset)) as scripted, RemoteLanguageServers(scripted.url) as servers:
     ...
 """
 
@@ -19,14 +19,14 @@ from tests.servers_over_http.scripts import (
     stalls,
     status,
 )
-from tests.servers_over_http.server import Exchange, Script, ScriptedServers
+from tests.servers_over_http.server import CheckExchange, Script, ScriptedHttpServers
 
 __all__ = [
     "ABOUT",
-    "Exchange",
+    "CheckExchange",
     "Instance",
     "Script",
-    "ScriptedServers",
+    "ScriptedHttpServers",
     "answer",
     "bytes_under",
     "first",

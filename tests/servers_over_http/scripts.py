@@ -10,7 +10,7 @@ from repair.language_servers import Request, Result, wire
 from repair.language_servers.programs import versions
 
 if TYPE_CHECKING:
-    from tests.servers_over_http.server import Exchange, Script
+    from tests.servers_over_http.server import CheckExchange, Script
 
 ABOUT = wire.About(versions(), "a scripted one")
 MAX_BYTES = 2000
@@ -22,7 +22,7 @@ def result_of(request: Request) -> Result:
     return Result([Diagnostic(path, 0, 0, 0, 0, 1, 1, "scripted", text, "error")])
 
 
-def answer(exchange: "Exchange", about: wire.About = ABOUT) -> None:
+def answer(exchange: "CheckExchange", about: wire.About = ABOUT) -> None:
     exchange.send(200, wire.encode_results([result_of(request) for request in exchange.requests], about))
 
 
@@ -51,16 +51,16 @@ def bytes_under(body: bytes, **headers: str) -> "Script":
     return lambda exchange: exchange.send(200, body, named)
 
 
-def half(exchange: "Exchange") -> None:
+def half(exchange: "CheckExchange") -> None:
     """Half of the body, then the connection closes."""
     body = wire.encode_results([result_of(request) for request in exchange.requests], ABOUT)
     exchange.send(200, body[: len(body) // 2], claimed_length=len(body))
 
 
-def reset(exchange: "Exchange") -> None:
+def reset(exchange: "CheckExchange") -> None:
     exchange.reset()
 
 
-def stalls(exchange: "Exchange") -> None:
+def stalls(exchange: "CheckExchange") -> None:
     """Says nothing until the client has given up."""
     exchange.stopped.wait(30)

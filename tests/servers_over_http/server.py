@@ -7,11 +7,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from repair.language_servers import Request, wire
 from tests.servers_over_http.scripts import ABOUT, MAX_BYTES, MAX_WORKSPACES
 
-# What a script does with one POST: exactly one of the Exchange's methods.
-Script = Callable[["Exchange"], None]
+# What a script does with one POST: exactly one of the CheckExchange's methods.
+Script = Callable[["CheckExchange"], None]
 
 
-class Exchange:
+class CheckExchange:
     """One POST and the ways in which it can be answered."""
 
     def __init__(self, handler: BaseHTTPRequestHandler, body: bytes, number: int, stopped: threading.Event):
@@ -41,7 +41,7 @@ class Exchange:
         self._handler.close_connection = True
 
 
-class ScriptedServers:
+class ScriptedHttpServers:
     """A server on a free loopback port, as a context manager.
 
     `health` is the answer to `GET /health`: a status and a body. `healths` counts them,
@@ -51,7 +51,7 @@ class ScriptedServers:
     def __init__(self, script: Script, health: tuple[int, bytes] | None = None):
         self.script = script
         self.health = health or (200, wire.encode_health(wire.Health(ABOUT, MAX_BYTES, MAX_WORKSPACES)))
-        self.exchanges: list[Exchange] = []
+        self.exchanges: list[CheckExchange] = []
         self.healths = 0
         self.stopped = threading.Event()
         self._lock = threading.Lock()
@@ -62,7 +62,7 @@ class ScriptedServers:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._http.server_port}"
 
-    def __enter__(self) -> "ScriptedServers":
+    def __enter__(self) -> "ScriptedHttpServers":
         self._thread.start()
         return self
 
@@ -72,9 +72,9 @@ class ScriptedServers:
         self._http.server_close()
         self._thread.join()
 
-    def _note(self, handler: BaseHTTPRequestHandler, body: bytes) -> Exchange:
+    def _note(self, handler: BaseHTTPRequestHandler, body: bytes) -> CheckExchange:
         with self._lock:
-            exchange = Exchange(handler, body, len(self.exchanges) + 1, self.stopped)
+            exchange = CheckExchange(handler, body, len(self.exchanges) + 1, self.stopped)
             self.exchanges.append(exchange)
             return exchange
 

@@ -16,7 +16,7 @@ from repair.verification.cheats.change import (
     quote,
     statement_at,
 )
-from repair.verification.cheats.logical_lines import Code
+from repair.verification.cheats.logical_lines import LogicalLines
 
 _SUPPRESSION = re.compile(
     r"#\s*(?:type:\s*ignore|pyright:\s*(?!strict\b)\w|(?:(?:ruff|flake8):\s*)?noqa\b|pylint:\s*disable"
@@ -91,7 +91,7 @@ def added_stub(texts: TextPair, name: str) -> Cheat | None:
     return Cheat("stub", f"`{name}` was added and does nothing")
 
 
-def _suppressions(code: Code, rows: list[str]) -> Counter[str]:
+def _suppressions(code: LogicalLines, rows: list[str]) -> Counter[str]:
     found = Counter(match[0].strip() for comment in code.comments if (match := _SUPPRESSION.search(comment)))
     found.update(match[1].strip() for row in rows if (match := _NO_TYPE_CHECK.match(row)))
     return found

@@ -59,14 +59,14 @@ class LogicalLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Code:
+class LogicalLines:
     """The lines of code and the comments of a text, in order."""
 
     lines: tuple[LogicalLine, ...]
     comments: tuple[str, ...]
 
 
-def read_both(original: str, repaired: str) -> tuple[Code, Code]:
+def read_both(original: str, repaired: str) -> tuple[LogicalLines, LogicalLines]:
     """Both texts by Python's tokenizer, or both line by line if it fails on one of them.
 
     In the second case a statement over several lines becomes several logical lines.
@@ -77,7 +77,7 @@ def read_both(original: str, repaired: str) -> tuple[Code, Code]:
         return _by_line(original), _by_line(repaired)
 
 
-def _tokenized(text: str) -> Code:
+def _tokenized(text: str) -> LogicalLines:
     rows = lines_of(text)
     code: list[LogicalLine] = []
     comments: list[str] = []
@@ -91,7 +91,7 @@ def _tokenized(text: str) -> Code:
         elif token.type not in _LAYOUT and token.string.strip():
             buffer.append(token)
     code.extend(_logical_line(buffer, rows))
-    return Code(tuple(code), tuple(comments))
+    return LogicalLines(tuple(code), tuple(comments))
 
 
 def _logical_line(tokens: Sequence[tokenize.TokenInfo], rows: Sequence[str]) -> list[LogicalLine]:
@@ -105,7 +105,7 @@ def _logical_line(tokens: Sequence[tokenize.TokenInfo], rows: Sequence[str]) -> 
     return [LogicalLine(tokens[0].start[0], tokens[-1].end[0], strings, starts)]
 
 
-def _by_line(text: str) -> Code:
+def _by_line(text: str) -> LogicalLines:
     code: list[LogicalLine] = []
     comments: list[str] = []
     for number, row in enumerate(lines_of(text), 1):
@@ -116,10 +116,12 @@ def _by_line(text: str) -> Code:
         if found:
             starts = tuple((number, len(row[: match.start()].encode(errors="replace"))) for match in found)
             code.append(LogicalLine(number, number, tuple(match[0] for match in found), starts))
-    return Code(tuple(code), tuple(comments))
+    return LogicalLines(tuple(code), tuple(comments))
 
 
-def counterparts(old: Code, new: Code, diff: LineDiff) -> dict[LogicalLine, LogicalLine | None]:
+def counterparts(
+    old: LogicalLines, new: LogicalLines, diff: LineDiff
+) -> dict[LogicalLine, LogicalLine | None]:
     """Matches each line of `old` that `diff` touches to the line of `new` that it became; None: deleted.
 
     Equal lines are matched first, at any position: moved or indented code was not deleted. Then the most
@@ -144,7 +146,7 @@ def counterparts(old: Code, new: Code, diff: LineDiff) -> dict[LogicalLine, Logi
     return counterpart_of
 
 
-def _hunks(code: Code, changed: Sequence[int]) -> dict[LogicalLine, set[int]]:
+def _hunks(code: LogicalLines, changed: Sequence[int]) -> dict[LogicalLine, set[int]]:
     """Logical lines with a changed line, and their hunks: the number of kept lines before each."""
     hunk_of = {number: number - before for before, number in enumerate(changed)}
     touched = {

@@ -30,10 +30,10 @@ from repair.language_servers.errors import ServersChangedError, ServersUnreachab
 from repair.language_servers.remote import RemoteLanguageServers
 from tests.servers_over_http import (
     ABOUT,
-    Exchange,
+    CheckExchange,
     Instance,
     Script,
-    ScriptedServers,
+    ScriptedHttpServers,
     answer,
     bytes_under,
     first,
@@ -222,7 +222,7 @@ REQUESTS = [Request({"a.py": f"text {number}"}) for number in range(7)]
 
 
 def asked(script: Script, requests: Sequence[Request] = REQUESTS, **settings: Any) -> list[Result]:
-    with ScriptedServers(script) as scripted, RemoteLanguageServers(scripted.url, **settings) as remote:
+    with ScriptedHttpServers(script) as scripted, RemoteLanguageServers(scripted.url, **settings) as remote:
         return list(remote.check_many(requests))
 
 
@@ -278,7 +278,7 @@ def test_a_workspace_that_ends_every_try_costs_its_neighbours_nothing(bad: Scrip
 def test_an_instance_that_stays_away_fails_the_run(script: Script, healthy: bool) -> None:
     """And rejects no row: it is raised, and in no row's result."""
     with (
-        ScriptedServers(script) as scripted,
+        ScriptedHttpServers(script) as scripted,
         RemoteLanguageServers(scripted.url, timeout=0.2, patience=1.0) as remote,
     ):
         assert remote.versions == ABOUT.versions
@@ -291,7 +291,7 @@ def test_an_instance_that_stays_away_fails_the_run(script: Script, healthy: bool
 
 
 def test_no_instance_at_all() -> None:
-    with ScriptedServers(answer) as scripted:
+    with ScriptedHttpServers(answer) as scripted:
         url = scripted.url
     absent = pytest.raises(ServersUnreachableError, match="refused")
     with RemoteLanguageServers(url, patience=0.5) as remote, absent:
@@ -304,7 +304,7 @@ def in_two_seconds() -> str:
 
 @pytest.mark.parametrize("wait", ["1", in_two_seconds])
 def test_retry_after_is_honoured(wait: Any) -> None:
-    def busy(exchange: Exchange) -> None:
+    def busy(exchange: CheckExchange) -> None:
         times.append(time.monotonic())
         if len(times) == 1:
             status(429, Retry_After=wait if isinstance(wait, str) else wait())(exchange)
@@ -333,7 +333,7 @@ def test_what_no_second_try_mends_is_a_wrong_setting(code: int, part: str) -> No
     ],
 )
 def test_a_page_of_something_else_is_a_wrong_setting(health: tuple[int, bytes]) -> None:
-    with ScriptedServers(answer, health) as scripted, RemoteLanguageServers(scripted.url) as remote:
+    with ScriptedHttpServers(answer, health) as scripted, RemoteLanguageServers(scripted.url) as remote:
         with pytest.raises(ConfigurationError, match="address"):
             _ = remote.versions
         assert not scripted.exchanges
@@ -348,7 +348,7 @@ def test_no_address(url: str) -> None:
 def test_another_release_is_told(caplog: pytest.LogCaptureFixture) -> None:
     other = wire.About({**ABOUT.versions, "pyright": "1.0.0"}, "elsewhere")
     health = (200, wire.encode_health(wire.Health(other, 10_000, 8)))
-    script = ScriptedServers(lambda exchange: answer(exchange, other), health)
+    script = ScriptedHttpServers(lambda exchange: answer(exchange, other), health)
     with script as scripted, RemoteLanguageServers(scripted.url) as remote:
         assert facts(list(remote.check_many(REQUESTS))) == facts([result_of(request) for request in REQUESTS])
         assert remote.versions["pyright"] == "1.0.0"
@@ -366,7 +366,7 @@ def test_batches_stay_under_the_limits() -> None:
     requests = [
         Request({"a.py": "x" * length}) for length in (10, 900, 900, 900, 1900, 1990, 3000, *[1] * 12)
     ]
-    with ScriptedServers(answer) as scripted, RemoteLanguageServers(scripted.url) as remote:
+    with ScriptedHttpServers(answer) as scripted, RemoteLanguageServers(scripted.url) as remote:
         results = list(remote.check_many(requests))
         limits = (remote._server().max_bytes, remote._server().max_workspaces)
     assert [result.reason for result in results[:7]] == [None] * 5 + ["too_large_request"] * 2
@@ -386,7 +386,7 @@ def test_requests_are_taken_a_few_batches_ahead_only() -> None:
             requested.append(number)
             yield Request({"a.py": str(number)})
 
-    with ScriptedServers(answer) as scripted, RemoteLanguageServers(scripted.url, at_once=2) as remote:
+    with ScriptedHttpServers(answer) as scripted, RemoteLanguageServers(scripted.url, at_once=2) as remote:
         results = remote.check_many(requests())
         next(results)
         assert len(requested) < 20
@@ -395,7 +395,7 @@ def test_requests_are_taken_a_few_batches_ahead_only() -> None:
 
 
 def test_closing_ends_a_pause() -> None:
-    with ScriptedServers(status(503, Retry_After="60")) as scripted:
+    with ScriptedHttpServers(status(503, Retry_After="60")) as scripted:
         remote = RemoteLanguageServers(scripted.url)
         threading.Timer(0.3, remote.close).start()
         start = time.monotonic()
