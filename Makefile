@@ -49,8 +49,8 @@ lint: $(STAMP) ## ruff, pyright (strict on repair/), the import contracts
 	@$(BIN)/lint-imports --no-logo
 
 bench: $(STAMP) ## Ratios against peers
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
-	@for each in bench/*.py; do echo "== $$each"; $(BIN)/python $$each || exit 1; done
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench,dev]'
+	@for bench in bench/*.py; do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done
 
 clean: ## Forget the demo's results, keep the environment
 	@rm -rf $(REPAIR_HOME)

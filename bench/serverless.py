@@ -51,12 +51,13 @@ print(first)
 
 @contextmanager
 def warm_instance(workers: int) -> Iterator[str]:
-    """The address of `repair serve` in a child process."""
+    """The address of `repair language-servers` in a child process."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-c", "from repair.cli import main; main()", "serve", "--port", str(port)]
-    variables = {**environment(), "REPAIR_SERVE_WORKERS": str(workers)}
+    program = "from repair.cli import main; main()"
+    command = [sys.executable, "-c", program, "language-servers", "--port", str(port)]
+    variables = {**environment(), "REPAIR_FUNCTION_WORKERS": str(workers)}
     with tempfile.TemporaryFile() as log:
         process = child.start(
             command, cwd=ROOT, env=variables, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log

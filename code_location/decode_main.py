@@ -27,6 +27,7 @@ import pyarrow.parquet as pq
 from dagster_pipes import PipesEnvVarParamsLoader, open_dagster_pipes
 
 from repair.errors import StoreError
+from repair.extras import extra
 from repair.models.decoding import Decoder
 
 SECONDS_BETWEEN_LOGS = 5.0
@@ -54,7 +55,8 @@ def run(
     message: Message,
 ) -> None:
     """Decode the prompts of each pair into its predictions."""
-    from transformers.utils.logging import disable_progress_bar
+    with extra("train"):
+        from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()
     decoder = Decoder(checkpoint)

@@ -25,6 +25,8 @@ from dagster_pipes import (
     open_dagster_pipes,
 )
 
+from repair.extras import extra
+
 SECONDS_BETWEEN_LOGS = 5.0
 
 
@@ -107,7 +109,8 @@ def run(recipe: str, overrides: Mapping[str, Any], mixture: str, out: str, liste
     from repair.training.recipes import load_recipe
 
     chosen = load_recipe(recipe, overrides)  # a bad setting fails before torch is loaded
-    from transformers.utils.logging import disable_progress_bar
+    with extra("train"):
+        from transformers.utils.logging import disable_progress_bar
 
     from repair.training.program import train
 

@@ -2,9 +2,9 @@
 #
 #   docker build -f docker/train.Dockerfile -t repair-train .
 #
-# Never built or run so far: no machine with Docker and a GPU was at hand. What is known is that the
-# pinned packages install together and train on a CPU. That this base has Python 3.11, and that flash-attn
-# builds against its torch, is not.
+# Never built or run so far: no machine with Docker and a GPU was at hand. What is known is that what it copies
+# and installs is enough to import the programs (tests/docker/test_images.py), and that the pinned packages
+# train on a CPU. That this base has Python 3.11, and that flash-attn builds against its torch, is not.
 
 # torch is part of the base image, so that flash-attn is compiled against the very torch that runs it
 FROM pytorch/pytorch:2.7.0-cuda12.6-cudnn9-devel
@@ -14,16 +14,10 @@ ENV PIP_NO_CACHE_DIR=1 \
     HF_HUB_DISABLE_TELEMETRY=1 \
     HF_HOME=/models
 
-WORKDIR /app
-COPY pyproject.toml constraints.txt README.md ./
-COPY repair repair
-COPY partitions partitions
-COPY resources resources
-COPY repair_assets repair_assets
-COPY training_assets training_assets
-COPY eval_assets eval_assets
-
-RUN pip install -c constraints.txt . gcsfs \
+COPY pyproject.toml constraints.txt README.md LICENSE /src/
+COPY repair /src/repair
+COPY code_location /src/code_location
+RUN pip install -c /src/constraints.txt "/src[train]" gcsfs \
  && python -c "import torch; assert torch.__version__.startswith('2.7.0') and torch.version.cuda, torch.__version__"
 
 # Hopper and Ampere; the build takes long and much memory: MAX_JOBS bounds it

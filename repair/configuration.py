@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from pydantic import BaseModel, ValidationError
-from pydantic.fields import FieldInfo
-
 from repair.errors import ConfigurationError
+from repair.extras import extra
+
+with extra("pipeline"):
+    from pydantic import BaseModel, ValidationError
+    from pydantic.fields import FieldInfo
 
 
 @dataclass(frozen=True, slots=True)

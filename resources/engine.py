@@ -32,6 +32,7 @@ from repair.execution.staging import Staged, Staging
 from repair.execution.tasks import ROWS_PER_TASK, Task, all_batches, bins
 from repair.execution.with_servers import WithServers
 from repair.execution.worker import BatchFunction, RemoteTasks
+from repair.extras import extra
 from repair.store.reader import PartitionStore
 from resources.java import require_java
 from resources.source_archive import source_archive
@@ -118,7 +119,8 @@ class EngineResource(dg.ConfigurableResource[None]):
     def _session(self) -> Any:
         if self.spark is not None:
             return self.spark.spark_session
-        from dagster_pyspark import LazyPySparkResource  # imports pyspark
+        with extra("spark"):
+            from dagster_pyspark import LazyPySparkResource  # imports pyspark
 
         return LazyPySparkResource(spark_config={**self._master_config(), **self.spark_config}).spark_session
 

@@ -18,7 +18,7 @@ from repair.errors import ConfigurationError
 from repair.language_servers.settings import TOKEN_VARIABLE
 from repair.training.recipes import RECIPES
 
-NOT_OURS = ("REPAIR_SERVE_", "REPAIR_SHARED_DATA")
+NOT_OURS = ("REPAIR_FUNCTION_", "REPAIR_SHARED_DATA")
 """What else begins with the prefix: settings of the servers behind HTTP; the data of tests and benches."""
 
 

@@ -416,25 +416,27 @@ def _only_project(recording: "Recording") -> str:
     return names[0]
 
 
-@main.command()
+@main.command("language-servers")
 @click.option("--port", type=click.IntRange(1, 65535), default=8080, show_default=True)
-def serve(port: int) -> None:
+def language_servers(port: int) -> None:
     """Keep the language servers warm behind HTTP, on loopback, for all runs of this machine.
 
     Every other setting is an environment variable; docs/serverless.md lists them. Ends with Ctrl-C.
 
     \b
     Example:
-      repair serve --port 8080
+      repair language-servers --port 8080
       REPAIR_LANGUAGE_SERVERS_URL=http://127.0.0.1:8080 make dev
     """
-    from importlib.util import find_spec
+    from importlib import import_module
 
+    from repair.extras import extra
     from repair.language_servers.settings import Settings
 
-    if not (find_spec("gunicorn") and find_spec("functions_framework")):
-        raise ConfigurationError("the HTTP server is not installed: pip install 'repair[serve]'")
-    variables = {**os.environ, "REPAIR_SERVE_HOST": "127.0.0.1", "PORT": str(port)}
+    with extra("function"):
+        import_module("functions_framework")
+        import_module("gunicorn")
+    variables = {**os.environ, "REPAIR_FUNCTION_HOST": "127.0.0.1", "PORT": str(port)}
     Settings.of(variables)  # what is wrong with them is told here, in one line
     module = "repair.language_servers"
     command = [sys.executable, "-m", "gunicorn", "-c", f"python:{module}.serving", f"{module}.function:app()"]

@@ -6,7 +6,10 @@ About 4,000 texts of 4 kB a second; each indexed text takes about 1.3 kB.
 import re
 from typing import Any
 
-import rensa
+from repair.extras import extra
+
+with extra("pipeline"):
+    import rensa
 
 _rensa: Any = rensa  # its classes are compiled, so that type checkers do not see them
 

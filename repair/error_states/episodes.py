@@ -11,14 +11,17 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute
 
 from repair.errors import ConfigurationError
+from repair.extras import extra
 from repair.schema.events import EventKind
 from repair.schema.stages import SAMPLED_EPISODES, extended
+
+with extra("pipeline"):
+    import numpy as np
+    import numpy.typing as npt
 
 pc: Any = pyarrow.compute  # its functions are made at import, so that type checkers do not see them
 

@@ -28,8 +28,6 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute
 
@@ -45,8 +43,13 @@ from repair.error_states.episodes import (
     to_numpy,
 )
 from repair.errors import ConfigurationError
+from repair.extras import extra
 from repair.schema.outcomes import DETAIL, REASON, REJECTS, ROWS
 from repair.schema.stages import SAMPLED_EPISODES
+
+with extra("pipeline"):
+    import numpy as np
+    import numpy.typing as npt
 
 pc: Any = pyarrow.compute  # its functions are made at import, so that type checkers do not see them
 

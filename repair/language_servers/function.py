@@ -28,14 +28,16 @@ from functools import cache
 from http import HTTPStatus
 from typing import cast
 
-import flask
-import functions_framework
-from werkzeug.exceptions import RequestEntityTooLarge
-
+from repair.extras import extra
 from repair.language_servers import wire
 from repair.language_servers.errors import ServersClosedError
 from repair.language_servers.servers import LanguageServers
 from repair.language_servers.settings import TOKEN_VARIABLE, Settings
+
+with extra("function"):
+    import flask
+    import functions_framework
+    from werkzeug.exceptions import RequestEntityTooLarge
 
 _RETRY_AFTER = {"Retry-After": "1"}
 _CHUNK_BYTES = 2**16

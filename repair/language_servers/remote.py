@@ -30,10 +30,9 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
-import httpx
-
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.errors import ConfigurationError
+from repair.extras import extra
 from repair.language_servers import wire
 from repair.language_servers.errors import (
     LanguageServerError,
@@ -47,6 +46,9 @@ from repair.language_servers.errors import (
 from repair.language_servers.servers import Request, Result
 from repair.language_servers.settings import TOKEN_VARIABLE, is_loopback
 from repair.ordered_map import ordered_map
+
+with extra("pipeline"):
+    import httpx
 
 _BATCH = 8  # workspaces of a POST, as many as share a ruff run on the other side
 _TRIES = 3
@@ -317,7 +319,7 @@ class _Backoff:
         if time.monotonic() + pause > self._end:
             raise ServersUnreachableError(
                 f"gave up after {self.tries} tries, with {self._patience:g} s of patience: {error}; "
-                "start the server again (`repair serve`), or leave REPAIR_LANGUAGE_SERVERS_URL empty"
+                "start it again (`repair language-servers`), or leave REPAIR_LANGUAGE_SERVERS_URL empty"
             ) from error
         return pause
 

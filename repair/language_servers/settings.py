@@ -19,14 +19,14 @@ class Settings:
     | variable | meaning | default |
     |---|---|---|
     | `REPAIR_LANGUAGE_SERVERS_TOKEN` | what callers must show; needed unless the host is loopback | none |
-    | `REPAIR_SERVE_HOST`, `PORT` | where it listens | 127.0.0.1, 8080 |
-    | `REPAIR_SERVE_WORKERS` | pyright processes | one for each core |
-    | `REPAIR_SERVE_TIMEOUT` | seconds that a server may take for one answer | 30 |
-    | `REPAIR_SERVE_MEMORY_LIMIT_MB` | resident memory at which a pyright is replaced | 1500 |
-    | `REPAIR_SERVE_CACHE` | file of the results' cache | no cache |
-    | `REPAIR_SERVE_MAX_BYTES` | bytes of a body, packed or not | 16 MiB |
-    | `REPAIR_SERVE_MAX_WORKSPACES` | workspaces of a POST | 64 |
-    | `REPAIR_SERVE_MAX_WAITING` | POSTs that may be inside at once; the next are told to come again | 32 |
+    | `REPAIR_FUNCTION_HOST`, `PORT` | where it listens | 127.0.0.1, 8080 |
+    | `REPAIR_FUNCTION_WORKERS` | pyright processes | one for each core |
+    | `REPAIR_FUNCTION_TIMEOUT` | seconds that a server may take for one answer | 30 |
+    | `REPAIR_FUNCTION_MEMORY_LIMIT_MB` | resident memory at which a pyright is replaced | 1500 |
+    | `REPAIR_FUNCTION_CACHE` | file of the results' cache | no cache |
+    | `REPAIR_FUNCTION_MAX_BYTES` | bytes of a body, packed or not | 16 MiB |
+    | `REPAIR_FUNCTION_MAX_WORKSPACES` | workspaces of a POST | 64 |
+    | `REPAIR_FUNCTION_MAX_WAITING` | POSTs that may be inside at once; the next are told to come again | 32 |
 
     Up to `MAX_WAITING` bodies are in memory at once: with the defaults, half a GiB of them.
     """
@@ -59,19 +59,19 @@ class Settings:
     @classmethod
     def of(cls, variables: Mapping[str, str]) -> "Settings":
         """Raises `ConfigurationError` for a value that is no positive number, and as the class does."""
-        cache = variables.get("REPAIR_SERVE_CACHE")
+        cache = variables.get("REPAIR_FUNCTION_CACHE")
         standard = cls()
         return cls(
             token=variables.get(TOKEN_VARIABLE) or None,
-            host=variables.get("REPAIR_SERVE_HOST") or standard.host,
+            host=variables.get("REPAIR_FUNCTION_HOST") or standard.host,
             port=int(_number(variables, "PORT", standard.port)),
-            workers=int(_number(variables, "REPAIR_SERVE_WORKERS", os.cpu_count() or 1)),
-            timeout=_number(variables, "REPAIR_SERVE_TIMEOUT", standard.timeout),
-            memory_limit_mb=_number(variables, "REPAIR_SERVE_MEMORY_LIMIT_MB", standard.memory_limit_mb),
+            workers=int(_number(variables, "REPAIR_FUNCTION_WORKERS", os.cpu_count() or 1)),
+            timeout=_number(variables, "REPAIR_FUNCTION_TIMEOUT", standard.timeout),
+            memory_limit_mb=_number(variables, "REPAIR_FUNCTION_MEMORY_LIMIT_MB", standard.memory_limit_mb),
             cache=Path(cache) if cache else None,
-            max_bytes=int(_number(variables, "REPAIR_SERVE_MAX_BYTES", standard.max_bytes)),
-            max_workspaces=int(_number(variables, "REPAIR_SERVE_MAX_WORKSPACES", standard.max_workspaces)),
-            max_waiting=int(_number(variables, "REPAIR_SERVE_MAX_WAITING", standard.max_waiting)),
+            max_bytes=int(_number(variables, "REPAIR_FUNCTION_MAX_BYTES", standard.max_bytes)),
+            max_workspaces=int(_number(variables, "REPAIR_FUNCTION_MAX_WORKSPACES", standard.max_workspaces)),
+            max_waiting=int(_number(variables, "REPAIR_FUNCTION_MAX_WAITING", standard.max_waiting)),
         )
 
 

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from repair.errors import ConfigurationError
+from repair.extras import extra
 from repair.line_diff.numbered import CLOSING
 
 
@@ -71,8 +72,9 @@ class Decoder:
     """A loaded checkpoint, on the GPU if there is one; `decode` can be called many times."""
 
     def __init__(self, checkpoint_dir: str) -> None:
-        import torch
-        from transformers import AutoModelForCausalLM
+        with extra("train"):
+            import torch
+            from transformers import AutoModelForCausalLM
 
         from repair.models.tokenizer import load_tokenizer
 

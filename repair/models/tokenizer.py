@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from repair.errors import ConfigurationError
+from repair.extras import extra
 
 BEGIN, END, PAD = "<|begin|>", "<|end|>", "<|pad|>"
 
@@ -18,8 +19,9 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int, *, context: int) -> A
 
     Digits stand alone, so that a line number is spelled the same wherever it occurs.
     """
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
-    from transformers import PreTrainedTokenizerFast
+    with extra("train"):
+        from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+        from transformers import PreTrainedTokenizerFast
 
     tokenizer: Any = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -48,7 +50,8 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int, *, context: int) -> A
 
 def load_tokenizer(path: str | Path, *, revision: str | None = None) -> Any:
     """The tokenizer that is stored with a model."""
-    from transformers import AutoTokenizer
+    with extra("train"):
+        from transformers import AutoTokenizer
 
     tokenizer: Any = AutoTokenizer.from_pretrained(str(path), revision=revision)
     if tokenizer.eos_token_id is None:

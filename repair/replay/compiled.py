@@ -8,13 +8,16 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, overload
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
+from repair.extras import extra
 from repair.ot.packets import BadUTF8, Packet, decode_packet
 from repair.replay.file import texts_at
 from repair.replay.packet_columns import bytes_of, offsets_of
+
+with extra("pipeline"):
+    import numpy as np
+    import numpy.typing as npt
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -2,11 +2,14 @@
 
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
+from repair.extras import extra
 from repair.ot.packets import Author, OTError, decode_packet, encode_packet
 from repair.schema.events import TIMESTAMP
+
+with extra("pipeline"):
+    import numpy as np
 
 OP = pa.struct(
     [

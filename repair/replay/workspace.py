@@ -19,15 +19,13 @@ until something says what is in it: an event that creates or modifies it, or a s
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from importlib.util import find_spec
 from typing import NamedTuple
 
-import numpy as np
 import pyarrow as pa
 
 from repair.ot.packets import Author, Delete, Insert, OTError, Packet, decode_packet
-from repair.replay.compiled import replayed
 from repair.replay.file import FileReplay, ReplayError
-from repair.replay.packet_columns import changing_packets, ops_of_packets
 from repair.replay.timeline import Change, StoredCopy, changes
 from repair.schema.events import EventKind, FileOperation
 from repair.text.lines import lines_of
@@ -41,6 +39,8 @@ LARGEST_CONTENT = 4 * LARGEST_TEXT
 # Edits of a file wait until somebody asks for its text. From so many on they are replayed in compiled code,
 # which takes some 50,000 edits' time to load, once in a process. No more than so many wait.
 _LONG, _MOST = 2_000, 50_000
+_CAN_COMPILE = find_spec("numba") is not None
+"""The core has no compiler: there every edit is replayed in Python, with the same result."""
 
 
 class Broken(NamedTuple):
@@ -73,7 +73,7 @@ class _File:
     def settle(self) -> None:
         """Applies the edits that wait. What is wrong with one breaks the file."""
         edits, self.waiting, self.waiting_bytes = self.waiting, [], 0
-        if len(edits) >= _LONG and self._replay_at_once(edits):
+        if _CAN_COMPILE and len(edits) >= _LONG and self._replay_at_once(edits):
             return
         for edit in edits:
             if self.broken is not None:
@@ -97,14 +97,20 @@ class _File:
 
     def _replay_at_once(self, edits: list[Change]) -> bool:
         """False: something is wrong with one of them; nothing has happened."""
+        import numpy as np
+
+        from repair.replay.compiled import replayed
+        from repair.replay.packet_columns import changing_packets, ops_of_packets
+
         if self.replay is None:
             return False
         inserted = sum(len(edit.packet or b"") for edit in edits)  # no fewer than the code points in them
         if self.replay.length + inserted > LARGEST_TEXT:
             return False
         ops = ops_of_packets(pa.array([edit.packet for edit in edits], pa.binary()))
-        everything = np.array([len(edits)])
-        texts = replayed(ops, everything, self.replay.text(), self.replay.version, every_checksum=True)
+        texts = replayed(
+            ops, np.array([len(edits)]), self.replay.text(), self.replay.version, every_checksum=True
+        )
         if texts is None:
             return False
         self.replay = FileReplay(texts[0], ops.column("version")[-1].as_py())

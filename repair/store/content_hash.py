@@ -8,7 +8,6 @@ strings are, the values), and the streams' digests are hashed together with the 
 import hashlib
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute
 
@@ -105,6 +104,6 @@ def _text_bytes(array: pa.Array) -> memoryview | bytes:
         return b""
     _, offset_buffer, data = array.buffers()
     large = pa.types.is_large_string(array.type) or pa.types.is_large_binary(array.type)
-    offsets = np.frombuffer(offset_buffer, dtype=np.int64 if large else np.int32)
-    start, end = int(offsets[array.offset]), int(offsets[array.offset + len(array)])
+    offsets = memoryview(offset_buffer).cast("q" if large else "i")
+    start, end = offsets[array.offset], offsets[array.offset + len(array)]
     return memoryview(data)[start:end] if data is not None else b""

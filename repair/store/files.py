@@ -5,14 +5,16 @@ import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from repair.errors import StoreError
 from repair.store.content_hash import TableHash
+
+if TYPE_CHECKING:
+    import numpy as np
 
 ROW_GROUP_BYTES = 64 << 20
 """Rows are gathered up to this size in memory. A workspace text that many rows of a row group share
@@ -43,13 +45,13 @@ def is_local(filesystem: Any) -> bool:
     return "file" in ((protocol,) if isinstance(protocol, str) else protocol)
 
 
-def cut(sizes: np.ndarray[Any, Any], most: int) -> Iterator[tuple[int, int]]:
+def cut(sizes: "np.ndarray[Any, Any]", most: int) -> Iterator[tuple[int, int]]:
     """Ranges of consecutive items whose sizes add up to at most `most`; a larger item is alone."""
-    ends = np.cumsum(sizes)
+    ends = sizes.cumsum()
     start = 0
     while start < len(ends):
         before = int(ends[start - 1]) if start else 0
-        stop = max(start + 1, int(np.searchsorted(ends, before + most, "right")))
+        stop = max(start + 1, int(ends.searchsorted(before + most, "right")))
         yield start, stop
         start = stop
 

@@ -8,13 +8,16 @@ import hashlib
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute
 
+from repair.extras import extra
 from repair.schema.texts import SHA256, joined_field, stored_field
 from repair.store.files import cut
 from repair.store.text_table import TEXTS, TextTable, distinct_texts, utf8_values
+
+with extra("pipeline"):
+    import numpy as np
 
 pc: Any = pyarrow.compute  # its functions are made at import, so that type checkers do not see them
 

@@ -23,14 +23,17 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from repair.errors import StoreError
+from repair.extras import extra
 from repair.schema.texts import SHA256, TEXT
 from repair.store.files import cut, is_local, write_whole
 from repair.store.manifest import SWEEP_AFTER
+
+with extra("pipeline"):
+    import numpy as np
 
 FOLDER = "texts"
 BYTES = "bytes"

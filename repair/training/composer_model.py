@@ -6,12 +6,14 @@ Only a training process imports this module: it loads torch and Composer.
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import torch
-from composer.models import HuggingFaceModel
-from torchmetrics import Metric
-
+from repair.extras import extra
 from repair.training.dataset import IGNORED
 from repair.training.packed_attention import PackedRow, model_inputs, padded_labels
+
+with extra("train"):
+    import torch
+    from composer.models import HuggingFaceModel
+    from torchmetrics import Metric
 
 
 class ResponseLoss(Metric):

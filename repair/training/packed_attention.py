@@ -14,6 +14,7 @@ a sample, adding up to the number of tokens).
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from repair.extras import extra
 from repair.training.dataset import IGNORED, Sample
 
 PackedRow = Mapping[str, Any]
@@ -21,7 +22,8 @@ PackedRow = Mapping[str, Any]
 
 def packed_row(samples: Sequence[Sample], *, pad_token: int) -> PackedRow:
     """The row that holds `samples` one after the other; of none, one token that is not learned."""
-    import torch
+    with extra("train"):
+        import torch
 
     tokens = [token for sample in samples for token in sample.tokens] or [pad_token]
     labels = [label for sample in samples for label in sample.labels] or [IGNORED]

@@ -14,15 +14,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-from composer import Evaluator, Trainer
-from composer.algorithms import GradientClipping
-from composer.core import DataSpec
-from composer.optim import CosineAnnealingWithWarmupScheduler, DecoupledAdamW
-from composer.utils import dist, get_device
-from torch.utils.data import DataLoader, IterableDataset
-
 from repair.errors import ConfigurationError
+from repair.extras import extra
 from repair.models.tokenizer import check_tokenizer, load_tokenizer, train_tokenizer
 from repair.prompt.sentinels import PROMPT_VERSION, SENTINELS
 from repair.training.batching import Plan, Row, evaluation_rows, plan
@@ -32,6 +25,15 @@ from repair.training.export import TrainingResult, versions, whole_folder, write
 from repair.training.packed_attention import PackedRow, learned_tokens, packed_row
 from repair.training.progress import Progress, Report, at_batches
 from repair.training.recipe import FromScratch, Recipe
+
+with extra("train"):
+    import torch
+    from composer import Evaluator, Trainer
+    from composer.algorithms import GradientClipping
+    from composer.core import DataSpec
+    from composer.optim import CosineAnnealingWithWarmupScheduler, DecoupledAdamW
+    from composer.utils import dist, get_device
+    from torch.utils.data import DataLoader, IterableDataset
 
 _PROBES = 64  # texts that a tokenizer must give back unchanged
 

@@ -6,7 +6,10 @@ Only a training process imports this module: it loads Composer.
 from collections.abc import Callable
 from typing import Any
 
-from composer import Callback, Event, Logger, State
+from repair.extras import extra
+
+with extra("train"):
+    from composer import Callback, Event, Logger, State
 
 Report = Callable[[dict[str, Any]], None]
 

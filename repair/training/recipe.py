@@ -6,9 +6,11 @@ The named ones stand in `repair.training.recipes`; `load_recipe("tiny", {"epochs
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-
 from repair.configuration import Expected
+from repair.extras import extra
+
+with extra("train"):
+    from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Count = Annotated[int, Field(ge=1), Expected("a whole number of at least 1")]
 CountOrNone = Annotated[int, Field(ge=0), Expected("a whole number of at least 0")]

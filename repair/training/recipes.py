@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import ValidationError
-
 from repair.configuration import configuration_error
 from repair.errors import ConfigurationError
+from repair.extras import extra
 from repair.training.recipe import (
     FromScratch,
     Optimizer,
@@ -16,6 +15,9 @@ from repair.training.recipe import (
     Schedule,
     Sharding,
 )
+
+with extra("train"):
+    from pydantic import ValidationError
 
 _SWITCHED = ("sharding", "resumption")
 """Parts that a mapping of their settings switches on, and None off."""

@@ -32,7 +32,7 @@ def test_every_setting_that_a_text_names_exists() -> None:
     texts = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "Makefile", *ROOT.glob("docker/*")]
     named = {name for path in texts for name in re.findall(r"\bREPAIR_[A-Z_]+\b", path.read_text())}
     known = {Settings.variable(field) for field in Settings.model_fields} | {"REPAIR_LANGUAGE_SERVERS_TOKEN"}
-    assert {name for name in named if not name.startswith("REPAIR_SERVE_")} - known == set()
+    assert {name for name in named if not name.startswith("REPAIR_FUNCTION_")} - known == set()
 
 
 def test_the_home_has_one_default() -> None:
@@ -85,7 +85,7 @@ def test_a_secret_is_named_and_never_held(monkeypatch: pytest.MonkeyPatch) -> No
     assert "s3cret" not in str(caught.value)
 
 
-@pytest.mark.parametrize("variable", ["REPAIR_SERVE_WORKERS", "REPAIR_SHARED_DATA"])
+@pytest.mark.parametrize("variable", ["REPAIR_FUNCTION_WORKERS", "REPAIR_SHARED_DATA"])
 def test_what_others_read_is_let_be(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(variable, "1")
     assert Settings.load() == Settings()

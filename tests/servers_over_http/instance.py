@@ -1,4 +1,4 @@
-"""`repair serve`, or another command that serves, in a process group of its own, which ends for certain."""
+"""`repair language-servers`, or another command that serves, in a process group that ends for certain."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ from repair.language_servers import child
 from repair.language_servers.settings import TOKEN_VARIABLE
 
 ROOT = Path(__file__).parents[2]
-SERVE = [sys.executable, "-c", "from repair.cli import main; main()", "serve"]
+SERVE = [sys.executable, "-c", "from repair.cli import main; main()", "language-servers"]
 _START_S = 60.0
 
 
@@ -28,8 +28,8 @@ def free_port() -> int:
 class Instance:
     """On a free loopback port, which it keeps when it is started again.
 
-    `root` holds the package that is served; `command` is `repair serve` where none is given, else it finds
-    the port in the environment.
+    `root` holds the package that is served; `command` is `repair language-servers` where none is given, else
+    it finds the port in the environment.
     """
 
     def __init__(

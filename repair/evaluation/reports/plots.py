@@ -5,13 +5,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from repair.evaluation.summary import Share, SystemScore
+from repair.extras import extra
 
 INK, ACCENT, MUTED = "#1f2933", "#2f6f9f", "#9fb3c8"
 PALETTE = {"model": ACCENT, "history": "#7b9e6b", "empty": MUTED}
 
 
 def _figure(width: float, height: float) -> tuple[Any, Any]:
-    from matplotlib.figure import Figure
+    with extra("pipeline"):
+        from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
     axes = figure.add_subplot()

@@ -2,3 +2,10 @@
 
 Every module here imports numba, which takes half a second: import them inside functions.
 """
+
+from repair.extras import extra
+
+with extra("pipeline"):
+    import numba
+
+__all__ = ["numba"]

@@ -5,12 +5,14 @@ Tested by `tests/repair/synthesis/lm/test_judge.py`.
 
 from typing import Any
 
-import dspy
-
+from repair.extras import extra
 from repair.synthesis.lm.client import LmClient
 from repair.synthesis.lm.dspy_program import PaidProgram, SentinelAdapter
 from repair.synthesis.lm.program import TeacherProgram
 from repair.synthesis.lm.settings import LanguageModel
+
+with extra("lm"):
+    import dspy
 
 
 class JudgeSignature(dspy.Signature):

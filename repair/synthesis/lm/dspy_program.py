@@ -9,10 +9,8 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import dspy
-from dspy.utils.exceptions import AdapterParseError, LMConfigurationError
-
 from repair.errors import ConfigurationError
+from repair.extras import extra
 from repair.line_diff.numbered import OPENING, LineDiffError, extract
 from repair.prompt.answer_formats import answer_format, written
 from repair.prompt.sentinels import Example
@@ -20,6 +18,10 @@ from repair.synthesis.lm.client import LmClient
 from repair.synthesis.lm.program import FewShotExample, TeacherProgram
 from repair.synthesis.lm.response_cache import Answer
 from repair.synthesis.lm.settings import LanguageModel
+
+with extra("lm"):
+    import dspy
+    from dspy.utils.exceptions import AdapterParseError, LMConfigurationError
 
 
 class RepairSignature(dspy.Signature):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from repair.errors import ConfigurationError
+from repair.extras import extra
 from repair.synthesis.lm.response_cache import Answer
 
 
@@ -100,7 +101,8 @@ class LanguageModel:
         paid, written = self.usd_per_million_input_tokens, self.usd_per_million_output_tokens
         if paid is not None and written is not None:
             return paid, written
-        from dspy.clients.model_metadata import model_info  # what DSPy prices answers by
+        with extra("lm"):
+            from dspy.clients.model_metadata import model_info  # what DSPy prices answers by
 
         provider, _, name = self.model.partition("/")
         listed = model_info(provider, name)

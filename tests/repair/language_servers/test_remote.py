@@ -54,10 +54,10 @@ MAX_WAITING = 32
 @pytest.fixture(scope="module")
 def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
     limits = {
-        "REPAIR_SERVE_WORKERS": "2",
-        "REPAIR_SERVE_MAX_BYTES": str(MAX_BYTES),
-        "REPAIR_SERVE_MAX_WORKSPACES": str(MAX_WORKSPACES),
-        "REPAIR_SERVE_MAX_WAITING": str(MAX_WAITING),
+        "REPAIR_FUNCTION_WORKERS": "2",
+        "REPAIR_FUNCTION_MAX_BYTES": str(MAX_BYTES),
+        "REPAIR_FUNCTION_MAX_WORKSPACES": str(MAX_WORKSPACES),
+        "REPAIR_FUNCTION_MAX_WAITING": str(MAX_WAITING),
     }
     with Instance(tmp_path_factory.mktemp("instance") / "log", token=TOKEN, **limits) as started:
         yield started
@@ -285,7 +285,7 @@ def test_an_instance_that_stays_away_fails_the_run(script: Script, healthy: bool
         if not healthy:
             scripted.health = (503, b"")
         start = time.monotonic()
-        with pytest.raises(ServersUnreachableError, match="repair serve"):
+        with pytest.raises(ServersUnreachableError, match="repair language-servers"):
             next(remote.check_many(REQUESTS))
         assert time.monotonic() - start < 5.0
 

@@ -1,0 +1,187 @@
+"""The package without its checkout: what the wheel holds, the core alone, and the code location."""
+
+import base64
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+from tests.installed import (
+    PACKAGES,
+    ROOT,
+    Environment,
+    copy_source,
+    empty_environment,
+    linked_environment,
+    pip,
+    wheel_of,
+)
+from tests.recorded import NOON, Typist, hours
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+MOST_MB = 500
+LONG = "".join(f"x{number} = {number}\n" for number in range(200))
+"""Typed by the key: so many edits that the pipeline would replay them in compiled code."""
+
+FACE = """
+import importlib, pkgutil
+from repair.errors import ConfigurationError
+import repair
+
+named = set()
+for module in pkgutil.walk_packages(repair.__path__, "repair.", onerror=lambda name: None):
+    try:
+        importlib.import_module(module.name)
+    except ConfigurationError as error:
+        named.add(str(error).rpartition("pip install ")[2])
+print(*sorted(named))
+
+from repair.evaluation.metrics import ast_match, ast_or_string_match
+from repair.evaluation.sandbox import run
+from repair.language_servers import LanguageServers
+from repair.line_diff import apply, diff, extract
+from repair.ot import apply, decode_packet, encode_packet
+from repair.prompt import parse, render
+from repair.replay import texts_at
+from repair.training.packing import pack
+from repair.verification import verify
+"""
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    return wheel_of(copy_source(folder / "source"), folder)
+
+
+def test_the_wheel_holds_every_file_of_the_packages(wheel: Path) -> None:
+    names = set(ZipFile(wheel).namelist())
+    files = {
+        str(path.relative_to(ROOT))
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert {Path(name).suffix for name in files} >= {".py", ".pyi", ".proto", ".html"}
+    assert {name for name in names if ".dist-info/" not in name} == files
+    assert f"{wheel.name.removesuffix('-py3-none-any.whl')}.dist-info/licenses/LICENSE" in names
+
+
+def interpreter(version: str) -> str:
+    """A Python of that version, or a skip."""
+    if version == f"{sys.version_info.major}.{sys.version_info.minor}":
+        return sys.executable
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    for path in (shutil.which(f"python{version}"), *pyenv.glob(f"versions/{version}.*/bin/python")):
+        shown = (
+            path and subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout
+        )
+        if path and shown.startswith(f"Python {version}."):
+            return str(path)
+    pytest.skip(f"no Python {version} on this machine")
+
+
+@pytest.fixture(scope="module", params=["3.11", "3.12", "3.13"])
+def core(
+    request: pytest.FixtureRequest, wheel: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Environment:
+    """The core as a user gets it: from the package index, into an empty environment."""
+    environment = empty_environment(
+        tmp_path_factory.mktemp("core") / "environment", interpreter(request.param)
+    )
+    pip(environment.python, "install", "--constraint", ROOT / "constraints.txt", wheel)
+    return environment
+
+
+def test_the_core_is_small(core: Environment) -> None:
+    folder = core.python.parents[1]
+    taken = sum(path.lstat().st_blocks * 512 for path in folder.rglob("*") if not path.is_symlink())
+    assert 300e6 < taken < MOST_MB * 1e6
+    listed = core.run("python", "-c", "import importlib.metadata as m; print(*m.packages_distributions())")
+    assert {"repair", "pyarrow"} < set(listed.stdout.split())
+    assert not {"dagster", "pyspark", "torch", "composer", "numpy", "dspy"} & set(listed.stdout.split())
+
+
+def test_the_core_checks_a_file(core: Environment, tmp_path: Path) -> None:
+    (tmp_path / "bad.py").write_text("print(y)\n")
+    (tmp_path / "good.py").write_text("print(1)\n")
+    good = core.run("repair", "check", "good.py", cwd=tmp_path)
+    assert (good.returncode, good.stdout) == (0, "")
+    bad = core.run("repair", "check", "bad.py", cwd=tmp_path)
+    assert bad.returncode == 1
+    assert [line.split(": ")[2] for line in bad.stdout.splitlines()] == [
+        "pyright[reportUndefinedVariable]",
+        "ruff[F821]",
+    ]
+
+
+def test_the_core_imports_and_replays(core: Environment, tmp_path: Path) -> None:
+    typist = Typist()
+    packets = [typist.types("main.py", LONG[: end + 1], NOON).packet for end in range(len(LONG))]
+    rows = [
+        {
+            "project_id": "p",
+            "session_id": "s",
+            "timestamp": (NOON + hours(number / 3600)).isoformat(),
+            "kind": "ot",
+            "path": "main.py",
+            "packet": base64.b64encode(packet or b"").decode(),
+        }
+        for number, packet in enumerate(packets)
+    ]
+    (tmp_path / "events.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "projects.jsonl").write_text('{"project_id": "p", "visibility": "public"}\n')
+    imported = core.run("repair", "import", "events", tmp_path, "--out", "recording", cwd=tmp_path)
+    assert imported.returncode == 0, imported.stderr
+    at = (NOON + hours(1)).isoformat()
+    replayed = core.run("repair", "replay", "recording", "--file", "main.py", "--at", at, cwd=tmp_path)
+    assert (replayed.returncode, replayed.stdout) == (0, LONG), replayed.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "package", "extra"),
+    [("language-servers", "functions_framework", "function"), ("prove store", "numpy", "pipeline")],
+)
+def test_a_command_names_the_extra_that_it_needs(
+    core: Environment, command: str, package: str, extra: str
+) -> None:
+    assert core.run("repair", "--help").returncode == 0
+    refused = core.run("repair", *command.split())
+    assert (refused.returncode, refused.stderr) == (
+        2,
+        f"Error: {package} is not installed; install it with: pip install 'repair[{extra}]'\n",
+    )
+
+
+def test_a_module_of_the_library_imports_or_names_its_extra(core: Environment) -> None:
+    done = core.run("python", "-c", FACE)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.split() == [
+        "'repair[function]'",
+        "'repair[lm]'",
+        "'repair[pipeline]'",
+        "'repair[train]'",
+    ]
+
+
+@pytest.fixture(scope="module")
+def pipeline(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    return linked_environment(tmp_path_factory.mktemp("pipeline") / "environment", wheel, "pipeline")
+
+
+def test_the_code_location_loads(pipeline: Environment, tmp_path: Path) -> None:
+    home = {"DAGSTER_HOME": str(tmp_path), "REPAIR_HOME": str(tmp_path)}
+    validated = pipeline.run(
+        *("python", "-m", "dagster", "definitions", "validate", "-m", "code_location.definitions"),
+        cwd=tmp_path,
+        variables=home,
+    )
+    assert validated.returncode == 0, validated.stderr
+    where = pipeline.run("python", "-c", "import code_location; print(code_location.__file__)", cwd=tmp_path)
+    assert Path(where.stdout).is_relative_to(pipeline.python.parents[1])
