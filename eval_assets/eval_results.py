@@ -40,7 +40,6 @@ class Decoding(dg.Config):
     partitions_def=DATE_AND_TYPE,
     deps=[checkpoint, workspace_benchmark, leetcode_benchmark],
     check_specs=check_specs("eval_results", DATE_AND_TYPE),
-    code_version="2",
     group_name="evaluation",
     kinds={"pytorch", "parquet"},
 )

@@ -10,7 +10,7 @@ from repair.evaluation.judge.calibration import JUDGED_DIFFS, Calibration, Rate,
 from repair.evaluation.judge.labelled_diffs import LABELS, labelled_diffs
 from repair.store.manifest import Manifest
 from repair.store.writer import PartitionWriter
-from repair.synthesis.lm.judge import INSTRUCTIONS
+from repair.synthesis.lm.judge import INSTRUCTIONS, LmJudge
 from repair_assets.benchmarks import LEETCODE_SAMPLES, stored_leetcode_samples
 from resources.benchmark_data import BenchmarkDataResource
 from resources.language_models import LanguageModelResource
@@ -31,7 +31,6 @@ class LabelledSet(dg.Config):
 
 @dg.asset(
     check_specs=check_specs("judge_calibration", None),
-    code_version="1",
     group_name="evaluation",
     kinds={"dspy"},
 )
@@ -67,6 +66,7 @@ def judge_calibration(
             "judge": INSTRUCTIONS,
             **language_servers.versions(),
         },
+        runs=[LmJudge],
     )
 
     def work(writer: PartitionWriter) -> dict[str, Any]:

@@ -26,7 +26,6 @@ PAGE = "scorecard.html"
     partitions_def=DATES,
     deps=[dg.AssetDep(eval_results, partition_mapping=ALL_TYPES_OF_THE_DATE)],
     check_specs=check_specs("scorecard", DATES),
-    code_version="1",
     group_name="evaluation",
     kinds={"html"},
 )

@@ -27,6 +27,8 @@ from repair.schema.stages import REPAIR_CANDIDATES
 from repair.store.reader import PartitionStore
 from repair.store.writer import PartitionWriter
 from repair.synthesis.history import HistoryTeacher
+from repair.synthesis.lm.judge import LmJudge
+from repair.synthesis.lm.teacher import LmTeacher
 from repair.synthesis.rules import RulesTeacher
 from repair_assets.repair_candidates import repair_candidates
 from repair_assets.teacher_program import stored_program, teacher_program
@@ -52,7 +54,6 @@ class Comparing(dg.Config):
     partitions_def=DATE_AND_TYPE,
     deps=[repair_candidates, teacher_program],
     check_specs=check_specs("teacher_results", DATE_AND_TYPE),
-    code_version="1",
     group_name="teacher",
     kinds={"parquet", "dspy"},
 )
@@ -81,6 +82,7 @@ def teacher_results(
         schema=TEACHER_RESULTS,
         configuration=config.model_dump(),
         versions=versions,
+        runs=[*([LmTeacher] if by_model else []), *([LmJudge] if config.judge else [])],
     )
     drawn = min(config.at_most, stage.manifests()[str(candidates)].rows_out)
     model = language_model if by_model else None
@@ -135,7 +137,6 @@ def _systems(
     partitions_def=DATES,
     deps=[dg.AssetDep(teacher_results, partition_mapping=ALL_TYPES_OF_THE_DATE)],
     check_specs=check_specs("teacher_page", DATES),
-    code_version="1",
     group_name="teacher",
     kinds={"html"},
 )

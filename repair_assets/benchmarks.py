@@ -1,6 +1,7 @@
 """The frozen benchmarks, one partition per diagnostic type."""
 
 import platform
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,13 @@ import pyarrow as pa
 from partitions.keys import DIAGNOSTIC_TYPE, Key
 from partitions.mappings import ALL_DATES_OF_THE_TYPE
 from partitions.types import DIAGNOSTIC_TYPES
-from repair.diagnostics.types import TYPES, partition_of
+from repair.diagnostics.types import TYPES, decisive_types, partition_of
 from repair.evaluation import leetcode
 from repair.evaluation.benchmark import BENCHMARK_SAMPLES, workspace_samples
+from repair.execution.definitions import definitions_of
+from repair.language_servers import LanguageServers
 from repair.prompt.sentinels import PROMPT_VERSION
+from repair.store.definition_records import record_definitions
 from repair.store.manifest import Manifest, fingerprint
 from repair.store.reader import PartitionStore
 from repair.store.writer import PartitionWriter
@@ -53,7 +57,6 @@ CHECKS = (ManifestCheck("has_samples", "The frozen release has a sample of this 
     partitions_def=DIAGNOSTIC_TYPES,
     deps=[dg.AssetDep(repair_examples, partition_mapping=ALL_DATES_OF_THE_TYPE)],
     check_specs=check_specs("workspace_benchmark", DIAGNOSTIC_TYPES, CHECKS),
-    code_version="2",
     group_name="evaluation",
     kinds={"parquet"},
 )
@@ -85,6 +88,7 @@ def workspace_benchmark(
         inputs=(),
         schema=BENCHMARK_SAMPLES,
         configuration=config.model_dump(),
+        frozen=True,
         checks=CHECKS,
     )
 
@@ -104,7 +108,6 @@ def _rows(manifests: list[Manifest]) -> int:
 @dg.asset(
     partitions_def=DIAGNOSTIC_TYPES,
     check_specs=check_specs("leetcode_benchmark", DIAGNOSTIC_TYPES),
-    code_version="2",
     group_name="evaluation",
     kinds={"parquet"},
 )
@@ -127,15 +130,16 @@ def leetcode_benchmark(
         )
         return stage.materialize(lambda _: None, rows_in=0, metadata=lambda _: {"benchmark_data": hint})
     built = stored_leetcode_samples(opened, language_servers, Path(benchmark_data.folder))
+    key = Key.of(context)
+    types = frozenset(known.name for known in TYPES)
     stage = Stage(
         context=context,
         store=opened,
         inputs=[Input(LEETCODE_SAMPLES, Key())],
         schema=BENCHMARK_SAMPLES,
+        types=decisive_types(key.diagnostic_type or "", types),
     )
-    key = Key.of(context)
     codes = opened.table(LEETCODE_SAMPLES, {}, columns=["code"])["code"].to_pylist()
-    types = {known.name for known in TYPES}
     own = [partition_of(code, types) == key.diagnostic_type for code in codes]
 
     def work(writer: PartitionWriter) -> None:
@@ -157,14 +161,18 @@ def stored_leetcode_samples(
     store: PartitionStore, language_servers: LanguageServersResource, folder: Path
 ) -> Manifest:
     """The manifest of all types' samples, built if what is stored was made of anything else."""
-    inputs = {"published": leetcode.fingerprint(folder)}
-    versions = {
-        "samples": leetcode.VERSION,
-        "prompt": PROMPT_VERSION,
-        "python": platform.python_version(),
-        **language_servers.versions(),
+    definitions = definitions_of(leetcode.read, leetcode.leetcode_samples, LanguageServers)
+    made_of: dict[str, Any] = {
+        "inputs": {},
+        "configuration": {"published": leetcode.fingerprint(folder)},
+        "versions": {
+            "prompt": PROMPT_VERSION,
+            "python": platform.python_version(),
+            **language_servers.versions(),
+        },
+        "definitions": definitions.digest,
     }
-    wanted = fingerprint(inputs, {}, versions)
+    wanted = fingerprint(**made_of)
     stored = store.manifest(LEETCODE_SAMPLES, {})
     if stored is not None and stored.fingerprint == wanted:
         return stored
@@ -172,6 +180,5 @@ def stored_leetcode_samples(
     outcomes = leetcode.leetcode_samples(published, language_servers.servers())
     with store.writer(LEETCODE_SAMPLES, {}) as writer:
         writer.write_outcomes(outcomes)
-        return writer.commit(
-            fingerprint=wanted, inputs=inputs, versions=versions, rows_in=len(published.instances)
-        )
+        record_definitions(store, definitions.digest, asdict(definitions))
+        return writer.commit(fingerprint=wanted, rows_in=len(published.instances), **made_of)

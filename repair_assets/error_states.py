@@ -10,7 +10,7 @@ import pyarrow.compute
 from partitions.dates import window
 from partitions.keys import DATE_AND_TYPE, Key
 from repair.curation.policy import project_reject
-from repair.diagnostics.types import known_types
+from repair.diagnostics.types import decisive_types, known_types
 from repair.error_states.batches import Places, SnapshotTotals, by_project, replay_projects
 from repair.error_states.sampling import SamplingSettings, sample_partition
 from repair.execution.tasks import StoredRows
@@ -86,7 +86,6 @@ class Sampling(dg.Config):
     partitions_def=DATE_AND_TYPE,
     deps=[session_events],
     check_specs=check_specs("error_states", DATE_AND_TYPE, CHECKS),
-    code_version="3",
     group_name="diagnostics",
     kinds={"parquet"},
 )
@@ -100,12 +99,14 @@ def error_states(
     """
     key = Key.of(context)
     day = Input("session_events", Key(key.date))
+    known = known_types(window(key.date or "")[0].date())
     stage = Stage(
         context=context,
         store=store.store(),
         inputs=[day],
         schema=ERROR_STATES,
         configuration=config.model_dump(),
+        types=decisive_types(key.diagnostic_type or "", known),
         checks=CHECKS,
         engine=engine.engine(),
     )

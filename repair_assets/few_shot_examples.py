@@ -22,7 +22,6 @@ class FewShot(dg.Config):
 
 @dg.asset(
     check_specs=check_specs("few_shot_examples", None),
-    code_version="1",
     group_name="teacher",
     kinds={"parquet"},
 )

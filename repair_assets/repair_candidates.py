@@ -34,7 +34,6 @@ CHECKS = (
     partitions_def=DATE_AND_TYPE,
     deps=[reproduced_diagnostics],
     check_specs=check_specs("repair_candidates", DATE_AND_TYPE, CHECKS),
-    code_version="2",
     group_name="diagnostics",
     kinds={"parquet", "python"},
 )

@@ -32,7 +32,6 @@ class Splitting(dg.Config):
     partitions_def=DATE_AND_TYPE,
     deps=[verified_diffs],
     check_specs=check_specs("repair_examples", DATE_AND_TYPE),
-    code_version="1",
     group_name="synthesis",
     kinds={"parquet"},
 )
@@ -56,7 +55,6 @@ def repair_examples(
     partitions_def=DATES,
     deps=[dg.AssetDep(repair_examples, partition_mapping=ALL_TYPES_OF_THE_DATE)],
     check_specs=check_specs("daily_examples", DATES),
-    code_version="1",
     group_name="synthesis",
     kinds={"parquet"},
 )

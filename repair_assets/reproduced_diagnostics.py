@@ -18,7 +18,6 @@ CHECKS = (share_check("reproduction_rate", "Replayed diagnostics that the server
     partitions_def=DATE_AND_TYPE,
     deps=[error_states],
     check_specs=check_specs("reproduced_diagnostics", DATE_AND_TYPE, CHECKS),
-    code_version="3",
     group_name="diagnostics",
     kinds={"parquet", "python"},
 )

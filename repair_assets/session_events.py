@@ -12,6 +12,7 @@ from partitions.keys import DATE, Key
 from repair.diagnostics.codes import type_of_code
 from repair.diagnostics.style import is_stylistic
 from repair.diagnostics.types import count_by_type, known_types
+from repair.recording.reader import Recording
 from repair.recording.validation import session_events as validated
 from repair.schema.events import EVENTS, PROJECTS, EventKind
 from repair.store.manifest import Manifest
@@ -65,7 +66,6 @@ def published_codes(batch: pa.RecordBatch) -> Counter[str]:
 @dg.asset(
     partitions_def=DATES,
     check_specs=check_specs("session_events", DATES, CHECKS),
-    code_version="2",
     group_name="events",
     kinds={"parquet"},
 )
@@ -86,6 +86,7 @@ def session_events(
         inputs=(),
         schema=EVENTS,
         configuration={"recording": recording.fingerprint(start, end)},
+        runs=[Recording],
         checks=CHECKS,
     )
 

@@ -11,6 +11,8 @@ from repair.pipeline import BY_NAME
 from repair.prompt.sentinels import PROMPT_VERSION
 from repair.store.writer import PartitionWriter
 from repair.synthesis.lm.limits import Usage
+from repair.synthesis.lm.teacher import LmTeacher
+from repair.synthesis.offline import TEACHERS
 from repair.synthesis.teacher import synthesize
 from repair_assets.repair_candidates import repair_candidates
 from repair_assets.teacher_program import stored_program, teacher_program
@@ -35,7 +37,6 @@ class Synthesis(dg.Config):
     partitions_def=DATE_AND_TYPE,
     deps=[repair_candidates, teacher_program],
     check_specs=check_specs("synthesized_diffs", DATE_AND_TYPE),
-    code_version="3",
     group_name="synthesis",
     kinds={"parquet", "dspy"},
 )
@@ -66,6 +67,8 @@ def synthesized_diffs(
         schema=SPEC.output,
         configuration=config.model_dump(),
         versions=versions,
+        runs=[LmTeacher if by_model else TEACHERS[config.teacher]],
+        without=["repair.synthesis.offline:TEACHERS"],
         engine=engine.engine(),
     )
 

@@ -44,7 +44,6 @@ class Program(dg.Config):
 @dg.asset(
     deps=[few_shot_examples],
     check_specs=check_specs("teacher_program", None),
-    code_version="2",
     group_name="teacher",
     kinds={"dspy"},
 )

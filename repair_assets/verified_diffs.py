@@ -12,7 +12,7 @@ from repair.prompt.sentinels import PROMPT_VERSION
 from repair.schema.outcomes import DETAIL, REASON, join_outcomes
 from repair.store.manifest import Manifest
 from repair.store.writer import PartitionWriter
-from repair.synthesis.lm.judge import INSTRUCTIONS, QUESTIONS, SHOWN, judged
+from repair.synthesis.lm.judge import INSTRUCTIONS, QUESTIONS, SHOWN, LmJudge, judged
 from repair_assets.synthesized_diffs import synthesized_diffs
 from resources.engine import EngineResource
 from resources.language_models import LanguageModelResource
@@ -37,7 +37,6 @@ class Verification(dg.Config):
     partitions_def=DATE_AND_TYPE,
     deps=[synthesized_diffs],
     check_specs=check_specs("verified_diffs", DATE_AND_TYPE, CHECKS),
-    code_version="3",
     group_name="synthesis",
     kinds={"parquet", "python"},
 )
@@ -64,6 +63,7 @@ def verified_diffs(
         schema=SPEC.output,
         configuration=config.model_dump(),
         versions=versions,
+        runs=[LmJudge] if config.judge else [],
         checks=CHECKS,
         engine=engine.engine(),
     )

@@ -8,17 +8,20 @@ returns that result, marked `reused`. Every result carries the check that rows i
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import dagster as dg
 import pyarrow as pa
 
 from partitions.keys import Key
+from repair.execution.definitions import Definitions, definitions_of
 from repair.execution.tasks import StoredRows, Task, stored_rows
 from repair.execution.worker import BatchFunction
-from repair.pipeline import StageSpec
+from repair.language_servers import LanguageServers
+from repair.pipeline import BY_NAME, StageSpec
 from repair.schema.outcomes import join_outcomes
+from repair.store.definition_records import record_definitions
 from repair.store.manifest import Manifest, fingerprint
 from repair.store.reader import PartitionStore
 from repair.store.writer import PartitionWriter
@@ -117,6 +120,14 @@ class Stage:
     versions: Mapping[str, str] = field(default_factory=dict[str, str])
     checks: Sequence[ManifestCheck] = ()
     engine: Engine = field(default_factory=LocalEngine)
+    types: Sequence[str] | None = None
+    """The diagnostic types that decide which rows are in the partition."""
+    runs: Sequence[Any] = ()
+    """What decides the rows besides what the asset names: classes that a resource hands in."""
+    without: Sequence[str] = ()
+    """Definitions that the asset names and this run does not use."""
+    frozen: bool = False
+    """What is stored stays until the configuration says otherwise, whatever the code says."""
 
     @property
     def asset(self) -> str:
@@ -213,8 +224,15 @@ class Stage:
         manifests = self.manifests()
         segments = self.key.segments()
         inputs = {name: manifest.data_version for name, manifest in manifests.items()}
-        versions = {**self.versions, "code": self._code_version()}
-        wanted = fingerprint(inputs, self.configuration, versions)
+        definitions = None if self.frozen else self._definitions()
+        made_of: dict[str, Any] = {
+            "inputs": inputs,
+            "configuration": self.configuration,
+            "versions": self.versions,
+            "types": self.types,
+            "definitions": definitions.digest if definitions else "",
+        }
+        wanted = fingerprint(**made_of)
         manifest = self.store.manifest(self.asset, segments)
         reused = manifest is not None and manifest.fingerprint == wanted
         if manifest is None or not reused:
@@ -223,9 +241,9 @@ class Stage:
                 writer.declare(self.schema)
                 extra = dict(work(writer) or {})
                 extra["seconds"] = round(time.monotonic() - started, 3)
-                manifest = writer.commit(
-                    fingerprint=wanted, inputs=inputs, versions=versions, rows_in=expected, extra=extra
-                )
+                if definitions:
+                    record_definitions(self.store, definitions.digest, asdict(definitions))
+                manifest = writer.commit(fingerprint=wanted, rows_in=expected, extra=extra, **made_of)
         self.context.log.info(
             "%s[%s] %s: %s",
             self.asset,
@@ -263,8 +281,16 @@ class Stage:
             metadata={**verdict.figures, "rejects": dict(manifest.rejects), "rejected_rows": rejected},
         )
 
-    def _code_version(self) -> str:
-        version = self.context.assets_def.code_versions_by_key.get(self.context.asset_key)
-        if version is None:
-            raise dg.DagsterInvariantViolationError(f"{self.asset} has no code_version")
-        return version
+    def _definitions(self) -> Definitions:
+        """What the asset's function reaches, its stage's function, and the servers that it asks.
+
+        Checks are left out: they are answered anew from the manifest of a reused result.
+        """
+        compute: Any = self.context.assets_def.op.compute_fn
+        asset = getattr(compute, "decorated_fn", compute)
+        roots: list[Any] = [asset, *self.runs]
+        if spec := BY_NAME.get(self.asset):
+            roots.append(spec.function)
+        if "pyright" in self.versions:
+            roots.append(LanguageServers)
+        return definitions_of(*roots, without=[*self.without, f"{asset.__module__}:CHECKS"])

@@ -46,7 +46,6 @@ class Training(dg.Config):
     partitions_def=DATES,
     deps=[training_mixture],
     check_specs=check_specs("checkpoint", DATES, CHECKS),
-    code_version="1",
     group_name="training",
     kinds={"pytorch", "huggingface"},
     pool="h100",

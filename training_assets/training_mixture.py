@@ -37,7 +37,6 @@ class Mixing(dg.Config):
         dg.AssetDep(leetcode_benchmark, partition_mapping=dg.AllPartitionMapping()),
     ],
     check_specs=check_specs("training_mixture", DATES),
-    code_version="1",
     group_name="training",
     kinds={"parquet"},
 )

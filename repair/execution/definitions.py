@@ -13,10 +13,11 @@ a root), a name put together at run time, an import that matters for its side ef
 """
 
 import hashlib
+import json
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -63,12 +64,14 @@ class Definitions:
     """What was reached: `module:name`, data file or package -> what it says, hashed, or its version."""
 
     parts: Mapping[str, str]
+    roots: tuple[str, ...]
+    """By name, so that another process can look again."""
+    without: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
         """Equal for equal definitions, on every machine and in every folder."""
-        lines = "".join(f"{name} {self.parts[name]}\n" for name in sorted(self.parts))
-        return hashlib.sha256(lines.encode()).hexdigest()
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
 
 def definitions_of(*roots: Any, without: Iterable[str] = ()) -> Definitions:
@@ -98,9 +101,11 @@ class Sources:
 
     def reached(self, *roots: Any, without: Iterable[str] = ()) -> Definitions:
         """As `definitions_of`, in these packages."""
-        pending = [node for root in roots for node in self._roots(root)]
+        named = sorted({node for root in roots for node in self._roots(root)})
+        stops = sorted(without)
+        pending = list(named)
         parts: dict[str, str] = {}
-        seen = {*without, *PARTS_OF_THEIR_OWN}
+        seen = {*stops, *PARTS_OF_THEIR_OWN}
         while pending:
             node = pending.pop()
             if node in seen:
@@ -111,7 +116,7 @@ class Sources:
             found, following = self._steps[node]
             parts.update(found)
             pending.extend(following)
-        return Definitions(parts)
+        return Definitions(parts, tuple(named), tuple(stops))
 
     def _roots(self, root: Any) -> Iterator[str]:
         if isinstance(root, str):

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -58,6 +58,11 @@ class Manifest:
     created: datetime
     """UTC."""
     extra: dict[str, Any] = field(default_factory=dict[str, Any])
+    configuration: dict[str, Any] = field(default_factory=dict[str, Any])
+    types: list[str] | None = None
+    """The diagnostic types that decide which rows are in the partition; null: none do."""
+    definitions: str = ""
+    """The digest of the code that made it, in `definitions/` of the store; empty: no code decides it."""
     format: int = FORMAT
 
     @property
@@ -122,13 +127,23 @@ def read_manifest(filesystem: Any, path: str, uri: str | None = None) -> Manifes
 
 
 def fingerprint(
-    inputs: Mapping[str, Any], configuration: Mapping[str, Any], versions: Mapping[str, Any]
+    inputs: Mapping[str, Any],
+    configuration: Mapping[str, Any],
+    versions: Mapping[str, Any],
+    types: Sequence[str] | None = None,
+    definitions: str = "",
 ) -> str:
     """SHA-256 of everything that decides a result, whatever the order of the keys.
 
     Two materialisations with equal fingerprints have equal results, so that the second may be skipped.
     """
-    parts = {"inputs": inputs, "configuration": configuration, "versions": versions}
+    parts = {
+        "inputs": inputs,
+        "configuration": configuration,
+        "versions": versions,
+        "types": types,
+        "definitions": definitions,
+    }
     try:
         text = json.dumps(parts, sort_keys=True, separators=(",", ":"), allow_nan=False)
     except (TypeError, ValueError) as error:

@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from types import TracebackType
@@ -150,6 +150,9 @@ class PartitionWriter:
         rows_in: int,
         rows_out: int | None = None,
         extra: Mapping[str, Any] | None = None,
+        configuration: Mapping[str, Any] | None = None,
+        types: Sequence[str] | None = None,
+        definitions: str = "",
     ) -> Manifest:
         """Makes what was written the partition's content, and removes what was there before.
 
@@ -174,6 +177,9 @@ class PartitionWriter:
             data_version=_data_version(self._content),
             created=datetime.now(UTC),
             extra=dict(extra or {}),
+            configuration=dict(configuration or {}),
+            types=None if types is None else list(types),
+            definitions=definitions,
         )
         text = manifest.to_json().encode()
         self._texts.flush()

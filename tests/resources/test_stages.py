@@ -40,9 +40,7 @@ def graph(runs: Runs, *, lose: int = 0, keep: int = 6, seed: int = 1) -> list[dg
     """`numbers` -> `kept`: `kept` keeps some rows, rejects some, and loses `lose` without a word."""
     half = share_check("share", "Rows that go on.", at_least=0.5)
 
-    @dg.asset(
-        partitions_def=DATE_AND_TYPE, check_specs=check_specs("numbers", DATE_AND_TYPE), code_version="1"
-    )
+    @dg.asset(partitions_def=DATE_AND_TYPE, check_specs=check_specs("numbers", DATE_AND_TYPE))
     def numbers(context: dg.AssetExecutionContext, store: StoreResource) -> dg.MaterializeResult:
         stage = Stage(context=context, store=store.store(), inputs=(), schema=SCHEMA)
         rows = [{"diagnostic_id": each} for each in IDS]
@@ -54,7 +52,6 @@ def graph(runs: Runs, *, lose: int = 0, keep: int = 6, seed: int = 1) -> list[dg
         partitions_def=DATE_AND_TYPE,
         deps=[numbers],
         check_specs=check_specs("kept", DATE_AND_TYPE, [half]),
-        code_version="1",
     )
     def kept(context: dg.AssetExecutionContext, store: StoreResource) -> dg.MaterializeResult:
         stage = Stage(
@@ -79,7 +76,6 @@ def graph(runs: Runs, *, lose: int = 0, keep: int = 6, seed: int = 1) -> list[dg
         partitions_def=DATE_AND_TYPE,
         deps=[kept],
         check_specs=check_specs("after", DATE_AND_TYPE),
-        code_version="1",
     )
     def after(context: dg.AssetExecutionContext, store: StoreResource) -> dg.MaterializeResult:
         inputs = [Input("kept", Key.of(context))]

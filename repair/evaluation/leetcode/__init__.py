@@ -2,10 +2,9 @@
 
 from repair.evaluation.leetcode.functional import functional
 from repair.evaluation.leetcode.loader import BugInstance, Checks, PublishedBenchmark, fingerprint, read
-from repair.evaluation.leetcode.samples import VERSION, leetcode_samples
+from repair.evaluation.leetcode.samples import leetcode_samples
 
 __all__ = [
-    "VERSION",
     "BugInstance",
     "Checks",
     "PublishedBenchmark",

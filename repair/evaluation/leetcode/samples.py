@@ -40,9 +40,6 @@ from repair.prompt.sentinels import PromptError, render_response
 from repair.schema.outcomes import Reject, outcome_batch
 from repair.verification.comparison import Comparison
 
-VERSION = "1"
-"""Increase it with every change of the set of samples or of their content."""
-
 PATH = "main.py"
 
 

@@ -17,9 +17,10 @@ from repair.errors import ConfigurationError
 from repair.execution import definitions
 from repair.execution.definitions import Sources, definitions_of
 from repair.ot import apply
+from repair.schema.outcomes import outcome_batch
 from repair.synthesis.history import HistoryTeacher
+from repair.synthesis.offline import synthesize_offline
 from repair.synthesis.rules import RulesTeacher
-from repair.synthesis.teacher import synthesize_offline
 
 FILES = {
     "__init__.py": "from pkg.faces import shown\n",
@@ -230,11 +231,9 @@ def test_star_imports_subclasses_and_circles_are_followed(tmp_path: Path):
 
 
 def test_roots_are_functions_classes_methods_and_what_a_partial_holds():
-    alone, with_teacher = (
-        definitions_of(synthesize_offline),
-        definitions_of(partial(synthesize_offline, HistoryTeacher)),
-    )
-    assert set(alone.parts) < set(with_teacher.parts)
+    with_teacher = definitions_of(partial(outcome_batch, HistoryTeacher))
+    assert set(definitions_of(outcome_batch).parts) < set(with_teacher.parts)
+    assert "repair.synthesis.history:HistoryTeacher" in with_teacher.parts
     assert definitions_of(HistoryTeacher.propose) == definitions_of(HistoryTeacher)
     assert definitions_of("repair.ot:apply") == definitions_of(apply), "by its package's face"
     assert definitions_of(partial(reproduce, x=3)) == definitions_of(reproduce)
@@ -271,18 +270,24 @@ def own_copy(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_constant_of_the_history_teacher_decides_its_diffs_and_no_reproduction(own_copy: Path):
     roots = {
-        "history": [partial(synthesize_offline, HistoryTeacher)],
-        "rules": [partial(synthesize_offline, RulesTeacher)],
+        "history": [synthesize_offline, HistoryTeacher],
+        "rules": [synthesize_offline, RulesTeacher],
         "reproduce": [reproduce],
     }
-    before = {name: Sources({"repair": own_copy}).reached(*root).digest for name, root in roots.items()}
-    assert before == {name: definitions_of(*root).digest for name, root in roots.items()}
+    one_of_them = ["repair.synthesis.offline:TEACHERS"]
+
+    def digests() -> dict[str, str]:
+        sources = Sources({"repair": own_copy})
+        return {name: sources.reached(*root, without=one_of_them).digest for name, root in roots.items()}
+
+    before = digests()
+    assert before == {name: definitions_of(*root, without=one_of_them).digest for name, root in roots.items()}
     teacher = own_copy / "synthesis" / "history.py"
     source = teacher.read_text()
     constant = "MOST_TRIED = 3"
     assert source.count(constant) == 1
     teacher.write_text(source.replace(constant, "MOST_TRIED = 4"))
-    after = {name: Sources({"repair": own_copy}).reached(*root).digest for name, root in roots.items()}
+    after = digests()
     assert {name for name in roots if before[name] != after[name]} == {"history"}
 
 
