@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from repair.cli.stale import stale
 from repair.errors import ConfigurationError, InputError, RepairError
 
 if TYPE_CHECKING:
@@ -441,3 +442,6 @@ def language_servers(port: int) -> None:
     module = "repair.language_servers"
     command = [sys.executable, "-m", "gunicorn", "-c", f"python:{module}.serving", f"{module}.function:app()"]
     os.execve(sys.executable, command, variables)  # noqa: S606 (no shell is meant)
+
+
+main.add_command(stale)

@@ -160,8 +160,13 @@ def folder_of(asset: str, partition: Mapping[str, str]) -> str:
     return "/".join(segments)
 
 
+def is_segment(text: str) -> bool:
+    """Whether `text` can be an asset's name, or another part of a path."""
+    return bool(_SEGMENT.fullmatch(text)) and ".." not in text
+
+
 def segment(what: str, text: str) -> str:
-    if not _SEGMENT.fullmatch(text) or ".." in text:
+    if not is_segment(text):
         raise ConfigurationError(
             f"{what} {text!r} can't be part of a path: letters, digits and _ . + - are allowed, "
             "the first one a letter, a digit or _"

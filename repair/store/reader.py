@@ -35,6 +35,7 @@ from repair.store.manifest import (
     Manifest,
     StoredFile,
     folder_of,
+    is_segment,
     read_manifest,
 )
 from repair.store.text_columns import join_texts
@@ -84,6 +85,13 @@ class PartitionStore:
         """What the partition holds; null: it has never been written."""
         fs, folder = self.locate(asset, partition)
         return read_manifest(fs, f"{folder}/{MANIFEST}", f"{self.uri(asset, partition)}/{MANIFEST}")
+
+    def assets(self) -> list[str]:
+        """What the store has folders of, by name; those of texts and the like hold no partition."""
+        fs, folder = self.locate("any", {})
+        root = folder.removesuffix("/any")
+        paths = cast(list[str], fs.ls(root, detail=False)) if fs.exists(root) else []
+        return sorted(name for path in paths if is_segment(name := path.rstrip("/").rpartition("/")[2]))
 
     def partitions(self, asset: str) -> list[dict[str, str]]:
         """The partitions of `asset` that have a manifest, in the order of their paths."""
