@@ -129,9 +129,15 @@ def test_every_stage_comes_to_the_same_rows_and_rejects_on_two_executors(
         assert (other.data_version, other.fingerprint) == (one.data_version, one.fingerprint), stage
         assert (other.rows_in, other.rows_out, other.rejects) == (one.rows_in, one.rows_out, one.rejects)
     assert here.manifest("repair_examples", NAMES).rows_out >= 5
-    said = {reason for stage in STAGES for _, reason in here.rejects(stage, NAMES)}
-    assert {"near_duplicate", "prose", "range_outside_file", "no_later_fix", "ghostwriter_fix"} <= said
-    # What was made here holds there: nothing in a manifest says where it was made.
+    found_reasons = {reason for stage in STAGES for _, reason in here.rejects(stage, NAMES)}
+    assert {
+        "near_duplicate",
+        "prose",
+        "range_outside_file",
+        "no_later_fix",
+        "ghostwriter_fix",
+    } <= found_reasons
+    # A result of one engine is reused by the other: a manifest does not record the engine.
     assert all(reused(there.diagnostics("F821")).values())
     assert not list((there.folder / "store" / "_staging").iterdir())
 
@@ -181,13 +187,13 @@ def test_what_a_stage_raises_there_is_raised_here(
                 raise kind("row 13 is at fault")
             yield batch
 
-    said: list[str] = []
+    messages: list[str] = []
     for engine in (LocalEngine(), spark.engine()):
         with pytest.raises(kind) as caught:
             list(engine.map(fails, tasks, store))
         assert type(caught.value) is kind
-        said.append(str(caught.value))
-    assert said == ["row 13 is at fault"] * 2
+        messages.append(str(caught.value))
+    assert messages == ["row 13 is at fault"] * 2
 
 
 @needs_java
@@ -196,12 +202,12 @@ def test_a_damaged_input_is_named_as_here(spark: EngineResource, tmp_path: Path)
     store, tasks = numbers(tmp_path)
     [file] = Path(store.base_uri, "numbers").glob("data-*")
     file.unlink()
-    said: list[str] = []
+    messages: list[str] = []
     for engine in (LocalEngine(), spark.engine()):
         with pytest.raises(StoreError, match="the file is not there") as caught:
             list(engine.map(iter, tasks, store))
-        said.append(str(caught.value))
-    assert said[0] == said[1]
+        messages.append(str(caught.value))
+    assert messages[0] == messages[1]
 
 
 @needs_java
@@ -325,7 +331,7 @@ def test_the_archive_is_named_by_its_content():
 
 
 def test_rejected_and_kept_rows_pass_as_they_are(tmp_path: Path):
-    """The engine of this process: tasks one behind the other, in one call of the function."""
+    """The engine of this process: tasks one after the other, in one call of the function."""
     store, tasks = numbers(tmp_path)
     calls: list[int] = []
 

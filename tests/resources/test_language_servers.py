@@ -1,4 +1,4 @@
-"""Which servers a deployment's settings choose."""
+"""The language servers that a deployment's settings select."""
 
 import pytest
 
@@ -18,11 +18,11 @@ def test_without_a_url_it_is_the_pool_of_this_process() -> None:
 
 def test_with_a_url_versions_and_diagnostics_are_those_of_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[str] = []
-    said = Diagnostic("a.py", 0, 0, 0, 0, 1, 1, "remote", "told", "error")
+    reported = Diagnostic("a.py", 0, 0, 0, 0, 1, 1, "remote", "told", "error")
 
     def script(exchange: CheckExchange) -> None:
         shown.append(exchange.headers["Authorization"])
-        exchange.send(200, wire.encode_results([Result([said])] * len(exchange.requests), OTHER))
+        exchange.send(200, wire.encode_results([Result([reported])] * len(exchange.requests), OTHER))
 
     monkeypatch.setenv("OUR_TOKEN", "secret")
     health = (200, wire.encode_health(wire.Health(OTHER, 10_000, 8)))
@@ -32,5 +32,5 @@ def test_with_a_url_versions_and_diagnostics_are_those_of_the_server(monkeypatch
         assert resource.versions() == resource.versions() == expected
         assert scripted.healths == 1
         assert resource.servers() is resource.servers()
-        assert resource.servers().check({"a.py": ""}, "a.py") == [said]
+        assert resource.servers().check({"a.py": ""}, "a.py") == [reported]
     assert shown == ["Bearer secret"]

@@ -1,4 +1,4 @@
-"""`repair language-servers`, or another command that serves, in a process group that ends for certain."""
+"""`repair serve`, or another command that serves, in its own process group, which is killed at the end."""
 
 import os
 import signal

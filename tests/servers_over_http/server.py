@@ -1,4 +1,4 @@
-"""The HTTP side: a threading server that hands each POST to a script."""
+"""A threading HTTP server that hands each POST to a script."""
 
 import threading
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The candidates stage on real servers: one test for each reason, and what is kept."""
+"""The candidates stage on real servers: one test for each reject reason, and the kept rows."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -44,16 +44,17 @@ def row(
     key: str = "d",
     **more: Any,
 ) -> dict[str, Any]:
-    """A reproduced diagnostic of `main.py`: what the servers say of `rule` on the line."""
+    """A reproduced diagnostic of `main.py`: the servers' diagnostic of `rule` on the line."""
     found = servers.check_workspace(files)
-    said = next(
+    reported = next(
         diagnostic
         for diagnostic in found
         if diagnostic.path == "main.py" and diagnostic.start_line == line and rule in diagnostic.code
     )
-    recorded = {name: getattr(said, name) for name in ("code", "message", "severity")}
+    recorded = {name: getattr(reported, name) for name in ("code", "message", "severity")}
     recorded |= {
-        name: getattr(said, name) for name in ("start_line", "start_character", "end_line", "end_character")
+        name: getattr(reported, name)
+        for name in ("start_line", "start_character", "end_line", "end_character")
     }
     return {
         **dict.fromkeys(REPRODUCED_DIAGNOSTICS.names),
@@ -63,7 +64,7 @@ def row(
         "recorded": recorded | {"code_action": None},
         "files": [{"path": path, "text": text} for path, text in files.items()],
         "later_states": [],
-        "diagnostic": said.as_row(),
+        "diagnostic": reported.as_row(),
         "agreed": ["code", "line", "range", "message"],
         "before": [diagnostic.as_row() for diagnostic in found],
         **more,
@@ -138,11 +139,11 @@ def test_redaction_moves_the_diagnostic_and_the_servers_say_where(servers: Langu
     later = [{"timestamp": None, "text": "total = 1  # alice.smith@corp.io\n", "ghostwriter": False}]
     given = row(servers, files, "F821", later_states=later)
     while given["diagnostic"]["message"] != "Undefined name `total`":
-        said = next(
+        reported = next(
             diagnostic for diagnostic in given["before"] if diagnostic["message"] == "Undefined name `total`"
         )
-        given["diagnostic"] = said
-        given["recorded"] = {name: said.get(name) for name in given["recorded"]}
+        given["diagnostic"] = reported
+        given["recorded"] = {name: reported.get(name) for name in given["recorded"]}
     (kept,) = outcomes([given], servers)
     assert kept["reason"] is None
     assert kept["redactions"] == 3
@@ -150,10 +151,10 @@ def test_redaction_moves_the_diagnostic_and_the_servers_say_where(servers: Langu
     assert texts["main.py"] == "send('user1@example.com', 'ü𝕏'); print(total)\n"
     assert texts["b.py"] == "# user2@example.com\n"
     assert kept["later_states"][0]["text"] == "total = 1  # user1@example.com\n"
-    said, shift = kept["diagnostic"], len("alice.smith@corp.io") - len("user1@example.com")
-    assert said["start_column"] == given["diagnostic"]["start_column"] - shift
-    assert said["start_character"] == given["diagnostic"]["start_character"] - shift
-    assert said in kept["before"]
+    reported, shift = kept["diagnostic"], len("alice.smith@corp.io") - len("user1@example.com")
+    assert reported["start_column"] == given["diagnostic"]["start_column"] - shift
+    assert reported["start_character"] == given["diagnostic"]["start_character"] - shift
+    assert reported in kept["before"]
     assert servers.check_workspace(texts)[0].as_row() == kept["before"][0]
 
 

@@ -1,4 +1,4 @@
-"""Redaction: one row for each shape, what must stay, and what never changes."""
+"""Redaction: one row for each kind of secret, what is not redacted, and invariants."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""Low quality: one test for each reason, and what must not be taken for it."""
+"""Quality filter: one test for each reject reason, and texts that must pass."""
 
 import json
 from pathlib import Path

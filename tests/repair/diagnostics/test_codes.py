@@ -1,4 +1,4 @@
-"""What a diagnostic's code says about it."""
+"""Diagnostic codes: types, servers, and codes that were renamed."""
 
 import pytest
 

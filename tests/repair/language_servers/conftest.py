@@ -1,4 +1,4 @@
-"""Servers that tests share, and the oracle: both command lines, started afresh in a clean folder."""
+"""Shared servers, and the oracle: both command lines, run fresh in a clean folder."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""A prepared environment: its packages are seen, and its identity is that of what is installed."""
+"""A prepared environment: its packages are visible, and its identity depends on what is installed."""
 
 import sys
 import venv
@@ -85,7 +85,7 @@ def test_without_one_there_is_nothing(tmp_path: Path) -> None:
         ("two words", sys.executable),
         ("web", "/nonexistent/python"),
         ("web", "/bin/false"),
-        ("web", "/bin/true"),  # runs, and tells nothing
+        ("web", "/bin/true"),  # runs, and prints nothing
     ],
 )
 def test_what_is_no_environment(name: str, program: str) -> None:

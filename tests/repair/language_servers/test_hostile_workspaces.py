@@ -1,4 +1,4 @@
-"""Workspaces that want out: nothing is written beside the servers' folder, and none of their code is run."""
+"""Hostile workspaces: nothing is written outside the servers' folder, and none of their code runs."""
 
 import os
 from collections.abc import Iterator

@@ -143,7 +143,7 @@ BOMB = gzip.compress(bytes(256 * MAX_BYTES))
         # the answer arrives though the body is more than it reads
         (401, "unauthorized", {}, bytes(8 * MAX_BYTES)),
         (413, "too_many_bytes", BEARER, bytes(8 * MAX_BYTES)),
-        (413, "too_many_bytes", BEARER, iter([bytes(MAX_BYTES)] * 8)),  # its length is not told before
+        (413, "too_many_bytes", BEARER, iter([bytes(MAX_BYTES)] * 8)),  # without a Content-Length
         (413, "too_many_bytes", {**BEARER, "Content-Encoding": "gzip"}, BOMB),
         (413, "too_many_workspaces", BEARER, wire.body_of([b'{"files":{}}'] * (MAX_WORKSPACES + 1))),
         (400, "malformed", BEARER, b""),

@@ -1,4 +1,4 @@
-"""Servers that die, hang or talk nonsense cost a snapshot one try, and its neighbours nothing."""
+"""Servers that die, hang or answer nonsense cost a snapshot one try, and do not affect other snapshots."""
 
 import os
 import signal

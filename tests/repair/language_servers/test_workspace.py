@@ -1,4 +1,4 @@
-"""What a workspace may be, and that none sees another."""
+"""Workspaces: what is accepted, and that none sees another."""
 
 import pytest
 
@@ -35,7 +35,7 @@ def test_code_actions_and_severities(servers: LanguageServers) -> None:
 
 
 def test_hints_are_no_diagnostics(servers: LanguageServers) -> None:
-    # an unused parameter and code that is never reached are greyed out in an editor, and not told
+    # an unused parameter and unreachable code are greyed out in an editor, and no diagnostics
     assert codes(servers.check({"a.py": "def f(g):\n    return 1\n    print(g)\n"}, "a.py")) == []
 
 
@@ -74,7 +74,7 @@ def test_results_keep_the_order_and_their_neighbours(servers: LanguageServers) -
         Request({"a.py": "\ud800"}),
         Request({"a.py": "", "b.txt": "x"}, ("b.txt",)),
         Request({"a.py": "x = z\n"}, ("a.py",)),
-        Request({"a.py": "x = y\n"}),  # again: asked once, told twice
+        Request({"a.py": "x = y\n"}),  # a duplicate: checked once, two results
     ]
     results = list(servers.check_many(requests))
     assert [result.reason for result in results] == [

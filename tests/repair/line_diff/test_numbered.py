@@ -129,7 +129,7 @@ def nearly_diffs(draw: st.DrawFn, original: str) -> str:
 @settings(deadline=None)
 @given(files, files, st.sampled_from(["\n", "\r\n", "\r"]))
 def test_a_diff_makes_the_repaired_text(old: list[str], new: list[str], ending: str) -> None:
-    # A file of one line does not show its line ending: what is put in behind it ends as most files do.
+    # A file of one line does not show its line ending: lines added after it end as in most files.
     if len(old) == 1:
         ending = "\n"
     original, repaired = ending.join(old), ending.join(new)
@@ -164,9 +164,9 @@ def test_applies_what_the_oracle_applies_and_nothing_else(data: st.DataObject) -
     if expected:
         assert lines_of(result) == [line for line, _ in expected]
     else:
-        assert result == ""  # every line was taken away
+        assert result == ""  # every line was removed
     change = line_diff.parse(diff)
-    landed = {number: place for place, (_, number) in enumerate(expected, 1) if number}
+    landed = {number: position for position, (_, number) in enumerate(expected, 1) if number}
     for number in range(1, len(lines_of(original)) + 1):
         assert change.map_line(number) == landed.get(number)
 
@@ -248,7 +248,7 @@ def test_diff_as_it_is_written(repaired: str, expected: str) -> None:
     ("original", "diff", "expected"),
     [
         ("a\nb\nc", "+1 x\n-1 a\n-3 c", "x\nb"),  # any interleaving
-        ("a\nb", "+1 x\n+2 y\n-2 b", "x\ny\na"),  # each + finds the ones before it in place
+        ("a\nb", "+1 x\n+2 y\n-2 b", "x\ny\na"),  # each + is inserted after the ones before it
         ("a", "+2 b\n+3 c", "a\nb\nc"),  # each + may make room for the next
         ("a\nb", "-1 a\n+1 a\n", "a\nb"),  # a line may be replaced by itself
         ("a\nb", "-1 a\r\n+1 c\r\n", "c\nb"),  # a diff may come with the other line ending
@@ -272,7 +272,7 @@ def test_apply(original: str, diff: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("diff", "error", "reason", "says"),
+    ("diff", "error", "reason", "message"),
     [
         ("-3 screen", ContentMismatchError, "content_mismatch", "'screen = turtle.screen'"),
         ("-3 screen = turtle.screen ", ContentMismatchError, "content_mismatch", "-3"),
@@ -300,8 +300,8 @@ def test_apply(original: str, diff: str, expected: str) -> None:
         ("@@ -1 +1 @@\n+x", MalformedDiffError, "malformed", "line 1"),
     ],
 )
-def test_refused(diff: str, error: type[LineDiffError], reason: str, says: str) -> None:
-    with pytest.raises(error, match=re.escape(says)) as caught:
+def test_refused(diff: str, error: type[LineDiffError], reason: str, message: str) -> None:
+    with pytest.raises(error, match=re.escape(message)) as caught:
         line_diff.apply(FILE, diff)
     assert type(caught.value) is error
     assert caught.value.reason == reason

@@ -177,7 +177,7 @@ def test_apply(original: str, diff: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("diff", "error", "says"),
+    ("diff", "error", "message"),
     [
         ("@@ -3 +3 @@\n-x\n+y", ContentMismatchError, "line 3 of the file is 'c', not 'x'"),
         ("@@ -2,2 +2,2 @@\n x\n-c\n+y", ContentMismatchError, "line 2 of the file is 'b', not 'x'"),
@@ -185,7 +185,7 @@ def test_apply(original: str, diff: str, expected: str) -> None:
         (f"@@ -1 +1 @@\n-a\n{NO_NEWLINE}\n+y", ContentMismatchError, "not 'a' without a newline"),
         ("@@ -8,0 +9 @@\n+i", ContentMismatchError, "follow one that has no newline"),
         (f"@@ -1 +1 @@\n-a\n+y\n{NO_NEWLINE}", ContentMismatchError, "follow one that has no newline"),
-        # the place is right in the file and named wrongly: patch applies it, with an offset
+        # the lines match and the line number is wrong: patch applies it, with an offset
         ("@@ -4 +4 @@\n-c\n+y", ContentMismatchError, "line 4"),
         ("@@ -3 +4 @@\n-c\n+y", WrongLineError, "line 3 of the repaired file"),
         ("@@ -9 +9 @@\n-i\n+y", WrongLineError, "8 lines"),
@@ -208,7 +208,7 @@ def test_apply(original: str, diff: str, expected: str) -> None:
         ("-3 c\n+3 y", MalformedDiffError, "expected a hunk's header"),  # the other format
     ],
 )
-def test_refused(diff: str, error: type[LineDiffError], says: str) -> None:
-    with pytest.raises(error, match=re.escape(says)) as caught:
+def test_refused(diff: str, error: type[LineDiffError], message: str) -> None:
+    with pytest.raises(error, match=re.escape(message)) as caught:
         unified_diff.apply(ORIGINAL, diff)
     assert type(caught.value) is error

@@ -1,4 +1,4 @@
-"""Diffs of several files, against an oracle that reads them line by line, each file by itself."""
+"""Diffs of several files, against an oracle that parses them line by line, each file by itself."""
 
 import pickle
 import re
@@ -63,7 +63,7 @@ def test_what_can_be_read_besides() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "error", "reason", "says"),
+    ("text", "error", "reason", "message"),
     [
         ("#new.py\n+1 x = 1", UnknownDiffFileError, "unknown_file", "new.py is not among the 3 files"),
         ("#../main.py\n+1 x", UnknownDiffFileError, "unknown_file", "line 1 of the diff"),
@@ -95,8 +95,8 @@ def test_what_can_be_read_besides() -> None:
         ),
     ],
 )
-def test_refused(text: str, error: type[LineDiffError], reason: str, says: str) -> None:
-    with pytest.raises(error, match=re.escape(says)) as caught:
+def test_refused(text: str, error: type[LineDiffError], reason: str, message: str) -> None:
+    with pytest.raises(error, match=re.escape(message)) as caught:
         apply(FILES, text, OWN)
     assert (type(caught.value), caught.value.reason) == (error, reason)
     copy = pickle.loads(pickle.dumps(caught.value))

@@ -1,4 +1,4 @@
-"""Every format asks for the same repair, and what is read is a numbered line diff."""
+"""Answer formats: every one asks for the same repair, and is parsed to a numbered line diff."""
 
 import pytest
 from hypothesis import given
@@ -61,13 +61,13 @@ def test_the_line_diff_is_asked_for_as_the_model_is_trained_on_it() -> None:
 
 @pytest.mark.parametrize("name", UNIFIED)
 def test_the_formats_differ_in_nothing_but_the_format(name: str) -> None:
-    said = answer_format(name).instructions
+    instructions_text = answer_format(name).instructions
     sections = answer_format(name).solved(render(WORKED_EXAMPLE))
-    assert said.endswith(written(sections))
-    assert WORKED_EXAMPLE.message in said
+    assert instructions_text.endswith(written(sections))
+    assert WORKED_EXAMPLE.message in instructions_text
     asked = ZERO_SHOT_SYSTEM[ZERO_SHOT_SYSTEM.index("- Change no more") : ZERO_SHOT_SYSTEM.index("<code>")]
-    assert asked in said
-    assert max(len(line) for line in said.split("\n")) <= 110
+    assert asked in instructions_text
+    assert max(len(line) for line in instructions_text.split("\n")) <= 110
 
 
 BROKEN = {

@@ -160,7 +160,7 @@ def test_every_rendering_parses_back(example: Example) -> None:
     assert parse(rendered) == example
     assert parse(rendered.removesuffix("\n") + "\n") == example
     lines = rendered.split("\n")
-    # whole-line sentinels stand where sections begin and end and nowhere else
+    # whole-line sentinels are where sections begin and end and nowhere else
     sentinels = [line for line in lines if line in prompt.SENTINELS]
     expected = [f"<{slash}{name}>" for name in prompt.SECTIONS for slash in ("", "/")]
     assert sentinels == (expected if example.line_diff is not None else expected[:-1])
@@ -175,7 +175,7 @@ def test_prompt_and_response_are_the_two_halves(example: Example) -> None:
     assert render_prompt(example).endswith("\n</error_line>\n<diff>\n")
     if example.line_diff is not None:
         assert render(example) == render_prompt(example) + render_response(example.line_diff)
-        # what the model answers behind the opened block is found again, and so is the whole
+        # the model's answer after the opened block is extracted, and so is the whole
         assert line_diff.extract(render_response(example.line_diff)) == example.line_diff
         assert line_diff.extract(render(example)) == example.line_diff
 
@@ -248,7 +248,7 @@ def test_a_diff_is_written_with_newlines_between_its_lines() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "says"),
+    ("changes", "message"),
     [
         ({"path": "a\nb.py"}, "line break"),
         ({"path": "a\r.py"}, "line break"),
@@ -259,8 +259,8 @@ def test_a_diff_is_written_with_newlines_between_its_lines() -> None:
         ({"line_diff": "+2 x\n+1 y"}, "comes after"),
     ],
 )
-def test_what_cannot_be_rendered(changes: dict[str, object], says: str) -> None:
-    with pytest.raises(PromptError, match=re.escape(says)) as caught:
+def test_what_cannot_be_rendered(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(PromptError, match=re.escape(message)) as caught:
         render(replace(EXAMPLE, **changes))
     assert caught.value.reason == "malformed_prompt"
     copy = pickle.loads(pickle.dumps(caught.value))
@@ -271,7 +271,7 @@ RENDERED = render(EXAMPLE)
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "message"),
     [
         ("", "expected a section's opening"),
         ("Repair this.\n" + RENDERED, "line 1"),
@@ -301,8 +301,8 @@ RENDERED = render(EXAMPLE)
         (RENDERED.replace("\n", "\r\n"), "expected a section's opening"),
     ],
 )
-def test_what_is_not_a_rendering(text: str, says: str) -> None:
-    with pytest.raises(PromptError, match=re.escape(says)):
+def test_what_is_not_a_rendering(text: str, message: str) -> None:
+    with pytest.raises(PromptError, match=re.escape(message)):
         parse(text)
 
 
@@ -313,7 +313,7 @@ def test_zero_shot_conversation() -> None:
     assert system == prompt.ZERO_SHOT_SYSTEM
     assert f"{user}\n{assistant}\n" == render_prompt(EXAMPLE)
     assert messages == chat_messages(EXAMPLE)  # the answer is not given away
-    # the answer goes on behind the sentinel: with the newline that is still missing there
+    # the answer continues after the sentinel: with the newline that is still missing there
     assert line_diff.extract("\n" + render_response(EXAMPLE.line_diff or "")) == EXAMPLE.line_diff
 
 

@@ -1,4 +1,4 @@
-"""Each property that the sandbox promises, attacked."""
+"""Sandbox: an attack on each of its guarantees."""
 
 import os
 import signal
@@ -221,7 +221,7 @@ def test_no_process_is_started(start: str):
     assert len(lines) == 1, result  # two processes would print twice
     own, value = lines[0].split()
     assert own == "True"
-    assert value == "-1" or int(value) > 128  # system() tells a shell that could not start
+    assert value == "-1" or int(value) > 128  # system() reports a shell that could not start
 
 
 def test_a_fork_bomb_ends_at_its_first_fork():
@@ -289,7 +289,7 @@ def test_only_the_standard_library_is_there():
 
 def test_nothing_outlives_a_program_that_was_stopped():
     source = "import signal, time\nsignal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))\ntime.sleep(600)"
-    # The limits stand in the command line of the first process inside, with which all others end.
+    # The limits are in the command line of the first process inside, with which all others end.
     limits = Limits(wall_seconds=1, file_bytes=1_234_567)
     assert run(source, limits=limits).outcome == "timeout"
     assert gone("1234567")

@@ -1,4 +1,4 @@
-"""The runs in which two sequences differ: complete, separate, and as small as can be."""
+"""Longest common subsequence: the ranges are complete, separate, and minimal."""
 
 import random
 from bisect import bisect_left
@@ -24,8 +24,8 @@ def longest_rising(numbers: list[int]) -> int:
     """Patience sorting: the longest common subsequence of a permutation and the sorted sequence."""
     tops: list[int] = []
     for number in numbers:
-        place = bisect_left(tops, number)
-        tops[place : place + 1] = [number]
+        index = bisect_left(tops, number)
+        tops[index : index + 1] = [number]
     return len(tops)
 
 

@@ -1,4 +1,4 @@
-"""Lines and columns against the plainest way to count them."""
+"""Lines and columns, against the simplest way to count them."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,8 +38,8 @@ def test_a_place_behind_the_end_stays_as_far_behind(line: str, beyond: int) -> N
 
 def lines_one_by_one(text: str) -> list[str]:
     lines, line = [], ""
-    for place, point in enumerate(text):
-        if point == "\n" and text[:place].endswith("\r"):
+    for index, point in enumerate(text):
+        if point == "\n" and text[:index].endswith("\r"):
             continue  # the second half of a terminator
         if point in "\r\n":
             lines.append(line)

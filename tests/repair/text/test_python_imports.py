@@ -1,4 +1,4 @@
-"""What an edit may reach, by the names in import statements; and that the servers agree."""
+"""Import graph by names: what an edit may affect, and that the servers agree."""
 
 import pytest
 from hypothesis import given
@@ -56,7 +56,7 @@ FILES = {
     [
         ("alone.py", set()),
         ("main.py", set()),
-        # through the core to the package, and on to what imports the package or is taken from it
+        # through the core to the package, and on to what imports the package or is imported from it
         ("app/util.py", {"app/core.py", "app/__init__.py", "app/deep/leaf.py", "main.py"}),
         # `from . import` takes from the package without naming it
         ("app/__init__.py", {"app/core.py", "app/deep/leaf.py", "main.py"}),
@@ -88,7 +88,7 @@ def test_it_is_the_closure_of_importing(graph: dict[str, list[str]], data: st.Da
 
 
 def large(edited: str) -> dict[str, str]:
-    """A workspace of more files than are looked at whole: pairs, each an error; one chain behind `base`."""
+    """A large workspace: pairs, each an error; one chain of imports of `base`."""
     files = {f"other_{n}.py": f"import twin_{n}\ntwin_{n}.a\n" for n in range(10)}
     files |= {f"twin_{n}.py": f"b = missing_{n}\n" for n in range(10)}
     chain = {

@@ -1,4 +1,4 @@
-"""Shrinking ends within its checks, with a change that repairs, and as small as hunks can be."""
+"""Delta debugging: ends within its checks, with a change that repairs, and minimal in whole hunks."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A verified row holds; whatever is changed in it is found and named."""
+"""Proofs: a verified row holds; whatever is changed in it is found and named."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -190,12 +190,12 @@ TAMPERED: dict[str, tuple[Callable[[dict[str, Any]], Any], set[str], str]] = {
 
 @pytest.mark.parametrize("what", TAMPERED)
 def test_what_was_tampered_with_is_named(what: str) -> None:
-    tamper, steps, says = TAMPERED[what]
+    tamper, steps, expected = TAMPERED[what]
     row = verified()
     tamper(row)
     proof = proof_of(row)
     assert (proof.holds, set(proof.faults)) == (False, steps), str(proof)
-    assert says in str(proof)
+    assert expected in str(proof)
     assert str(proof).startswith("FAILS ")
     agreed = str(proof).rpartition("agreed: ")[2].split(", ")
     assert {*agreed, *steps, *proof.unknown} - {"nothing"} == set(STEPS)
@@ -324,12 +324,12 @@ def test_rows_are_read_wherever_they_lie(stored: Path, tmp_path: Path) -> None:
 
 def test_what_holds_no_verified_rows_is_refused(stored: Path, tmp_path: Path) -> None:
     other = stored / "repair_examples" / "date=2026-01-05" / "diagnostic_type=F821"
-    for uri, says in [
+    for uri, expected in [
         (tmp_path / "nowhere", "holds no verified rows: give a Parquet file"),
         (stored / "repair_examples", "holds no verified rows"),
         (other, "is a partition of repair_examples"),
     ]:
-        with pytest.raises(InputError, match=says):
+        with pytest.raises(InputError, match=expected):
             ids(uri)
     pq.write_table(pa.table({"path": ["a"]}), tmp_path / "other.parquet")
     with pytest.raises(InputError, match=r"lacks the columns diagnostic_id, project_id.*materialize"):

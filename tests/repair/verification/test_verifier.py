@@ -1,4 +1,4 @@
-"""Diffs that are right, and one wrong diff for every reason there is."""
+"""Verification: right diffs, and one wrong diff for every reject reason."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -70,7 +70,7 @@ REJECTED = [
     ("diagnostic_remains", "-2 b = error:name\n+2 b = (error:name)"),
     # ... on another line of the hunk
     ("diagnostic_remains", "-2 b = error:name\n+2 b = (\n+3     error:name\n+4 )"),
-    # the faulty line has moved behind others
+    # the faulty line was moved after others
     ("diagnostic_remains", "-2 b = error:name\n+4 b = error:name"),
     ("new_error", "-2 b = error:name\n+2 b = error:typo"),
     # one more of an error that was there before
@@ -113,12 +113,12 @@ def test_an_error_in_another_file_is_new_too() -> None:
 def test_a_line_number_in_a_message_moves_with_its_line() -> None:
     def redefined(files: Mapping[str, str]) -> list[Diagnostic]:
         rows = files["main.py"].split("\n")
-        places = [number for number, row in enumerate(rows) if row == "def f(): pass"]
+        indices = [number for number, row in enumerate(rows) if row == "def f(): pass"]
         return [
             *marked(files),
             *(
                 found("main.py", b, f"Redefinition of unused `f` from line {a + 1}")
-                for a, b in pairwise(places)
+                for a, b in pairwise(indices)
             ),
         ]
 
@@ -128,7 +128,7 @@ def test_a_line_number_in_a_message_moves_with_its_line() -> None:
     assert verify(files, target, line_diff, FunctionServers(redefined)).accepted
 
 
-def said(*diagnostics: Diagnostic) -> FunctionServers:
+def reporting(*diagnostics: Diagnostic) -> FunctionServers:
     """Servers that see `diagnostics` as soon as main.py has no `(` that is not closed."""
 
     def check(files: Mapping[str, str]) -> list[Diagnostic]:
@@ -146,9 +146,9 @@ ALSO_UNKNOWN = found("main.py", 1, '"List" is not defined', code="pyright[report
 
 MASKED = [
     (None, [UNKNOWN, ALSO_UNKNOWN]),
-    # nobody said it before
+    # not reported before
     ("new_error", [UNKNOWN]),
-    # it was said of another line
+    # reported on another line
     ("new_error", [replace(UNKNOWN, start_line=2), ALSO_UNKNOWN]),
     # ... or of another name
     ("new_error", [replace(UNKNOWN, message="Undefined name `Set`"), ALSO_UNKNOWN]),
@@ -162,7 +162,7 @@ def test_what_only_a_syntax_error_kept_ruff_from_saying_is_not_new(
     reason: str | None, diagnostics: list[Diagnostic]
 ) -> None:
     files = {"main.py": "f(1\nx: List\ny: List\n"}
-    verdict = verify(files, TELLTALE, "-1 f(1\n+1 f(1)", said(*diagnostics))
+    verdict = verify(files, TELLTALE, "-1 f(1\n+1 f(1)", reporting(*diagnostics))
     assert verdict.reason == reason, verdict.evidence
 
 
@@ -306,7 +306,10 @@ def test_the_verdict_is_that_of_lines_with_names(edits: list, data: st.DataObjec
 
     def keys(side: list[tuple[object, str]], severity: str) -> Counter:
         return Counter(
-            (place, name) for place, text in side for name in text.split()[1:] if name.startswith(severity)
+            (position, name)
+            for position, text in side
+            for name in text.split()[1:]
+            if name.startswith(severity)
         )
 
     files = {"m.py": "\n".join(text for _, text in original)}
@@ -319,7 +322,7 @@ def test_the_verdict_is_that_of_lines_with_names(edits: list, data: st.DataObjec
     # severity is no part of what a diagnostic is: error:p and warning:p differ in nothing else here
     plain = name.partition(":")[2]
     before, after = (
-        Counter((place, key.partition(":")[2]) for (place, key) in keys(side, "").elements())
+        Counter((position, key.partition(":")[2]) for (position, key) in keys(side, "").elements())
         for side in (original, repaired)
     )
     new_errors = keys(repaired, "error") - keys(original, "error")
@@ -331,7 +334,7 @@ def test_the_verdict_is_that_of_lines_with_names(edits: list, data: st.DataObjec
         expected = "new_error" if new_errors else None
     line_diff = diff(files["m.py"], "\n".join(text for _, text in repaired))
     reason = verify(files, target, line_diff, FunctionServers(marked)).reason
-    # Whoever takes the line away may be told that this is no repair, but only then.
+    # Deleting the line may be rejected as no repair, but nothing else.
     removed = isinstance(own[0], int)
     assert reason == expected or (reason, expected, removed) == ("cheat", None, True)
 
@@ -404,14 +407,14 @@ REAL = [
     ),
     # the repair of a syntax error
     ({"main.py": "def f(:\n    return 1\n"}, "pyright", "-1 def f(:\n+1 def f():", None),
-    # ruff says that List is unknown only when the file parses; pyright said it before
+    # ruff reports that List is unknown only when the file parses; pyright reported it before
     (
         {"main.py": "def f(x: List[int]):\n    return (x\n"},
         "pyright",
         "-2     return (x\n+2     return (x)",
         None,
     ),
-    # ... but nobody said it of Set
+    # ... but nobody reported Set
     (
         {"main.py": "def f(x: List[int]):\n    return (x\n"},
         "pyright",
@@ -448,7 +451,7 @@ REAL = [
         "-3 print(price)\n+3 print(prices)\n#cart.py\n-1 prices = [1]\n+1 price = [1]",
         "new_error",
     ),
-    # the settings are told to be silent
+    # the settings disable the rule
     (
         {"main.py": "import turtle\n\nturtle.screen\n", "pyrightconfig.json": "{}\n"},
         "pyright[reportAttributeAccessIssue]",

@@ -1,4 +1,4 @@
-"""Cheats of each kind, and innocent repairs that look like them."""
+"""Cheat detection: cheats of each kind, and honest repairs that look like them."""
 
 import json
 from pathlib import Path
@@ -54,7 +54,7 @@ CHEATS = [
     ),
     ("suppression", UNDEFINED, "foo", "a = foo()\n", "# ruff: noqa: F821\na = foo()\n"),
     ("suppression", SYNTAX, "foo", "a = foo(\n", "a = foo()  # flake8: noqa\n"),
-    # a repair with a suppression beside it: nothing says what that one hides
+    # a repair with an additional suppression, which may hide anything
     ("suppression", UNDEFINED, "foo", "a = foo()\nb = 1\n", "a = len(())\nb = 1  # type: ignore\n"),
     (
         "suppression",
@@ -206,7 +206,7 @@ INNOCENT = [
     # an import that nothing used
     (IMPORT, "foo", "import foo\na = 1\n", "a = 1\n"),
     (ATTRIBUTE, "join", "from os import join, sep\na = sep\n", "from os import sep\na = sep\n"),
-    # an import in the place of another, next to it or not, and a definition in its place
+    # an import that replaces another, next to it or not, and a definition that replaces it
     (ATTRIBUTE, "Mapping", "from collections import Mapping\n", "from collections.abc import Mapping\n"),
     (
         IMPORT,
@@ -282,7 +282,7 @@ INNOCENT = [
     (SYNTAX, '"', 'a = f("b)\nc = 1\n', 'a = f("b")\nc = 1\n'),
     (SYNTAX, "c", "    a = 1\n  c = d(1)\n", "a = 1\nc = d(1)\n"),
     (SYNTAX, "print", 'print "a"\n', 'print("a")\n'),
-    # beyond the basic plane and with other line ends, places stay right
+    # positions are right beyond the basic plane and with other line ends
     (UNDEFINED, "foo", "a = '𝔘'; b = g(1, foo)\r\nc = 1\r\n", "a = '𝔘'; b = g(1, food)\r\nc = 1\r\n"),
 ]
 
@@ -312,7 +312,7 @@ ELSEWHERE = [
     # in a stub file nothing has a body
     (None, "a.pyi", "x: int\n", "x: int\ndef foo(n: int) -> int: ...\n"),
     (None, "a.py", "# type: ignore\nx = 1\n", "# type: ignore\nx = 2\n"),
-    # a file that held nothing, and one that does not parse
+    # an empty file, and one that does not parse
     (None, "a.py", "", "# still nothing\n"),
     (None, "a.py", "x = (\n", "x = ()\nfoo = 1\n"),
 ]
