@@ -83,7 +83,7 @@ def _parts(outcomes: Iterable[dict[str, Any] | Reject]) -> Iterator[list[dict[st
     held: list[dict[str, Any] | Reject] = []
     size = 0
     for outcome in outcomes:
-        here = 0 if isinstance(outcome, Reject) else sum(len(each["text"]) for each in outcome["files"])
+        here = 0 if isinstance(outcome, Reject) else sum(len(file["text"]) for file in outcome["files"])
         if held and size + here > BATCH_CODE_POINTS:
             yield held
             held, size = [], 0

@@ -63,7 +63,7 @@ def test_the_graph_has_all_stages_with_their_partitions(defs: dg.Definitions):
     for name, dimensions in ASSETS.items():
         partitions = graph.get(dg.AssetKey(name)).partitions_def
         if isinstance(partitions, dg.MultiPartitionsDefinition):
-            found = {each.name for each in partitions.partitions_defs}
+            found = {dimension.name for dimension in partitions.partitions_defs}
         elif isinstance(partitions, dg.StaticPartitionsDefinition):
             found = {"diagnostic_type"}
         else:
@@ -94,7 +94,10 @@ def test_no_training_sample_reaches_a_checkpoint_without_passing_every_stage(def
 
 def test_the_schedules_ask_for_one_run_of_each_partition(defs: dg.Definitions):
     repository = defs.get_repository_def()
-    assert {each.name for each in repository.schedule_defs} == {"events_schedule", "diagnostics_schedule"}
+    assert {schedule.name for schedule in repository.schedule_defs} == {
+        "events_schedule",
+        "diagnostics_schedule",
+    }
 
 
 def test_dagster_accepts_the_definitions(tmp_path: Path):

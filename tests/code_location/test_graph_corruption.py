@@ -88,7 +88,7 @@ def test_a_diagnostic_that_rests_on_a_bad_packet_is_rejected_for_it(
     (row,) = rejected["error_states"]
     assert (row["reason"], row["path"]) == (reason, "area.py")
     assert row["detail"].startswith("area.py: ")
-    assert {each["reason"]: each["rows"] for each in rejected["session_events"]} == events
+    assert {row["reason"]: row["rows"] for row in rejected["session_events"]} == events
 
 
 def test_its_neighbours_go_on_and_the_counts_add_up(corrupted: House):

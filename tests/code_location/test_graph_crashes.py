@@ -40,7 +40,9 @@ def at_work(house: House, asset: str) -> bool:
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> House:
     house = House(tmp_path_factory.mktemp("undisturbed"))
-    sessions = [typing_errors(f"project-{each}", [2 * each, 2 * each + 1]) for each in range(PROJECTS)]
+    sessions = [
+        typing_errors(f"project-{number}", [2 * number, 2 * number + 1]) for number in range(PROJECTS)
+    ]
     record(house.folder / "recording", sessions)
     house.events()
     house.diagnostics("F821")

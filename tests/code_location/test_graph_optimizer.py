@@ -25,7 +25,7 @@ def forgets_the_format(exchange: Exchange) -> None:
     """Knows every repair, and writes it as a diff only if it is shown how."""
     match = re.search(r"^2     return widht_(\d+) (.*)$", exchange.prompt, re.MULTILINE)
     assert match
-    shown = sum(each["role"] == "assistant" for each in exchange.body["messages"]) > 1
+    shown = sum(message["role"] == "assistant" for message in exchange.body["messages"]) > 1
     repaired = f"    return width_{match[1]} {match[2]}"
     exchange.answer(
         f"-2 {match[0][2:]}\n+2 {repaired}\n</diff>" if shown else f"The second line must be:\n{repaired}"
@@ -53,8 +53,8 @@ def house(server: ModelServer, tmp_path_factory: pytest.TempPathFactory) -> Hous
 
 def test_the_compiled_program_scores_higher_and_the_asset_shows_both_scores(house: House):
     result = house.run([teacher_program], WHOLE, config=COMPILED)
-    (materialization,) = (each.materialization for each in result.get_asset_materialization_events())
-    shown = {name: each.value for name, each in materialization.metadata.items()}
+    (materialization,) = (event.materialization for event in result.get_asset_materialization_events())
+    shown = {name: value.value for name, value in materialization.metadata.items()}
     assert (shown["score_before"], shown["score_after"]) == (0.0, 1.0)
     assert shown["rows_learned_compared_scored"] == [2, 2, 2]
     assert shown["answers_paid"] > 0
@@ -67,7 +67,9 @@ def test_the_compiled_program_scores_higher_and_the_asset_shows_both_scores(hous
 def test_only_training_projects_are_learned_from_or_asked_about(house: House, server: ModelServer):
     assert {shot.project_id for shot in stored_program(house.store).demos} <= set(LEARNED)
     asked = {
-        number for each in server.requests for number in re.findall(r"widht_(\d+)", str(each["messages"]))
+        number
+        for request in server.requests
+        for number in re.findall(r"widht_(\d+)", str(request["messages"]))
     }
     assert asked and asked <= {str(number) for number in range(1, 7)}
 

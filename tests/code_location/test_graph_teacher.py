@@ -138,8 +138,8 @@ def test_progress_stands_in_the_log_of_the_run(house: House, capfd: pytest.Captu
         run_config={**loud, "ops": ops},
     )
     assert "4 of 4 (100%) rows" in capfd.readouterr().err
-    (materialization,) = (each.materialization for each in result.get_asset_materialization_events())
-    shown = {name: each.value for name, each in materialization.metadata.items()}
+    (materialization,) = (event.materialization for event in result.get_asset_materialization_events())
+    shown = {name: value.value for name, value in materialization.metadata.items()}
     assert (shown["answers_paid"], shown["answers_cached"], shown["cost_usd_now"]) == (0, 4, 0.0)
     assert shown["cost_usd"] > 0 and shown["seconds"] > 0
 
@@ -162,8 +162,8 @@ def test_every_stored_row_proves_itself(house: House):
     rows = verified_rows(house.store.uri("verified_diffs", NAMES.segments()))
     proofs = list(prove(rows, servers, servers.versions))
     assert len(proofs) == 3
-    assert all(each.holds and not each.other_versions for each in proofs), "\n".join(map(str, proofs))
-    assert sorted(each.row["files_sha256"] == each.row["workspace_sha256"] for each in proofs)[0] is False
+    assert all(proof.holds and not proof.other_versions for proof in proofs), "\n".join(map(str, proofs))
+    assert sorted(proof.row["files_sha256"] == proof.row["workspace_sha256"] for proof in proofs)[0] is False
 
 
 def test_a_judge_has_the_last_word_and_is_asked_once(house: House, tmp_path: Path):
@@ -197,7 +197,7 @@ def test_cheats_are_counted_by_kind(house: House, tmp_path: Path):
     rows = cheating.rows("synthesized_diffs", NAMES)
     answers = ["-2 {0}\n+2 {0}  # noqa", "-2 {0}\n+2     pass", "-2 {0}\n+2 {0}  # type: ignore"]
     for row, answer in zip((row for row in rows if "area" in row["path"]), answers, strict=False):
-        [text] = (each["text"] for each in row["files"] if each["path"] == row["path"])
+        [text] = (file["text"] for file in row["files"] if file["path"] == row["path"])
         row["answer"] = f"{answer.format(text.splitlines()[1])}\n</diff>"
     with cheating.store.writer("synthesized_diffs", NAMES.segments()) as writer:
         writer.write("data", pa.Table.from_pylist(rows, SYNTHESIZED_DIFFS))

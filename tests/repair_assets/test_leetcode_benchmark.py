@@ -20,7 +20,7 @@ class Solution:
         total = sum(items)
         return total + more
 """
-NAMES, SYNTAX, OTHER = (Key(None, each) for each in ("reportUndefinedVariable", "syntax", "other"))
+NAMES, SYNTAX, OTHER = (Key(None, name) for name in ("reportUndefinedVariable", "syntax", "other"))
 UNDEFINED = CORRECT.replace("return total", "return totl")
 UNCLOSED = CORRECT.replace("sum(items)", "sum(items")
 UNBOUND = CORRECT.replace("total = sum(items)\n", "total = sum(items)\n        del total\n")  # of `other`
@@ -38,7 +38,7 @@ def house(tmp_path: Path) -> House:
     except ConfigurationError as error:
         pytest.skip(str(error))
     house = House(tmp_path)
-    bugs = [instance(each) for each in (UNDEFINED, UNCLOSED, UNBOUND, FINE)]
+    bugs = [instance(source) for source in (UNDEFINED, UNCLOSED, UNBOUND, FINE)]
     write_published(tmp_path / "data", [*bugs, instance(UNDEFINED, "unknown")])
     house.resources["benchmark_data"] = BenchmarkDataResource(folder=str(tmp_path / "data"))
     return house

@@ -1,4 +1,4 @@
-"""`repair serve`, or another command that serves, in its own process group, which is killed at the end."""
+"""`repair language-servers`, or another command that serves, in a process group that is killed at the end."""
 
 import os
 import signal

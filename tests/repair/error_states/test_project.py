@@ -140,14 +140,14 @@ def wrong_packet(project: RecordedProject, how: str) -> None:
 def test_what_rests_on_a_broken_file_is_rejected_and_neighbours_go_on(reason: str) -> None:
     """Rejected: every diagnostic of the workspace, from the break until the next stored copy."""
     project, neighbour = RecordedProject(), RecordedProject("p2")
-    for each in (project, neighbour):
-        each.snapshot(0, BASE)
-        each.edit(2, "helper.py", "y = 3\n")
-        each.snapshot(4, BASE | {"helper.py": "y = 3\n"})
+    for recorded in (project, neighbour):
+        recorded.snapshot(0, BASE)
+        recorded.edit(2, "helper.py", "y = 3\n")
+        recorded.snapshot(4, BASE | {"helper.py": "y = 3\n"})
     wrong_packet(project, reason)
-    for each in (project, neighbour):
-        each.snapshot(10, BASE | {"helper.py": each.texts["helper.py"]})
-        each.edit(11, "main.py", "import helper\nx = 4\n")
+    for recorded in (project, neighbour):
+        recorded.snapshot(10, BASE | {"helper.py": recorded.texts["helper.py"]})
+        recorded.edit(11, "main.py", "import helper\nx = 4\n")
     moments = [episode(3), episode(6), episode(6, "helper.py", 0), episode(12)]
     before, during, itself, after = outcomes(project, *moments)
     assert (before["reason"], during["reason"], itself["reason"], after["reason"]) == (
@@ -214,8 +214,8 @@ def later(project: RecordedProject, wanted: dict[str, Any]) -> list[tuple[float,
     (row,) = outcomes(project, wanted)
     assert row["reason"] is None
     return [
-        ((each["timestamp"] - at(0)).total_seconds(), each["text"], each["ghostwriter"])
-        for each in row["later_states"]
+        ((state["timestamp"] - at(0)).total_seconds(), state["text"], state["ghostwriter"])
+        for state in row["later_states"]
     ]
 
 
@@ -336,7 +336,7 @@ def test_silence_is_a_setting(project: RecordedProject) -> None:
     project.edit(11, "main.py", "2")
     table = pa.Table.from_pylist([episode(5, gone=at(9))], schema=SAMPLED_EPISODES)
     (row,) = error_states(project.table(), table, PROJECT, settle_seconds=1.0).to_pylist()
-    assert [each["text"] for each in row["later_states"]] == ["1", "2"]
+    assert [state["text"] for state in row["later_states"]] == ["1", "2"]
 
 
 def test_snapshots_are_counted_and_compared(project: RecordedProject) -> None:

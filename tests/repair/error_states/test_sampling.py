@@ -351,12 +351,16 @@ def oracle(sessions: Iterable[Session], of: str, settle: float) -> list[dict[str
             ordinals: Counter[Any] = Counter()
             now: dict[Any, dict[str, Any]] = {}
             keys = ("start_line", "start_character", "end_line", "end_character")
-            for each in sorted(row["diagnostics"], key=lambda d: tuple(d[k] for k in keys)):
-                name = type_of_code(each["code"])
+            for diagnostic in sorted(row["diagnostics"], key=lambda d: tuple(d[k] for k in keys)):
+                name = type_of_code(diagnostic["code"])
                 if (name if name in KNOWN else "other") != of:
                     continue
-                key = (each["code"], each["message"], ordinals[each["code"], each["message"]])
-                ordinals[each["code"], each["message"]] += 1
+                key = (
+                    diagnostic["code"],
+                    diagnostic["message"],
+                    ordinals[diagnostic["code"], diagnostic["message"]],
+                )
+                ordinals[diagnostic["code"], diagnostic["message"]] += 1
                 episode = running[row["path"]].get(key)
                 if episode is None:
                     episode = {
@@ -365,12 +369,16 @@ def oracle(sessions: Iterable[Session], of: str, settle: float) -> list[dict[str
                         "first_seen": row["timestamp"],
                     }
                     episode |= {"gone": None, "publications": 0, "moment": None, "key": key}
-                    episode["action"] = each["code_action"]
+                    episode["action"] = diagnostic["code_action"]
                     found.append(episode)
                 episode["publications"] += 1
                 if settled and episode["moment"] is None:
-                    episode |= {"moment": row["timestamp"], "sequence": row["sequence"], "recorded": each}
-                    episode["action"] = each["code_action"]
+                    episode |= {
+                        "moment": row["timestamp"],
+                        "sequence": row["sequence"],
+                        "recorded": diagnostic,
+                    }
+                    episode["action"] = diagnostic["code_action"]
                 now[key] = episode
             for key, episode in running[row["path"]].items():
                 if key not in now:
@@ -413,7 +421,7 @@ def test_every_publication_is_accounted_for_as_the_oracle_says(
     table = pa.Table.from_pylist(rows, schema=SCHEMA)
 
     found = oracle(sessions, of, settle=3.0)
-    expected = [each for each in found if not ruled_out(each)]
+    expected = [episode for episode in found if not ruled_out(episode)]
     every, _, counts = sample(table, of=of)
     got = [
         tuple(
@@ -425,11 +433,11 @@ def test_every_publication_is_accounted_for_as_the_oracle_says(
     assert sorted(got, key=str) == sorted(
         (
             tuple(
-                each[n]
+                episode[n]
                 for n in ("project_id", "path", "first_seen", "gone", "publications", "moment", "sequence")
             )
-            for each in expected
-            if each["moment"] is not None
+            for episode in expected
+            if episode["moment"] is not None
         ),
         key=str,
     )
@@ -437,9 +445,9 @@ def test_every_publication_is_accounted_for_as_the_oracle_says(
         (r["project_id"], r["sequence"], json.dumps(r["recorded"], sort_keys=True)) for r in every.to_pylist()
     }
     assert by_place == {
-        (each["project_id"], each["sequence"], json.dumps(each["recorded"], sort_keys=True))
-        for each in expected
-        if each["moment"]
+        (episode["project_id"], episode["sequence"], json.dumps(episode["recorded"], sort_keys=True))
+        for episode in expected
+        if episode["moment"]
     }
 
     refused = {"p0": "private"}
@@ -447,16 +455,16 @@ def test_every_publication_is_accounted_for_as_the_oracle_says(
         table, of=of, refused=refused, cap_per_project=cap_project, cap_per_type=cap_type
     )
     by_reason = reasons(rejects)
-    others = [each for each in expected if each["project_id"] != "p0"]
-    settled = Counter(each["project_id"] for each in others if each["moment"] is not None)
+    others = [episode for episode in expected if episode["project_id"] != "p0"]
+    settled = Counter(episode["project_id"] for episode in others if episode["moment"] is not None)
     over = sum(max(0, count - cap_project) for count in settled.values())
-    assert counts.publications == sum(each["publications"] for each in found)
+    assert counts.publications == sum(episode["publications"] for episode in found)
     assert counts.publications == sampled.num_rows + sum(by_reason.values())
-    ours = [each for each in found if each["project_id"] != "p0"]
-    assert by_reason.get("same_episode", 0) == sum(each["publications"] - 1 for each in ours)
+    ours = [episode for episode in found if episode["project_id"] != "p0"]
+    assert by_reason.get("same_episode", 0) == sum(episode["publications"] - 1 for episode in ours)
     for reason in ("stylistic", "has_code_action"):
-        assert by_reason.get(reason, 0) == sum(ruled_out(each) == reason for each in ours)
-    assert by_reason.get("never_settled", 0) == sum(each["moment"] is None for each in others)
+        assert by_reason.get(reason, 0) == sum(ruled_out(episode) == reason for episode in ours)
+    assert by_reason.get("never_settled", 0) == sum(episode["moment"] is None for episode in others)
     assert by_reason.get("private", 0) == sum(e["publications"] for e in found if e["project_id"] == "p0")
     assert by_reason.get("cap_project", 0) == over
     assert by_reason.get("cap_type", 0) == max(0, settled.total() - over - cap_type)
@@ -473,7 +481,7 @@ def test_the_sample_is_the_same_whatever_the_partitioning_of_the_input(
         for clock, (_, (kind, path, diagnostics)) in enumerate(recorded[number % len(recorded)]):
             session.add(clock + number, kind, path, diagnostics)
     chosen: dict[str, Any] = {"refused": {"p1": "private"}, "cap_per_project": cap, "cap_per_type": 2 * cap}
-    whole = sample(pa.concat_tables([each.table() for each in sessions]), **chosen)
+    whole = sample(pa.concat_tables([session.table() for session in sessions]), **chosen)
     spread: list[list[pa.Table]] = [[SCHEMA.empty_table()] for _ in range(tables)]
     for session in random.sample(sessions, len(sessions)):
         random.choice(spread).append(session.table())

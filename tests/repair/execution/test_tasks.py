@@ -87,7 +87,9 @@ def test_every_row_is_in_one_task(tmp_path: Path, rows: int, rows_per_task: int 
     assert len(tasks) == (1 if rows_per_task is None else max(1, -(-rows // rows_per_task)))
     squares = pa.table({"square": [number**2 for number in range(rows)]}, pa.schema([("square", pa.int64())]))
     beside = [row for batch in all_batches(with_columns(tasks, squares)) for row in batch.to_pylist()]
-    assert [(row["number"], row["square"]) for row in beside] == [(each, each**2) for each in range(rows)]
+    assert [(row["number"], row["square"]) for row in beside] == [
+        (number, number**2) for number in range(rows)
+    ]
 
 
 def test_a_task_reads_the_file_that_it_was_made_of(tmp_path: Path):
@@ -132,7 +134,7 @@ def test_runs_hold_every_wanted_project_whole(counts: list[int], most: int | Non
     table = pa.table({"project_id": ids})
     places = Places()
     seen = list(places.noted(by_project(table.to_batches(max_chunksize=step))))
-    assert [each.num_rows for each in seen] == counts
+    assert [batch.num_rows for batch in seen] == counts
     runs = places.runs(wanted, most)
     assert all(before[1] <= after[0] for before, after in pairwise(runs))
     rows = {

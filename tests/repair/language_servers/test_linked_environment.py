@@ -13,7 +13,7 @@ with LanguageServers() as servers:
     for number in range(6):
         found = servers.check({"main.py": f"import helper{number}\\n", f"helper{number}.py": ""}, "main.py")
         # without the line above the second and the third workspace had an unresolved import
-        assert [each.code for each in found] == ["ruff[F401]"], found
+        assert [diagnostic.code for diagnostic in found] == ["ruff[F401]"], found
 """
 
 

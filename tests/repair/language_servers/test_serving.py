@@ -1,4 +1,4 @@
-"""How the function is set up, started and ended. Its image: tests/docker/test_images.py."""
+"""The HTTP function: its settings, start and end. Its image: tests/docker/test_images.py."""
 
 import os
 import subprocess

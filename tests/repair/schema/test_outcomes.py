@@ -47,7 +47,7 @@ def test_any_cut_gives_the_same_rows(count: int, left: list[int], right: list[in
     outcomes = [outcome_batch([outcome(n) for n in part], ADDS) for part in cut(count, right)]
     joined = list(join_outcomes(rows, outcomes, OUTPUT))
     assert all(batch.schema == outcome_schema(OUTPUT) for batch in joined)
-    found = [each for batch in joined for each in batch.to_pylist()]
+    found = [row for batch in joined for row in batch.to_pylist()]
     rejected = {"length": None, "reason": "third", "rows": 1}
     kept = {"files": [{"text": "redacted"}], "reason": None, "detail": None, "rows": 1}
     assert found == [

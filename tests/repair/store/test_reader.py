@@ -511,7 +511,7 @@ def content_hash(*batches: pa.RecordBatch) -> str:
 
 @given(st.lists(nested_row, max_size=8), st.lists(nested_row, max_size=8), st.integers(0, 8))
 def test_equal_hashes_mean_equal_rows(left: list, right: list, cut: int) -> None:
-    one, other = (pa.RecordBatch.from_pylist(each, schema=nested) for each in (left, right))
+    one, other = (pa.RecordBatch.from_pylist(rows, schema=nested) for rows in (left, right))
     assert content_hash(one) == content_hash(one.slice(0, cut), one.slice(cut))
     assert (content_hash(one) == content_hash(other)) == (one.to_pylist() == other.to_pylist())
 

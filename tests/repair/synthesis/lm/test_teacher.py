@@ -91,9 +91,9 @@ def verified(script: Script, cache: Path, count: int = 1, **settings: Any) -> li
     going_on = [index for index, result in enumerate(results) if result["reason"] is None]
     asked_for = as_batch([results[index] for index in going_on], SYNTHESIZED_DIFFS)
     [judged] = BY_NAME["verified_diffs"].run([asked_for], FunctionServers(marked))
-    for index, each in zip(going_on, judged.to_pylist(), strict=True):
-        results[index] = each
-    assert [each["diagnostic_id"] for each in results] == [f"{number:032x}" for number in range(count)]
+    for index, row in zip(going_on, judged.to_pylist(), strict=True):
+        results[index] = row
+    assert [row["diagnostic_id"] for row in results] == [f"{number:032x}" for number in range(count)]
     return results
 
 
