@@ -11,6 +11,7 @@ in the same order, and appears whole or not at all. For each a custom message
 """
 
 import argparse
+import io
 import json
 import os
 import signal
@@ -18,7 +19,6 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
 import fsspec
@@ -29,6 +29,7 @@ from dagster_pipes import PipesEnvVarParamsLoader, open_dagster_pipes
 from repair.errors import StoreError
 from repair.extras import extra
 from repair.models.decoding import Decoder
+from repair.store.atomic import write_whole
 
 SECONDS_BETWEEN_LOGS = 5.0
 SETTINGS = ("max_new_tokens", "temperature", "top_p", "top_k", "seed", "batch_size")
@@ -89,23 +90,11 @@ def decode_file(
         [completion.tokens for completion in completions],
         [str(completion.stopped) for completion in completions],
     ]
-    write_whole(predictions, pa.Table.from_arrays(columns, schema=PREDICTIONS))
+    sink = io.BytesIO()
+    pq.write_table(pa.Table.from_arrays(columns, schema=PREDICTIONS), sink)
+    filesystem, path = fsspec.url_to_fs(predictions)
+    write_whole(filesystem, path, sink.getvalue())
     return dict(Counter(str(completion.stopped) for completion in completions))
-
-
-def write_whole(uri: str, table: pa.Table) -> None:
-    """The table as a Parquet file at `uri`, by a file beside it that is moved there when it is whole."""
-    fs, path = fsspec.url_to_fs(uri)
-    fs.makedirs(path.rpartition("/")[0], exist_ok=True)
-    partial = f"{path}.partial-{os.getpid()}"
-    try:
-        with fs.open(partial, "wb") as file:
-            pq.write_table(table, file)
-        fs.mv(partial, path)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            fs.rm_file(partial)
-        raise
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -1,9 +1,8 @@
 """Recording writer: a recording appears whole or not at all, with its midnight snapshots."""
 
-import shutil
-import tempfile
 from collections import defaultdict
 from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import UTC, date
 from pathlib import Path
@@ -18,6 +17,7 @@ from repair.recording.event import Event, Project, estimated_bytes, event_batch,
 from repair.recording.layout import EVENTS_FOLDER, PARQUET, PROJECTS_FILE, is_recording
 from repair.recording.snapshots import OnBroken
 from repair.schema.events import PROJECTS
+from repair.store.atomic import whole_folder
 
 
 class RecordingWriter:
@@ -57,19 +57,19 @@ class RecordingWriter:
         self._files: dict[date, int] = defaultdict(int)
 
     def __enter__(self) -> Self:
-        self.folder.parent.mkdir(parents=True, exist_ok=True)
-        self._unfinished = Path(tempfile.mkdtemp(prefix=f".{self.folder.name}-", dir=self.folder.parent))
+        self._whole = ExitStack()
+        self._unfinished = self._whole.enter_context(whole_folder(str(self.folder), last=PROJECTS_FILE))
         (self._unfinished / EVENTS_FOLDER).mkdir()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
-            if error is None:
-                self._finish()
-        finally:
-            shutil.rmtree(self._unfinished, ignore_errors=True)
+        if error is not None:
+            self._whole.__exit__(kind, error, trace)
+            return
+        with self._whole:
+            self._finish()
 
     def add_project(self, project: Project) -> None:
         """Record what is known of a project, once."""
@@ -111,15 +111,3 @@ class RecordingWriter:
         projects = [asdict(self._projects[name]) for name in sorted(self._projects)]
         table = pa.Table.from_pylist(projects, schema=PROJECTS)
         pq.write_table(table, self._unfinished / PROJECTS_FILE, compression="zstd")
-        self._unfinished.chmod(0o755)
-        if self.folder.is_dir():
-            old = Path(tempfile.mkdtemp(prefix=f".{self.folder.name}-old-", dir=self.folder.parent))
-            self.folder.rename(old)
-            try:
-                self._unfinished.rename(self.folder)
-            except OSError:
-                old.rename(self.folder)
-                raise
-            shutil.rmtree(old)
-        else:
-            self._unfinished.rename(self.folder)

@@ -13,7 +13,7 @@ import pyarrow.fs
 import pyarrow.parquet as pq
 
 from repair.errors import StoreError
-from repair.store.files import is_local
+from repair.store.atomic import is_local
 from repair.store.manifest import DATA, Manifest
 from repair.store.text_table import FOLDER
 

@@ -2,9 +2,7 @@
 
 import hashlib
 import os
-import uuid
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -19,30 +17,6 @@ if TYPE_CHECKING:
 ROW_GROUP_BYTES = 64 << 20
 """Rows are gathered up to this size in memory. A workspace text that many rows of a row group share
 is stored once, so the dictionary may grow as large."""
-
-
-def write_whole(filesystem: Any, path: str, data: bytes) -> None:
-    """Atomic, durable write: whoever opens `path` finds all of `data`, or what was there before."""
-    if not is_local(filesystem):
-        filesystem.pipe_file(path, data)  # an object is replaced in one step
-        return
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    pending = target.with_name(f".{target.name}-{uuid.uuid4().hex[:16]}")
-    try:
-        with pending.open("wb") as handle:
-            handle.write(data)
-            handle.flush()
-            os.fsync(handle.fileno())
-        pending.replace(target)
-    finally:
-        pending.unlink(missing_ok=True)
-
-
-def is_local(filesystem: Any) -> bool:
-    """Whether an fsspec file system is this machine's own."""
-    protocol = filesystem.protocol
-    return "file" in ((protocol,) if isinstance(protocol, str) else protocol)
 
 
 def cut(sizes: "np.ndarray[Any, Any]", most: int) -> Iterator[tuple[int, int]]:

@@ -29,7 +29,8 @@ import pyarrow.parquet as pq
 from repair.errors import StoreError
 from repair.extras import extra
 from repair.schema.texts import SHA256, TEXT
-from repair.store.files import cut, is_local, write_whole
+from repair.store.atomic import is_local, write_whole
+from repair.store.files import cut
 from repair.store.manifest import SWEEP_AFTER
 
 with extra("pipeline"):

@@ -15,7 +15,8 @@ import pyarrow.compute
 from repair.errors import StoreError
 from repair.schema.outcomes import DETAIL, REASON, REJECTS, ROWS
 from repair.schema.texts import stored_schema
-from repair.store.files import HashedFile, TableFile, is_local, write_whole
+from repair.store.atomic import is_local, write_whole
+from repair.store.files import HashedFile, TableFile
 from repair.store.manifest import (
     CHUNK_BYTES,
     DATA,

@@ -4,11 +4,7 @@
 """
 
 import json
-import os
-import shutil
-import tempfile
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -84,57 +80,3 @@ def read_made_by(checkpoint: str) -> dict[str, Any]:
         raise StoreError(f"{checkpoint} holds no {MADE_BY}: it is no finished checkpoint") from error
     except ValueError as error:
         raise StoreError(f"{checkpoint}/{MADE_BY} is no JSON: {error}") from error
-
-
-@contextmanager
-def whole_folder(destination: str) -> Generator[Path]:
-    """A local folder to write into, which is at `destination` if and only if the block succeeds.
-
-    A local destination is replaced by renaming, any other one by copying with `made_by.json` last.
-    Whatever ends the block, the folder that was written into is gone afterwards.
-    """
-    import fsspec
-    from fsspec.implementations.local import LocalFileSystem
-
-    fs, root = fsspec.url_to_fs(destination)
-    local = isinstance(fs, LocalFileSystem)
-    if local:
-        Path(root).parent.mkdir(parents=True, exist_ok=True)
-    parent = str(Path(root).parent) if local else None
-    folder = Path(tempfile.mkdtemp(prefix=f".{Path(root).name}.", suffix=".partial", dir=parent))
-    try:
-        yield folder
-        if local:
-            folder.chmod(0o755)  # a temporary folder is made for its owner alone, and so are weights
-            for path in folder.rglob("*"):
-                path.chmod(0o755 if path.is_dir() else 0o644)
-            _replace(folder, Path(root))
-        else:
-            _upload(fs, folder, root)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _replace(folder: Path, destination: Path) -> None:
-    if not destination.exists():
-        folder.rename(destination)
-        return
-    old = Path(tempfile.mkdtemp(prefix=f".{destination.name}.", suffix=".old", dir=destination.parent))
-    destination.rename(old / "replaced")
-    folder.rename(destination)
-    shutil.rmtree(old)
-
-
-def _upload(fs: Any, folder: Path, root: str) -> None:
-    with suppress(FileNotFoundError):
-        fs.rm_file(f"{root}/{MADE_BY}")
-    names = sorted(
-        os.path.relpath(path, folder) for path in folder.rglob("*") if path.is_file() and path.name != MADE_BY
-    )
-    fs.makedirs(root, exist_ok=True)
-    for name in names:
-        fs.put_file(str(folder / name), f"{root}/{name}")
-    for path in fs.find(root):
-        if os.path.relpath(path, root) not in names:
-            fs.rm_file(path)
-    fs.put_file(str(folder / MADE_BY), f"{root}/{MADE_BY}")

@@ -18,10 +18,11 @@ from repair.errors import ConfigurationError
 from repair.extras import extra
 from repair.models.tokenizer import check_tokenizer, load_tokenizer, train_tokenizer
 from repair.prompt.sentinels import PROMPT_VERSION, SENTINELS
+from repair.store.atomic import whole_folder
 from repair.training.batching import Plan, Row, evaluation_rows, plan
 from repair.training.composer_model import PackedCausalModel
 from repair.training.dataset import Mixture, MixtureError, Sample, read_mixture, tokenise
-from repair.training.export import TrainingResult, versions, whole_folder, write_notes
+from repair.training.export import MADE_BY, TrainingResult, versions, write_notes
 from repair.training.packed_attention import PackedRow, learned_tokens, packed_row
 from repair.training.progress import Progress, Report, at_batches
 from repair.training.recipe import FromScratch, Recipe
@@ -137,7 +138,7 @@ def train(recipe: Recipe, mixture_uri: str, output_dir: str, report: Report) -> 
             "prompt_version": PROMPT_VERSION,
             "versions": versions(),
         }
-        with whole_folder(output_dir) as folder:
+        with whole_folder(output_dir, last=MADE_BY) as folder:
             model.save_pretrained(folder, state_dict=weights)
             tokenizer.save_pretrained(folder)
             write_notes(folder, made_by, progress.curve)

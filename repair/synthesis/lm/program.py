@@ -15,6 +15,7 @@ from fsspec.core import url_to_fs
 from repair.errors import ConfigurationError
 from repair.prompt.answer_formats import LINE_DIFF, answer_format
 from repair.prompt.sentinels import PROMPT_VERSION
+from repair.store.atomic import write_whole
 from repair.synthesis.lm.few_shot import FEW_SHOT_EXAMPLES
 from repair.text.stable_hash import rank
 
@@ -107,8 +108,7 @@ class TeacherProgram:
         """Write the program as JSON to a path or an fsspec URI."""
         text = json.dumps({"version": self.version, **asdict(self)}, indent=1, sort_keys=True) + "\n"
         filesystem, path = url_to_fs(uri)
-        filesystem.makedirs(path.rpartition("/")[0], exist_ok=True)
-        filesystem.pipe_file(path, text.encode())
+        write_whole(filesystem, path, text.encode())
 
     @classmethod
     def load(cls, uri: str) -> "TeacherProgram":

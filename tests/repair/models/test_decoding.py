@@ -223,13 +223,25 @@ def test_a_file_without_prompts_is_named(decoder: Decoder, tmp_path: Path) -> No
     assert not (tmp_path / "out.parquet").exists()
 
 
-def test_a_failed_decoding_leaves_the_earlier_predictions(decoder: Decoder, tmp_path: Path) -> None:
-    from code_location.decode_main import PREDICTIONS, write_whole
+def test_a_failed_decoding_leaves_the_earlier_predictions(
+    decoder: Decoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from code_location.decode_main import decode_file
 
-    out = tmp_path / "out.parquet"
-    write_whole(str(out), PREDICTIONS.empty_table())
+    source, out = tmp_path / "in.parquet", tmp_path / "out.parquet"
+    pq.write_table(pa.table({"sample_id": ["a"], "prompt": ["x"]}), source)
+
+    def decode() -> None:
+        decode_file(decoder, str(source), str(out), {"max_new_tokens": 1}, lambda line: None)
+
+    decode()
     before = out.read_bytes()
-    with pytest.raises(AttributeError):
-        write_whole(str(out), None)
+
+    def full(*_: object) -> None:
+        raise OSError("no room")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="no room"):
+        decode()
     assert out.read_bytes() == before
-    assert [path.name for path in tmp_path.iterdir()] == ["out.parquet"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.parquet", "out.parquet"]
