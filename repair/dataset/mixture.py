@@ -13,6 +13,7 @@ from repair.curation.near_duplicates import NearDuplicates
 from repair.dataset.splits import TEST
 from repair.schema.outcomes import Reject, outcome_batch
 from repair.text.files import text_of
+from repair.text.stable_hash import rank
 
 MIXTURE = pa.schema(
     [
@@ -83,7 +84,9 @@ def mixture(
                 rejects.append(Reject(row, "contaminated", why))
             else:
                 light = {name: row[name] for name in MIXTURE.names}
-                waiting.append((_place(row, settings.seed), light, task_text(row, row["line_diff"])))
+                waiting.append(
+                    (rank(settings.seed, row["example_id"]), light, task_text(row, row["line_diff"]))
+                )
         yield outcome_batch(rejects, MIXTURE)
     waiting.sort(key=lambda each: each[0])
     seen, taken = NearDuplicates(), Counter[str]()
@@ -101,7 +104,3 @@ def _taken(
         return Reject(row, "near_duplicate", f"of example {duplicate_of}")
     taken[row["code"]] += 1
     return row
-
-
-def _place(row: Mapping[str, Any], seed: int) -> str:
-    return hashlib.sha256(f"{seed}\0{row['example_id']}".encode()).hexdigest()

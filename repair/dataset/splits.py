@@ -1,6 +1,6 @@
 """Which side a project is on. All its rows are on one, today and on every later day."""
 
-import hashlib
+from repair.text.stable_hash import fraction
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 
@@ -13,8 +13,7 @@ def split_of(project_id: str, seed: int, *, validation: float = 0.05, test: floa
 
     It depends on the project and the seed only, so that a project never changes sides.
     """
-    digest = hashlib.sha256(f"{seed}\0{project_id}".encode()).digest()
-    place = int.from_bytes(digest[:8], "big") / 2**64
-    if place < test:
+    drawn = fraction(seed, project_id)
+    if drawn < test:
         return TEST
-    return VALIDATION if place < test + validation else TRAIN
+    return VALIDATION if drawn < test + validation else TRAIN

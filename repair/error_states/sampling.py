@@ -22,7 +22,6 @@ events and diagnostics) and the sample; reject lines, of which caps make one for
 chunk by chunk.
 """
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -46,6 +45,7 @@ from repair.errors import ConfigurationError
 from repair.extras import extra
 from repair.schema.outcomes import DETAIL, REASON, REJECTS, ROWS
 from repair.schema.stages import SAMPLED_EPISODES
+from repair.text.stable_hash import rank_column
 
 with extra("pipeline"):
     import numpy as np
@@ -151,12 +151,8 @@ def _usable(table: pa.Table) -> tuple[pa.Table, list[pa.Table]]:
 
 
 def _rank(table: pa.Table, seed: int) -> npt.NDArray[np.uint64]:
-    """A seeded hash of each episode's id (splitmix64 over its bits)."""
-    mixed = np.uint64(int.from_bytes(hashlib.sha256(str(seed).encode()).digest()[:8], "big"))
-    x = to_numpy(table["id_bits"]).astype(np.uint64) ^ mixed
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
+    """A seeded rank of each episode's id."""
+    return rank_column(seed, to_numpy(table["id_bits"]).astype(np.uint64))
 
 
 def _lowest(table: pa.Table, count: int, seed: int) -> tuple[pa.Table, pa.Table]:

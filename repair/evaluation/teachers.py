@@ -4,7 +4,6 @@ Each teacher gets the same rows, and each of its diffs is verified as in synthes
 is one diagnostic and one system (a teacher; a language model once for each answer format).
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from repair.schema.outcomes import REASON, Reject, join_outcomes
 from repair.schema.stages import SYNTHESIZED_DIFFS, VERIFIED_DIFFS
 from repair.synthesis.lm.judge import LmJudge
 from repair.synthesis.teacher import Teacher, synthesize
+from repair.text.stable_hash import rank
 from repair.verification.verifier import verify_rows
 
 pc: Any = pyarrow.compute  # its functions are made at import, so that type checkers do not see them
@@ -99,10 +99,8 @@ def draw(rows: Iterable[Mapping[str, Any]], *, at_most: int, seed: int) -> list[
     """Seeded sample of at most `at_most` rows of `REPAIR_CANDIDATES`, by a hash of their ids; order kept."""
     known = list(rows)
 
-    def rank(row: Mapping[str, Any]) -> bytes:
-        return hashlib.sha256(f"{seed}\0{row['diagnostic_id']}".encode()).digest()
-
-    chosen = {row["diagnostic_id"] for row in sorted(known, key=rank)[:at_most]}
+    drawn = sorted(known, key=lambda row: rank(seed, row["diagnostic_id"]))
+    chosen = {row["diagnostic_id"] for row in drawn[:at_most]}
     return [row for row in known if row["diagnostic_id"] in chosen]
 
 
