@@ -17,6 +17,7 @@ from repair.language_servers.scheduler import Servers
 from repair.schema.outcomes import KEY, Reject, beside, outcome_batch, subschema
 from repair.schema.stages import REPAIR_CANDIDATES
 from repair.text.files import files_of, text_of
+from repair.text.paths import is_python
 
 LOST_BY_REDACTION = "lost_by_redaction"
 
@@ -139,7 +140,7 @@ class _Redacted:
         redactor = Redactor()
 
         def clean(path: str, text: str | None) -> str | None:
-            return None if text is None else redactor.redact(text, python=path.endswith((".py", ".pyi")))
+            return None if text is None else redactor.redact(text, python=is_python(path))
 
         def clean_message(diagnostic: Mapping[str, Any]) -> dict[str, Any]:
             return {**diagnostic, "message": clean("", diagnostic["message"])}

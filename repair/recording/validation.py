@@ -19,7 +19,7 @@ from repair.ot.packets import decode_packet
 from repair.replay.workspace import LARGEST_CONTENT
 from repair.schema.events import EVENTS, EventKind, FileOperation
 from repair.schema.outcomes import DETAIL, REASON, ROWS, outcome_schema
-from repair.text.paths import safe_path
+from repair.text.paths import is_python, safe_path
 
 pc: Any = pyarrow.compute  # makes its functions at import, so no checker knows them
 
@@ -46,7 +46,6 @@ NEEDED_FOR_OPERATION: dict[str, tuple[str, ...]] = {
     FileOperation.REMOVE: (),
 }
 
-TEXT_SUFFIXES = (".py", ".pyi")
 """Files that are read as text; any other may hold any bytes."""
 
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
@@ -287,7 +286,7 @@ def _check_contents(batch: pa.RecordBatch, problems: dict[int, Problem]) -> None
         if row in problems:
             continue
         path = paths[row].as_py() or ""
-        if path.endswith(TEXT_SUFFIXES) and not _is_utf8(contents[row].as_py()):
+        if is_python(path) and not _is_utf8(contents[row].as_py()):
             problems.setdefault(row, _not_utf8("content"))
 
 

@@ -24,7 +24,7 @@ from repair.recording.event import Event
 from repair.replay.timeline import Change, StoredCopy
 from repair.replay.workspace import Workspace
 from repair.schema.events import EventKind, FileOperation
-from repair.text.paths import is_readable, safe_path
+from repair.text.paths import is_python, is_readable, safe_path
 from repair.text.python_imports import imported_names, module_name
 
 MOST_IMPORTERS = 16
@@ -279,4 +279,4 @@ class _ProjectTexts:
             if path not in targets and not moved.isdisjoint(imported_names(text))
         )
         targets.update(path for path, _ in zip(importers, range(MOST_IMPORTERS), strict=False))
-        return tuple(sorted(path for path in targets if path.endswith((".py", ".pyi")))), tuple(sorted(gone))
+        return tuple(sorted(path for path in targets if is_python(path))), tuple(sorted(gone))

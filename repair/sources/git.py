@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from repair.errors import ConfigurationError
 from repair.ot.packets import Packet, encode_packet, minimal_ops
@@ -24,16 +24,17 @@ from repair.recording.validation import EARLIEST, is_time
 from repair.schema.events import EventKind, FileOperation, Visibility
 from repair.sources.git_repository import Commit, FileChange, GitRepository, TreeEntry
 from repair.sources.licences import LICENCE_FILE, spdx
-from repair.text.paths import safe_path
+from repair.text.paths import CONFIGURATION_FILES, PYTHON_SUFFIXES, is_readable, safe_path
 
-SUFFIXES = (".py", ".pyi")
-CONFIGURATION = frozenset({"pyproject.toml", "pyrightconfig.json", "ruff.toml", ".ruff.toml"})
 LARGEST_COMPARED = 1 << 20
 """Bytes. A larger file is recorded whole each time."""
 
 _BETWEEN_COMMITS = timedelta(milliseconds=1)
 _REGULAR, _SUBMODULE = ("100644", "100755", "100664"), "160000"
-_PATTERNS = [f"*{suffix}" for suffix in SUFFIXES] + [f":(glob)**/{name}" for name in sorted(CONFIGURATION)]
+_PATTERNS = [
+    *(f"*{suffix}" for suffix in PYTHON_SUFFIXES),
+    *(f":(glob)**/{name}" for name in sorted(CONFIGURATION_FILES)),
+]
 
 
 def projects_and_events(
@@ -187,7 +188,7 @@ class _History:
         if entry is None:
             return None
         path = entry.path.decode(errors="surrogateescape")
-        if not path.endswith(SUFFIXES) and PurePosixPath(path).name not in CONFIGURATION:
+        if not is_readable(path):
             return None
         if entry.mode not in _REGULAR:
             reason = "submodule" if entry.mode == _SUBMODULE else "symlink"

@@ -3,12 +3,11 @@
 import re
 from pathlib import PurePosixPath
 
+PYTHON_SUFFIXES = (".py", ".pyi")
+CONFIGURATION_FILES = frozenset({"pyproject.toml", "pyrightconfig.json", "ruff.toml", ".ruff.toml"})
+
 _LONGEST_PATH, _LONGEST_NAME = 1024, 255  # bytes; the second is what Linux file systems allow
-
-
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-
-
 _DRIVE = re.compile("[A-Za-z]:")
 
 
@@ -40,17 +39,11 @@ def safe_path(path: str) -> bool:
     return path_fault(path) is None
 
 
-PYTHON_SUFFIXES = (".py", ".pyi")
-
-
 def is_python(path: str) -> bool:
     """Whether the language servers look at a file of that name."""
     return path.endswith(PYTHON_SUFFIXES)
 
 
-_CONFIGURATIONS = frozenset({"pyproject.toml", "pyrightconfig.json", "ruff.toml", ".ruff.toml"})
-
-
 def is_readable(path: str) -> bool:
     """Whether the language servers read a file of that name: Python, stubs, their own configuration."""
-    return is_python(path) or PurePosixPath(path).name in _CONFIGURATIONS
+    return is_python(path) or PurePosixPath(path).name in CONFIGURATION_FILES

@@ -12,7 +12,8 @@ from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 from pathlib import PurePosixPath
 
-_SUFFIXES = (".py", ".pyi")
+from repair.text.paths import PYTHON_SUFFIXES, is_python
+
 # A line that is a comment; else `import` or `from`, at any position, to the end of the line or of the bracket
 # that it opens. A backslash continues the line.
 _IMPORT = re.compile(
@@ -27,7 +28,7 @@ _BUILTINS = "__builtins__"
 def module_name(path: str) -> str | None:
     """The last part of the name under which a Python file is imported; None: not a Python file."""
     pure = PurePosixPath(path)
-    if pure.suffix not in _SUFFIXES:
+    if pure.suffix not in PYTHON_SUFFIXES:
         return None
     return pure.parent.name.removesuffix("-stubs") or None if pure.stem == "__init__" else pure.stem
 
@@ -42,10 +43,10 @@ def imported_names(text: str) -> frozenset[str]:
 def reached(files: Mapping[str, str], paths: Collection[str]) -> frozenset[str]:
     """`paths`, and the Python files of a workspace that import one of them, directly or not."""
     if any(module_name(path) == _BUILTINS for path in paths):
-        return frozenset(path for path in files if path.endswith(_SUFFIXES)) | frozenset(paths)
+        return frozenset(path for path in files if is_python(path)) | frozenset(paths)
     importers: defaultdict[str, list[str]] = defaultdict(list)
     for path, text in files.items():
-        if path.endswith(_SUFFIXES):
+        if is_python(path):
             for name in imported_names(text):
                 importers[name].append(path)
     found = set(paths)
@@ -66,7 +67,7 @@ def _importers(path: str, importers: Mapping[str, list[str]], files: Mapping[str
         # `from . import x` imports from the package without its name.
         folder = "" if str(pure.parent) == "." else f"{pure.parent}/"
         for other, text in files.items():
-            if other.endswith(_SUFFIXES) and other.startswith(folder) and _is_relative(text):
+            if is_python(other) and other.startswith(folder) and _is_relative(text):
                 yield other
 
 
