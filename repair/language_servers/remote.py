@@ -19,7 +19,6 @@ does not stop its neighbours. Sending a workspace twice does no harm, since a ch
 import logging
 import random
 import threading
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -27,7 +26,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from importlib.metadata import PackageNotFoundError, version
 from types import TracebackType
-from typing import Self
+from typing import NoReturn, Self, cast
 from urllib.parse import urlsplit
 
 from repair.diagnostics.diagnostic import Diagnostic
@@ -49,6 +48,13 @@ from repair.ordered_map import ordered_map
 
 with extra("pipeline"):
     import httpx
+    from tenacity import (
+        RetryCallState,
+        Retrying,
+        retry_if_exception_type,
+        stop_before_delay,
+        wait_exponential,
+    )
 
 _BATCH = 8  # workspaces of a POST, as many as share a ruff run on the other side
 _TRIES = 3
@@ -178,19 +184,20 @@ class RemoteLanguageServers:
 
     def _post_with_retries(self, items: Sequence[bytes]) -> list[Result]:
         failures = 0
-        backoff = _Backoff(self._patience)
-        while True:
-            try:
-                return self._post(items)
-            except _NoAnswerError as error:
-                failures += error.blamed is not None
-                stuck = failures >= _TRIES or isinstance(error.blamed, ServerTimeoutError)
-                if error.blamed and stuck and self._is_healthy():
-                    if len(items) > 1:
-                        return [result for item in items for result in self._post_with_retries([item])]
-                    if failures >= _TRIES:
-                        return [Result(error=error.blamed)]
-                self._pause(backoff, error)
+        for attempt in self._retrying(self._patience):
+            with attempt:
+                try:
+                    return self._post(items)
+                except _NoAnswerError as error:
+                    failures += error.blamed is not None
+                    stuck = failures >= _TRIES or isinstance(error.blamed, ServerTimeoutError)
+                    if error.blamed and stuck and self._is_healthy():
+                        if len(items) > 1:
+                            return [result for item in items for result in self._post_with_retries([item])]
+                        if failures >= _TRIES:
+                            return [Result(error=error.blamed)]
+                    raise
+        raise AssertionError("an attempt returns or raises")
 
     def _post(self, items: Sequence[bytes]) -> list[Result]:
         content, headers = wire.packed(wire.body_of(items))
@@ -215,13 +222,8 @@ class RemoteLanguageServers:
             return self._health
 
     def _fetch_health(self) -> wire.Health:
-        backoff = _Backoff(min(self._patience, _OPENING_PATIENCE_S))
-        while True:
-            try:
-                answer = self._answer("GET", "/health", timeout=_HEALTH_S)
-                break
-            except _NoAnswerError as error:
-                self._pause(backoff, error)
+        retrying = self._retrying(min(self._patience, _OPENING_PATIENCE_S))
+        answer = retrying(self._answer, "GET", "/health", timeout=_HEALTH_S)
         try:
             health = wire.decode_health(answer)
         except wire.WireError as error:
@@ -279,10 +281,38 @@ class RemoteLanguageServers:
             case _:
                 raise ConfigurationError(f"{message}; is the address right, and are both of one release?")
 
-    def _pause(self, backoff: "_Backoff", error: "_NoAnswerError") -> None:
-        seconds = backoff.seconds(error)
-        if backoff.tries == 1:
-            _log.warning("no answer, trying again: %s", error)
+    def _retrying(self, patience: float) -> Retrying:
+        """Exponential backoff with jitter after `_NoAnswerError`, which ends before the patience does.
+
+        Clients don't retry together, nor earlier than `Retry-After` says.
+        Raises `ServersUnreachableError`.
+        """
+        growing = wait_exponential(multiplier=_FIRST_PAUSE_S, max=_LONGEST_PAUSE_S)
+
+        def pause(state: RetryCallState) -> float:
+            return _error(state).wait + growing(state) * random.uniform(0.5, 1)  # noqa: S311 (no secret)
+
+        def warn(state: RetryCallState) -> None:
+            if state.attempt_number == 1:
+                _log.warning("no answer, trying again: %s", _error(state))
+
+        def give_up(state: RetryCallState) -> NoReturn:
+            tries = f"{state.attempt_number} tries, with {patience:g} s of patience"
+            raise ServersUnreachableError(
+                f"gave up after {tries}: {_error(state)}; "
+                "start the server again (`repair serve`), or leave REPAIR_LANGUAGE_SERVERS_URL empty"
+            ) from _error(state)
+
+        return Retrying(
+            retry=retry_if_exception_type(_NoAnswerError),
+            wait=pause,
+            stop=stop_before_delay(patience),
+            before_sleep=warn,
+            sleep=self._sleep,
+            retry_error_callback=give_up,
+        )
+
+    def _sleep(self, seconds: float) -> None:
         if self._closed.wait(seconds):
             self._require_open()
 
@@ -303,25 +333,8 @@ class _NoAnswerError(Exception):
         self.blamed = blamed
 
 
-class _Backoff:
-    """Exponential backoff with jitter: clients don't retry together, nor earlier than `Retry-After` says."""
-
-    def __init__(self, patience: float) -> None:
-        self._patience = patience
-        self._end = time.monotonic() + patience
-        self.tries = 0
-
-    def seconds(self, error: _NoAnswerError) -> float:
-        """The next pause. Raises `ServersUnreachableError` where it would end after the patience."""
-        longest = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2**self.tries)
-        pause = error.wait + random.uniform(longest / 2, longest)  # noqa: S311 (no secret)
-        self.tries += 1
-        if time.monotonic() + pause > self._end:
-            raise ServersUnreachableError(
-                f"gave up after {self.tries} tries, with {self._patience:g} s of patience: {error}; "
-                "start it again (`repair language-servers`), or leave REPAIR_LANGUAGE_SERVERS_URL empty"
-            ) from error
-        return pause
+def _error(state: RetryCallState) -> _NoAnswerError:
+    return cast("_NoAnswerError", state.outcome and state.outcome.exception())
 
 
 def _retry_after(response: httpx.Response) -> float:

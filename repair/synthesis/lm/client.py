@@ -13,10 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from repair.errors import ConfigurationError, RepairError, TeacherError
+from repair.extras import extra
 from repair.synthesis.lm.limits import Budget, Messages, RateLimit, StoppedError, estimated_tokens
 from repair.synthesis.lm.program import TeacherProgram
 from repair.synthesis.lm.response_cache import Answer, ResponseCache, answer_key
 from repair.synthesis.lm.settings import LanguageModel
+
+with extra("lm"):
+    from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
 # A service that asks for a longer pause is as good as down: the row fails, and a later run asks again.
 LONGEST_PAUSE_S = 60.0
@@ -124,25 +128,40 @@ class LmClient:
         # Jitter: requests that were turned away together must not come back together.
         jitter = 1 + zlib.crc32(messages[-1]["content"].encode(errors="replace")) / 2**33
         estimated = estimated_tokens(messages) + self._model.max_tokens
-        attempt = 0
-        while True:
-            attempt += 1
+
+        def attempt() -> Answer:
             sent = self._rate.admit(estimated, self.stop)
-            try:
-                answer = send()
-            except (LMError, ValueError) as error:  # ValueError: a text that has no UTF-8 form
-                _raise_if_fatal(error, self._model.model)
-                pause = _pause(error, self._model.first_pause_s * 2 ** (attempt - 1))
-                if pause is None or attempt == self._model.attempts:
-                    self._count_failure(error)
-                    raise QuestionFailedError(f"attempt {attempt}: {_cause(error)}") from error
-                if self.stop.wait(pause * jitter):
-                    raise StoppedError from error
-            else:
-                self._failures_running = 0
-                if answer.input_tokens is not None and answer.output_tokens is not None:
-                    self._rate.correct(sent, answer.input_tokens + answer.output_tokens)
-                return answer
+            answer = send()
+            self._failures_running = 0
+            if answer.input_tokens is not None and answer.output_tokens is not None:
+                self._rate.correct(sent, answer.input_tokens + answer.output_tokens)
+            return answer
+
+        growing = wait_exponential(multiplier=self._model.first_pause_s, max=LONGEST_PAUSE_S)
+
+        def pause(state: RetryCallState) -> float:
+            asked_for = _retry_after(state.outcome and state.outcome.exception())
+            return jitter * (growing(state) if asked_for is None else asked_for)
+
+        retrying = Retrying(
+            retry=retry_if_exception(_may_pass),
+            wait=pause,
+            stop=stop_after_attempt(self._model.attempts),
+            sleep=self._sleep,
+            reraise=True,
+        )
+        try:
+            return retrying(attempt)
+        except (LMError, ValueError) as error:  # ValueError: a text that has no UTF-8 form
+            if _is_fatal(error):
+                raise TeacherError(f"{self._model.model} can't be asked: {_cause(error)}") from error
+            self._count_failure(error)
+            tried = retrying.statistics["attempt_number"]
+            raise QuestionFailedError(f"attempt {tried}: {_cause(error)}") from error
+
+    def _sleep(self, seconds: float) -> None:
+        if self.stop.wait(seconds):
+            raise StoppedError
 
     def _count_failure(self, error: Exception) -> None:
         self._failures_running += 1
@@ -153,7 +172,8 @@ class LmClient:
             ) from error
 
 
-def _raise_if_fatal(error: Exception, model: str) -> None:
+def _is_fatal(error: BaseException) -> bool:
+    """Whether every question would fail alike."""
     from dspy.utils import exceptions
 
     for_all = (
@@ -163,22 +183,25 @@ def _raise_if_fatal(error: Exception, model: str) -> None:
         exceptions.LMUnsupportedModelError,
     )
     # 404: no such model, or no such address
-    if isinstance(error, for_all) or getattr(error, "status", None) == 404:
-        raise TeacherError(f"{model} can't be asked: {_cause(error)}") from error
+    return isinstance(error, for_all) or getattr(error, "status", None) == 404
 
 
-def _pause(error: Exception, usual: float) -> float | None:
-    """Back-off in seconds before another attempt, or None where none would help."""
+def _may_pass(error: BaseException) -> bool:
+    """Whether another attempt may succeed."""
     from dspy.utils.exceptions import LMUnexpectedError, is_retryable_lm_error
 
+    if not isinstance(error, Exception) or _is_fatal(error):
+        return False
     # A success whose body can't be read comes most often from a proxy.
     unreadable = getattr(error, "status", None) == 200 or isinstance(error, LMUnexpectedError)
     if not unreadable and not is_retryable_lm_error(error):
-        return None
-    asked_for: float | None = getattr(error, "retry_after", None)
-    if asked_for is None:
-        return min(usual, LONGEST_PAUSE_S)
-    return asked_for if asked_for <= LONGEST_PAUSE_S else None
+        return False
+    return (_retry_after(error) or 0) <= LONGEST_PAUSE_S
+
+
+def _retry_after(error: BaseException | None) -> float | None:
+    """The seconds that the service asks for."""
+    return getattr(error, "retry_after", None)
 
 
 def _cause(error: Exception) -> str:
