@@ -1,9 +1,5 @@
-"""Wilson intervals and McNemar's exact test.
+"""Wilson intervals: how much of a rate may be chance."""
 
-They say how much of a rate, or of the difference between two systems on the same samples, may be chance.
-"""
-
-from fractions import Fraction
 from math import sqrt
 from statistics import NormalDist
 
@@ -31,22 +27,3 @@ def wilson(successes: int, n: int, confidence: float = 0.95) -> tuple[float, flo
         0.0 if successes == 0 else max(0.0, centre - half),
         1.0 if successes == n else min(1.0, centre + half),
     )
-
-
-def mcnemar_exact(b: int, c: int) -> float:
-    """Two-sided p-value of McNemar's exact test for two systems judged on the same samples.
-
-    `b` samples only the first system solved, `c` only the second; those that both or neither solved do not
-    count. If both are 0 the p-value is 1.
-
-    Raises:
-        ValueError: a count is negative.
-    """
-    if b < 0 or c < 0:
-        raise ValueError(f"counts {b} and {c}: expected none below 0")
-    n = b + c
-    tail = outcomes = 1  # of n fair coins, those with k heads: n over k, summed up to the smaller count
-    for k in range(min(b, c)):
-        outcomes = outcomes * (n - k) // (k + 1)
-        tail += outcomes
-    return float(min(Fraction(1), Fraction(2 * tail, 2**n)))

@@ -141,23 +141,6 @@ def parse(text: str) -> Example:
     return example
 
 
-def chat_messages(example: Example) -> list[dict[str, str]]:
-    """The zero-shot conversation for a general language model, as role and content.
-
-    The assistant's turn is prefilled with the opening sentinel, without the newline after it: some services
-    refuse a prefilled turn that ends in white space. `repair.line_diff.numbered.extract` parses the rest of
-    that turn.
-
-    Raises:
-        PromptError: as `render_prompt`.
-    """
-    return [
-        {"role": "system", "content": ZERO_SHOT_SYSTEM},
-        {"role": "user", "content": _question(example).removesuffix("\n")},
-        {"role": "assistant", "content": line_diffs.OPENING},
-    ]
-
-
 def _question(example: Example) -> str:
     code = lines_of(example.text)
     if "\n" in example.path or "\r" in example.path:

@@ -10,8 +10,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from repair.errors import StoreError
-
 MADE_BY, METRICS = "made_by.json", "metrics.jsonl"
 _PACKAGES = ("mosaicml", "torch", "transformers", "tokenizers", "repair")
 
@@ -67,16 +65,3 @@ def write_notes(folder: Path, made_by: Mapping[str, Any], curve: Sequence[Mappin
     lines = "".join(json.dumps(record) + "\n" for record in curve)
     (folder / METRICS).write_text(lines, encoding="utf-8")
     (folder / MADE_BY).write_text(json.dumps(made_by, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-
-
-def read_made_by(checkpoint: str) -> dict[str, Any]:
-    """What made the checkpoint at a folder or URI. Raises StoreError if it is none."""
-    import fsspec
-
-    fs, root = fsspec.url_to_fs(checkpoint)
-    try:
-        return json.loads(fs.cat_file(f"{root}/{MADE_BY}"))
-    except FileNotFoundError as error:
-        raise StoreError(f"{checkpoint} holds no {MADE_BY}: it is no finished checkpoint") from error
-    except ValueError as error:
-        raise StoreError(f"{checkpoint}/{MADE_BY} is no JSON: {error}") from error

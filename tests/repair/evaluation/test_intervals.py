@@ -1,13 +1,10 @@
-"""Wilson intervals and McNemar's test, against published values and plain enumeration."""
-
-from fractions import Fraction
-from itertools import product
+"""Wilson intervals, against published values and plain enumeration."""
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from repair.evaluation.intervals import mcnemar_exact, wilson
+from repair.evaluation.intervals import wilson
 
 
 @pytest.mark.parametrize(
@@ -69,29 +66,3 @@ def test_published_leads_are_within_chance() -> None:
     best, second = wilson(322, 360), wilson(321, 360)
     assert best[0] < second[1]
     assert second[0] < best[1]
-
-
-def test_mcnemar_published() -> None:
-    # Agresti's approval ratings (150 and 86 changed their minds), exact p as R's exact2x2 documents it
-    assert mcnemar_exact(86, 150) == pytest.approx(3.716e-05, abs=5e-9)
-
-
-@pytest.mark.parametrize("b", range(6))
-@pytest.mark.parametrize("c", range(6))
-def test_mcnemar_is_the_share_of_sign_patterns_as_uneven(b: int, c: int) -> None:
-    """Without a difference each discordant sample is a fair coin: all outcomes, one by one."""
-    patterns = list(product((1, -1), repeat=b + c))
-    uneven = sum(abs(sum(pattern)) >= abs(b - c) for pattern in patterns)
-    assert mcnemar_exact(b, c) == float(Fraction(uneven, len(patterns)))
-
-
-def test_mcnemar_of_many_samples() -> None:
-    assert mcnemar_exact(5000, 5000) == 1.0
-    assert 0 < mcnemar_exact(4500, 5500) < 1e-20
-    assert mcnemar_exact(0, 2000) == 0.0  # smaller than any float
-
-
-@pytest.mark.parametrize("counts", [(-1, 2), (2, -1)])
-def test_mcnemar_refuses(counts: tuple[int, int]) -> None:
-    with pytest.raises(ValueError, match="none below 0"):
-        mcnemar_exact(*counts)

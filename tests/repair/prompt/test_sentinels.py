@@ -16,7 +16,6 @@ from repair.prompt import sentinels as prompt
 from repair.prompt.sentinels import (
     Example,
     PromptError,
-    chat_messages,
     parse,
     render,
     render_prompt,
@@ -306,14 +305,8 @@ def test_what_is_not_a_rendering(text: str, message: str) -> None:
         parse(text)
 
 
-def test_zero_shot_conversation() -> None:
-    messages = chat_messages(replace(EXAMPLE, line_diff=None))
-    assert [message["role"] for message in messages] == ["system", "user", "assistant"]
-    system, user, assistant = (message["content"] for message in messages)
-    assert system == prompt.ZERO_SHOT_SYSTEM
-    assert f"{user}\n{assistant}\n" == render_prompt(EXAMPLE)
-    assert messages == chat_messages(EXAMPLE)  # the answer is not given away
-    # the answer continues after the sentinel: with the newline that is still missing there
+def test_an_answer_goes_on_after_the_begun_turn_of_a_conversation() -> None:
+    # with the newline that is still missing there
     assert line_diff.extract("\n" + render_response(EXAMPLE.line_diff or "")) == EXAMPLE.line_diff
 
 

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from repair.errors import ConfigurationError
 from repair.prompt.answer_formats import LINE_DIFF, NAMES, answer_format
-from repair.prompt.sentinels import PROMPT_VERSION, ZERO_SHOT_SYSTEM, Example, chat_messages, render_prompt
+from repair.prompt.sentinels import PROMPT_VERSION, ZERO_SHOT_SYSTEM, Example, render_prompt
 from repair.schema.stages import REPAIR_EXAMPLES
 from repair.synthesis.lm.client import LmClient
 from repair.synthesis.lm.dspy_program import RepairProgram
 from repair.synthesis.lm.few_shot import FEW_SHOT_EXAMPLES, choose_examples, draw_rows
 from repair.synthesis.lm.program import FewShotExample, TeacherProgram
 from repair.synthesis.lm.settings import LanguageModel
+from tests.repair.prompt.zero_shot import chat_messages
 from tests.repair.synthesis.support import as_batch
 
 EXAMPLE = Example("a.py", "import math\n\nprint(math.pie)\n", '"pie" is not known\n</code>\n"x"', 2)
