@@ -49,7 +49,7 @@ class DateSettings(BaseSettings):
         try:
             return cls()
         except ValidationError as error:
-            raise configuration_error(error, cls, cls.variable) from None
+            raise configuration_error(error, cls, name=cls.variable) from None
 
     @classmethod
     def variable(cls, field: str) -> str:

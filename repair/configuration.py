@@ -20,7 +20,7 @@ class Expected:
 
 
 def configuration_error(
-    error: ValidationError, model: type[BaseModel], name: Callable[[str], str] = str
+    error: ValidationError, model: type[BaseModel], *, name: Callable[[str], str] = str, prefix: str = ""
 ) -> ConfigurationError:
     """The first problem that `error` has with a `model`; `name` makes a setting of a dotted path.
 
@@ -30,12 +30,11 @@ def configuration_error(
     path, expected = _described(model, problem["loc"])
     cause = problem.get("ctx", {}).get("error")
     if cause is not None and not expected:
-        return ConfigurationError(name(f"{path}.{cause}" if path else str(cause)))
+        return ConfigurationError(f"{prefix}{path}{path and '.'}{cause}")
     if problem["type"] == "extra_forbidden":
-        unknown = ".".join((*filter(None, [path]), str(problem["loc"][-1])))
-        return ConfigurationError(f"{name(unknown)} is no setting")
+        return ConfigurationError(f"{prefix}{path}{path and '.'}{problem['loc'][-1]} is no setting")
     expected = expected or problem["msg"].removeprefix("Input should be ")
-    return ConfigurationError(f"{name(path)} is {problem['input']!r}; expected {expected}")
+    return ConfigurationError(f"{prefix}{name(path)} is {problem['input']!r}; expected {expected}")
 
 
 def _described(model: type[BaseModel], location: tuple[int | str, ...]) -> tuple[str, str]:

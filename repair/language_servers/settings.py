@@ -2,18 +2,28 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Annotated, Self
 
-from repair.errors import ConfigurationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from repair.configuration import Expected, configuration_error
 
 TOKEN_VARIABLE = "REPAIR_LANGUAGE_SERVERS_TOKEN"  # noqa: S105 (the name, not the token)
+_VARIABLES = {"token": TOKEN_VARIABLE, "port": "PORT"}
 _SPARE_THREADS = 16  # they refuse what is too much, and say that the instance is healthy
 
+Count = Annotated[int, Field(gt=0), Expected("a number above 0")]
+Amount = Annotated[float, Field(gt=0, allow_inf_nan=False), Expected("a number above 0")]
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+
+def variable(field: str) -> str:
+    """The environment variable of a setting."""
+    return _VARIABLES.get(field, f"REPAIR_FUNCTION_{field.upper()}")
+
+
+class Settings(BaseModel):
     """The settings of one instance.
 
     | variable | meaning | default |
@@ -31,25 +41,28 @@ class Settings:
     Up to `MAX_WAITING` bodies are in memory at once: with the defaults, half a GiB of them.
     """
 
+    model_config = ConfigDict(frozen=True)
+
     token: str | None = None
     host: str = "127.0.0.1"
-    port: int = 8080
-    workers: int = 1
-    timeout: float = 30.0
-    memory_limit_mb: float = 1500.0
+    port: Count = 8080
+    workers: Count = 1
+    timeout: Amount = 30.0
+    memory_limit_mb: Amount = 1500.0
     cache: Path | None = None
-    max_bytes: int = 16 * 2**20
-    max_workspaces: int = 64
-    max_waiting: int = 32
+    max_bytes: Count = 16 * 2**20
+    max_workspaces: Count = 64
+    max_waiting: Count = 32
 
-    def __post_init__(self) -> None:
-        """Raises `ConfigurationError` where there is no token and someone else could ask."""
+    @model_validator(mode="after")
+    def _no_one_else_asks_without_a_token(self) -> Self:
         if self.token is None and not is_loopback(self.host):
-            raise ConfigurationError(
+            raise ValueError(
                 f"listening on {self.host} without a token would serve everyone: set {TOKEN_VARIABLE}"
             )
         if self.token is not None and not (self.token.isascii() and self.token.isprintable() and self.token):
-            raise ConfigurationError(f"{TOKEN_VARIABLE}: expected printable ASCII characters")
+            raise ValueError(f"{TOKEN_VARIABLE}: expected printable ASCII characters")
+        return self
 
     @property
     def threads(self) -> int:
@@ -57,22 +70,19 @@ class Settings:
         return self.max_waiting + _SPARE_THREADS
 
     @classmethod
-    def of(cls, variables: Mapping[str, str]) -> "Settings":
-        """Raises `ConfigurationError` for a value that is no positive number, and as the class does."""
-        cache = variables.get("REPAIR_FUNCTION_CACHE")
-        standard = cls()
-        return cls(
-            token=variables.get(TOKEN_VARIABLE) or None,
-            host=variables.get("REPAIR_FUNCTION_HOST") or standard.host,
-            port=int(_number(variables, "PORT", standard.port)),
-            workers=int(_number(variables, "REPAIR_FUNCTION_WORKERS", os.cpu_count() or 1)),
-            timeout=_number(variables, "REPAIR_FUNCTION_TIMEOUT", standard.timeout),
-            memory_limit_mb=_number(variables, "REPAIR_FUNCTION_MEMORY_LIMIT_MB", standard.memory_limit_mb),
-            cache=Path(cache) if cache else None,
-            max_bytes=int(_number(variables, "REPAIR_FUNCTION_MAX_BYTES", standard.max_bytes)),
-            max_workspaces=int(_number(variables, "REPAIR_FUNCTION_MAX_WORKSPACES", standard.max_workspaces)),
-            max_waiting=int(_number(variables, "REPAIR_FUNCTION_MAX_WAITING", standard.max_waiting)),
-        )
+    def of(cls, variables: Mapping[str, str]) -> Self:
+        """The settings that these variables hold; one that is empty counts as not set.
+
+        Raises:
+            ConfigurationError: a value is no positive number, or someone else could ask without a token.
+        """
+        given = {
+            field: variables[variable(field)] for field in cls.model_fields if variables.get(variable(field))
+        }
+        try:
+            return cls.model_validate({"workers": os.cpu_count() or 1, **given})
+        except ValidationError as error:
+            raise configuration_error(error, cls, name=variable) from None
 
 
 def is_loopback(host: str) -> bool:
@@ -81,14 +91,3 @@ def is_loopback(host: str) -> bool:
         return ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _number(variables: Mapping[str, str], name: str, default: float) -> float:
-    text = variables.get(name) or str(default)
-    try:
-        number = float(text) if isinstance(default, float) else int(text)
-    except ValueError:
-        number = 0
-    if not 0 < number < float("inf"):
-        raise ConfigurationError(f"{name}={text}: expected a number above 0")
-    return number

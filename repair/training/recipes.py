@@ -38,7 +38,7 @@ def load_recipe(name: str, overrides: Mapping[str, Any] | None = None) -> Recipe
     try:
         return Recipe.model_validate(values)
     except ValidationError as error:
-        raise configuration_error(error, Recipe, "recipe: {}".format) from None
+        raise configuration_error(error, Recipe, prefix="recipe: ") from None
 
 
 def _set(values: dict[str, Any], setting: str, value: Any) -> None:

@@ -85,7 +85,7 @@ def test_a_wrong_setting_of_the_command_is_one_line() -> None:
     output = subprocess.run(SERVE, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert (output.returncode, output.stderr) == (
         2,
-        "Error: REPAIR_FUNCTION_WORKERS=none: expected a number above 0\n",
+        "Error: REPAIR_FUNCTION_WORKERS is 'none'; expected a number above 0\n",
     )
 
 
