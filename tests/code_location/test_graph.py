@@ -10,6 +10,7 @@ import pytest
 from partitions.keys import Key
 from repair.ot.packets import Author
 from repair.recording.writer import RecordingWriter
+from repair.schema import rows
 from repair.schema.events import EventKind, FileOperation
 from repair_assets.error_states import error_states
 from repair_assets.reproduced_diagnostics import reproduced_diagnostics
@@ -27,6 +28,7 @@ from tests.graph import (
     typing_errors,
     undefined,
 )
+from tests.typed_rows import faults
 
 NAMES, TAIL, ATTRIBUTES = Key(DAY, "F821"), Key(DAY, "other"), Key(DAY, "reportAttributeAccessIssue")
 
@@ -165,6 +167,23 @@ def test_each_stage_adds_up_to_a_count_by_hand(house: House):
     ]
     assert counts(house, TAIL) == [(3, 1), (1, 1), (1, 0), (0, 0), (0, 0), (0, 0)]
     assert counts(house, ATTRIBUTES) == [(1, 1)] * len(STAGES)
+
+
+ROWS = {
+    "error_states": rows.ErrorStateRow,
+    "reproduced_diagnostics": rows.ReproducedDiagnosticRow,
+    "repair_candidates": rows.RepairCandidateRow,
+    "synthesized_diffs": rows.SynthesizedDiffRow,
+    "verified_diffs": rows.VerifiedDiffRow,
+    "repair_examples": rows.RepairExampleRow,
+}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_rows_are_of_the_type_of_their_table(house: House, stage: str):
+    for key in (NAMES, TAIL, ATTRIBUTES):
+        assert faults(house.rows(stage, key), list[ROWS[stage]]) == []
+        assert faults(house.rows(stage, key, "rejects"), list[rows.RejectRow]) == []
 
 
 @pytest.mark.parametrize(
