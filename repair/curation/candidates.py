@@ -15,6 +15,7 @@ from repair.diagnostics.style import is_stylistic
 from repair.language_servers import Request, errors
 from repair.language_servers.scheduler import Servers
 from repair.schema.outcomes import KEY, Reject, beside, outcome_batch, subschema
+from repair.schema.rows import ReproducedDiagnosticRow
 from repair.schema.stages import REPAIR_CANDIDATES
 from repair.text.files import files_of, text_of
 from repair.text.paths import is_python
@@ -97,7 +98,7 @@ def redact(batches: Iterable[pa.RecordBatch], servers: Servers) -> Iterator[pa.R
         yield outcome_batch(_confirmed(outcomes, servers), ADDS)
 
 
-def _screened(row: Mapping[str, Any]) -> dict[str, Any]:
+def _screened(row: ReproducedDiagnosticRow) -> dict[str, Any]:
     reason, detail = _fault(row) or (None, None)
     return {
         KEY: row[KEY],
@@ -107,7 +108,7 @@ def _screened(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _fault(row: Mapping[str, Any]) -> tuple[str, str] | None:
+def _fault(row: ReproducedDiagnosticRow) -> tuple[str, str] | None:
     diagnostic = row["diagnostic"]
     if diagnostic["has_code_action"]:
         return "has_code_action", "the server offers a fix of its own"
@@ -124,9 +125,16 @@ def _decision(row: Mapping[str, Any], seen: NearDuplicates) -> dict[str, Any]:
     return {name: row[name] for name in DECISIONS.names}
 
 
-def _redacted(row: Mapping[str, Any]) -> "_Redacted | Reject":
+class _DecidedRow(ReproducedDiagnosticRow):
+    """A row with its `DECISIONS` beside it."""
+
+    reject_reason: str | None
+    reject_detail: str | None
+
+
+def _redacted(row: _DecidedRow) -> "_Redacted | Reject":
     if row["reject_reason"] is not None:
-        return Reject(row, row["reject_reason"], row["reject_detail"])
+        return Reject(row, row["reject_reason"], row["reject_detail"] or "")
     return _Redacted(row)
 
 
@@ -136,7 +144,7 @@ class _Redacted:
     `changed`: redaction changed the workspace, so the servers have to check it again.
     """
 
-    def __init__(self, row: Mapping[str, Any]) -> None:
+    def __init__(self, row: _DecidedRow) -> None:
         redactor = Redactor()
 
         def clean(path: str, text: str | None) -> str | None:

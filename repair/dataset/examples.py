@@ -1,7 +1,7 @@
 """A verified repair as a training example: split by project, rendered in the sentinel schema."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -10,6 +10,7 @@ from repair.dataset.splits import SPLIT_SEED, split_of
 from repair.prompt.rows import prompt_of
 from repair.prompt.sentinels import PROMPT_VERSION, PromptError, render_response
 from repair.schema.outcomes import KEY, Reject, outcome_batch, subschema
+from repair.schema.rows import VerifiedDiffRow
 from repair.schema.stages import REPAIR_EXAMPLES
 
 REASONS = {"malformed_prompt": "the row can't be written as a prompt and a response"}
@@ -27,7 +28,7 @@ def examples(batches: Iterable[pa.RecordBatch], *, split_seed: int = SPLIT_SEED)
         yield outcome_batch((_example(row, split_seed) for row in rows), ADDS)
 
 
-def _example(row: Mapping[str, Any], split_seed: int) -> dict[str, Any] | Reject:
+def _example(row: VerifiedDiffRow, split_seed: int) -> dict[str, Any] | Reject:
     try:
         prompt, response = prompt_of(row), render_response(row["line_diff"])
     except PromptError as error:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from repair.curation.diagnostic_text import task_text
 from repair.curation.near_duplicates import NearDuplicates
 from repair.dataset.splits import TEST
 from repair.schema.outcomes import Reject, outcome_batch
+from repair.schema.rows import RepairExampleRow
 from repair.text.files import text_of
 from repair.text.stable_hash import rank
 
@@ -64,7 +65,7 @@ def mixture(
             files.find_or_add(row["sample_id"], text_of(row))
     checked: dict[bytes, str | None] = {}
 
-    def contamination(row: Mapping[str, Any]) -> str | None:
+    def contamination(row: RepairExampleRow) -> str | None:
         if row["project_id"] in projects:
             return f"project {row['project_id']} is in a benchmark"
         text = text_of(row)

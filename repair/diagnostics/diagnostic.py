@@ -1,6 +1,6 @@
 """A diagnostic of a language server: code, message, severity and range."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -33,7 +33,7 @@ class Diagnostic:
         return asdict(self)
 
     @classmethod
-    def from_row(cls, row: dict[str, Any]) -> "Diagnostic":
+    def from_row(cls, row: Mapping[str, Any]) -> "Diagnostic":
         """The inverse of `as_row`."""
         return cls(**row)
 

@@ -114,7 +114,7 @@ class SynthesizedDiffRow(RepairCandidateRow):
     teacher: str
     answer: str
     answer_format: str
-    shrunk: bool
+    minimized: bool
     candidates: int
     input_tokens: int | None
     output_tokens: int | None

@@ -9,13 +9,13 @@ states are those of the diagnostic's file, so that a fix which needs another fil
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.language_servers import errors
 from repair.language_servers.scheduler import CheckCoroutine, Servers, run_stream
 from repair.prompt.sentinels import render_response
 from repair.schema.outcomes import Reject
+from repair.schema.rows import LaterStateRow, RepairCandidateRow
 from repair.synthesis.teacher import Proposal
 from repair.text.files import files_of
 from repair.verification.minimize import MinimizedFix, smallest_repair
@@ -50,16 +50,16 @@ class HistoryTeacher:
     rows_at_once: int = 64
     """Rows whose checks run together; bounds what is held in memory."""
 
-    def propose(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[Proposal | Reject]:
+    def propose(self, rows: Iterable[RepairCandidateRow]) -> Iterator[Proposal | Reject]:
         """One outcome for each row, in order."""
         yield from run_stream(map(_propose, rows), self.servers, at_once=self.rows_at_once)
 
 
-def _propose(row: Mapping[str, Any]) -> CheckCoroutine[Proposal | Reject]:
+def _propose(row: RepairCandidateRow) -> CheckCoroutine[Proposal | Reject]:
     workspace = files_of(row)
     diagnostic = Diagnostic.from_row(row["diagnostic"])
     before = [Diagnostic.from_row(found) for found in row["before"]]
-    states: Sequence[Mapping[str, Any]] = row["later_states"] or []
+    states: Sequence[LaterStateRow] = row["later_states"] or []
     original = workspace.get(diagnostic.path)
     if original is None:
         return Reject(row, "file_absent", f"{diagnostic.path} is not among the files of the workspace")
@@ -107,7 +107,7 @@ def _first_fix(
     return cheat or result
 
 
-def _proposed(row: Mapping[str, Any], fixed: MinimizedFix) -> Proposal | Reject:
+def _proposed(row: RepairCandidateRow, fixed: MinimizedFix) -> Proposal | Reject:
     line_diff = fixed.verdict.line_diff or ""
     signed = line_diff.count("\n") + 1
     if signed > MOST_SIGNED_LINES:

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from repair.prompt.answer_formats import LINE_DIFF
 from repair.schema.outcomes import KEY, Reject, outcome_batch, subschema
+from repair.schema.rows import RepairCandidateRow
 from repair.schema.stages import REPAIR_CANDIDATES, SYNTHESIZED_DIFFS
 
 READS = (KEY, "project_id", "path", "files", "later_states", "diagnostic", "before")
@@ -44,7 +45,7 @@ class Teacher(Protocol):
         """The value of the rows' `teacher` column."""
         ...
 
-    def propose(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[Proposal | Reject]:
+    def propose(self, rows: Iterable[RepairCandidateRow]) -> Iterator[Proposal | Reject]:
         """One outcome for each row, in order."""
         ...
 
@@ -57,9 +58,9 @@ def synthesize(
     The teacher sees one stream of rows and reads ahead as far as it works on several at once. Batches have
     `rows_at_once` rows; the last one may be smaller.
     """
-    pending: deque[Mapping[str, Any]] = deque()
+    pending: deque[RepairCandidateRow] = deque()
 
-    def rows() -> Iterator[Mapping[str, Any]]:
+    def rows() -> Iterator[RepairCandidateRow]:
         for batch in batches:
             for row in batch.select(READS).to_pylist():
                 pending.append(row)
@@ -78,7 +79,7 @@ def synthesize(
         yield outcome_batch(outcomes, ADDS)
 
 
-def _outcome(row: Mapping[str, Any], proposal: Proposal | Reject, name: str) -> Mapping[str, Any] | Reject:
+def _outcome(row: RepairCandidateRow, proposal: Proposal | Reject, name: str) -> Mapping[str, Any] | Reject:
     if isinstance(proposal, Reject):
         return Reject({**row, "teacher": name}, proposal.reason, proposal.detail, proposal.rows)
     return {KEY: row[KEY], "teacher": name, **asdict(proposal)}

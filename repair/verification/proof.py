@@ -20,7 +20,6 @@ The judge is not asked again.
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pyarrow as pa
 
@@ -30,6 +29,7 @@ from repair.language_servers.scheduler import CheckCoroutine, Servers, run_all
 from repair.line_diff import workspace as workspace_diff
 from repair.line_diff.numbered import LineDiffError
 from repair.prompt.sentinels import PROMPT_VERSION
+from repair.schema.rows import DiagnosticRow, VerifiedDiffRow
 from repair.text.files import files_of, workspace_sha256
 from repair.text.lines import lines_of
 from repair.verification.verifier import answered_diff, examine
@@ -49,7 +49,7 @@ class Proof:
     fault. `other_versions`: the versions of the row that are not the installed ones.
     """
 
-    row: Mapping[str, Any]
+    row: VerifiedDiffRow
     faults: Mapping[str, str]
     unknown: tuple[str, ...]
     other_versions: tuple[str, ...]
@@ -78,7 +78,7 @@ def prove(
         yield from run_all([_prove(row, versions) for row in rows], servers)
 
 
-def _prove(row: Mapping[str, Any], versions: Mapping[str, str]) -> CheckCoroutine[Proof]:
+def _prove(row: VerifiedDiffRow, versions: Mapping[str, str]) -> CheckCoroutine[Proof]:
     faults: dict[str, str] = {}
     unknown: list[str] = []
     files, path = files_of(row), str(row["path"])
@@ -114,7 +114,7 @@ def _prove(row: Mapping[str, Any], versions: Mapping[str, str]) -> CheckCoroutin
     return Proof(row, ordered, tuple(unknown), _other_versions(row, versions))
 
 
-def _hash_fault(row: Mapping[str, Any], files: Mapping[str, str]) -> str | None:
+def _hash_fault(row: VerifiedDiffRow, files: Mapping[str, str]) -> str | None:
     found = workspace_sha256(files)
     if row["files_sha256"] != found:
         return f"files_sha256 is {row['files_sha256']}, and that of the files is {found}"
@@ -125,7 +125,7 @@ def _hash_fault(row: Mapping[str, Any], files: Mapping[str, str]) -> str | None:
     return None
 
 
-def _answer_fault(row: Mapping[str, Any], files: Mapping[str, str], path: str) -> str | None:
+def _answer_fault(row: VerifiedDiffRow, files: Mapping[str, str], path: str) -> str | None:
     try:
         changed = workspace_diff.apply(files, answered_diff(row), path)
     except LineDiffError as error:
@@ -136,7 +136,7 @@ def _answer_fault(row: Mapping[str, Any], files: Mapping[str, str], path: str) -
     )
 
 
-def _difference(rows: Sequence[dict[str, Any]] | None, found: Sequence[Diagnostic]) -> str | None:
+def _difference(rows: Sequence[DiagnosticRow] | None, found: Sequence[Diagnostic]) -> str | None:
     wanted = Counter(Diagnostic.from_row(row) for row in rows or ())
     missing, fresh = wanted - Counter(found), Counter(found) - wanted
     parts: list[str] = []
@@ -160,14 +160,13 @@ def _text_fault(wanted: Mapping[str, str], found: Mapping[str, str]) -> str | No
     return None
 
 
-def _other_versions(row: Mapping[str, Any], versions: Mapping[str, str]) -> tuple[str, ...]:
+def _other_versions(row: VerifiedDiffRow, versions: Mapping[str, str]) -> tuple[str, ...]:
     here = {**versions, "prompt": PROMPT_VERSION}
     row_versions = [
-        *(
-            (name, row[f"{prefix}{name}_version"])
-            for prefix in ("", "after_")
-            for name in ("pyright", "ruff")
-        ),
+        ("pyright", row["pyright_version"]),
+        ("ruff", row["ruff_version"]),
+        ("pyright", row["after_pyright_version"]),
+        ("ruff", row["after_ruff_version"]),
         ("prompt", row["prompt_version"]),
     ]
     other = [f"{name} {here.get(name)} here, {version} in the row" for name, version in row_versions]

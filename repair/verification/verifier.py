@@ -26,6 +26,7 @@ from repair.line_diff.numbered import LineDiffError
 from repair.prompt.answer_formats import answer_format
 from repair.prompt.sentinels import PROMPT_VERSION
 from repair.schema.outcomes import KEY, Reject, outcome_batch, subschema
+from repair.schema.rows import SynthesizedDiffRow
 from repair.schema.stages import SYNTHESIZED_DIFFS, VERIFIED_DIFFS
 from repair.text.files import files_of, workspace_sha256
 from repair.verification.cheats import workspace_cheat
@@ -152,13 +153,13 @@ def _compared(comparison: Comparison, diagnostic: Diagnostic) -> tuple[str | Non
     return None, f"gone: {format_diagnostic(diagnostic)}"
 
 
-def answered_diff(row: Mapping[str, Any]) -> str:
+def answered_diff(row: SynthesizedDiffRow) -> str:
     """The diff in the teacher's answer of a row of `SYNTHESIZED_DIFFS`. Raises `LineDiffError`."""
     original = files_of(row).get(row["diagnostic"]["path"], "")
     return answer_format(row["answer_format"]).read(row["answer"], original)
 
 
-def _examine_row(row: Mapping[str, Any]) -> CheckCoroutine[Verdict]:
+def _examine_row(row: SynthesizedDiffRow) -> CheckCoroutine[Verdict]:
     try:
         line_diff = answered_diff(row)
     except LineDiffError as error:
@@ -169,7 +170,7 @@ def _examine_row(row: Mapping[str, Any]) -> CheckCoroutine[Verdict]:
 
 
 def _outcome(
-    row: Mapping[str, Any], verdict: Verdict, versions: Mapping[str, str]
+    row: SynthesizedDiffRow, verdict: Verdict, versions: Mapping[str, str]
 ) -> Mapping[str, Any] | Reject:
     known = {
         KEY: row[KEY],

@@ -4,12 +4,13 @@ Tested by `tests/repair/synthesis/lm/test_program.py`.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute
 
+from repair.schema.rows import RepairExampleRow
 from repair.text.stable_hash import rank
 
 pc: Any = pyarrow.compute  # its functions are made at import, so that type checkers do not see them
@@ -37,12 +38,12 @@ def choose_examples(
     where `total` is too small for all, every code gets its first one before any gets its second. The
     choice depends on the rows and the seed, not on the order or the batches in which they come.
     """
-    by_code: dict[str, dict[str, Mapping[str, Any]]] = defaultdict(dict)
+    by_code: dict[str, dict[str, RepairExampleRow]] = defaultdict(dict)
     for batch in batches:
         for row in batch.select(["split", *FEW_SHOT_EXAMPLES.names]).to_pylist():
             if row.pop("split") == "train":
                 by_code[row["code"]][row["example_id"]] = row
-    turns: list[tuple[int, str, Mapping[str, Any]]] = []
+    turns: list[tuple[int, str, RepairExampleRow]] = []
     for code, rows in by_code.items():
         drawn = _spread(sorted(rows.values(), key=lambda row: rank(seed, row["example_id"])))
         turns.extend((turn, rank(seed, code), row) for turn, row in enumerate(drawn[:per_code]))
@@ -53,7 +54,7 @@ def choose_examples(
 
 def draw_rows(
     read: Callable[[], Iterable[pa.RecordBatch]], *, seed: int, total: int
-) -> list[Mapping[str, Any]]:
+) -> list[RepairExampleRow]:
     """At most `total` rows of the training split out of `REPAIR_EXAMPLES`, from as many projects as it takes.
 
     The draw depends on the rows and the seed, not on the order or the batches in which they come. `read` is
@@ -64,17 +65,17 @@ def draw_rows(
     training = {row["example_id"]: row for row in known if row["split"] == "train"}
     drawn = _spread(sorted(training.values(), key=lambda row: rank(seed, row["example_id"])))[:total]
     ids = pa.array([row["example_id"] for row in drawn], pa.string())
-    rows: dict[str, Mapping[str, Any]] = {}
+    rows: dict[str, RepairExampleRow] = {}
     for batch in read():
         found = batch.filter(pc.is_in(batch.column("example_id"), value_set=ids)).to_pylist()
         rows.update((row["example_id"], row) for row in found)
     return [rows[example_id] for example_id in sorted(rows)]
 
 
-def _spread(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def _spread(rows: Iterable[RepairExampleRow]) -> list[RepairExampleRow]:
     """The rows in their order, but the first of each project before the second of any."""
     seen: dict[str, int] = defaultdict(int)
-    numbered: list[tuple[int, Mapping[str, Any]]] = []
+    numbered: list[tuple[int, RepairExampleRow]] = []
     for row in rows:
         numbered.append((seen[row["project_id"]], row))
         seen[row["project_id"]] += 1

@@ -23,6 +23,7 @@ from repair.diagnostics.diagnostic import Diagnostic
 from repair.errors import ConfigurationError, InputError, TeacherError
 from repair.language_servers.scheduler import Servers
 from repair.prompt.sentinels import render_response
+from repair.schema.rows import RepairExampleRow
 from repair.synthesis.lm.client import LmClient, QuestionFailedError
 from repair.synthesis.lm.limits import BudgetExhaustedError, Usage
 from repair.synthesis.lm.program import FewShotExample, TeacherProgram
@@ -53,7 +54,7 @@ class Optimized:
 
 def optimize(
     program: TeacherProgram,
-    rows: Iterable[Mapping[str, Any]],
+    rows: Iterable[RepairExampleRow],
     servers: Servers,
     model: LanguageModel,
     cache: Path,
@@ -88,9 +89,9 @@ def optimize(
             raise
 
 
-def _split_by_project(rows: Sequence[Mapping[str, Any]], seed: int) -> list[list[Mapping[str, Any]]]:
+def _split_by_project(rows: Sequence[RepairExampleRow], seed: int) -> list[list[RepairExampleRow]]:
     """Three parts that share no project, as even as the projects allow."""
-    by_project: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    by_project: dict[str, list[RepairExampleRow]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: row["example_id"]):
         by_project[row["project_id"]].append(row)
     if len(by_project) < _PARTS:
@@ -98,7 +99,7 @@ def _split_by_project(rows: Sequence[Mapping[str, Any]], seed: int) -> list[list
             f"the rows are of {len(by_project)} training projects: an optimizer needs at least {_PARTS}, one"
             " to learn from, one to compare on and one to be scored on"
         )
-    parts: list[list[Mapping[str, Any]]] = [[] for _ in range(_PARTS)]
+    parts: list[list[RepairExampleRow]] = [[] for _ in range(_PARTS)]
     for project in sorted(by_project, key=lambda project: rank(seed, project)):
         min(parts, key=len).extend(by_project[project])
     return parts
@@ -110,7 +111,7 @@ class _Compilation:
     def __init__(
         self,
         program: TeacherProgram,
-        parts: Sequence[Sequence[Mapping[str, Any]]],
+        parts: Sequence[Sequence[RepairExampleRow]],
         servers: Servers,
         model: LanguageModel,
         client: LmClient,
@@ -121,7 +122,7 @@ class _Compilation:
         self.servers, self.client = servers, client
         self.repair = RepairProgram(model, program, client)
         self.rows = {row["example_id"]: row for part in parts for row in part}
-        self.of_question: dict[tuple[str, ...], Mapping[str, Any]] = {}
+        self.of_question: dict[tuple[str, ...], RepairExampleRow] = {}
 
     def run(self, instructions: bool, seed: int, most_demos: int, programs: int) -> Optimized:
         import dspy
@@ -180,7 +181,7 @@ class _Compilation:
                 f"{self.model.model} proposed no instructions that DSPy can read: {str(error)[:500]}"
             ) from error
 
-    def _example(self, row: Mapping[str, Any]) -> Any:
+    def _example(self, row: RepairExampleRow) -> Any:
         import dspy
 
         solved = self.repair.format.solved(row["prompt"] + row["response"])
@@ -206,7 +207,7 @@ class _Compilation:
 
         return Repair()
 
-    def answer(self, predict: Any, row: Mapping[str, Any], question: Mapping[str, str]) -> Any:
+    def answer(self, predict: Any, row: RepairExampleRow, question: Mapping[str, str]) -> Any:
         """The prediction for a row; its diff is None where the model wrote none."""
         import dspy
         from dspy.utils.exceptions import AdapterParseError

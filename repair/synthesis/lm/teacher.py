@@ -10,12 +10,11 @@ with `TeacherError` or `ConfigurationError`: rows are not rejected for the mista
 
 import queue
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import pyarrow as pa
 
@@ -23,6 +22,7 @@ from repair.errors import ConfigurationError, InputError
 from repair.language_servers.scheduler import VersionedServers
 from repair.prompt.sentinels import Example
 from repair.schema.outcomes import REASON, Reject, subschema
+from repair.schema.rows import RepairCandidateRow
 from repair.schema.stages import SYNTHESIZED_DIFFS
 from repair.synthesis.lm.client import LmClient, QuestionFailedError
 from repair.synthesis.lm.limits import BudgetExhaustedError, Usage
@@ -58,7 +58,7 @@ _VERIFIED_TOGETHER = 32
 class _Pending:
     """A row whose outcome is pending."""
 
-    row: Mapping[str, Any]
+    row: RepairCandidateRow
     sample: int = 0
     """The number of the candidate that is asked for."""
     answers: tuple[Answer, ...] = ()
@@ -124,7 +124,7 @@ class LmTeacher:
         """Tokens and cost of all answers so far, those of rejected rows included."""
         return self._client.budget.usage
 
-    def count_cached(self, rows: Iterable[Mapping[str, Any]]) -> None:
+    def count_cached(self, rows: Iterable[RepairCandidateRow]) -> None:
         """Count the cached answers to these rows against the budget, before any question is sent.
 
         Without this a resumed run could send questions before it knows what an earlier run has spent.
@@ -140,7 +140,7 @@ class LmTeacher:
                 if self._client.cached(self._client.key(self.program, messages, sample)) is None:
                     break
 
-    def propose(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[Proposal | Reject]:
+    def propose(self, rows: Iterable[RepairCandidateRow]) -> Iterator[Proposal | Reject]:
         """One outcome for each row, in order.
 
         Raises:
@@ -291,7 +291,7 @@ def _summed(proposal: Proposal, answers: Sequence[Answer]) -> Proposal:
     )
 
 
-def _example(row: Mapping[str, Any]) -> Example:
+def _example(row: RepairCandidateRow) -> Example:
     path, diagnostic, files = row["path"], row["diagnostic"], files_of(row)
     if path not in files:
         raise FileAbsentError(f"{path} is not among the {len(files)} files of the workspace")

@@ -7,9 +7,8 @@ and models are asked: use them to test a pipeline and to fill a demo, and report
 The proposal is the first of at most four candidates that the servers accept.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from repair.diagnostics.codes import SYNTAX, type_of_code
 from repair.diagnostics.diagnostic import Diagnostic
@@ -18,6 +17,7 @@ from repair.language_servers.scheduler import CheckCoroutine, Servers, run_strea
 from repair.line_diff.numbered import diff
 from repair.prompt.sentinels import render_response
 from repair.schema.outcomes import Reject
+from repair.schema.rows import RepairCandidateRow
 from repair.synthesis.rules import names, syntax
 from repair.synthesis.teacher import Proposal
 from repair.text.files import files_of
@@ -43,7 +43,7 @@ class RulesTeacher:
     rows_at_once: int = 64
     """Rows whose checks run together; bounds what is held in memory."""
 
-    def propose(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[Proposal | Reject]:
+    def propose(self, rows: Iterable[RepairCandidateRow]) -> Iterator[Proposal | Reject]:
         """One outcome for each row, in order."""
         yield from run_stream(map(_propose, rows), self.servers, at_once=self.rows_at_once)
 
@@ -61,7 +61,7 @@ def candidates(text: str, diagnostic: Diagnostic) -> list[str]:
     return list(found)
 
 
-def _propose(row: Mapping[str, Any]) -> CheckCoroutine[Proposal | Reject]:
+def _propose(row: RepairCandidateRow) -> CheckCoroutine[Proposal | Reject]:
     workspace = files_of(row)
     diagnostic = Diagnostic.from_row(row["diagnostic"])
     before: Sequence[Diagnostic] = [Diagnostic.from_row(found) for found in row["before"]]
