@@ -6,9 +6,11 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-
 from repair.configuration import Expected, configuration_error
+from repair.extras import extra
+
+with extra("function"):
+    from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 TOKEN_VARIABLE = "REPAIR_LANGUAGE_SERVERS_TOKEN"  # noqa: S105 (the name, not the token)
 _VARIABLES = {"token": TOKEN_VARIABLE, "port": "PORT"}

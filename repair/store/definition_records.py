@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, cast
 
-from repair.store.files import write_whole
+from repair.store.atomic import write_whole
 from repair.store.manifest import segment
 from repair.store.reader import PartitionStore
 

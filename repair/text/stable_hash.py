@@ -1,9 +1,11 @@
 """Seeded hash: a deterministic random order of rows, the same in every process."""
 
 import hashlib
+from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 
 def rank(seed: int, *parts: str) -> str:
@@ -16,9 +18,10 @@ def fraction(seed: int, *parts: str) -> float:
     return int(rank(seed, *parts)[:16], 16) / 2**64
 
 
-def rank_column(seed: int, bits: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+def rank_column(seed: int, bits: "npt.NDArray[np.uint64]") -> "npt.NDArray[np.uint64]":
     """A seeded rank of each of many ids, which are 64 bits of a hash already (splitmix64)."""
-    x = bits ^ np.uint64(int(rank(seed)[:16], 16))
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
+    uint64 = bits.dtype.type
+    x = bits ^ uint64(int(rank(seed)[:16], 16))
+    x = (x ^ (x >> uint64(30))) * uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> uint64(27))) * uint64(0x94D049BB133111EB)
+    return x ^ (x >> uint64(31))
