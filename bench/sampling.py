@@ -209,7 +209,7 @@ def main() -> None:
     if given.recording:
         saved(Recording(given.recording), given.recording)
         return
-    from repair.cli.main import import_simulated
+    from repair.cli.imports import import_simulated
 
     with tempfile.TemporaryDirectory() as home:
         folder = Path(home) / "recording"

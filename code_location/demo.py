@@ -41,7 +41,7 @@ def import_sample(folder: Path) -> None:
     if is_recording(folder):
         CONSOLE.print(f"Recorded sessions: {folder} (reused)")
         return
-    from repair.cli.main import import_simulated
+    from repair.cli.imports import import_simulated
 
     CONSOLE.print("Recorded sessions: a typist writes modules of the standard library; the servers watch.")
     import_simulated(out=folder, first_date=DEFAULT_FIRST_DATE, seed=SEED, projects=PROJECTS, days=DAYS)

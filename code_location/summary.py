@@ -9,11 +9,12 @@ from rich.console import Console
 from rich.table import Table
 
 from partitions.keys import Key
-from repair.evaluation.reports.funnel import STEPS, Funnel, funnels, total
+from repair.evaluation.reports.funnel import Funnel, funnels, steps_of, total
 from repair.evaluation.summary import SystemScore, summarize
+from repair.pipeline import STAGES
 from repair.store.reader import PartitionStore
 
-SHOWN = [step for step in STEPS if step not in ("settled", "replayed")]
+SHOWN = [step for step in steps_of(STAGES) if step not in ("settled", "replayed")]
 
 
 def print_summary(
@@ -37,7 +38,7 @@ def print_summary(
 def print_funnel(console: Console, store: PartitionStore, dates: Sequence[str]) -> None:
     """Print the rows that each step left, by type."""
     title = f"{_sessions(store, dates)} sessions on {len(dates)} dates"
-    console.print(_funnel_table(funnels(store, dates), title))
+    console.print(_funnel_table(funnels(store, STAGES, dates), title))
 
 
 def _sessions(store: PartitionStore, dates: Sequence[str]) -> int:
@@ -51,7 +52,7 @@ def _sessions(store: PartitionStore, dates: Sequence[str]) -> int:
 
 def _funnel_table(rows: Sequence[Funnel], title: str) -> Table:
     table = Table(title=title, show_footer=True)
-    sums = total(rows)
+    sums = total(rows, STAGES)
     table.add_column("diagnostic type", footer="all", no_wrap=True)
     for step in SHOWN:
         table.add_column(step, justify="right", footer=str(sums[step]))

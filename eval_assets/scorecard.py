@@ -15,6 +15,7 @@ from partitions.types import DIAGNOSTIC_TYPES
 from repair.evaluation.benchmark import SCORES
 from repair.evaluation.reports.funnel import funnels
 from repair.evaluation.reports.scorecard import render
+from repair.pipeline import STAGES
 from repair.store.writer import PartitionWriter
 from resources.stages import Input, Stage, check_specs
 from resources.store import StoreResource
@@ -45,13 +46,13 @@ def scorecard(context: dg.AssetExecutionContext, store: StoreResource) -> dg.Mat
         store=opened,
         inputs=[*results, Input("checkpoint", Key(date)), mixture],
         schema=SCORES,
-        configuration={"funnel": [asdict(funnel) for funnel in funnels(opened, dates)]},
+        configuration={"funnel": [asdict(funnel) for funnel in funnels(opened, STAGES, dates)]},
     )
 
     def work(writer: PartitionWriter) -> None:
         for batch in stage.rows("eval_results"):
             writer.write("data", batch)
-        writer.write_bytes(PAGE, render(opened, date, dates).encode())
+        writer.write_bytes(PAGE, render(opened, STAGES, date, dates).encode())
 
     manifests = stage.manifests()
     return stage.materialize(

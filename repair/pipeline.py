@@ -17,10 +17,14 @@ from typing import Any
 import pyarrow as pa
 
 from repair.curation import candidates
-from repair.dataset import examples
-from repair.error_states import reproduction
+from repair.dataset import examples, mixture
+from repair.error_states import partition, reproduction
+from repair.error_states import reasons as replay_reasons
+from repair.evaluation import benchmark
 from repair.language_servers.scheduler import VersionedServers
+from repair.recording import validation
 from repair.schema import stages
+from repair.schema.events import EVENTS
 from repair.schema.outcomes import join_outcomes
 from repair.synthesis import history, rules, teacher
 from repair.synthesis.lm import judge
@@ -29,6 +33,7 @@ from repair.synthesis.offline import synthesize_offline
 from repair.verification import verifier
 
 Batches = Iterable[pa.RecordBatch]
+Settings = Mapping[str, inspect.Parameter]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,22 +61,47 @@ class StageSpec:
     """Further columns of the funnel, before its own, out of the manifest's `extra`."""
 
     @property
-    def settings(self) -> Mapping[str, inspect.Parameter]:
-        """The keywords of the function that have a default."""
+    def settings(self) -> Settings:
+        """The keywords of the function that are a number or a word."""
         parameters = inspect.signature(self.function).parameters.values()
-        return {each.name: each for each in parameters if each.kind is inspect.Parameter.KEYWORD_ONLY}
+        return {
+            parameter.name: parameter
+            for parameter in parameters
+            if parameter.kind is inspect.Parameter.KEYWORD_ONLY and parameter.annotation in (int, float, str)
+        }
 
     def run(
-        self, batches: Iterable[pa.RecordBatch], servers: VersionedServers | None = None, **settings: Any
+        self, batches: Batches, servers: VersionedServers | None = None, **settings: Any
     ) -> Iterator[pa.RecordBatch]:
         """Outcomes of `output` for whole rows of `input`, which are held while the function is at them."""
-        rows, ahead = itertools.tee(batches)
         given = (servers,) if self.needs_servers else ()
+        if not self.reads:
+            yield from self.function(batches, *given, **settings)
+            return
+        rows, ahead = itertools.tee(batches)
         outcomes = self.function((batch.select(self.reads) for batch in ahead), *given, **settings)
         yield from join_outcomes(rows, outcomes, self.output)
 
 
 STAGES = (
+    StageSpec(
+        name="session_events",
+        function=validation.session_events,
+        input=EVENTS,
+        output=EVENTS,
+        reasons=validation.REASONS,
+        sees_whole_partition=True,
+    ),
+    StageSpec(
+        name="error_states",
+        function=partition.replay_partition,
+        input=EVENTS,
+        output=stages.ERROR_STATES,
+        reasons=replay_reasons.REASONS,
+        sees_whole_partition=True,
+        counted_as="replayed",
+        counters=("publications", "episodes", "settled", "sampled"),
+    ),
     StageSpec(
         name="reproduced_diagnostics",
         function=reproduction.reproduce,
@@ -127,5 +157,36 @@ STAGES = (
         reasons=examples.REASONS,
         counted_as="examples",
     ),
+    StageSpec(
+        name="workspace_benchmark",
+        function=benchmark.workspace_samples,
+        input=stages.REPAIR_EXAMPLES,
+        output=benchmark.BENCHMARK_SAMPLES,
+        reasons=benchmark.REASONS,
+        sees_whole_partition=True,
+    ),
+    StageSpec(
+        name="training_mixture",
+        function=mixture.mixture,
+        input=stages.REPAIR_EXAMPLES,
+        output=mixture.MIXTURE,
+        reasons=mixture.REASONS,
+        sees_whole_partition=True,
+    ),
 )
 BY_NAME: Mapping[str, StageSpec] = {spec.name: spec for spec in STAGES}
+
+
+def reasons_page() -> str:
+    """docs/rejects.md: the reasons of each stage, in Markdown."""
+    lines = [
+        "# Why a row goes no further",
+        "",
+        "Each stage writes the rows that it rejects to a table `rejects`, with a reason and a detail, and",
+        "its manifest counts them. This page is what `repair reasons` prints: it is made of the table in",
+        "`repair/pipeline.py`.",
+    ]
+    for spec in STAGES:
+        lines += ["", f"## {spec.name}", "", "| reason | meaning |", "|---|---|"]
+        lines += [f"| `{reason}` | {meaning} |" for reason, meaning in spec.reasons.items()]
+    return "\n".join(lines) + "\n"

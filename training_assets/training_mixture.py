@@ -8,7 +8,7 @@ from partitions.dates import DATES
 from partitions.keys import Key
 from partitions.mappings import dates_up_to
 from partitions.types import DIAGNOSTIC_TYPES
-from repair.dataset.mixture import MIXTURE, MixtureSettings, mixture
+from repair.dataset.mixture import MIXTURE, mixture
 from repair.store.writer import PartitionWriter
 from repair_assets.benchmarks import BENCHMARKS, leetcode_benchmark, workspace_benchmark
 from repair_assets.repair_examples import daily_examples
@@ -74,7 +74,7 @@ def training_mixture(
         frozen = (
             batch for name in ("workspace_benchmark", "leetcode_benchmark") for batch in stage.rows(name)
         )
-        for outcome in mixture(stage.rows("daily_examples"), frozen, MixtureSettings(**config.model_dump())):
+        for outcome in mixture(stage.rows("daily_examples"), frozen, **config.model_dump()):
             writer.write_outcomes(outcome)
         return {"dates": days}
 

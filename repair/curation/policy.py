@@ -5,20 +5,20 @@ from typing import Any
 
 from repair.schema.events import Visibility
 
+REASONS = {
+    "private": "the project's visibility says so",
+    "unknown_visibility": "the project is not recorded as public",
+    "no_consent": "the project's owner declined",
+    "unknown_consent": "the answer of the project's owner is not recorded",
+    "not_python": "the project's language is recorded and is another one",
+}
+
 
 def project_reject(project: Mapping[str, Any]) -> str | None:
     """The reason why this project (a row of `PROJECTS`) may not be used for training, or None.
 
     A project is used only if it is recorded as public and its owner's consent is recorded; missing consent
-    counts as none. The first of these that applies:
-
-    `private`               its visibility is private
-    `unknown_visibility`    its visibility is not recorded as public
-    `no_consent`            its owner declined
-    `unknown_consent`       its owner's answer is not recorded
-    `not_python`            its recorded language is another one; without a recorded language, its files
-    decide
-                            later
+    counts as none. The first of `REASONS` that applies; without a recorded language, its files decide later.
     """
     visibility, consent, language = (project.get(name) for name in ("visibility", "consent", "language"))
     if visibility == Visibility.PRIVATE:

@@ -3,7 +3,6 @@
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -30,29 +29,25 @@ MIXTURE = pa.schema(
 BATCH_ROWS = 1000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MixtureSettings:
-    """How examples are mixed."""
-
-    seed: int = 17
-    """Of the order in which examples are taken where a cap bites."""
-    cap_per_code: int = 20_000
-    """Examples of one diagnostic code."""
+REASONS = {
+    "held_out": "the project is for tests",
+    "contaminated": "a benchmark sample has the same project, or nearly the same file",
+    "cap_code": "the mixture has enough examples of the diagnostic code",
+    "near_duplicate": "nearly the same diagnostic, lines around it and repair as an earlier example",
+}
 
 
 def mixture(
-    examples: Iterable[pa.RecordBatch], benchmarks: Iterable[pa.RecordBatch], settings: MixtureSettings
+    examples: Iterable[pa.RecordBatch],
+    benchmarks: Iterable[pa.RecordBatch] = (),
+    *,
+    seed: int = 17,
+    cap_per_code: int = 20_000,
 ) -> Iterator[pa.RecordBatch]:
     """Outcomes of `MIXTURE` for rows of `REPAIR_EXAMPLES`; the kept ones come last, in a seeded order.
 
-    `benchmarks` are rows of `BENCHMARK_SAMPLES`. Rejected, in this order:
-
-    | reason | |
-    |---|---|
-    | `held_out` | the project is for tests |
-    | `contaminated` | a benchmark sample has the same project, or nearly the same file |
-    | `cap_code` | the code has its share already |
-    | `near_duplicate` | nearly the same diagnostic, lines around it and repair as an earlier example |
+    `benchmarks` are rows of `BENCHMARK_SAMPLES`. `seed`: of the order in which examples are taken where a cap
+    bites; `cap_per_code`: examples of one diagnostic code.
 
     Which examples are kept does not depend on the order in which they come. Held in memory are prompts,
     responses and tasks, not workspaces: some 10 kB for each example that is not rejected on sight.
@@ -75,7 +70,7 @@ def mixture(
         sample = checked[key]
         return None if sample is None else f"the file nearly equals that of sample {sample}"
 
-    waiting: list[tuple[str, dict[str, Any], str]] = []
+    pending: list[tuple[str, dict[str, Any], str]] = []
     for batch in examples:
         rejects: list[Reject] = []
         for row in batch.to_pylist():
@@ -85,23 +80,23 @@ def mixture(
                 rejects.append(Reject(row, "contaminated", why))
             else:
                 light = {name: row[name] for name in MIXTURE.names}
-                waiting.append(
-                    (rank(settings.seed, row["example_id"]), light, task_text(row, row["line_diff"]))
-                )
+                pending.append((rank(seed, row["example_id"]), light, task_text(row, row["line_diff"])))
         yield outcome_batch(rejects, MIXTURE)
-    waiting.sort(key=lambda each: each[0])
-    seen, taken = NearDuplicates(), Counter[str]()
-    for start in range(0, len(waiting), BATCH_ROWS):
-        part = waiting[start : start + BATCH_ROWS]
-        yield outcome_batch([_taken(row, task, seen, taken, settings) for _, row, task in part], MIXTURE)
+    pending.sort(key=lambda item: item[0])
+    seen, selected = NearDuplicates(), Counter[str]()
+    for start in range(0, len(pending), BATCH_ROWS):
+        part = pending[start : start + BATCH_ROWS]
+        yield outcome_batch(
+            [_selected(row, task, seen, selected, cap_per_code) for _, row, task in part], MIXTURE
+        )
 
 
-def _taken(
-    row: dict[str, Any], task: str, seen: NearDuplicates, taken: Counter[str], settings: MixtureSettings
+def _selected(
+    row: dict[str, Any], task: str, seen: NearDuplicates, selected: Counter[str], cap_per_code: int
 ) -> dict[str, Any] | Reject:
-    if taken[row["code"]] >= settings.cap_per_code:
-        return Reject(row, "cap_code", f"{settings.cap_per_code} examples of {row['code']} are taken")
+    if selected[row["code"]] >= cap_per_code:
+        return Reject(row, "cap_code", f"{cap_per_code} examples of {row['code']} are taken")
     if (duplicate_of := seen.find_or_add(row["example_id"], task)) is not None:
         return Reject(row, "near_duplicate", f"of example {duplicate_of}")
-    taken[row["code"]] += 1
+    selected[row["code"]] += 1
     return row

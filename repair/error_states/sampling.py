@@ -5,17 +5,8 @@ settled publication is taken: the project's last edit before it and the first on
 `settle_seconds` apart. Then a seeded hash of the episode's id samples under caps. What could never become a
 candidate takes no part in it: neither its place under a cap nor a replay and a check.
 
-The unit that is accounted for is one published diagnostic: publications = sampled + rejected rows.
-
-| reason | `rows` |
-|---|---|
-| `same_episode` | the publications of episodes beyond one each; one line for each project, path and code |
-| `stylistic` | 1: the episode; its code is a matter of style (`repair.diagnostics.style.is_stylistic`) |
-| `has_code_action` | 1: the episode; the recorded server offered a fix of its own |
-| `never_settled` | 1: the episode |
-| `cap_project` | 1: the episode; the project has enough of this type |
-| `cap_type` | 1: the episode; the type has enough |
-| the project's own reason | its publications; one line for each project, path and code |
+The unit that is accounted for is one published diagnostic: publications = sampled + rejected rows. A reject
+of `same_episode`, or with a project's own reason, stands for many: one line for each project, path and code.
 
 All of it works on columns and is linear (`bench/sampling.py`). Memory holds the chunk at work (`CHUNK_ROWS`
 events and diagnostics) and the sample; reject lines, of which caps make one for each episode, are handed on
@@ -53,6 +44,14 @@ with extra("pipeline"):
 
 pc: Any = pyarrow.compute  # its functions are made at import, so that type checkers do not see them
 
+REASONS = {
+    "same_episode": "a further publication of an episode, of which one counts",
+    "stylistic": "the episode's code is a matter of style",
+    "has_code_action": "the recorded server offered a fix of its own",
+    "never_settled": "no publication of the episode has a settled state around it",
+    "cap_project": "the project has enough episodes of this type",
+    "cap_type": "the type has enough episodes",
+}
 CHUNK_ROWS = 500_000
 _ORDER = ("project_id", "path", "code", REASON, "timestamp", "diagnostic_id")  # of reject lines
 

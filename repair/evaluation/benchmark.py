@@ -50,11 +50,17 @@ SCORES = pa.schema(
 )
 
 
-def workspace_samples(batches: Iterable[pa.RecordBatch], *, at_most: int) -> Iterator[pa.RecordBatch]:
+REASONS = {
+    "not_held_out": "the project is trained on",
+    "near_duplicate": "nearly the same diagnostic and lines around it as an earlier sample",
+    "benchmark_full": "the benchmark has as many samples as it may have",
+}
+
+
+def workspace_samples(batches: Iterable[pa.RecordBatch], *, at_most: int = 40) -> Iterator[pa.RecordBatch]:
     """The workspace benchmark: outcomes of `BENCHMARK_SAMPLES` for rows of `REPAIR_EXAMPLES`.
 
-    Rejected: `not_held_out` (the project is trained on), `near_duplicate`, `benchmark_full` (beyond
-    `at_most` samples, by `example_id`).
+    At most `at_most` samples, the first by `example_id`.
     """
     rows = sorted((row for batch in batches for row in batch.to_pylist()), key=lambda row: row["example_id"])
     seen = NearDuplicates()

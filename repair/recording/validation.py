@@ -57,6 +57,19 @@ def is_time(moment: datetime, now: datetime) -> bool:
     return EARLIEST <= moment <= now + CLOCK_SKEW
 
 
+REASONS = {
+    "malformed_event": "the row lacks what its kind needs, or holds something else",
+    "unknown_kind": "the kind of the event is none of those that are recorded",
+    "unsafe_path": "the path could lead out of the project's folder",
+    "malformed_packet": "the packet is no OTPacket in protobuf",
+    "bad_utf8": "a text is not UTF-8",
+    "bad_timestamp": "the event happened before 1970, or later than it was recorded",
+    "too_large": "the content or the packet has more bytes than a file may have",
+    "duplicate_event": "an earlier row of the project has its sequence, or is of the same snapshot and path",
+    "unknown_project": "the table of projects does not have the event's project",
+}
+"""Why a recorded row is no event: reject reason -> meaning."""
+
 PLACES = ("start_line", "start_character", "end_line", "end_character")
 
 
@@ -319,17 +332,14 @@ def _is_object(payload: str) -> bool:
 
 
 def session_events(
-    batches: Iterable[pa.RecordBatch], projects: pa.Table, *, now: datetime | None = None
+    batches: Iterable[pa.RecordBatch], projects: pa.Table | None = None, *, now: datetime | None = None
 ) -> Iterator[pa.RecordBatch]:
     """The stage `session_events`: outcome batches of `EVENTS`, a reason beside each row that is no event.
 
-    `projects`: the table of `PROJECTS`; events of others are rejected. `now`: the present, from which
-    a timestamp is told to lie in the future (default: the clock). Reasons: `malformed_event`,
-    `unknown_kind`, `unsafe_path`, `malformed_packet`, `bad_utf8`, `bad_timestamp`, `too_large`,
-    `duplicate_event` (an earlier row of the project has its sequence, or is of the same snapshot and has its
-    path), `unknown_project`.
+    `projects`: the table of `PROJECTS`; events of others are rejected (default: each project is known).
+    `now`: the present, from which a timestamp is found to lie in the future (default: the clock).
     """
-    known = set(projects.column("project_id").to_pylist())
+    known = None if projects is None else set(projects.column("project_id").to_pylist())
     seen: dict[str, _Numbers] = {}
     stored: dict[str, _Snapshot] = {}
     for recorded in batches:
@@ -342,7 +352,7 @@ def session_events(
                 continue
             if sequence is None:
                 problems[row] = _lacks(row_kind="an event", columns=["sequence"])
-            elif name not in known:
+            elif known is not None and name not in known:
                 problems[row] = Problem(
                     "unknown_project", f"a record of project {name!r}", "add it to the table of projects"
                 )

@@ -126,3 +126,34 @@ def _joined(rows: pa.RecordBatch, outcomes: pa.RecordBatch, schema: pa.Schema) -
             column = pc.if_else(pc.and_(rejected, pc.is_null(column)), rows.column(name), column)
         columns.append(column)
     return pa.RecordBatch.from_arrays(columns, schema=outcome_schema(schema))
+
+
+def split_outcomes(batch: pa.RecordBatch) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+    """The kept rows without the columns of an outcome, and the rejected ones as rows of `REJECTS`."""
+    kept = batch.filter(pc.is_null(batch.column(REASON))).drop_columns([REASON, DETAIL, ROWS])
+    return kept, _rejects_of(batch.filter(pc.is_valid(batch.column(REASON))))
+
+
+def _rejects_of(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """What is kept of rejected outcomes, whatever the stage's own columns are."""
+    names = set(batch.schema.names)
+
+    def first_of(*sources: str) -> pa.Array | None:
+        arrays: list[pa.Array] = []
+        for source in sources:
+            column, _, child = source.partition(".")
+            if column in names:
+                array = batch.column(column)
+                arrays.append(pc.struct_field(array, child) if child else array)
+        return pc.coalesce(*arrays) if arrays else None
+
+    columns = {
+        "timestamp": first_of("moment", "timestamp"),
+        "code": first_of("diagnostic.code", "recorded.code", "code"),
+        "message": first_of("diagnostic.message", "recorded.message", "message"),
+    }
+    filled: list[pa.Array] = []
+    for target in REJECTS:
+        array = columns.get(target.name) if target.name in columns else first_of(target.name)
+        filled.append(array.cast(target.type) if array is not None else pa.nulls(batch.num_rows, target.type))
+    return pa.RecordBatch.from_arrays(filled, schema=REJECTS)

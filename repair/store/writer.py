@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute
 
 from repair.errors import StoreError
-from repair.schema.outcomes import DETAIL, REASON, REJECTS, ROWS
+from repair.schema.outcomes import REASON, REJECTS, ROWS, split_outcomes
 from repair.schema.texts import stored_schema
 from repair.store.atomic import is_local, write_whole
 from repair.store.files import HashedFile, TableFile
@@ -114,12 +114,12 @@ class PartitionWriter:
 
     def write_outcomes(self, batch: pa.RecordBatch) -> None:
         """Splits a stage's outcomes: kept rows go to `data`, the others to `rejects`."""
-        kept = batch.filter(pc.is_null(batch.column(REASON))).drop_columns([REASON, DETAIL, ROWS])
+        kept, rejects = split_outcomes(batch)
         self.declare(kept.schema)
         if kept.num_rows:
             self.write(DATA, kept)
-        if kept.num_rows < batch.num_rows:
-            self.write_rejects(_rejects_of(batch.filter(pc.is_valid(batch.column(REASON)))))
+        if rejects.num_rows:
+            self.write_rejects(rejects)
 
     def write_bytes(self, name: str, data: bytes) -> None:
         """An artefact such as `scores.json` or `report.html`."""
@@ -243,31 +243,6 @@ class PartitionWriter:
                     if str(parent) == self._root:
                         break
                     parent.rmdir()
-
-
-def _rejects_of(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """What is kept of rejected outcomes, whatever the stage's own columns are."""
-    names = set(batch.schema.names)
-
-    def first_of(*sources: str) -> pa.Array | None:
-        arrays: list[pa.Array] = []
-        for source in sources:
-            column, _, child = source.partition(".")
-            if column in names:
-                array = batch.column(column)
-                arrays.append(pc.struct_field(array, child) if child else array)
-        return pc.coalesce(*arrays) if arrays else None
-
-    columns = {
-        "timestamp": first_of("moment", "timestamp"),
-        "code": first_of("diagnostic.code", "recorded.code", "code"),
-        "message": first_of("diagnostic.message", "recorded.message", "message"),
-    }
-    filled: list[pa.Array] = []
-    for target in REJECTS:
-        array = columns.get(target.name) if target.name in columns else first_of(target.name)
-        filled.append(array.cast(target.type) if array is not None else pa.nulls(batch.num_rows, target.type))
-    return pa.RecordBatch.from_arrays(filled, schema=REJECTS)
 
 
 def _data_version(content: Mapping[str, str]) -> str:

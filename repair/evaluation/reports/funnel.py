@@ -1,22 +1,35 @@
 """Funnel of the pipeline: rows left after each stage and reject counts, by diagnostic type."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from repair.store.manifest import Manifest
 from repair.store.reader import PartitionStore
 
-# Counted inside `error_states`: publications become episodes, settled ones are sampled.
-SAMPLING = ("publications", "episodes", "settled", "sampled")
-STAGES = {
-    "error_states": "replayed",
-    "reproduced_diagnostics": "reproduced",
-    "repair_candidates": "candidates",
-    "synthesized_diffs": "diffs",
-    "verified_diffs": "verified",
-    "repair_examples": "examples",
-}
-STEPS = (*SAMPLING, *STAGES.values())
+
+class CountedStage(Protocol):
+    """What the funnel knows of a stage (`repair.pipeline.StageSpec`)."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def counted_as(self) -> str:
+        """The heading of its rows; empty: it is not in the funnel."""
+        ...
+
+    @property
+    def counters(self) -> Sequence[str]:
+        """Counts in the manifest's `extra` that come before its rows."""
+        ...
+
+
+Stages = Sequence[CountedStage]
+
+
+def steps_of(stages: Stages) -> tuple[str, ...]:
+    """The columns of the funnel, in the order of the data."""
+    return tuple(step for stage in stages if stage.counted_as for step in (*stage.counters, stage.counted_as))
 
 
 @dataclass(slots=True)
@@ -24,37 +37,38 @@ class Funnel:
     """Row counts of one diagnostic type, summed over dates."""
 
     diagnostic_type: str
-    steps: dict[str, int] = field(default_factory=lambda: dict.fromkeys(STEPS, 0))
+    steps: dict[str, int]
     rejects: dict[str, dict[str, int]] = field(default_factory=dict[str, dict[str, int]])
     """Stage -> reason -> rows."""
 
-    def add(self, manifest: Manifest) -> None:
+    def add(self, stage: CountedStage, manifest: Manifest) -> None:
         """Count a stage's partition."""
-        if manifest.asset == "error_states":
-            for name in SAMPLING:
-                self.steps[name] += int(manifest.extra.get(name, 0))
-        self.steps[STAGES[manifest.asset]] += manifest.rows_out
-        reasons = self.rejects.setdefault(manifest.asset, {})
+        for name in stage.counters:
+            self.steps[name] += int(manifest.extra.get(name, 0))
+        self.steps[stage.counted_as] += manifest.rows_out
+        reasons = self.rejects.setdefault(stage.name, {})
         for reason, rows in manifest.rejects.items():
             reasons[reason] = reasons.get(reason, 0) + rows
 
 
-def funnels(store: PartitionStore, dates: Iterable[str] | None = None) -> list[Funnel]:
+def funnels(store: PartitionStore, stages: Stages, dates: Iterable[str] | None = None) -> list[Funnel]:
     """One funnel per diagnostic type that has rows, sorted by name; `dates` None: all stored dates."""
     wanted = None if dates is None else set(dates)
+    steps = steps_of(stages)
     found: dict[str, Funnel] = {}
-    for asset in STAGES:
-        for partition in store.partitions(asset):
+    for stage in stages:
+        if not stage.counted_as:
+            continue
+        for partition in store.partitions(stage.name):
             if wanted is not None and partition["date"] not in wanted:
                 continue
-            manifest = store.manifest(asset, partition)
+            manifest = store.manifest(stage.name, partition)
             if manifest is not None and (manifest.rows_in or manifest.rows_out):
                 name = partition["diagnostic_type"]
-                found.setdefault(name, Funnel(name)).add(manifest)
+                found.setdefault(name, Funnel(name, dict.fromkeys(steps, 0))).add(stage, manifest)
     return [found[name] for name in sorted(found)]
 
 
-def total(rows: Iterable[Funnel]) -> Mapping[str, int]:
+def total(rows: Sequence[Funnel], stages: Stages) -> Mapping[str, int]:
     """The steps summed over all types."""
-    known = list(rows)
-    return {name: sum(funnel.steps[name] for funnel in known) for name in STEPS}
+    return {name: sum(funnel.steps[name] for funnel in rows) for name in steps_of(stages)}

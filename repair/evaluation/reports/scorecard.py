@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from repair.evaluation.benchmark import LEETCODE, WORKSPACE
-from repair.evaluation.reports.funnel import STAGES, STEPS, Funnel, funnels, total
+from repair.evaluation.reports.funnel import Funnel, Stages, funnels, steps_of, total
 from repair.evaluation.reports.html import render_page
 from repair.evaluation.reports.plots import funnel_svg, loss_svg, scores_svg, shares_svg
 from repair.evaluation.summary import METRICS, Share, score_rows, system_scores
@@ -25,13 +25,13 @@ PUBLISHED = (
 )
 
 
-def render(store: PartitionStore, date: str, dates: list[str]) -> str:
+def render(store: PartitionStore, stages: Stages, date: str, dates: list[str]) -> str:
     """The scorecard of the checkpoint of `date`, trained on data of `dates`, as HTML."""
-    return render_page("scorecard.html", **_facts(store, date, dates))
+    return render_page("scorecard.html", **_facts(store, stages, date, dates))
 
 
-def _facts(store: PartitionStore, date: str, dates: list[str]) -> Mapping[str, Any]:
-    by_type = funnels(store, dates)
+def _facts(store: PartitionStore, stages: Stages, date: str, dates: list[str]) -> Mapping[str, Any]:
+    by_type = funnels(store, stages, dates)
     rows = score_rows(store, date)
     overall = system_scores(row for of_type in rows.values() for row in of_type)
     made_by = json.loads(store.read_bytes("checkpoint", {"date": date}, f"checkpoint/{MADE_BY}"))
@@ -47,10 +47,10 @@ def _facts(store: PartitionStore, date: str, dates: list[str]) -> Mapping[str, A
     return {
         "date": date,
         "dates": dates,
-        "steps": STEPS,
+        "steps": steps_of(stages),
         "funnels": by_type,
-        "total": total(by_type),
-        "rejected": _rejected(by_type),
+        "total": total(by_type, stages),
+        "rejected": _rejected(by_type, stages),
         "made_by": made_by,
         "result": made_by["result"],
         "benchmarks": benchmarks,
@@ -58,7 +58,7 @@ def _facts(store: PartitionStore, date: str, dates: list[str]) -> Mapping[str, A
         "type_scores": {name: system_scores(of_type) for name, of_type in sorted(rows.items()) if of_type},
         "published": PUBLISHED,
         "plots": {
-            "funnel": funnel_svg(total(by_type)),
+            "funnel": funnel_svg(total(by_type, stages)),
             "reproduction": shares_svg(reproduction, "per cent of replayed diagnostics that are reproduced"),
             "loss": loss_svg([json.loads(line) for line in curve]),
             "scores": {
@@ -70,12 +70,12 @@ def _facts(store: PartitionStore, date: str, dates: list[str]) -> Mapping[str, A
     }
 
 
-def _rejected(by_type: list[Funnel]) -> list[dict[str, Any]]:
+def _rejected(by_type: list[Funnel], stages: Stages) -> list[dict[str, Any]]:
     counts: Counter[tuple[str, str]] = Counter()
     for funnel in by_type:
         for stage, reasons in funnel.rejects.items():
             for reason, rows in reasons.items():
                 counts[stage, reason] += rows
-    order = list(STAGES)
+    order = [stage.name for stage in stages]
     ranked = sorted(counts.items(), key=lambda item: (order.index(item[0][0]), -item[1]))
     return [{"stage": stage, "reason": reason, "rows": rows} for (stage, reason), rows in ranked]

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from repair.dataset.mixture import MIXTURE, MixtureSettings, mixture
+from repair.dataset.mixture import MIXTURE, mixture
 from repair.evaluation.benchmark import BENCHMARK_SAMPLES
 from repair.schema.outcomes import outcome_schema
 from repair.schema.stages import REPAIR_EXAMPLES
@@ -55,7 +55,7 @@ def outcomes(
 ) -> dict[str, dict[str, Any]]:
     days = pa.Table.from_pylist(examples, schema=REPAIR_EXAMPLES).to_batches(max_chunksize=at_once)
     frozen = pa.Table.from_pylist(benchmarks or [], schema=BENCHMARK_SAMPLES).to_batches()
-    batches = list(mixture(days, frozen, MixtureSettings(**chosen)))
+    batches = list(mixture(days, frozen, **chosen))
     assert all(batch.schema == outcome_schema(MIXTURE) for batch in batches)
     rows = [row for batch in batches for row in batch.to_pylist()]
     assert Counter(row["example_id"] for row in rows) == Counter(row["example_id"] for row in examples)

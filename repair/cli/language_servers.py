@@ -1,0 +1,33 @@
+"""`repair language-servers`: warm language servers behind HTTP."""
+
+import os
+import sys
+
+import click
+
+
+@click.command("language-servers")
+@click.option("--port", type=click.IntRange(1, 65535), default=8080, show_default=True)
+def language_servers(port: int) -> None:
+    """Keep the language servers warm behind HTTP, on loopback, for all runs of this machine.
+
+    Every other setting is an environment variable; docs/serverless.md lists them. Ends with Ctrl-C.
+
+    \b
+    Example:
+      repair language-servers --port 8080
+      REPAIR_LANGUAGE_SERVERS_URL=http://127.0.0.1:8080 make dev
+    """
+    from importlib import import_module
+
+    from repair.extras import extra
+    from repair.language_servers.settings import Settings
+
+    with extra("function"):
+        import_module("functions_framework")
+        import_module("gunicorn")
+    variables = {**os.environ, "REPAIR_FUNCTION_HOST": "127.0.0.1", "PORT": str(port)}
+    Settings.of(variables)  # what is wrong with them is told here, in one line
+    module = "repair.language_servers"
+    command = [sys.executable, "-m", "gunicorn", "-c", f"python:{module}.serving", f"{module}.function:app()"]
+    os.execve(sys.executable, command, variables)  # noqa: S606 (no shell is meant)

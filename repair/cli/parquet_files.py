@@ -1,0 +1,69 @@
+"""Parquet files that a person gives to a stage and gets from one: checked against a schema, written whole."""
+
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from repair.errors import InputError
+
+BATCH_ROWS = 64
+
+
+def read_rows(path: Path, schema: pa.Schema, what: str) -> Iterator[pa.RecordBatch]:
+    """The rows of a file in the columns of `schema`; other columns are left out.
+
+    Raises:
+        InputError: the file can't be read, or lacks a column, or has one of another type; `what` names the
+            rows that are expected.
+    """
+    try:
+        parquet = pq.ParquetFile(path)
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"{path} can't be read as Parquet: {error}") from error
+    found = parquet.schema_arrow
+    for field in schema:
+        if field.name not in found.names:
+            raise InputError(
+                f"{path} has no column {field.name!r} ({field.type}): expected {what}; it has"
+                f" {', '.join(found.names)}"
+            )
+        if not _fits(found.field(field.name).type, field.type):
+            raise InputError(
+                f"column {field.name!r} of {path} is {found.field(field.name).type};"
+                f" expected {field.type}, as in {what}"
+            )
+    for batch in parquet.iter_batches(batch_size=BATCH_ROWS, columns=schema.names, use_threads=False):
+        yield pa.RecordBatch.from_arrays(
+            [batch.column(field.name).cast(field.type) for field in schema], schema=schema
+        )
+
+
+def _fits(found: pa.DataType, expected: pa.DataType) -> bool:
+    """Whether the types are equal, but for what writers differ in: large types, and names of list items."""
+    if pa.types.is_list(expected):
+        is_list = pa.types.is_list(found) or pa.types.is_large_list(found)
+        return is_list and _fits(found.value_type, expected.value_type)
+    if pa.types.is_struct(expected):
+        return (
+            pa.types.is_struct(found)
+            and [part.name for part in found] == [part.name for part in expected]
+            and all(_fits(own.type, part.type) for own, part in zip(found, expected, strict=True))
+        )
+    large = {pa.string(): pa.large_string(), pa.binary(): pa.large_binary()}
+    return found == expected or found == large.get(expected)
+
+
+@contextmanager
+def written_whole(path: Path, schema: pa.Schema) -> Generator[Any]:
+    """A Parquet writer whose file is at `path` once all is written, and not before."""
+    pending = path.with_name(f".{path.name}.part")
+    try:
+        with pq.ParquetWriter(pending, schema, compression="zstd") as writer:
+            yield writer
+        pending.replace(path)
+    finally:
+        pending.unlink(missing_ok=True)
