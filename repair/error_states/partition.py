@@ -12,15 +12,17 @@ from repair.error_states.sampling import SamplingSettings, sample_partition
 from repair.schema.outcomes import Reject, outcome_batch
 from repair.schema.stages import ERROR_STATES
 
+DEFAULTS = SamplingSettings()
+
 
 def replay_partition(
     batches: Iterable[pa.RecordBatch],
     *,
     diagnostic_type: str = OTHER,
-    seed: int = SamplingSettings.seed,
+    seed: int = DEFAULTS.seed,
     settle_seconds: float = SETTLE_SECONDS,
-    cap_per_type: int = SamplingSettings.cap_per_type,
-    cap_per_project: int = SamplingSettings.cap_per_project,
+    cap_per_type: int = DEFAULTS.cap_per_type,
+    cap_per_project: int = DEFAULTS.cap_per_project,
 ) -> Iterator[pa.RecordBatch]:
     """Outcomes of `ERROR_STATES` for the events of one day, a project's rows together.
 

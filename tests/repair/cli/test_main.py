@@ -188,6 +188,9 @@ def test_a_recording_is_not_overwritten_unless_asked(exported: Path, tmp_path: P
         ("import", "simulated"),
         ("check",),
         ("replay",),
+        ("run",),
+        ("export",),
+        ("reasons",),
     ],
 )
 def test_help_shows_an_example(command: tuple[str, ...]) -> None:

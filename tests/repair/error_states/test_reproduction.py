@@ -10,7 +10,14 @@ import pytest
 
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.diagnostics.matching import match
-from repair.language_servers import LanguageServers, Request, Result, ServerCrashError, ServerTimeoutError
+from repair.language_servers import (
+    LanguageServers,
+    Request,
+    Result,
+    ServerCrashError,
+    ServersClosedError,
+    ServerTimeoutError,
+)
 from repair.pipeline import BY_NAME
 from repair.schema.outcomes import DETAIL, REASON, outcome_schema
 from repair.schema.stages import ERROR_STATES, REPRODUCED_DIAGNOSTICS
@@ -204,3 +211,14 @@ def test_match(candidates: list[Diagnostic], chosen: int | None, agreed: list[st
 def servers() -> Iterator[LanguageServers]:
     with LanguageServers() as warm:
         yield warm
+
+
+def test_servers_that_are_closed_meanwhile_reject_what_is_left() -> None:
+    class Closed(ScriptedServers):
+        def check_many(self, requests: Iterable[Request]) -> Iterator[Result]:
+            for _ in requests:
+                yield Result(error=ServersClosedError("closed"))
+
+    rows = [row(0, {"main.py": "[]"}, "main.py", recorded("pyright", "m", (0, 0, 0, 1)))]
+    [out] = BY_NAME["reproduced_diagnostics"].run([batch(rows)], Closed())  # type: ignore[arg-type]
+    assert [rejected[REASON] for rejected in out.to_pylist()] == ["servers_closed"]
