@@ -1,20 +1,15 @@
 """Scores of a checkpoint's answers on the frozen benchmarks."""
 
 import tempfile
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from partitions.keys import DATE_AND_TYPE, Key
 from repair.evaluation.benchmark import SCORES
 from repair.evaluation.leetcode import functional
-from repair.evaluation.scoring import scores
+from repair.evaluation.scoring import SYSTEMS, answers_of, scores
 from repair.prompt.sentinels import PROMPT_VERSION
-from repair.store.reader import PartitionStore
 from repair.store.writer import PartitionWriter
 from repair_assets.benchmarks import BENCHMARKS, leetcode_benchmark, workspace_benchmark
 from resources.language_servers import LanguageServersResource
@@ -22,8 +17,6 @@ from resources.stages import Input, Stage, check_specs
 from resources.store import StoreResource
 from resources.trainer import TrainerResource
 from training_assets.checkpoint import CHECKPOINT, checkpoint
-
-SYSTEMS = ("model", "history", "empty")
 
 
 class Decoding(dg.Config):
@@ -67,57 +60,16 @@ def eval_results(
         configuration=config.model_dump(),
         versions={"prompt": PROMPT_VERSION, **language_servers.versions()},
     )
-    manifests = stage.manifests()
 
     def work(writer: PartitionWriter) -> None:
-        samples = [
-            row
-            for benchmark in benchmarks
-            for batch in stage.rows(benchmark.asset)
-            for row in batch.to_pylist()
-        ]
+        samples = list(stage.records(*BENCHMARKS))
         if not samples:
             return
-        answers = {
-            "model": partial(_of, _decoded(context, opened, trainer, model, samples, config)),
-            "history": lambda sample: sample["reference"],
-            "empty": lambda sample: "</diff>",
-        }
+        with tempfile.TemporaryDirectory() as folder:
+            weights = opened.local_tree(model.asset, model.key.segments(), CHECKPOINT, Path(folder))
+            completions = trainer.decode(context, weights, samples, config.model_dump())
+        answers = answers_of(completions)
         for batch in scores(samples, answers, language_servers.servers(), functional):
             writer.write("data", batch)
 
-    return stage.materialize(
-        work, rows_in=len(SYSTEMS) * sum(manifests[str(benchmark)].rows_out for benchmark in benchmarks)
-    )
-
-
-def _of(completions: dict[str, str], sample: dict[str, Any]) -> str:
-    return completions[sample["sample_id"]]
-
-
-def _decoded(
-    context: dg.AssetExecutionContext,
-    store: PartitionStore,
-    trainer: TrainerResource,
-    model: Input,
-    samples: list[dict[str, Any]],
-    config: Decoding,
-) -> dict[str, str]:
-    """Sample id -> completion, decoded by a child process."""
-    with tempfile.TemporaryDirectory() as folder:
-        weights = store.local_tree(model.asset, model.key.segments(), CHECKPOINT, Path(folder, CHECKPOINT))
-        prompts, predictions = Path(folder, "prompts.parquet"), Path(folder, "predictions.parquet")
-        pq.write_table(
-            pa.table({name: [row[name] for row in samples] for name in ("sample_id", "prompt")}), prompts
-        )
-        trainer.run(
-            context,
-            "code_location.decode_main",
-            {
-                "checkpoint": str(weights),
-                "inputs": [[str(prompts), str(predictions)]],
-                **config.model_dump(),
-            },
-        )
-        rows = pq.read_table(predictions).to_pylist()
-    return {row["sample_id"]: row["completion"] or "" for row in rows}
+    return stage.materialize(work, rows_in=len(SYSTEMS) * stage.count(*BENCHMARKS))

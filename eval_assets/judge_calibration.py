@@ -70,11 +70,9 @@ def judge_calibration(
     )
 
     def work(writer: PartitionWriter) -> dict[str, Any]:
-        samples = [row for batch in stage.rows(LEETCODE_SAMPLES) for row in batch.to_pylist()]
+        samples, servers = list(stage.records(LEETCODE_SAMPLES)), language_servers.servers()
         with language_model.judge() as judge:
-            labelled = labelled_diffs(
-                samples, language_servers.servers(), at_most=config.samples, seed=config.seed
-            )
+            labelled = labelled_diffs(samples, servers, at_most=config.samples, seed=config.seed)
             (judged,) = calibrated([labelled], judge)
         found = Calibration.of(judged.to_pylist())
         writer.write_outcomes(judged)

@@ -84,25 +84,21 @@ def teacher_results(
         versions=versions,
         runs=[*([LmTeacher] if by_model else []), *([LmJudge] if config.judge else [])],
     )
-    drawn = min(config.at_most, stage.manifests()[str(candidates)].rows_out)
+    drawn = min(config.at_most, stage.count(candidates.asset))
     model = language_model if by_model else None
     systems = 2 + (len(NAMES) if by_model else 0)
 
     def work(writer: PartitionWriter) -> dict[str, Any]:
         checks: dict[str, int] = {}
-        rows = draw(
-            (row for batch in stage.rows(candidates.asset) for row in batch.to_pylist()),
-            at_most=config.at_most,
-            seed=config.seed,
-        )
+        rows = draw(stage.records(candidates.asset), at_most=config.at_most, seed=config.seed)
         batch = outcome_batch(rows, REPAIR_CANDIDATES).select(REPAIR_CANDIDATES.names)
         with ExitStack() as stack:
-            judge = stack.enter_context(language_model.judge()) if config.judge else None
+            judge = None
+            if config.judge:
+                judge = partial(judgements, stack.enter_context(language_model.judge()))
             for system in _systems(opened, language_servers, model):
                 with system as compared:
-                    writer.write(
-                        "data", results(batch, compared, partial(judgements, judge) if judge else None)
-                    )
+                    writer.write("data", results(batch, compared, judge))
                     checks[compared.name] = compared.servers.checks
         return {"checks": checks}
 

@@ -1,7 +1,5 @@
 """The teacher program: instructions and demos of the language model, as one versioned file."""
 
-import tempfile
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
@@ -54,9 +52,9 @@ def teacher_program(
     language_servers: LanguageServersResource,
     language_model: LanguageModelResource,
 ) -> dg.MaterializeResult:
-    """What a model is told and shown, as one versioned file; synthesis names the version it used.
+    """Instructions and examples for a model, as one versioned file; synthesis names the version it used.
 
-    An optimizer's score before and after stands in the program and in the metadata. It learns from the
+    An optimizer's score before and after is in the program and in the metadata. It learns from the
     `repair_examples` of the pinned release alone.
     """
     opened = store.store()
@@ -79,32 +77,40 @@ def teacher_program(
         program = TeacherProgram.from_examples(batches, answer_format=config.answer_format)
         extra: dict[str, Any] = {}
         if config.optimize != "none":
-            done = optimize(
-                program,
-                draw_rows(lambda: stage.rows("repair_examples"), seed=config.seed, total=config.rows),
-                language_servers.servers(),
-                language_model.language_model(),
-                Path(language_model.answers),
-                instructions=config.optimize == "instructions_and_examples",
-                seed=config.seed,
-                most_demos=config.most_demos,
-                programs=config.programs,
-            )
-            program, extra = done.program, _compiled(done)
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder, PROGRAM)
-            program.save(str(file))
-            writer.write_bytes(PROGRAM, file.read_bytes())
+            done = _optimized(program, config, stage, language_servers, language_model)
+            program, extra = done.program, done.figures()
+        writer.write_bytes(PROGRAM, program.to_json())
         for batch in batches:
             writer.write("data", batch)
         return {"program_version": program.version, "answer_format": program.answer_format, **extra}
 
     return stage.materialize(
         work,
-        rows_in=stage.manifests()[str(shown)].rows_out,
+        rows_in=stage.count(shown.asset),
         metadata=lambda manifest: {
             name: value for name, value in manifest.extra.items() if name != "seconds"
         },
+    )
+
+
+def _optimized(
+    program: TeacherProgram,
+    config: Program,
+    stage: Stage,
+    language_servers: LanguageServersResource,
+    language_model: LanguageModelResource,
+) -> Optimized:
+    """The program as an optimizer compiles it from the release."""
+    return optimize(
+        program,
+        draw_rows(lambda: stage.rows("repair_examples"), seed=config.seed, total=config.rows),
+        language_servers.servers(),
+        language_model.language_model(),
+        Path(language_model.answers),
+        instructions=config.optimize == "instructions_and_examples",
+        seed=config.seed,
+        most_demos=config.most_demos,
+        programs=config.programs,
     )
 
 
@@ -112,24 +118,11 @@ def _release(store: PartitionStore, shown: Input) -> list[Input]:
     """The partitions of `repair_examples` from which the few-shot examples were drawn."""
     manifest = store.manifest(shown.asset, shown.key.segments())
     pinned = manifest.inputs if manifest else {}
-    stored = (Input("repair_examples", Key(**each)) for each in store.partitions("repair_examples"))
-    return [each for each in stored if str(each) in pinned]
-
-
-def _compiled(done: Optimized) -> dict[str, Any]:
-    return {
-        "score_before": done.score_before,
-        "score_after": done.score_after,
-        "demos": len(done.program.demos),
-        "instructions": done.program.instructions,
-        "rows_learned_compared_scored": list(done.rows),
-        **asdict(done.usage),
-    }
+    stored = (Input("repair_examples", Key(**segments)) for segments in store.partitions("repair_examples"))
+    return [source for source in stored if str(source) in pinned]
 
 
 def stored_program(store: PartitionStore) -> TeacherProgram:
     """The materialized teacher program."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, PROGRAM)
-        file.write_bytes(store.read_bytes("teacher_program", {}, PROGRAM))
-        return TeacherProgram.load(str(file))
+    source = store.uri("teacher_program", {})
+    return TeacherProgram.from_json(store.read_bytes("teacher_program", {}, PROGRAM), source)

@@ -166,6 +166,15 @@ class Stage:
             if source.asset == asset:
                 yield from self.store.read(asset, source.key.segments(), columns=columns)
 
+    def records(self, *assets: str) -> Iterator[dict[str, Any]]:
+        """The rows of every input partition of these assets, one by one."""
+        return (row for asset in assets for batch in self.rows(asset) for row in batch.to_pylist())
+
+    def count(self, *assets: str) -> int:
+        """How many rows the input partitions of these assets have."""
+        manifests = self.manifests()
+        return sum(manifests[str(source)].rows_out for source in self.inputs if source.asset in assets)
+
     def tasks(self, columns: tuple[str, ...] | None = None) -> list[StoredRows]:
         """The rows of the first input's asset, cut as the engine wants them."""
         asset = self.inputs[0].asset

@@ -2,11 +2,15 @@
 
 import os
 import sys
+import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 
 class TrainerResource(dg.ConfigurableResource[None]):
@@ -30,3 +34,27 @@ class TrainerResource(dg.ConfigurableResource[None]):
                 extras=dict(extras),
                 env={"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
             )
+
+    def decode(
+        self,
+        context: dg.AssetExecutionContext,
+        checkpoint: Path,
+        samples: Sequence[Mapping[str, Any]],
+        decoding: Mapping[str, Any],
+    ) -> dict[str, str]:
+        """The completion of each sample's `prompt`, by `sample_id`, decoded by a child process."""
+        with tempfile.TemporaryDirectory() as folder:
+            prompts, predictions = Path(folder, "prompts.parquet"), Path(folder, "predictions.parquet")
+            columns = {name: [row[name] for row in samples] for name in ("sample_id", "prompt")}
+            pq.write_table(pa.table(columns), prompts)
+            self.run(
+                context,
+                "code_location.decode_main",
+                {
+                    "checkpoint": str(checkpoint),
+                    "inputs": [[str(prompts), str(predictions)]],
+                    **decoding,
+                },
+            )
+            rows = pq.read_table(predictions).to_pylist()
+        return {row["sample_id"]: row["completion"] or "" for row in rows}

@@ -3,18 +3,19 @@
 import base64
 import json
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import pyarrow as pa
 
 from partitions.dates import DATES
 from partitions.keys import Key
 from repair.prompt.sentinels import PROMPT_VERSION
-from repair.schema.outcomes import REJECTS
 from repair.store.manifest import Manifest
+from repair.store.reader import PartitionStore
 from repair.store.writer import PartitionWriter
+from repair.training.accounting import READS, TRAINED, trained_and_rejected
 from repair.training.export import MADE_BY, METRICS, versions
 from resources.stages import Input, ManifestCheck, Stage, Verdict, check_specs
 from resources.store import StoreResource
@@ -22,7 +23,6 @@ from resources.trainer import TrainerResource
 from training_assets.training_mixture import training_mixture
 
 CHECKPOINT = "checkpoint"
-TRAINED = pa.schema([("example_id", pa.string())])
 
 
 def _loss_falls(manifest: Manifest) -> Verdict:
@@ -94,33 +94,23 @@ def checkpoint(
             )
             made_by = json.loads((out / MADE_BY).read_text())
             writer.write_tree(out, CHECKPOINT)
-        left_out = set(made_by["left_out_too_long"])
-        rows = opened.table(mixture.asset, segments, columns=["example_id", "project_id", "code"]).to_pylist()
-        trained = [{"example_id": row["example_id"]} for row in rows if row["example_id"] not in left_out]
-        writer.write("data", pa.Table.from_pylist(trained, TRAINED))
-        rejects = [
-            {
-                "project_id": row["project_id"],
-                "code": row["code"],
-                "reason": "longer_than_context",
-                "detail": f"example {row['example_id']} does not fit a row; an answer is never cut",
-                "rows": 1,
-            }
-            for row in rows
-            if row["example_id"] in left_out
-        ]
-        writer.write_rejects(pa.Table.from_pylist(rejects, REJECTS))
+        rows = opened.table(mixture.asset, segments, columns=list(READS))
+        trained, rejects = trained_and_rejected(rows, set(made_by["left_out_too_long"]))
+        writer.write("data", trained)
+        writer.write_rejects(rejects)
         return {"result": made_by["result"]}
 
-    def metadata(manifest: Manifest) -> dict[str, Any]:
-        from repair.evaluation.reports.plots import loss_curve
+    return stage.materialize(work, metadata=partial(_losses, opened))
 
-        lines = opened.read_bytes("checkpoint", stage.key.segments(), f"{CHECKPOINT}/{METRICS}").splitlines()
-        picture = base64.b64encode(loss_curve([json.loads(line) for line in lines])).decode()
-        figures = manifest.extra["result"]
-        return {
-            "loss_curve": dg.MetadataValue.md(f"![loss by batch](data:image/png;base64,{picture})"),
-            **{name: value for name, value in figures.items() if isinstance(value, int | float)},
-        }
 
-    return stage.materialize(work, metadata=metadata)
+def _losses(store: PartitionStore, manifest: Manifest) -> dict[str, Any]:
+    """The loss curve as a picture, and the figures of the training."""
+    from repair.evaluation.reports.plots import loss_curve
+
+    lines = store.read_bytes(manifest.asset, manifest.partition, f"{CHECKPOINT}/{METRICS}").splitlines()
+    picture = base64.b64encode(loss_curve([json.loads(line) for line in lines])).decode()
+    figures = manifest.extra["result"]
+    return {
+        "loss_curve": dg.MetadataValue.md(f"![loss by batch](data:image/png;base64,{picture})"),
+        **{name: value for name, value in figures.items() if isinstance(value, int | float)},
+    }

@@ -15,6 +15,9 @@ from repair.text.files import files_of
 from repair.verification.verifier import verify
 
 REPAIRED = "repaired"
+SYSTEMS = ("model", "history", "empty")
+"""What is compared: the model, the reference fix itself (the ceiling), and no change (the floor)."""
+
 Functional = Callable[[Mapping[str, Any], str], bool]
 """Whether the repaired text of a sample passes the sample's tests."""
 
@@ -64,6 +67,15 @@ def score(
         "ast_or_string_match": all(ast_or_string_match(*pair) for pair in pairs),
         "repaired": verdict.accepted,
         "functional": functional(sample, own) if functional and sample["tests"] else row["functional"],
+    }
+
+
+def answers_of(completions: Mapping[str, str]) -> dict[str, Callable[[Mapping[str, Any]], str]]:
+    """The answer of each of `SYSTEMS` to a sample; `completions` are the model's, by `sample_id`."""
+    return {
+        "model": lambda sample: completions[sample["sample_id"]],
+        "history": lambda sample: sample["reference"],
+        "empty": lambda sample: "</diff>",
     }
 
 

@@ -14,7 +14,7 @@ import contextlib
 import io
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,17 @@ class Optimized:
     rows: tuple[int, int, int]
     """Rows to learn from, to compare on and to score on."""
     usage: Usage
+
+    def figures(self) -> dict[str, Any]:
+        """The scores and what they were made with and cost, as JSON."""
+        return {
+            "score_before": self.score_before,
+            "score_after": self.score_after,
+            "demos": len(self.program.demos),
+            "instructions": self.program.instructions,
+            "rows_learned_compared_scored": list(self.rows),
+            **asdict(self.usage),
+        }
 
 
 def optimize(

@@ -106,20 +106,27 @@ class TeacherProgram:
 
     def save(self, uri: str) -> None:
         """Write the program as JSON to a path or an fsspec URI."""
-        text = json.dumps({"version": self.version, **asdict(self)}, indent=1, sort_keys=True) + "\n"
         filesystem, path = url_to_fs(uri)
-        write_whole(filesystem, path, text.encode())
+        write_whole(filesystem, path, self.to_json())
+
+    def to_json(self) -> bytes:
+        """The program with its version, as `save` writes it."""
+        text = json.dumps({"version": self.version, **asdict(self)}, indent=1, sort_keys=True) + "\n"
+        return text.encode()
 
     @classmethod
     def load(cls, uri: str) -> "TeacherProgram":
-        """Read what `save` wrote.
+        """Read what `save` wrote; raises as `from_json`."""
+        filesystem, path = url_to_fs(uri)
+        return cls.from_json(filesystem.cat_file(path), uri)
+
+    @classmethod
+    def from_json(cls, data: bytes, source: str) -> "TeacherProgram":
+        """The inverse of `to_json`; `source` names where it comes from.
 
         Raises:
-            ConfigurationError: the file is not a program, was changed by hand, or is for another prompt
-                version.
+            ConfigurationError: it is not a program, was changed by hand, or is for another prompt version.
         """
-        filesystem, path = url_to_fs(uri)
-        data: bytes = filesystem.cat_file(path)
         try:
             content: dict[str, Any] = json.loads(data)
             version = content.pop("version")
@@ -127,15 +134,15 @@ class TeacherProgram:
                 content[name] = tuple(FewShotExample(**shot) for shot in content[name])
             program = cls(**content)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise ConfigurationError(f"{uri} is not a teacher program: {error!r}") from error
+            raise ConfigurationError(f"{source} is not a teacher program: {error!r}") from error
         if program.version != version:
             raise ConfigurationError(
-                f"{uri} says that it is version {version}, but its content is {program.version}: it was"
+                f"{source} says that it is version {version}, but its content is {program.version}: it was"
                 " changed after it was saved; make it again"
             )
         if program.prompt_version != PROMPT_VERSION:
             raise ConfigurationError(
-                f"{uri} is written for prompt version {program.prompt_version}, this is {PROMPT_VERSION}:"
+                f"{source} is written for prompt version {program.prompt_version}, this is {PROMPT_VERSION}:"
                 " make the teacher program again"
             )
         return program
