@@ -36,9 +36,10 @@ IGNORED = (
     "dagster_pipes",
     "repair.store",
     "repair.execution",
+    "repair.extras",
     "repair.pipeline",
 )
-"""Where and when a stage runs and how its rows are kept: none of it decides a row."""
+"""Where and when a stage runs, how its rows are kept, what is installed: none of it decides a row."""
 
 PARTS_OF_THEIR_OWN = frozenset({"repair.diagnostics.types:TYPES"})
 """Constants of which a stage's fingerprint names the part that decides its partition."""

@@ -288,7 +288,7 @@ def _is_test_of(node: ast.AST, *names: str) -> bool:
 
 def _only_imports(node: ast.stmt) -> bool:
     return all(
-        isinstance(part, ast.Import | ast.ImportFrom | ast.Pass | ast.If | ast.Try)
+        isinstance(part, ast.Import | ast.ImportFrom | ast.Pass | ast.If | ast.Try | ast.With)
         for part in _walk_scope([node])
         if isinstance(part, ast.stmt)
     )

@@ -9,6 +9,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 from typing import Any
 
 import pyarrow as pa
@@ -167,8 +168,8 @@ def _decodable_structs(lists: Any) -> tuple[pa.Array, list[int]]:
     if not found:
         return lists, []
     structs = pa.StructArray.from_arrays(columns, fields=list(values.type), mask=pc.is_null(values))
-    lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
-    offsets = pa.array([0, *lengths.cumsum().tolist()], pa.int32())
+    lengths = pc.fill_null(pc.list_value_length(lists), 0).to_pylist()
+    offsets = pa.array(list(accumulate(lengths, initial=0)), pa.int32())
     return pa.ListArray.from_arrays(offsets, structs, type=lists.type, mask=pc.is_null(lists)), sorted(found)
 
 

@@ -99,6 +99,8 @@ def test_references(source: str, expected: set[Reference]):
         ("try:\n import a\nexcept ImportError:\n a = None", {"a"}, 0),  # either of both
         ("x, (y, *z) = 1, (2, 3)", {"x", "y", "z"}, 0),
         ("with g() as h:\n x = 1", {"x", "h"}, 0),
+        ("with extra('train'):\n import a", set(), 0),  # what is absent is named, no row is decided
+        ("with g():\n register(f)", set(), 1),
         ("register(f)", set(), 1),
         ("TABLE['a'] = f", set(), 1),
         ("'a docstring'", set(), 0),
