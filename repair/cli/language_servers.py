@@ -21,11 +21,12 @@ def language_servers(port: int) -> None:
     from importlib import import_module
 
     from repair.extras import extra
-    from repair.language_servers.settings import Settings
 
     with extra("function"):
         import_module("functions_framework")
         import_module("gunicorn")
+    from repair.language_servers.settings import Settings
+
     variables = {**os.environ, "REPAIR_FUNCTION_HOST": "127.0.0.1", "PORT": str(port)}
     Settings.of(variables)  # what is wrong with them is told here, in one line
     module = "repair.language_servers"
