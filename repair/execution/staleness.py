@@ -19,7 +19,7 @@ from repair.errors import ConfigurationError
 from repair.execution.definitions import Definitions, definitions_of
 from repair.prompt.sentinels import PROMPT_VERSION
 from repair.store.definition_records import recorded_definitions
-from repair.store.manifest import Manifest
+from repair.store.manifest import Manifest, fingerprint
 from repair.store.reader import PartitionStore
 
 MOST_NAMED = 5
@@ -32,6 +32,9 @@ class Cause:
 
     kind: str
     detail: str
+
+
+_NOT_RECORDED = Cause("definitions", "which code made it is not recorded")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +91,15 @@ class _Comparison:
                 yield Cause("input", f"its input {name} would be made again")
 
     def _definitions(self, manifest: Manifest) -> Iterator[Cause]:
+        parts = (manifest.configuration, manifest.versions, manifest.types, manifest.definitions)
+        if fingerprint(manifest.inputs, *parts) != manifest.fingerprint:
+            yield _NOT_RECORDED  # by older code
+            return
         if not manifest.definitions:
             return
         record = recorded_definitions(self._store, manifest.definitions)
         if record is None:
-            yield Cause("definitions", "which code made it is not recorded")
+            yield _NOT_RECORDED
             return
         try:
             now = _definitions(tuple(record["roots"]), tuple(record["without"]))

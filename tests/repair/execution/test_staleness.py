@@ -165,6 +165,21 @@ def test_code_that_is_not_recorded(store: PartitionStore, tmp_path: Path):
     assert all(partition.causes[-1] == unknown for partition in staleness(store))
 
 
+def test_a_partition_of_code_that_recorded_less_would_be_made_again(store: PartitionStore):
+    with store.writer("older", {}) as writer:
+        writer.write("data", pa.table({"row": [1]}))
+        writer.commit(fingerprint="0123", inputs={}, versions={"code": "3"}, rows_in=1)
+    assert causes(store) == {"older[unpartitioned]": ["which code made it is not recorded"]}
+
+
+def test_what_is_frozen_has_no_code_that_decides_it(store: PartitionStore):
+    parts: dict[str, Any] = {"inputs": {}, "configuration": {"release": 1}, "versions": {}}
+    with store.writer("frozen", {}) as writer:
+        writer.write("data", pa.table({"row": [1]}))
+        writer.commit(fingerprint=fingerprint(**parts), rows_in=1, **parts)
+    assert causes(store) == {}
+
+
 def test_the_command_lists_what_would_be_made_again(store: PartitionStore):
     write(store, EVENTS, rows=2, made_by=definitions_of(Recording))
     done = CliRunner().invoke(main, ["stale", store.base_uri])
