@@ -15,7 +15,7 @@ from repair_assets.benchmarks import BENCHMARKS, leetcode_benchmark, workspace_b
 from resources.language_servers import LanguageServersResource
 from resources.stages import Input, Stage, check_specs
 from resources.store import StoreResource
-from resources.trainer import TrainerResource
+from resources.trainer import DECODING, TrainerResource
 from training_assets.checkpoint import CHECKPOINT, checkpoint
 
 
@@ -59,6 +59,7 @@ def eval_results(
         schema=SCORES,
         configuration=config.model_dump(),
         versions={"prompt": PROMPT_VERSION, **language_servers.versions()},
+        runs=[DECODING],
     )
 
     def work(writer: PartitionWriter) -> None:

@@ -12,6 +12,8 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+DECODING = "code_location.decode_main"
+
 
 class TrainerResource(dg.ConfigurableResource[None]):
     """Runs a training or decoding program as a child process of the run, and streams its reports."""
@@ -49,7 +51,7 @@ class TrainerResource(dg.ConfigurableResource[None]):
             pq.write_table(pa.table(columns), prompts)
             self.run(
                 context,
-                "code_location.decode_main",
+                DECODING,
                 {
                     "checkpoint": str(checkpoint),
                     "inputs": [[str(prompts), str(predictions)]],

@@ -8,6 +8,7 @@ import pytest
 from repair.execution.definitions import Definitions, definitions_of
 from repair.language_servers import LanguageServers
 from repair.pipeline import STAGES
+from resources.trainer import DECODING
 from tests.code_location.test_definitions import ASSETS
 
 
@@ -58,7 +59,6 @@ def test_every_stage_of_the_table_has_a_source():
         ("training_mixture", "rensa"),
         ("checkpoint", "code_location.train_main:main"),
         ("checkpoint", "mosaicml"),
-        ("eval_results", "repair.models.decoding:Decoder"),
         ("eval_results", "repair.evaluation.leetcode.functional:judged"),
         ("scorecard", "repair.evaluation.reports/templates/scorecard.html"),
         ("scorecard", "repair.evaluation.reports/templates/page.html"),
@@ -69,6 +69,10 @@ def test_every_stage_of_the_table_has_a_source():
 )
 def test_what_decides_its_rows_is_reached(name: str, part: str):
     assert part in digest(name).parts
+
+
+def test_the_decoding_program_is_reached_by_its_name():
+    assert "repair.models.decoding:Decoder" in definitions_of(DECODING).parts
 
 
 def test_the_servers_are_reached_as_a_whole():
