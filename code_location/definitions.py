@@ -30,10 +30,9 @@ from training_assets.training_mixture import training_mixture
 SETTINGS = Settings.load()
 
 # A job holds assets of one partition definition: a run cannot mix them.
-events_job = dg.define_asset_job("events", [session_events])
-diagnostics_job = dg.define_asset_job(
-    "diagnostics",
-    [
+ASSETS_OF_JOBS = {
+    "events": [session_events],
+    "diagnostics": [
         error_states,
         reproduced_diagnostics,
         repair_candidates,
@@ -41,55 +40,24 @@ diagnostics_job = dg.define_asset_job(
         verified_diffs,
         repair_examples,
     ],
-)
-examples_job = dg.define_asset_job("examples", [daily_examples])
-training_job = dg.define_asset_job("training", [training_mixture, checkpoint])
-benchmarks_job = dg.define_asset_job("benchmarks", [workspace_benchmark, leetcode_benchmark])
-evaluation_job = dg.define_asset_job("evaluation", [eval_results])
-scorecard_job = dg.define_asset_job("scorecards", [scorecard])
-judge_job = dg.define_asset_job("judge", [judge_calibration])
-teacher_job = dg.define_asset_job("teacher", [few_shot_examples, teacher_program])
-comparison_job = dg.define_asset_job("comparison", [teacher_results])
-comparison_page_job = dg.define_asset_job("comparison_page", [teacher_page])
+    "examples": [daily_examples],
+    "training": [training_mixture, checkpoint],
+    "benchmarks": [workspace_benchmark, leetcode_benchmark],
+    "evaluation": [eval_results],
+    "scorecards": [scorecard],
+    "teacher": [few_shot_examples, teacher_program],
+    "judge": [judge_calibration],
+    "comparison": [teacher_results],
+    "comparison_page": [teacher_page],
+}
+JOBS = {name: dg.define_asset_job(name, assets) for name, assets in ASSETS_OF_JOBS.items()}
 
 defs = dg.Definitions(
-    assets=[
-        session_events,
-        error_states,
-        reproduced_diagnostics,
-        repair_candidates,
-        few_shot_examples,
-        teacher_program,
-        synthesized_diffs,
-        verified_diffs,
-        repair_examples,
-        daily_examples,
-        training_mixture,
-        checkpoint,
-        workspace_benchmark,
-        leetcode_benchmark,
-        eval_results,
-        scorecard,
-        judge_calibration,
-        teacher_results,
-        teacher_page,
-    ],
-    jobs=[
-        events_job,
-        diagnostics_job,
-        examples_job,
-        training_job,
-        benchmarks_job,
-        evaluation_job,
-        scorecard_job,
-        teacher_job,
-        judge_job,
-        comparison_job,
-        comparison_page_job,
-    ],
+    assets=[asset for assets in ASSETS_OF_JOBS.values() for asset in assets],
+    jobs=list(JOBS.values()),
     schedules=[
-        dg.build_schedule_from_partitioned_job(events_job, hour_of_day=1),
-        dg.build_schedule_from_partitioned_job(diagnostics_job, hour_of_day=2),
+        dg.build_schedule_from_partitioned_job(JOBS["events"], hour_of_day=1),
+        dg.build_schedule_from_partitioned_job(JOBS["diagnostics"], hour_of_day=2),
     ],
     resources={
         "store": StoreResource(base_uri=SETTINGS.store),
