@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 
 from partitions.dates import DATES
-from partitions.keys import DATE, DATE_AND_TYPE, DIAGNOSTIC_TYPE, Key
+from partitions.keys import DATE_AND_TYPE, Key
 from partitions.mappings import ALL_TYPES_OF_THE_DATE
 from repair.evaluation.reports.teachers import render
 from repair.evaluation.teachers import (
@@ -34,7 +34,7 @@ from repair_assets.repair_candidates import repair_candidates
 from repair_assets.teacher_program import stored_program, teacher_program
 from resources.language_models import LanguageModelResource
 from resources.language_servers import LanguageServersResource
-from resources.stages import Input, Stage, check_specs
+from resources.stages import Input, Stage, check_specs, stored_inputs
 from resources.store import StoreResource
 
 PAGE = "teachers.html"
@@ -140,27 +140,22 @@ def teacher_page(context: dg.AssetExecutionContext, store: StoreResource) -> dg.
     """A self-contained HTML page: each teacher's yield, cost and diversity on the same diagnostics."""
     opened = store.store()
     date = Key.of(context).date or ""
-    stored = [partition for partition in opened.partitions("teacher_results") if partition[DATE] == date]
-    if not stored:
-        raise dg.Failure(
-            f"there are no teacher_results of {date}; materialize some types of them first",
-            allow_retries=False,
-        )
-    stage = Stage(
-        context=context,
-        store=opened,
-        inputs=[Input("teacher_results", Key(**partition)) for partition in stored],
-        schema=TEACHER_RESULTS,
+    stored = stored_inputs(
+        opened,
+        "teacher_results",
+        lambda key: key.date == date,
+        missing=f"there are no teacher_results of {date}; materialize some types of them first",
     )
+    stage = Stage(context=context, store=opened, inputs=stored, schema=TEACHER_RESULTS)
     manifests = stage.manifests()
 
     def work(writer: PartitionWriter) -> None:
         by_type: dict[str, Any] = {}
-        for partition in stored:
-            table = opened.table("teacher_results", partition)
+        for source in stored:
+            table = opened.table(source.asset, source.key.segments())
             writer.write("data", table)
-            checks = manifests[str(Input("teacher_results", Key(**partition)))].extra["checks"]
-            by_type[partition[DIAGNOSTIC_TYPE]] = (table.to_pylist(), checks)
+            checks = manifests[str(source)].extra["checks"]
+            by_type[source.key.diagnostic_type or ""] = (table.to_pylist(), checks)
         writer.write_bytes(PAGE, render(date, by_type).encode())
 
     return stage.materialize(

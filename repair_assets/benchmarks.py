@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from partitions.keys import DIAGNOSTIC_TYPE, Key
+from partitions.keys import Key
 from partitions.mappings import ALL_DATES_OF_THE_TYPE
 from partitions.types import DIAGNOSTIC_TYPES
 from repair.diagnostics.types import TYPES, decisive_types, partition_of
@@ -24,7 +24,7 @@ from repair.store.writer import PartitionWriter
 from repair_assets.repair_examples import repair_examples
 from resources.benchmark_data import BenchmarkDataResource
 from resources.language_servers import LanguageServersResource
-from resources.stages import Input, ManifestCheck, Stage, Verdict, check_specs
+from resources.stages import Input, ManifestCheck, Stage, Verdict, check_specs, stored_inputs
 from resources.store import StoreResource
 
 BENCHMARKS = ("workspace_benchmark", "leetcode_benchmark")
@@ -71,17 +71,15 @@ def workspace_benchmark(
     """
     opened = store.store()
     key = Key.of(context)
-    sources = [
-        partition
-        for partition in opened.partitions("repair_examples")
-        if partition[DIAGNOSTIC_TYPE] == key.diagnostic_type
+    sources = stored_inputs(
+        opened,
+        "repair_examples",
+        lambda stored: stored.diagnostic_type == key.diagnostic_type,
+        missing=f"there are no repair_examples of {key} to freeze; materialize some dates of them first",
+    )
+    manifests = [
+        manifest for source in sources if (manifest := opened.manifest(source.asset, source.key.segments()))
     ]
-    if not sources:
-        raise dg.Failure(
-            f"there are no repair_examples of {key} to freeze; materialize some dates of them first",
-            allow_retries=False,
-        )
-    manifests = [manifest for each in sources if (manifest := opened.manifest("repair_examples", each))]
     stage = Stage(
         context=context,
         store=opened,
@@ -93,16 +91,12 @@ def workspace_benchmark(
     )
 
     def work(writer: PartitionWriter) -> dict[str, Any]:
-        rows = (batch for each in sources for batch in opened.read("repair_examples", each))
+        rows = (batch for source in sources for batch in opened.read(source.asset, source.key.segments()))
         for outcome in workspace_samples(rows, at_most=config.at_most):
             writer.write_outcomes(outcome)
-        return {"release": config.release, "frozen_from": [each.data_version for each in manifests]}
+        return {"release": config.release, "frozen_from": [manifest.data_version for manifest in manifests]}
 
-    return stage.materialize(work, rows_in=_rows(manifests))
-
-
-def _rows(manifests: list[Manifest]) -> int:
-    return sum(each.rows_out for each in manifests)
+    return stage.materialize(work, rows_in=sum(manifest.rows_out for manifest in manifests))
 
 
 @dg.asset(

@@ -2,11 +2,10 @@
 
 import dagster as dg
 
-from partitions.keys import Key
 from repair.prompt.sentinels import PROMPT_VERSION
 from repair.store.writer import PartitionWriter
 from repair.synthesis.lm.few_shot import FEW_SHOT_EXAMPLES, choose_examples
-from resources.stages import Input, Stage, check_specs
+from resources.stages import Stage, check_specs, stored_inputs
 from resources.store import StoreResource
 
 
@@ -34,22 +33,17 @@ def few_shot_examples(
     own teacher may be led by these examples.
     """
     opened = store.store()
-    release = [
-        each
-        for each in opened.partitions("repair_examples")
-        if not config.dates or each["date"] in config.dates
-    ]
-    if not release:
-        wanted = ", ".join(config.dates) or "any date"
-        raise dg.Failure(
-            f"there are no repair_examples of {wanted} to draw from; make some by the teacher `history`",
-            allow_retries=False,
-        )
-    inputs = [Input("repair_examples", Key(**each)) for each in release]
+    wanted = ", ".join(config.dates) or "any date"
+    release = stored_inputs(
+        opened,
+        "repair_examples",
+        lambda key: not config.dates or key.date in config.dates,
+        missing=f"there are no repair_examples of {wanted} to draw from; make some by the teacher `history`",
+    )
     stage = Stage(
         context=context,
         store=opened,
-        inputs=inputs,
+        inputs=release,
         schema=FEW_SHOT_EXAMPLES,
         configuration=config.model_dump(),
         versions={"prompt": PROMPT_VERSION},

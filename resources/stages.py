@@ -42,6 +42,21 @@ class Input:
         return f"{self.asset}[{self.key}]"
 
 
+def stored_inputs(
+    store: PartitionStore, asset: str, where: Callable[[Key], bool], *, missing: str
+) -> list[Input]:
+    """The stored partitions of an asset that `where` takes, in the order of their paths.
+
+    Raises:
+        dagster.Failure: there is none; `missing` says what to do.
+    """
+    keys = [Key(**segments) for segments in store.partitions(asset)]
+    found = [Input(asset, key) for key in keys if where(key)]
+    if not found:
+        raise dg.Failure(missing, allow_retries=False)
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What a check found: passed or not, a sentence for people, and figures."""
