@@ -103,7 +103,7 @@ def needs_to_be_told(exchange: Exchange) -> None:
 
 def test_instructions_that_the_model_proposes_are_chosen_where_they_help(house: House, tmp_path: Path):
     other = House(tmp_path)
-    for asset in ("few_shot_examples", "repair_examples"):
+    for asset in ("few_shot_examples", "repair_examples", "texts"):
         shutil.copytree(house.folder / "store" / asset, tmp_path / "store" / asset)
     both = {"teacher_program": {**COMPILED["teacher_program"], "optimize": "instructions_and_examples"}}
     with ModelServer(needs_to_be_told) as server:
@@ -124,7 +124,7 @@ FAILURES = {
 @pytest.mark.parametrize(("script", "said"), FAILURES.values(), ids=FAILURES)
 def test_a_model_that_is_of_no_use_is_said(script: Script, said: str, house: House, tmp_path: Path):
     other = House(tmp_path)
-    for asset in ("few_shot_examples", "repair_examples"):
+    for asset in ("few_shot_examples", "repair_examples", "texts"):
         shutil.copytree(house.folder / "store" / asset, tmp_path / "store" / asset)
     both = {"teacher_program": {**COMPILED["teacher_program"], "optimize": "instructions_and_examples"}}
     with ModelServer(script) as server:
