@@ -137,7 +137,7 @@ def leetcode_benchmark(
     own = [partition_of(code, types) == key.diagnostic_type for code in codes]
 
     def work(writer: PartitionWriter) -> None:
-        whole = opened.table(LEETCODE_SAMPLES, {})
+        whole = opened.table(LEETCODE_SAMPLES, {}, texts=False)
         writer.write("data", whole.filter(pa.array(own, pa.bool_())))
 
     return stage.materialize(

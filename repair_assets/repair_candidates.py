@@ -63,7 +63,6 @@ def repair_candidates(
         decisions = pa.Table.from_batches(drop_near_duplicates(screened), DECISIONS).combine_chunks()
         tasks = with_columns(stage.tasks(SPEC.reads), decisions)
         redacted = stage.on_engine(language_servers.with_servers(redact), tasks)
-        for outcome in stage.joined(SPEC, redacted):
-            writer.write_outcomes(outcome)
+        stage.write(writer, SPEC, redacted)
 
     return stage.materialize(work)

@@ -80,7 +80,7 @@ def daily_examples(context: dg.AssetExecutionContext, store: StoreResource) -> d
     )
 
     def work(writer: PartitionWriter) -> None:
-        for batch in stage.rows("repair_examples"):
+        for batch in stage.rows("repair_examples", texts=False):
             writer.write("data", batch)
 
     return stage.materialize(work)

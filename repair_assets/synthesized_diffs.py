@@ -86,8 +86,7 @@ def synthesized_diffs(
         ) as teacher:
             rows = partial(stage.rows, candidates.asset, list(SPEC.reads))
             teacher.count_cached(row for batch in rows() for row in batch.to_pylist())
-            for outcome in stage.joined(SPEC, synthesize(rows(), teacher)):
-                writer.write_outcomes(outcome)
+            stage.write(writer, SPEC, synthesize(rows(), teacher))
             return teacher.name, teacher.usage
 
     def work(writer: PartitionWriter) -> dict[str, Any]:
@@ -96,8 +95,7 @@ def synthesized_diffs(
             name, usage = by_the_model(writer)
         else:
             offline = language_servers.with_servers(partial(SPEC.function, teacher=config.teacher))
-            for outcome in stage.outcomes(SPEC, offline):
-                writer.write_outcomes(outcome)
+            stage.write(writer, SPEC, stage.on_engine(offline, stage.tasks(SPEC.reads)))
         # Rejected rows cost as much as the others, and no table of rows holds that.
         return {"teacher": name, "usage": asdict(usage)}
 

@@ -1,10 +1,12 @@
 """The diffs that repair: they extract, apply, the servers agree, they are no cheats, and a judge agrees."""
 
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
 import dagster as dg
+import pyarrow as pa
 
 from partitions.keys import DATE_AND_TYPE, Key
 from repair.pipeline import BY_NAME
@@ -77,13 +79,18 @@ def verified_diffs(
                 shown = stage.rows(synthesized.asset, list(SHOWN))
                 judge = held.enter_context(language_model.judge())
                 outcomes = judged(join_outcomes(shown, outcomes, QUESTIONS), judge)
-            for outcome in stage.joined(SPEC, outcomes):
-                rejected = zip(outcome[REASON].to_pylist(), outcome[DETAIL].to_pylist(), strict=True)
-                cheats.update(detail.partition(":")[0] for reason, detail in rejected if reason == "cheat")
-                writer.write_outcomes(outcome)
+            stage.write(writer, SPEC, _counted(outcomes, cheats))
         return {CHEATS: dict(sorted(cheats.items()))}
 
     return stage.materialize(work, metadata=_cheats)
+
+
+def _counted(outcomes: Iterable[pa.RecordBatch], cheats: Counter[str]) -> Iterator[pa.RecordBatch]:
+    """The outcomes as they are; `cheats` counts the kinds of cheats among them."""
+    for outcome in outcomes:
+        rejected = zip(outcome[REASON].to_pylist(), outcome[DETAIL].to_pylist(), strict=True)
+        cheats.update(detail.partition(":")[0] for reason, detail in rejected if reason == "cheat")
+        yield outcome
 
 
 def _cheats(manifest: Manifest) -> dict[str, Any]:

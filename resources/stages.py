@@ -21,6 +21,7 @@ from repair.execution.worker import BatchFunction
 from repair.language_servers import LanguageServers
 from repair.pipeline import BY_NAME, StageSpec
 from repair.schema.outcomes import join_outcomes
+from repair.schema.texts import stored_schema
 from repair.store.definition_records import record_definitions
 from repair.store.manifest import Manifest, fingerprint
 from repair.store.reader import PartitionStore
@@ -175,11 +176,13 @@ class Stage:
             found[str(source)] = manifest
         return found
 
-    def rows(self, asset: str, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
-        """The rows of every input partition of `asset`, in small batches."""
+    def rows(
+        self, asset: str, columns: list[str] | None = None, *, texts: bool = True
+    ) -> Iterator[pa.RecordBatch]:
+        """The rows of every input partition of `asset`, in small batches; `texts`: not as their hashes."""
         for source in self.inputs:
             if source.asset == asset:
-                yield from self.store.read(asset, source.key.segments(), columns=columns)
+                yield from self.store.read(asset, source.key.segments(), columns=columns, texts=texts)
 
     def records(self, *assets: str) -> Iterator[dict[str, Any]]:
         """The rows of every input partition of these assets, one by one."""
@@ -210,23 +213,24 @@ class Stage:
         """What `function` yields for the tasks, in their order, wherever it runs."""
         return self.engine.map(function, tasks, self.store)
 
-    def outcomes(self, spec: StageSpec, function: BatchFunction) -> Iterator[pa.RecordBatch]:
-        """The outcomes of `function` over the rows of the first input, beside those rows.
+    def write(self, writer: PartitionWriter, spec: StageSpec, outcomes: Iterable[pa.RecordBatch]) -> None:
+        """Writes what a function of `spec` returned for the rows of the first input, beside those rows.
+
+        Texts that it returned are stored; those of the rows are not read, they keep their hashes.
+        """
+        kept = [name for name in spec.input.names if name in spec.output.names]
+        rows = self.rows(self.inputs[0].asset, kept, texts=False)
+        for joined in join_outcomes(rows, map(writer.strip, outcomes), stored_schema(spec.output)):
+            writer.write_outcomes(joined)
+
+    def map(self, spec: StageSpec, function: BatchFunction) -> dg.MaterializeResult:
+        """Write the outcomes of `function` over the rows of the first input.
 
         It is given the columns that `spec` reads, and must be such that the rows may be cut anywhere.
         """
-        return self.joined(spec, self.on_engine(function, self.tasks(spec.reads)))
-
-    def joined(self, spec: StageSpec, outcomes: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """What a function of `spec` returned for the rows of the first input, beside those rows."""
-        return join_outcomes(self.rows(self.inputs[0].asset), outcomes, spec.output)
-
-    def map(self, spec: StageSpec, function: BatchFunction) -> dg.MaterializeResult:
-        """Write the `outcomes`."""
 
         def work(writer: PartitionWriter) -> None:
-            for outcome in self.outcomes(spec, function):
-                writer.write_outcomes(outcome)
+            self.write(writer, spec, self.on_engine(function, self.tasks(spec.reads)))
 
         return self.materialize(work)
 

@@ -12,6 +12,8 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from repair.prompt.rows import prompt_of
+
 DECODING = "code_location.decode_main"
 
 
@@ -44,10 +46,13 @@ class TrainerResource(dg.ConfigurableResource[None]):
         samples: Sequence[Mapping[str, Any]],
         decoding: Mapping[str, Any],
     ) -> dict[str, str]:
-        """The completion of each sample's `prompt`, by `sample_id`, decoded by a child process."""
+        """The completion of each sample's prompt, by `sample_id`, decoded by a child process."""
         with tempfile.TemporaryDirectory() as folder:
             prompts, predictions = Path(folder, "prompts.parquet"), Path(folder, "predictions.parquet")
-            columns = {name: [row[name] for row in samples] for name in ("sample_id", "prompt")}
+            columns = {
+                "sample_id": [sample["sample_id"] for sample in samples],
+                "prompt": [prompt_of(sample) for sample in samples],
+            }
             pq.write_table(pa.table(columns), prompts)
             self.run(
                 context,

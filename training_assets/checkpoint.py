@@ -88,7 +88,7 @@ def checkpoint(
                 {
                     "recipe": trainer.recipe,
                     "overrides": config.overrides,
-                    "mixture_uri": opened.file_uri(mixture.asset, segments),
+                    "mixture_uri": opened.uri(mixture.asset, segments),
                     "output_dir": str(out),
                 },
             )

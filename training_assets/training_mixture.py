@@ -1,14 +1,17 @@
 """What a checkpoint is trained on: a window of days."""
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import dagster as dg
+import pyarrow as pa
 
 from partitions.dates import DATES
 from partitions.keys import Key
 from partitions.mappings import dates_up_to
 from partitions.types import DIAGNOSTIC_TYPES
 from repair.dataset.mixture import MIXTURE, mixture
+from repair.schema.outcomes import beside
 from repair.store.writer import PartitionWriter
 from repair_assets.benchmarks import BENCHMARKS, leetcode_benchmark, workspace_benchmark
 from repair_assets.repair_examples import daily_examples
@@ -74,7 +77,7 @@ def training_mixture(
         frozen = (
             batch for name in ("workspace_benchmark", "leetcode_benchmark") for batch in stage.rows(name)
         )
-        for outcome in mixture(stage.rows("daily_examples"), frozen, **config.model_dump()):
+        for outcome in mixture(_dated(stage, examples), frozen, **config.model_dump()):
             writer.write_outcomes(outcome)
         return {"dates": days}
 
@@ -84,3 +87,11 @@ def training_mixture(
         rows_in=sum(manifests[str(each)].rows_out for each in examples),
         metadata=lambda manifest: {"dates": manifest.extra["dates"]},
     )
+
+
+def _dated(stage: Stage, days: Sequence[Input]) -> Iterator[pa.RecordBatch]:
+    """The examples of the days, each with its date."""
+    for day in days:
+        for batch in stage.store.read(day.asset, day.key.segments()):
+            dates = pa.array([day.key.date] * batch.num_rows, pa.string())
+            yield beside(batch, pa.RecordBatch.from_arrays([dates], ["date"]))

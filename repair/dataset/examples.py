@@ -1,4 +1,4 @@
-"""A verified repair as a training example: split by project, rendered in the sentinel schema."""
+"""Training examples: verified repairs, each on its project's side of the split."""
 
 import hashlib
 from collections.abc import Iterable, Iterator
@@ -16,9 +16,7 @@ from repair.schema.stages import REPAIR_EXAMPLES
 REASONS = {"malformed_prompt": "the row can't be written as a prompt and a response"}
 
 READS = (KEY, "project_id", "path", "files", "diagnostic", "teacher", "line_diff")
-ADDS = subschema(
-    REPAIR_EXAMPLES, (KEY, "example_id", "split", "code", "prompt", "response", "prompt_version")
-)
+ADDS = subschema(REPAIR_EXAMPLES, (KEY, "example_id", "split", "code", "response", "prompt_version"))
 
 
 def examples(batches: Iterable[pa.RecordBatch], *, split_seed: int = SPLIT_SEED) -> Iterator[pa.RecordBatch]:
@@ -39,7 +37,6 @@ def _example(row: VerifiedDiffRow, split_seed: int) -> dict[str, Any] | Reject:
         "example_id": hashlib.sha256(content.encode()).hexdigest()[:32],
         "split": split_of(row["project_id"], split_seed),
         "code": row["diagnostic"]["code"],
-        "prompt": prompt,
         "response": response,
         "prompt_version": PROMPT_VERSION,
     }

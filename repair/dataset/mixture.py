@@ -15,14 +15,19 @@ from repair.schema.rows import RepairExampleRow
 from repair.text.files import text_of
 from repair.text.stable_hash import rank
 
+# `repair.training.dataset` renders the prompts of these rows.
 MIXTURE = pa.schema(
     [
         ("example_id", pa.string()),
         ("project_id", pa.string()),
         ("code", pa.string()),
         ("split", pa.string()),
-        ("prompt", pa.string()),
+        ("path", pa.string()),
+        ("message", pa.string()),
+        ("error_line", pa.int64()),  # 0-based
         ("response", pa.string()),
+        ("date", pa.string()),  # of the text table that has the text of `path`
+        ("text_sha256", pa.string()),
     ]
 )
 
@@ -46,11 +51,11 @@ def mixture(
 ) -> Iterator[pa.RecordBatch]:
     """Outcomes of `MIXTURE` for rows of `REPAIR_EXAMPLES`; the kept ones come last, in a seeded order.
 
-    `benchmarks` are rows of `BENCHMARK_SAMPLES`. `seed`: of the order in which examples are taken where a cap
-    bites; `cap_per_code`: examples of one diagnostic code.
+    Beside the examples may be their `date`. `benchmarks` are rows of `BENCHMARK_SAMPLES`. `seed`: of the
+    order in which examples are taken where a cap bites; `cap_per_code`: examples of one diagnostic code.
 
-    Which examples are kept does not depend on the order in which they come. Held in memory are prompts,
-    responses and tasks, not workspaces: some 10 kB for each example that is not rejected on sight.
+    Which examples are kept does not depend on the order in which they come. Held in memory are responses
+    and tasks, not workspaces: some kilobytes for each example that is not rejected on sight.
     """
     projects: set[str] = set()
     files = NearDuplicates()
@@ -58,13 +63,12 @@ def mixture(
         for row in batch.to_pylist():
             projects.add(row["project_id"])
             files.find_or_add(row["sample_id"], text_of(row))
-    checked: dict[bytes, str | None] = {}
+    checked: dict[str, str | None] = {}
 
     def contamination(row: RepairExampleRow) -> str | None:
         if row["project_id"] in projects:
             return f"project {row['project_id']} is in a benchmark"
-        text = text_of(row)
-        key = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+        text, key = text_of(row), _text_sha256(row)
         if key not in checked:  # a file has many diagnostics
             checked[key] = files.find(text)
         sample = checked[key]
@@ -79,8 +83,8 @@ def mixture(
             elif (why := contamination(row)) is not None:
                 rejects.append(Reject(row, "contaminated", why))
             else:
-                light = {name: row[name] for name in MIXTURE.names}
-                pending.append((rank(seed, row["example_id"]), light, task_text(row, row["line_diff"])))
+                task = task_text(row, row["line_diff"])
+                pending.append((rank(seed, row["example_id"]), _without_text(row), task))
         yield outcome_batch(rejects, MIXTURE)
     pending.sort(key=lambda item: item[0])
     seen, selected = NearDuplicates(), Counter[str]()
@@ -100,3 +104,17 @@ def _selected(
         return Reject(row, "near_duplicate", f"of example {duplicate_of}")
     selected[row["code"]] += 1
     return row
+
+
+def _without_text(row: RepairExampleRow) -> dict[str, Any]:
+    diagnostic = row["diagnostic"]
+    return {
+        **{name: row.get(name) for name in MIXTURE.names},
+        "message": diagnostic["message"],
+        "error_line": diagnostic["start_line"],
+        "text_sha256": _text_sha256(row),
+    }
+
+
+def _text_sha256(row: RepairExampleRow) -> str:
+    return hashlib.sha256(text_of(row).encode()).hexdigest()

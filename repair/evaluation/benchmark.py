@@ -22,7 +22,6 @@ BENCHMARK_SAMPLES = pa.schema(
         ("project_id", pa.string()),  # leetcode: the problem's slug
         ("code", pa.string()),
         ("path", pa.string()),
-        ("prompt", pa.string()),
         ("reference", pa.string()),  # a response that is known to repair
         ("files", FILES),
         ("diagnostic", DIAGNOSTIC),

@@ -1,4 +1,4 @@
-"""Results of tasks on their way from the workers to the process that writes the partition.
+"""Staging area: results of tasks on their way from the workers to the process that writes the partition.
 
 A worker writes the record batches of each task to a file of its own, as an Arrow stream, in a folder of the
 store; only the file's name travels back. So nobody holds more than a batch, batches keep their schema to the
@@ -112,8 +112,8 @@ class Staging:
         return None
 
     def close(self) -> None:
-        """Takes the folder away. What a task writes at the same moment (another one failed, and it was not
-        told yet) stays, to be swept: it must not hide why the stage failed."""
+        """Takes the folder away. What a task writes at the same moment (another one failed, and it does not
+        know yet) stays, to be swept: it must not hide why the stage failed."""
         fs, folder = self._folder()
         with contextlib.suppress(OSError):
             fs.rm(folder, recursive=True)

@@ -1,7 +1,7 @@
-"""What one worker of a stage is given to do: rows of a stored partition, which it reads by itself.
+"""Tasks: the input of a stage cut into rows that one worker reads and works on by itself.
 
-A stage is a function from record batches to record batches. Where its rows may be worked on apart from each
-other, its input is cut into tasks; the results of the tasks, in their order, are the stage's result.
+A stage is a function from record batches to record batches. Where its rows are independent of each other,
+its input is cut into tasks; the results of the tasks, in their order, are the stage's result.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -124,27 +124,27 @@ T = TypeVar("T", bound=Task)
 
 
 def bins(tasks: Sequence[T], most: int = MOST_BINS) -> list[list[tuple[int, T]]]:
-    """The tasks, each with its place, in at most about `most` groups that are worked on one by one.
+    """Bin packing: the tasks, each with its index, in at most about `most` groups to be worked on in turn.
 
-    The largest tasks come first and stand alone, the small ones share a group: whoever works on the groups in
-    their order is not kept waiting by a large one that was begun last. Tasks without work are left out.
+    The largest tasks come first and alone, the small ones share a group: so no large one is begun last.
+    Tasks without work are left out.
     """
     worth = sorted(
-        ((place, task) for place, task in enumerate(tasks) if task.size), key=lambda pair: -pair[1].size
+        ((index, task) for index, task in enumerate(tasks) if task.size), key=lambda pair: -pair[1].size
     )
     enough = sum(task.size for _, task in worth) / most
     groups: list[list[tuple[int, T]]] = []
-    held = 0.0
-    for place, task in worth:
-        if not groups or held + task.size > enough:
+    filled = 0.0
+    for index, task in worth:
+        if not groups or filled + task.size > enough:
             groups.append([])
-            held = 0.0
-        groups[-1].append((place, task))
-        held += task.size
+            filled = 0.0
+        groups[-1].append((index, task))
+        filled += task.size
     return groups
 
 
 def all_batches(tasks: Iterable[Task]) -> Iterator[pa.RecordBatch]:
-    """The batches of the tasks, one task behind the other."""
+    """The batches of the tasks, one task after the other."""
     for task in tasks:
         yield from task.batches()

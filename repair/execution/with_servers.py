@@ -1,4 +1,4 @@
-"""A stage's function together with the settings of the language servers it needs."""
+"""Partial application: a stage's function with the settings of the language servers that it needs."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass

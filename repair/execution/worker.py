@@ -1,7 +1,7 @@
-"""Tasks of a stage as a worker in another process does them: read, work, stage the result.
+"""Worker: does tasks of a stage in another process, and stages their results.
 
 A worker is sent numbers of groups of tasks (`id`), and answers with the rows of
-`repair.execution.staging.STAGED`, one for each task. It knows nothing of who sent them.
+`repair.execution.staging.STAGED`, one for each task. It does not know who sent them.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,8 +18,8 @@ GROUP = "id"
 
 
 @dataclass(frozen=True, slots=True)
-class RemoteTasks:
-    """What every worker is given, once: the stage's function, and all tasks with their places."""
+class Worker:
+    """The program of a worker: the stage's function, and all tasks with their indexes."""
 
     function: BatchFunction
     groups: Sequence[Sequence[tuple[int, Task]]]
@@ -32,11 +32,11 @@ class RemoteTasks:
         """
         for batch in batches:
             for number in batch.column(GROUP).to_pylist():
-                for place, task in self.groups[number]:
+                for index, task in self.groups[number]:
                     try:
-                        staged = self.staging.write(place, self.function(task.batches()))
+                        staged = self.staging.write(index, self.function(task.batches()))
                     except Exception as error:
-                        self.staging.write_error(place, error)
+                        self.staging.write_error(index, error)
                         raise
                     row = dict(zip(STAGED.names, astuple(staged), strict=True))
                     yield pa.RecordBatch.from_pylist([row], schema=STAGED)

@@ -10,7 +10,7 @@ RECORDING/
 ```
 
 A project that is active on a day has a snapshot (one event per file) at midnight UTC before its
-first event of that day and at midnight after its last one, so that each day stands alone and its
+first event of that day and at midnight after its last one, so that each day is complete and its
 replay can be proved against a stored copy.
 """
 
@@ -28,7 +28,7 @@ class EventError(InputError):
 
 
 class EventKind(StrEnum):
-    """What happened. The columns that each kind fills stand behind it; the rest are null."""
+    """What happened. The columns that each kind fills are beside it; the rest are null."""
 
     OT = "ot"  # path, packet
     FILE = "file"  # operation, path, destination (move), content (create, modify)

@@ -14,6 +14,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute
 
+from repair.schema.texts import holds_texts
+
 pc: Any = pyarrow.compute  # its functions are made at import, so that type checkers do not see them
 
 KEY = "diagnostic_id"
@@ -71,12 +73,16 @@ def outcome_schema(schema: pa.Schema) -> pa.Schema:
 
 
 def outcome_batch(outcomes: Iterable[Mapping[str, Any] | Reject], schema: pa.Schema) -> pa.RecordBatch:
-    """Kept rows (mappings) and rejects as one batch of `outcome_schema(schema)`, in order."""
+    """Kept rows (mappings) and rejects as one batch of `outcome_schema(schema)`, in order.
+
+    Of a reject the texts are left out: it goes no further.
+    """
     names = schema.names
+    known = [field.name for field in schema if not holds_texts(field)]
     rows: list[dict[str, Any]] = []
     for outcome in outcomes:
         if isinstance(outcome, Reject):
-            row = {name: outcome.row.get(name) for name in names}
+            row = {name: outcome.row.get(name) for name in known}
             rows.append({**row, REASON: outcome.reason, DETAIL: outcome.detail, ROWS: outcome.rows})
         else:
             row = {name: outcome[name] for name in names}

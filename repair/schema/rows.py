@@ -142,7 +142,6 @@ class RepairExampleRow(TypedDict):
     split: str
     code: str
     path: str
-    prompt: str
     response: str
     teacher: str
     licence: str | None

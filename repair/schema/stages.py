@@ -10,7 +10,7 @@ from repair.schema.events import PUBLISHED_DIAGNOSTIC, TIMESTAMP
 
 
 def extended(schema: pa.Schema, *fields: pa.Field) -> pa.Schema:
-    """`schema` with `fields` behind its own."""
+    """`schema` with `fields` after its own."""
     return pa.schema([*schema, *fields])
 
 
@@ -46,7 +46,7 @@ SAMPLED_EPISODES = pa.schema(
         ("session_id", pa.string()),
         ("path", pa.string()),
         ("moment", TIMESTAMP),  # a settled publication of the episode
-        ("sequence", pa.int64()),  # that publication's place among the project's events
+        ("sequence", pa.int64()),  # that publication's index among the project's events
         ("first_seen", TIMESTAMP),
         ("gone", TIMESTAMP),  # null: still there at the end of the partition
         ("publications", pa.int64()),  # of this episode
@@ -115,7 +115,6 @@ REPAIR_EXAMPLES = pa.schema(
         ("split", pa.string()),  # train, validation, test: by project
         ("code", pa.string()),
         ("path", pa.string()),
-        ("prompt", pa.string()),
         ("response", pa.string()),
         ("teacher", pa.string()),
         ("licence", pa.string()),

@@ -1,7 +1,7 @@
 """Text columns: which columns hold the text of a file, and the type under which the store keeps them.
 
 In memory a text is a string; in a store it is the SHA-256 of its UTF-8 bytes, in hexadecimal. A string `text`
-of a struct is stored as `sha256`, and a column of `TEXT_COLUMNS` under its name with `_sha256` behind it.
+of a struct is stored as `sha256`, and a column of `TEXT_COLUMNS` under its name with `_sha256` after it.
 Everything else is stored as it is.
 """
 
@@ -33,6 +33,11 @@ def stored_field(field: pa.Field) -> pa.Field:
 def joined_field(field: pa.Field) -> pa.Field:
     """A column as it is in memory."""
     return _renamed(field, _JOINED, SHA256, TEXT)
+
+
+def holds_texts(field: pa.Field) -> bool:
+    """Whether the store keeps hashes in place of values of this column."""
+    return stored_field(field) != field
 
 
 def stored_name(column: str) -> str:

@@ -1,1 +1,1 @@
-"""Partition store: Parquet files behind a manifest, replaced as a whole or not at all."""
+"""Partition store: Parquet files named by a manifest, replaced as a whole or not at all."""

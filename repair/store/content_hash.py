@@ -1,4 +1,4 @@
-"""A hash of what a table says, not of how its bytes happen to lie.
+"""Content hash of tables: of their rows, whatever the encoding or layout.
 
 Equal rows in equal order hash alike whatever the batch boundaries, slices, dictionary encoding or
 Parquet writer: each leaf column feeds three streams (which values are null, how long the lists and
@@ -99,7 +99,7 @@ def _bytes(array: pa.Array) -> bytes:
 
 
 def _text_bytes(array: pa.Array) -> memoryview | bytes:
-    """The characters of an array of strings without nulls, one behind the other."""
+    """The characters of an array of strings without nulls, concatenated."""
     if len(array) == 0:
         return b""
     _, offset_buffer, data = array.buffers()

@@ -1,4 +1,4 @@
-"""Files that are hashed and counted while they are written."""
+"""Atomic, hashed and row-grouped writing of files."""
 
 import hashlib
 import os
@@ -76,8 +76,8 @@ class TableFile:
         self.row_group_bytes = ROW_GROUP_BYTES
         self._schema = schema.remove_metadata()
         self._hash = TableHash(self._schema)
-        self._waiting: list[pa.RecordBatch] = []
-        self._waiting_bytes = 0
+        self._pending: list[pa.RecordBatch] = []
+        self._pending_bytes = 0
         self._writer = pq.ParquetWriter(
             sink, self._schema, compression="zstd", dictionary_pagesize_limit=ROW_GROUP_BYTES
         )
@@ -93,17 +93,17 @@ class TableFile:
             part = batch.slice(start, step)
             self._hash.update(part)
             self.rows += part.num_rows
-            if self._waiting_bytes + part.nbytes > self.row_group_bytes:
+            if self._pending_bytes + part.nbytes > self.row_group_bytes:
                 self._flush()
-            self._waiting.append(part)
-            self._waiting_bytes += part.nbytes
+            self._pending.append(part)
+            self._pending_bytes += part.nbytes
 
     def close(self) -> None:
         self._flush()
         self._writer.close()
 
     def abandon(self) -> None:
-        self._waiting.clear()
+        self._pending.clear()
         self._writer.close()
         self.sink.close()
 
@@ -111,8 +111,8 @@ class TableFile:
         return self._hash.hexdigest()
 
     def _flush(self) -> None:
-        if self._waiting:
-            table = pa.Table.from_batches(self._waiting, self._schema)
+        if self._pending:
+            table = pa.Table.from_batches(self._pending, self._schema)
             self._writer.write_table(table, row_group_size=table.num_rows)
-            self._waiting.clear()
-            self._waiting_bytes = 0
+            self._pending.clear()
+            self._pending_bytes = 0

@@ -1,4 +1,4 @@
-"""What a stored partition holds and what it was made of."""
+"""Manifest of a partition: its files, its counts, and what it was made of."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Partitions of Parquet files behind a manifest, on any file system that fsspec knows.
+"""Partition store: Parquet files named by a manifest, on any file system that fsspec knows.
 
 ```
 BASE/<asset>/date=2026-01-05/diagnostic_type=F821/
@@ -59,7 +59,7 @@ class PartitionStore:
         return PartitionStore, (self.base_uri, options)
 
     def writer(self, asset: str, partition: Mapping[str, str]) -> PartitionWriter:
-        """A context in which the partition is written anew; it counts once `commit` has returned."""
+        """A context in which the partition is written again; it counts once `commit` has returned."""
         filesystem, folder = self.locate(asset, partition)
         return PartitionWriter(
             filesystem,
@@ -78,7 +78,7 @@ class PartitionStore:
         return TextTable(filesystem, folder, self.uri(FOLDER, own))
 
     def uri(self, asset: str, partition: Mapping[str, str]) -> str:
-        """Where the partition lies, for people and for metadata."""
+        """Where the partition is, for people and for metadata."""
         return f"{self.base_uri.rstrip('/')}/{folder_of(asset, partition)}"
 
     def manifest(self, asset: str, partition: Mapping[str, str]) -> Manifest | None:
@@ -99,7 +99,7 @@ class PartitionStore:
         found: list[dict[str, str]] = []
         for path in sorted(cast(list[str], fs.find(folder))):
             *segments, name = path[len(folder) :].strip("/").split("/")
-            # Below a folder without `=` lies an artefact, which may hold a `manifest.json` of its own.
+            # Below a folder without `=` is an artefact, which may hold a `manifest.json` of its own.
             if name == MANIFEST and all("=" in segment for segment in segments):
                 found.append(dict(cast(tuple[str, str], segment.split("=", 1)) for segment in segments))
         return found
@@ -170,12 +170,13 @@ class PartitionStore:
                     schema = parquet.read_row_groups([], columns=columns).schema
                     yield pa.RecordBatch.from_pylist([], schema=schema)
                     return
-                for group, place in _row_groups(parquet.metadata, start, stop):
+                for group, first_row in _row_groups(parquet.metadata, start, stop):
+                    index = first_row
                     for batch in parquet.iter_batches(
                         batch_size=batch_rows, row_groups=[group], columns=columns, use_threads=False
                     ):
-                        first, last = max(start - place, 0), min(stop - place, batch.num_rows)
-                        place += batch.num_rows  # noqa: PLW2901
+                        first, last = max(start - index, 0), min(stop - index, batch.num_rows)
+                        index += batch.num_rows
                         if first < last:
                             yield batch.slice(first, last - first)
             except (pa.ArrowException, OSError) as error:
@@ -218,7 +219,7 @@ class PartitionStore:
         return joined_dataset_of(self, asset) if texts else dataset_of(self, asset)
 
     def file_uri(self, asset: str, partition: Mapping[str, str], name: str = DATA) -> str:
-        """Where a table or an artefact of the partition lies now; it holds until the next write."""
+        """Where a table or an artefact of the partition is now; it holds until the next write."""
         return f"{self.uri(asset, partition)}/{self.stored(asset, partition, name).file}"
 
     def read_bytes(self, asset: str, partition: Mapping[str, str], name: str) -> bytes:
@@ -298,6 +299,26 @@ class PartitionStore:
         )
 
 
+def stored_partition(uri: str) -> tuple[PartitionStore, Manifest] | None:
+    """The store and the manifest of the partition at `uri`; null: there is no manifest.
+
+    Raises:
+        StoreError: the manifest is not readable, or the partition is no longer in its store.
+    """
+    fs, folder = cast(tuple[Any, str], url_to_fs(uri))
+    folder = folder.rstrip("/")
+    manifest = None if fs.isfile(folder) else read_manifest(fs, f"{folder}/{MANIFEST}")
+    if manifest is None:
+        return None
+    own = f"/{folder_of(manifest.asset, manifest.partition)}"
+    if not folder.endswith(own):
+        raise StoreError(
+            f"{folder} was moved out of its store, where the texts of its rows are: give the partition in "
+            "the store, or a file that `repair export` has written"
+        )
+    return PartitionStore(fs.unstrip_protocol(folder.removesuffix(own))), manifest
+
+
 def _stored_names(parquet: Any, columns: list[str] | None) -> list[str] | None:
     if columns is None:
         return None
@@ -307,9 +328,9 @@ def _stored_names(parquet: Any, columns: list[str] | None) -> list[str] | None:
 
 def _row_groups(metadata: Any, start: int, stop: int) -> Iterator[tuple[int, int]]:
     """The row groups that hold rows of the range, each with the number of its first row."""
-    place = 0
+    first_row = 0
     for group in range(metadata.num_row_groups):
-        end = place + metadata.row_group(group).num_rows
-        if place < stop and end > start:
-            yield group, place
-        place = end
+        end = first_row + metadata.row_group(group).num_rows
+        if first_row < stop and end > start:
+            yield group, first_row
+        first_row = end

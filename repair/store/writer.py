@@ -1,4 +1,4 @@
-"""One replacement of one stored partition: `repair.store.reader` says how it becomes whole."""
+"""Atomic write of one partition: `repair.store.reader` has the protocol."""
 
 import contextlib
 import hashlib
@@ -34,7 +34,7 @@ pc: Any = pyarrow.compute  # its functions are made at import, so that type chec
 
 
 class PartitionWriter:
-    """One replacement of one partition. Use it as a context; leaving it without `commit` is an error."""
+    """Atomic write of one partition. Use it as a context; leaving it without `commit` is an error."""
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class PartitionWriter:
     def declare(self, schema: pa.Schema, name: str = DATA, *, row_group_bytes: int | None = None) -> None:
         """The partition has the table `name`, even if no row is written to it.
 
-        `row_group_bytes`: rows of so many bytes in memory are read together, or not at all.
+        `row_group_bytes`: size in memory of the rows that are read together, or not at all.
         """
         if name not in self._tables:
             sink = self._create(f"{segment('table name', name)}-{self._token}.parquet")

@@ -1,19 +1,25 @@
 """From a training mixture to tokens with labels.
 
-A mixture is a folder of Parquet files (or one file) with the columns `example_id`, `prompt`,
-`response` and `split` (`train` or `validation`). The prompt ends with the line that opens the diff,
-the response is the diff and the line that closes it. Only the response's tokens, and the
-end-of-text token after them, are learned.
+A mixture is a stored partition of `training_mixture`, whose rows name texts and whose prompts are rendered
+here; or a folder of Parquet files (or one file) with the columns `example_id`, `prompt`, `response` and
+`split` (`train` or `validation`). The prompt ends with the line that opens the diff, the response is the
+diff and the line that closes it. Only the response's tokens, and the end-of-text token after them, are
+learned.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, ClassVar
 
+import pyarrow as pa
+
 from repair.errors import InputError
 from repair.models.tokenizer import encode_prompts, encode_responses
+from repair.prompt.sentinels import Example, render_prompt
+from repair.store.reader import PartitionStore, stored_partition
+from repair.store.text_table import TextTable
 
 COLUMNS = ("example_id", "prompt", "response", "split")
 TRAIN, VALIDATION = "train", "validation"
@@ -59,7 +65,8 @@ class Sample:
 
 
 def read_mixture(uri: str) -> Mixture:
-    """The mixture at `uri`: a folder of Parquet files or one of them, local or of any fsspec store.
+    """The mixture at `uri`: a partition of a store, a folder of Parquet files or one of them, wherever
+    fsspec reads.
 
     Files whose names begin with `rejects`, `_` or `.` are none of it. The records come in the order
     of their ids, so that neither the number of files nor their names change the training. Raises
@@ -97,6 +104,9 @@ def _tables(uri: str) -> list[tuple[str, Any]]:
     import fsspec
     import pyarrow.parquet as pq
 
+    if (stored := stored_partition(uri)) is not None:
+        store, manifest = stored
+        return [(uri, rendered(store, manifest.asset, manifest.partition))]
     fs, root = fsspec.url_to_fs(uri)
     if fs.isfile(root):
         paths: list[str] = [root]
@@ -114,6 +124,24 @@ def _tables(uri: str) -> list[tuple[str, Any]]:
         with fs.open(path, "rb") as file:
             tables.append((path, pq.read_table(file)))
     return tables
+
+
+def rendered(store: PartitionStore, asset: str, partition: Mapping[str, str]) -> pa.Table:
+    """`COLUMNS` of a stored `training_mixture`, prompts rendered from the texts that its rows name."""
+    columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
+    tables: dict[str, TextTable] = {}
+    for batch in store.read(asset, partition, batch_rows=_AT_A_TIME):
+        rows = batch.to_pylist()
+        texts: dict[str, str] = {}
+        for date in {row["date"] for row in rows}:
+            hashes = sorted({row["text_sha256"] for row in rows if row["date"] == date})
+            table = tables.setdefault(date, store.texts({"date": date}))
+            texts.update(zip(hashes, table.get(pa.array(hashes, pa.string())).to_pylist(), strict=True))
+        for row in rows:
+            example = Example(row["path"], texts[row["text_sha256"]], row["message"], row["error_line"])
+            for name, values in columns.items():
+                values.append(render_prompt(example) if name == "prompt" else row[name])
+    return pa.table(columns)
 
 
 def tokenise(tokenizer: Any, records: Sequence[Record], max_seq_len: int) -> tuple[list[Sample], list[str]]:

@@ -10,8 +10,8 @@ from fsspec.core import url_to_fs
 
 from repair.errors import InputError, StoreError
 from repair.schema.stages import VERIFIED_DIFFS
-from repair.store.manifest import CHUNK_BYTES, DATA, MANIFEST, folder_of, read_manifest
-from repair.store.reader import PartitionStore
+from repair.store.manifest import CHUNK_BYTES, DATA, MANIFEST
+from repair.store.reader import stored_partition
 
 ASSET = "verified_diffs"
 _BATCH_ROWS = 64
@@ -28,37 +28,38 @@ def verified_rows(uri: str) -> Iterator[pa.RecordBatch]:
     """
     fs, root = cast(tuple[Any, str], url_to_fs(uri))
     folder = root.rpartition("/")[0] if fs.isfile(root) else root.rstrip("/")
-    manifest = f"{folder}/{MANIFEST}"
-    if fs.exists(manifest):
-        yield from _stored_rows(fs, manifest)
+    if fs.exists(f"{folder}/{MANIFEST}"):
+        yield from _stored_rows(fs, folder)
         return
     if fs.isfile(root):
         yield from _rows(fs, root)
         return
-    manifests = _manifests_below(fs, root)
-    if not manifests:
+    folders = _partitions_below(fs, root)
+    if not folders:
         raise InputError(
             f"{uri} holds no verified rows: give a Parquet file of them, a store, or a partition of it such"
             f" as STORE/{ASSET}/date=2026-01-05/diagnostic_type=F821"
         )
-    for path in manifests:
+    for path in folders:
         yield from _stored_rows(fs, path)
 
 
-def _manifests_below(fs: Any, root: str) -> list[str]:
+def _partitions_below(fs: Any, root: str) -> list[str]:
     found = sorted(cast(list[str], fs.find(root))) if fs.exists(root) else []
-    return [path for path in found if f"{ASSET}/" in path and path.endswith(f"/{MANIFEST}")]
+    below = [path.removesuffix(f"/{MANIFEST}") for path in found if path.endswith(f"/{MANIFEST}")]
+    return [folder for folder in below if f"{ASSET}/" in folder]
 
 
-def _stored_rows(fs: Any, path: str) -> Iterator[pa.RecordBatch]:
-    manifest = read_manifest(fs, path)
-    if manifest is None or manifest.asset != ASSET:
-        asset = manifest.asset if manifest else "nothing"
-        raise InputError(f"{path} is a partition of {asset}; a proof is in one of {ASSET}")
+def _stored_rows(fs: Any, folder: str) -> Iterator[pa.RecordBatch]:
+    found = stored_partition(fs.unstrip_protocol(folder))
+    if found is None or found[1].asset != ASSET:
+        asset = found[1].asset if found else "nothing"
+        raise InputError(f"{folder} is a partition of {asset}; a proof is in one of {ASSET}")
+    store, manifest = found
     stored = next((file for file in manifest.files if file.name == DATA), None)
     if stored is None:
-        raise StoreError(f"{path} names no table {DATA!r}; materialize the partition again")
-    file = f"{path.removesuffix(MANIFEST)}{stored.file}"
+        raise StoreError(f"{folder} has no table {DATA!r}; materialize the partition again")
+    file = f"{folder}/{stored.file}"
     if not fs.exists(file):
         raise StoreError(f"{file} is not there, though {MANIFEST} names it; materialize the partition again")
     digest = hashlib.sha256()
@@ -70,15 +71,8 @@ def _stored_rows(fs: Any, path: str) -> Iterator[pa.RecordBatch]:
             f"{file} is not what {MANIFEST} says: its SHA-256 is {digest.hexdigest()}, expected"
             f" {stored.sha256}; materialize the partition again"
         )
-    own = f"/{folder_of(manifest.asset, manifest.partition)}/{MANIFEST}"
-    if not path.endswith(own):
-        raise InputError(
-            f"{path} was moved out of its store, where the texts of its rows are: give the store, or a file"
-            " that `repair export` has written"
-        )
-    store = PartitionStore(fs.unstrip_protocol(path.removesuffix(own)))
     for batch in store.read(manifest.asset, manifest.partition):
-        _check_columns(batch.schema.names, path)
+        _check_columns(batch.schema.names, file)
         yield batch
 
 

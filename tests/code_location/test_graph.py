@@ -9,6 +9,7 @@ import pytest
 
 from partitions.keys import Key
 from repair.ot.packets import Author
+from repair.prompt.rows import prompt_of
 from repair.recording.writer import RecordingWriter
 from repair.schema import rows
 from repair.schema.events import EventKind, FileOperation
@@ -234,7 +235,7 @@ def test_an_example_is_what_the_user_did_and_nothing_more(house: House):
     )
     assert bread["repaired"] == BREAD
     assert (bread["teacher"], bread["licence"], bread["code"]) == ("history", "MIT", "ruff[F821]")
-    assert bread["prompt"].startswith("<code>\n#bread.py\n1 import math\n")
+    assert prompt_of(bread).startswith("<code>\n#bread.py\n1 import math\n")
     assert bread["response"].splitlines()[-1] == "</diff>"
 
 

@@ -134,10 +134,8 @@ def _outcome(case: _Case) -> Mapping[str, Any] | Reject:
     if case.reject:
         return Reject(case.row, *case.reject)
     try:
-        rendered = {
-            "prompt": prompt_of(case.row),
-            "reference": render_response(line_diff.diff(case.buggy, case.correct)),
-        }
+        prompt_of(case.row)  # it must have one
+        reference = render_response(line_diff.diff(case.buggy, case.correct))
     except PromptError as error:
         return Reject(case.row, error.reason, str(error))
-    return {**case.row, **rendered}
+    return {**case.row, "reference": reference}

@@ -4,12 +4,13 @@ Tested by `tests/repair/synthesis/lm/test_program.py`.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute
 
+from repair.prompt.rows import prompt_of
 from repair.schema.rows import RepairExampleRow
 from repair.text.stable_hash import rank
 
@@ -38,12 +39,14 @@ def choose_examples(
     where `total` is too small for all, every code gets its first one before any gets its second. The
     choice depends on the rows and the seed, not on the order or the batches in which they come.
     """
-    by_code: dict[str, dict[str, RepairExampleRow]] = defaultdict(dict)
+    by_code: dict[str, dict[str, Mapping[str, Any]]] = defaultdict(dict)
     for batch in batches:
-        for row in batch.select(["split", *FEW_SHOT_EXAMPLES.names]).to_pylist():
-            if row.pop("split") == "train":
-                by_code[row["code"]][row["example_id"]] = row
-    turns: list[tuple[int, str, RepairExampleRow]] = []
+        for row in batch.filter(pc.equal(batch.column("split"), "train")).to_pylist():
+            by_code[row["code"]][row["example_id"]] = {
+                **{name: row.get(name) for name in FEW_SHOT_EXAMPLES.names},
+                "prompt": prompt_of(row),
+            }
+    turns: list[tuple[int, str, Mapping[str, Any]]] = []
     for code, rows in by_code.items():
         drawn = _spread(sorted(rows.values(), key=lambda row: rank(seed, row["example_id"])))
         turns.extend((turn, rank(seed, code), row) for turn, row in enumerate(drawn[:per_code]))
@@ -52,9 +55,7 @@ def choose_examples(
     return pa.RecordBatch.from_pylist([dict(row) for row in chosen], schema=FEW_SHOT_EXAMPLES)
 
 
-def draw_rows(
-    read: Callable[[], Iterable[pa.RecordBatch]], *, seed: int, total: int
-) -> list[RepairExampleRow]:
+def draw_rows(read: Callable[[], Iterable[pa.RecordBatch]], *, seed: int, total: int) -> list[Any]:
     """At most `total` rows of the training split out of `REPAIR_EXAMPLES`, from as many projects as it takes.
 
     The draw depends on the rows and the seed, not on the order or the batches in which they come. `read` is
@@ -72,10 +73,10 @@ def draw_rows(
     return [rows[example_id] for example_id in sorted(rows)]
 
 
-def _spread(rows: Iterable[RepairExampleRow]) -> list[RepairExampleRow]:
+def _spread(rows: Iterable[Mapping[str, Any]]) -> list[Any]:
     """The rows in their order, but the first of each project before the second of any."""
     seen: dict[str, int] = defaultdict(int)
-    numbered: list[tuple[int, RepairExampleRow]] = []
+    numbered: list[tuple[int, Any]] = []
     for row in rows:
         numbered.append((seen[row["project_id"]], row))
         seen[row["project_id"]] += 1

@@ -22,6 +22,7 @@ from repair.dataset.splits import TRAIN
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.errors import ConfigurationError, InputError, TeacherError
 from repair.language_servers.scheduler import Servers
+from repair.prompt.rows import prompt_of
 from repair.prompt.sentinels import render_response
 from repair.schema.rows import RepairExampleRow
 from repair.synthesis.lm.client import LmClient, QuestionFailedError
@@ -195,7 +196,7 @@ class _Compilation:
     def _example(self, row: RepairExampleRow) -> Any:
         import dspy
 
-        solved = self.repair.format.solved(row["prompt"] + row["response"])
+        solved = self.repair.format.solved(prompt_of(row) + row["response"])
         self.of_question[_question_key(solved)] = row
         return dspy.Example(example_id=row["example_id"], **solved).with_inputs(
             "example_id", *(name for name in solved if name != "diff")
@@ -253,7 +254,7 @@ class _Compilation:
             example_id=row["example_id"],
             project_id=row["project_id"],
             code=row["code"],
-            prompt=row["prompt"],
+            prompt=prompt_of(row),
             response=render_response(self._line_diff(demo["diff"], text)),
         )
 

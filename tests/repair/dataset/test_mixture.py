@@ -1,5 +1,6 @@
 """The training mixture: one test for each reason, and what does not matter to it."""
 
+import hashlib
 import random
 from collections import Counter
 from typing import Any
@@ -10,7 +11,9 @@ import pytest
 from repair.dataset.mixture import MIXTURE, mixture
 from repair.evaluation.benchmark import BENCHMARK_SAMPLES
 from repair.schema.outcomes import outcome_schema
-from repair.schema.stages import REPAIR_EXAMPLES
+from repair.schema.stages import REPAIR_EXAMPLES, extended
+
+DATED_EXAMPLES = extended(REPAIR_EXAMPLES, pa.field("date", pa.string()))
 
 
 def program(seed: int, lines: int = 30) -> str:
@@ -23,13 +26,13 @@ def example(
 ) -> dict[str, Any]:
     text = text or program(hash_of(key) if seed is None else seed)
     return {
-        **dict.fromkeys(REPAIR_EXAMPLES.names),
+        **dict.fromkeys(DATED_EXAMPLES.names),
         "example_id": key,
         "project_id": f"project-{key}",
         "split": "train",
         "code": "ruff[F821]",
         "path": "main.py",
-        "prompt": f"prompt of {key}",
+        "date": "2026-01-05",
         "response": f"response of {key}",
         "files": [{"path": "other.py", "text": "x = 1\n"}, {"path": "main.py", "text": text}],
         "diagnostic": {"code": "ruff[F821]", "message": "Undefined name", "start_line": line},
@@ -53,7 +56,7 @@ def outcomes(
     at_once: int = 7,
     **chosen: Any,
 ) -> dict[str, dict[str, Any]]:
-    days = pa.Table.from_pylist(examples, schema=REPAIR_EXAMPLES).to_batches(max_chunksize=at_once)
+    days = pa.Table.from_pylist(examples, schema=DATED_EXAMPLES).to_batches(max_chunksize=at_once)
     frozen = pa.Table.from_pylist(benchmarks or [], schema=BENCHMARK_SAMPLES).to_batches()
     batches = list(mixture(days, frozen, **chosen))
     assert all(batch.schema == outcome_schema(MIXTURE) for batch in batches)
@@ -67,10 +70,11 @@ def reasons(found: dict[str, dict[str, Any]]) -> dict[str, str | None]:
 
 
 def test_train_and_validation_go_on_as_they_are() -> None:
-    found = outcomes([example("a"), example("b", split="validation")])
+    found = outcomes([example("a"), example("b", split="validation", text="x = 1\ny\n", line=1)])
     assert reasons(found) == {"a": None, "b": None}
     assert [found["b"][name] for name in MIXTURE.names] == [
-        "b", "project-b", "ruff[F821]", "validation", "prompt of b", "response of b"
+        "b", "project-b", "ruff[F821]", "validation", "main.py", "Undefined name", 1, "response of b",
+        "2026-01-05", hashlib.sha256(b"x = 1\ny\n").hexdigest(),
     ]  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """What is learned, what is left out, and what a mixture must be."""
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from repair.dataset.mixture import MIXTURE
 from repair.errors import ConfigurationError
 from repair.models.tokenizer import (
     BEGIN,
@@ -18,7 +20,9 @@ from repair.models.tokenizer import (
     encode_responses,
     train_tokenizer,
 )
-from repair.prompt.sentinels import SENTINELS
+from repair.prompt.sentinels import SENTINELS, Example, render_prompt
+from repair.schema.stages import FILES
+from repair.store.reader import PartitionStore
 from repair.training.dataset import IGNORED, MixtureError, Record, read_mixture, tokenise
 
 Write = Callable[[list[dict[str, str]]], str]
@@ -148,3 +152,52 @@ def test_a_mixture_that_can_not_be_trained_on_is_refused(
 def test_an_absent_mixture_is_named(tmp_path: Path) -> None:
     with pytest.raises(MixtureError, match="no Parquet file"):
         read_mixture(str(tmp_path / "nowhere"))
+
+
+def test_a_stored_mixture_is_rendered_from_the_texts_of_its_dates(
+    tmp_path: Path, write_mixture: Write
+) -> None:
+    """As if its prompts had been stored: the fingerprint, and so the training, is the same."""
+    store = PartitionStore(str(tmp_path / "store"))
+    rows: list[dict[str, Any]] = []
+    for number, row in enumerate(ROWS):
+        text, date = f"x = {number}\ny\n", f"2026-01-0{number % 2 + 5}"
+        rows.append(
+            {
+                **{name: row[name] for name in ("example_id", "response", "split")},
+                "path": "main.py",
+                "message": f"message {number}",
+                "error_line": 1,
+                "date": date,
+                "text_sha256": hashlib.sha256(text.encode()).hexdigest(),
+            }
+        )
+        with store.writer("error_states", {"date": date, "diagnostic_type": f"type{number}"}) as writer:
+            files = [{"files": [{"path": "main.py", "text": text}]}]
+            writer.write("data", pa.RecordBatch.from_pylist(files, pa.schema([("files", FILES)])))
+            writer.commit(fingerprint="f", inputs={}, versions={}, rows_in=1)
+    partition = {"date": "2026-01-06"}
+    with store.writer("training_mixture", partition) as writer:
+        writer.write("data", pa.RecordBatch.from_pylist(rows, MIXTURE))
+        writer.commit(fingerprint="f", inputs={}, versions={}, rows_in=len(rows))
+    by_hand = [
+        {
+            **row,
+            "prompt": render_prompt(Example("main.py", f"x = {number}\ny\n", f"message {number}", 1)),
+        }
+        for number, row in enumerate(ROWS)
+    ]
+    stored = read_mixture(store.uri("training_mixture", partition))
+    assert stored == read_mixture(write_mixture(by_hand))
+    assert stored.train[1].prompt.startswith(
+        "<code>\n#main.py\n1 x = 1\n2 y\n3\n</code>\n<lsp_error>\nmessage 1\n"
+    )
+
+
+def test_a_stored_mixture_without_rows_is_refused(tmp_path: Path) -> None:
+    store = PartitionStore(str(tmp_path))
+    with store.writer("training_mixture", {"date": "2026-01-06"}) as writer:
+        writer.declare(MIXTURE)
+        writer.commit(fingerprint="f", inputs={}, versions={}, rows_in=0)
+    with pytest.raises(MixtureError, match="no row of the split 'train' among 0 rows"):
+        read_mixture(store.uri("training_mixture", {"date": "2026-01-06"}))

@@ -17,6 +17,7 @@ from repair.evaluation.benchmark import workspace_samples
 from repair.evaluation.scoring import score
 from repair.language_servers import LanguageServers, ServerTimeoutError
 from repair.pipeline import BY_NAME
+from repair.prompt.rows import prompt_of
 from repair.prompt.sentinels import PROMPT_VERSION, parse
 from repair.schema.stages import REPAIR_EXAMPLES, SYNTHESIZED_DIFFS, VERIFIED_DIFFS
 from repair.store.reader import PartitionStore
@@ -69,7 +70,7 @@ def test_it_becomes_an_example_and_a_benchmark_sample_that_is_its_own_reference(
     [outcome] = BY_NAME["repair_examples"].run([as_batch([row], VERIFIED_DIFFS)], split_seed=0)
     [example] = outcome.to_pylist()
     assert example["response"] == f"{row['line_diff']}\n</diff>"
-    assert parse(example["prompt"] + example["response"]).line_diff == row["line_diff"]
+    assert parse(prompt_of(example) + example["response"]).line_diff == row["line_diff"]
     example["split"] = "test"
     [benchmark] = workspace_samples([as_batch([example], REPAIR_EXAMPLES)], at_most=1)
     [sample] = benchmark.to_pylist()
@@ -318,7 +319,7 @@ def test_rows_are_read_wherever_they_lie(stored: Path, tmp_path: Path) -> None:
     [file] = partition.glob("data-*.parquet")
     assert ids(file) == both
     moved = partition.rename(tmp_path / "moved")
-    with pytest.raises(InputError, match="was moved out of its store, where the texts of its rows are"):
+    with pytest.raises(StoreError, match="was moved out of its store, where the texts of its rows are"):
         ids(moved)
 
 

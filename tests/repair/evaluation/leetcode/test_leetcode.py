@@ -24,6 +24,7 @@ from repair.evaluation.leetcode.functional import program
 from repair.evaluation.leetcode.prelude import file_of, prelude
 from repair.language_servers import LanguageServers
 from repair.line_diff import numbered as line_diff
+from repair.prompt.rows import prompt_of
 from repair.verification.verifier import verify
 from tests.published_benchmarks import ADD, write_published
 
@@ -67,7 +68,7 @@ def test_a_bug_that_the_servers_see_and_the_tests_catch_is_a_sample(servers: Lan
     (file,) = row["files"]
     assert file["text"] == "from typing import List\n\n\n" + BROKEN
     assert row["target"] == line_diff.apply(file["text"], line_diff.extract(row["reference"]))
-    assert row["prompt"].startswith("<code>\n#main.py\n1 from typing import List\n")
+    assert prompt_of(row).startswith("<code>\n#main.py\n1 from typing import List\n")
     assert functional(row, row["target"])
     assert not functional(row, file["text"])
 

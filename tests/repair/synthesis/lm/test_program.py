@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from repair.errors import ConfigurationError
 from repair.prompt.answer_formats import LINE_DIFF, NAMES, answer_format
 from repair.prompt.sentinels import PROMPT_VERSION, ZERO_SHOT_SYSTEM, Example, render_prompt
-from repair.schema.stages import REPAIR_EXAMPLES
+from repair.schema.stages import DIAGNOSTIC, REPAIR_EXAMPLES
 from repair.synthesis.lm.client import LmClient
 from repair.synthesis.lm.dspy_program import RepairProgram
 from repair.synthesis.lm.few_shot import FEW_SHOT_EXAMPLES, choose_examples, draw_rows
@@ -31,7 +31,13 @@ def example_row(number: int, **columns: Any) -> dict[str, Any]:
         "project_id": f"p{number}",
         "split": "train",
         "code": "ruff[F821]",
-        "prompt": render_prompt(EXAMPLE),
+        "path": EXAMPLE.path,
+        "files": [{"path": EXAMPLE.path, "text": EXAMPLE.text}],
+        "diagnostic": {
+            **dict.fromkeys(field.name for field in DIAGNOSTIC),
+            "message": EXAMPLE.message,
+            "start_line": EXAMPLE.error_line,
+        },
         "response": f"-3 print(math.pie)\n+3 print(math.pi)  # {number}\n</diff>",
         "prompt_version": PROMPT_VERSION,
         **columns,
@@ -191,7 +197,8 @@ def messages(
 def shot(number: int) -> FewShotExample:
     row = example_row(number)
     return FewShotExample(
-        **{name: row[name] for name in ("example_id", "project_id", "code", "prompt", "response")}
+        prompt=render_prompt(EXAMPLE),
+        **{name: row[name] for name in ("example_id", "project_id", "code", "response")},
     )
 
 
