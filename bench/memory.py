@@ -25,8 +25,10 @@ import pyarrow as pa
 
 from partitions.keys import Key
 from repair.ot.packets import Delete, Insert, Packet, Skip, encode_packet
+from repair.recording.row_ranges import RowRanges
 from repair.schema.events import EVENTS, PROJECTS, EventKind
 from repair.store.reader import PartitionStore
+from repair_assets.session_events import PROJECT_ROWS_TABLE
 
 LIMIT_MB = 2000
 DAY = datetime(2026, 1, 5, tzinfo=UTC)
@@ -91,6 +93,7 @@ def events(files: dict[str, str], edits: int) -> Iterator[dict[str, Any]]:
 def write(store: PartitionStore, files: dict[str, str], edits: int) -> int:
     """The day's `session_events`; the number of its rows."""
     rows = 0
+    ranges = RowRanges()
     remaining = events(files, edits)
     project = {
         "project_id": "large",
@@ -101,8 +104,11 @@ def write(store: PartitionStore, files: dict[str, str], edits: int) -> int:
     }
     with store.writer("session_events", Key(KEY.date).segments()) as writer:
         while part := list(islice(remaining, 20_000)):
-            writer.write("data", pa.RecordBatch.from_pylist(part, schema=EVENTS))
+            batch = pa.RecordBatch.from_pylist(part, schema=EVENTS)
+            writer.write("data", batch)
+            ranges.record(batch)
             rows += len(part)
+        writer.write(PROJECT_ROWS_TABLE, ranges.table())
         writer.write("projects", pa.Table.from_pylist([project], schema=PROJECTS))
         writer.commit(
             fingerprint="", inputs={}, versions={}, rows_in=rows, extra={"codes": {"ruff[F821]": EPISODES}}

@@ -10,15 +10,16 @@ import pyarrow.compute
 from partitions.dates import window
 from partitions.keys import DATE_AND_TYPE, Key
 from repair.curation.policy import project_reject
-from repair.diagnostics.types import decisive_types, known_types
-from repair.error_states.batches import Places, SnapshotTotals, by_project, replay_projects
+from repair.diagnostics.types import decisive_types, known_types, partition_of
+from repair.error_states.batches import SnapshotTotals, by_project, replay_projects
 from repair.error_states.sampling import SamplingSettings, sample_partition
 from repair.execution.tasks import StoredRows
+from repair.recording.row_ranges import RowRanges
 from repair.schema.events import EventKind
 from repair.schema.stages import ERROR_STATES
 from repair.store.manifest import Manifest
 from repair.store.writer import PartitionWriter
-from repair_assets.session_events import published_by_type, session_events
+from repair_assets.session_events import PROJECT_ROWS_TABLE, published_by_type, session_events
 from resources.engine import EngineResource
 from resources.stages import Input, ManifestCheck, Stage, Verdict, check_specs
 from resources.store import StoreResource
@@ -29,7 +30,7 @@ pc: Any = pyarrow.compute  # its functions are made at import, so that type chec
 EVENTS_PER_TASK = 50_000
 
 LIGHT_ROWS = 1 << 13
-"""Rows read at a time without their packets and contents."""
+"""Rows read at a time: never more than a row group's."""
 
 MOST_WITH_CODE_ACTION = 0.5
 
@@ -123,13 +124,20 @@ def _replay(writer: PartitionWriter, *, stage: Stage, key: Key, config: Sampling
     projects = {each["project_id"]: each for each in store.table(day.asset, segments, "projects").to_pylist()}
     refused = {name: reason for name, row in projects.items() if (reason := project_reject(row))}
     events = store.stored(day.asset, segments)
-    places = Places()
-    read = store.read_file(day.asset, segments, events, SAMPLED_COLUMNS, batch_rows=LIGHT_ROWS)
-    light = places.noted(by_project(read))
+    rows = RowRanges.of_table(store.table(day.asset, segments, PROJECT_ROWS_TABLE))
+    known = known_types(window(key.date or "")[0].date())
+    publishing = rows.publishing(lambda code: partition_of(code, known) == key.diagnostic_type)
+    light = (
+        batch
+        for span in rows.coalesce(publishing, None)
+        for batch in store.read_file(
+            day.asset, segments, events, SAMPLED_COLUMNS, rows=span, batch_rows=LIGHT_ROWS
+        )
+    )
     sampled, counts = sample_partition(
-        (table.filter(pc.is_in(table["kind"], SAMPLING_KINDS)) for table in light),
+        (table.filter(pc.is_in(table["kind"], SAMPLING_KINDS)) for _, table in by_project(light)),
         diagnostic_type=key.diagnostic_type or "",
-        known_types=known_types(window(key.date or "")[0].date()),
+        known_types=known,
         project_rejects=refused,
         settings=SamplingSettings(**config.model_dump()),
         reject=writer.write_rejects,
@@ -143,8 +151,16 @@ def _replay(writer: PartitionWriter, *, stage: Stage, key: Key, config: Sampling
     )
     most = None if stage.engine.rows_per_task is None else EVENTS_PER_TASK
     tasks = [
-        StoredRows(store=store, asset=day.asset, partition=segments, file=events, start=start, stop=stop)
-        for start, stop in places.runs(wanted, most)
+        StoredRows(
+            store=store,
+            asset=day.asset,
+            partition=segments,
+            file=events,
+            start=start,
+            stop=stop,
+            batch_rows=LIGHT_ROWS,
+        )
+        for start, stop in rows.coalesce(wanted, most)
     ]
     totals = SnapshotTotals()
     for outcome in stage.on_engine(replay, tasks):

@@ -13,6 +13,7 @@ from repair.diagnostics.codes import type_of_code
 from repair.diagnostics.style import is_stylistic
 from repair.diagnostics.types import count_by_type, known_types
 from repair.recording.reader import Recording
+from repair.recording.row_ranges import RowRanges
 from repair.recording.validation import session_events as validated
 from repair.schema.events import EVENTS, PROJECTS, EventKind
 from repair.store.manifest import Manifest
@@ -24,6 +25,7 @@ from resources.store import StoreResource
 pc: Any = pyarrow.compute  # its functions are made at import, so that type checkers do not see them
 
 CODES = "codes"  # diagnostics in publications, by code
+PROJECT_ROWS_TABLE = "project_rows"
 ROW_GROUP_BYTES = 4 << 20
 """Some ten projects: whoever replays a few of them passes over the other groups."""
 
@@ -94,13 +96,16 @@ def session_events(
         projects = recording.projects()
         codes: Counter[str] = Counter()
         sessions: set[str] = set()
+        rows = RowRanges()
         writer.declare(EVENTS, row_group_bytes=ROW_GROUP_BYTES)
         for outcome in validated(recording.events_by_project(start, end), projects):
             writer.write_outcomes(outcome)
             kept = outcome.filter(pc.is_null(outcome["reason"]))
+            rows.record(kept)
             codes.update(published_codes(kept))
             sessions.update(pc.unique(kept["session_id"]).drop_null().to_pylist())
         writer.write("projects", projects.cast(PROJECTS))
+        writer.write(PROJECT_ROWS_TABLE, rows.table())
         return {CODES: dict(codes), "sessions": len(sessions), "projects": projects.num_rows}
 
     return stage.materialize(work, rows_in=recording.count(start, end))

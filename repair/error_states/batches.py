@@ -1,7 +1,7 @@
 """The error states of many projects, from batches of their events: what `repair.error_states.project` says of
 one."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -113,29 +113,3 @@ class SnapshotTotals:
             self.equal += row["equal"]
             self.mismatches += row["mismatches"]
         return batch.drop_columns([SNAPSHOTS.name])
-
-
-@dataclass(slots=True)
-class Places:
-    """Where each project's rows stand in a table, noted as they pass."""
-
-    ranges: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
-
-    def noted(self, tables: Iterable[tuple[str, pa.Table]]) -> Iterator[pa.Table]:
-        """The tables of projects that stand behind each other."""
-        start = 0
-        for project_id, table in tables:
-            self.ranges[project_id] = (start, start + table.num_rows)
-            start += table.num_rows
-            yield table
-
-    def runs(self, wanted: Iterable[str], most: int | None) -> Sequence[tuple[int, int]]:
-        """Ranges of rows that hold the wanted projects, each of them in one, of at most `most` rows unless
-        one project has more. None: one range."""
-        found: list[tuple[int, int]] = []
-        for start, stop in sorted(self.ranges[project_id] for project_id in wanted):
-            if found and (most is None or stop - found[-1][0] <= most):
-                found[-1] = (found[-1][0], stop)
-            else:
-                found.append((start, stop))
-        return found

@@ -14,19 +14,18 @@ expected:
 | `malformed_event` | a row of the project is not an event |
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import chain
 from pathlib import PurePosixPath
 from typing import Any
 
 import pyarrow as pa
 
-from repair.error_states.settled_texts import LaterStates
+from repair.error_states.settled_texts import PathTimeline, Start
 from repair.replay.timeline import Change, StoredCopy, changes
-from repair.replay.workspace import Broken, Mismatch, State, Workspace
+from repair.replay.workspace import Mismatch, State, Workspace
+from repair.replay.workspace_file import Broken
 from repair.schema.events import EventError, EventKind
 from repair.schema.outcomes import Reject, outcome_batch
 from repair.schema.stages import ERROR_STATES
@@ -95,17 +94,16 @@ def replay_project(
     The outcomes are rows for `outcome_batch`: those of a project share the texts of its files, of which
     a batch holds a copy for each row.
     """
-    settle = timedelta(seconds=settle_seconds)
-    rows = [_Episode({**row, "licence": project.get("licence")}, settle) for row in episodes.to_pylist()]
+    rows = [_Episode({**row, "licence": project.get("licence")}) for row in episodes.to_pylist()]
     workspace, mismatches = Workspace(), list[Mismatch]()
     try:
-        _replay(changes(events), rows, workspace, mismatches)
+        _replay(changes(events), rows, workspace, mismatches, timedelta(seconds=settle_seconds))
     except EventError as error:
         outcomes: list[dict[str, Any] | Reject] = [
-            Reject(each.row, error.reason, str(error)) for each in rows
+            Reject(episode.row, error.reason, str(error)) for episode in rows
         ]
     else:
-        outcomes = [each.outcome() for each in rows]
+        outcomes = [episode.outcome() for episode in rows]
     return outcomes, _comparison(workspace, mismatches)
 
 
@@ -116,25 +114,20 @@ def _comparison(workspace: Workspace, mismatches: list[Mismatch]) -> SnapshotCom
 class _Episode:
     """A sampled episode on its way through the replay."""
 
-    def __init__(self, row: dict[str, Any], settle: timedelta) -> None:
+    def __init__(self, row: dict[str, Any]) -> None:
         self.row = row
-        self.place: tuple[datetime, int] = (row["moment"], row["sequence"])
-        self._settle = settle
+        self.position: tuple[datetime, int] = (row["moment"], row["sequence"])
+        self.path: str = row["path"]
         self._state: State | None = None
-        self.later: LaterStates | None = None
+        self._later: tuple[PathTimeline, Start] | None = None
 
-    def take(self, workspace: Workspace) -> None:
+    def take(self, workspace: Workspace, followed: dict[str, PathTimeline], settle: timedelta) -> None:
         """The replay is at the episode's moment."""
-        path, gone = self.row["path"], self.row["gone"]
-        self._state = workspace.state(*self.place, is_readable)
-        if gone is not None and path in self._state.files:
-            self.later = LaterStates(
-                path=path,
-                gone=gone,
-                settle=self._settle,
-                ghostwriter_packets=workspace.ghostwriter_packets(path),
-                seen={self._state.files[path]},
-            )
+        self._state = workspace.state(*self.position, is_readable)
+        gone = self.row["gone"]
+        if gone is not None and self.path in self._state.file_states:
+            timeline = followed.setdefault(self.path, PathTimeline(self.path, settle))
+            self._later = timeline, timeline.start(gone)
 
     def outcome(self) -> dict[str, Any] | Reject:
         """The row of ERROR_STATES, or its reject, once the replay has ended."""
@@ -144,13 +137,17 @@ class _Episode:
                 f"no snapshot of the project up to {self.row['moment']}, expected one at midnight before it"
             )
             return Reject(self.row, "no_base", detail)
-        fault = _fault(self.row["path"], self.row["recorded"]["start_line"], state)
+        fault = _fault(self.path, self.row["recorded"]["start_line"], state)
         if fault is not None:
             return Reject(self.row, fault.reason, fault.detail)
+        later: list[dict[str, Any]] = []
+        if self._later is not None:
+            timeline, start = self._later
+            later = timeline.later_states(start, state.file_states[self.path], self.row["gone"])
         return {
             **self.row,
             "files": [{"path": path, "text": text} for path, text in sorted(state.files.items())],
-            "later_states": [] if self.later is None else self.later.rows,
+            "later_states": later,
             "workspace_sha256": workspace_sha256(state.files),
         }
 
@@ -166,10 +163,10 @@ def _fault(path: str, line: int, state: State) -> Broken | None:
     if broken is not None:
         reason, detail = state.broken[broken]
         return Broken(reason, f"{broken}: {detail}")
-    for each in state.files:
-        for folder in PurePosixPath(each).parents:
+    for name in state.files:
+        for folder in PurePosixPath(name).parents:
             if str(folder) in state.files:
-                return Broken("unsafe_path", f"{each}: {folder} is a file, expected a folder")
+                return Broken("unsafe_path", f"{name}: {folder} is a file, expected a folder")
     if path in state.binary:
         return Broken("not_text", f"{path}: its content is not UTF-8")
     if path not in state.files:
@@ -189,50 +186,42 @@ def _replay(
     episodes: Iterable[_Episode],
     workspace: Workspace,
     mismatches: list[Mismatch],
+    settle: timedelta,
 ) -> None:
-    waiting = sorted(episodes, key=lambda each: each.place, reverse=True)
-    followed: defaultdict[str, list[LaterStates]] = defaultdict(list)  # by path
-
-    def take() -> None:
-        episode = waiting.pop()
-        episode.take(workspace)
-        if episode.later is not None:
-            followed[episode.later.path].append(episode.later)
-
+    """Collects the wanted states of the files; their edits are replayed when the outcomes are read."""
+    pending = sorted(episodes, key=lambda episode: episode.position, reverse=True)
+    followed: dict[str, PathTimeline] = {}
     for change in timeline:
-        while waiting and waiting[-1].place < change.place:
-            take()
+        while pending and pending[-1].position < change.position:
+            pending.pop().take(workspace, followed, settle)
         if isinstance(change, StoredCopy):
-            for later in chain.from_iterable(followed.values()):
-                later.look(workspace)
+            for path in followed.values():
+                path.before_copy(workspace)
             found = workspace.restore(change)
             mismatches += found
-            for later in chain.from_iterable(followed.values()):
-                later.compared(found)
-            continue
-        touched = [later for path in followed if _touches(change, path) for later in followed[path]]
-        for later in touched:
-            later.before(change.timestamp, workspace)
-        if change.kind == EventKind.OT:
+            different = {mismatch.path for mismatch in found}
+            for path in followed.values():
+                path.compared(differs=path.path in different)
+        elif change.kind == EventKind.OT:
+            if change.path in followed:
+                followed[change.path].before(change, workspace)
             workspace.apply(change)
-            for later in touched:
-                later.edited(change.timestamp)
-            continue
-        for later in touched:
-            later.look(workspace)
-        workspace.apply(change)
-        for later in touched:
-            later.after(change.timestamp, workspace)
-    while waiting:
-        take()
-    for later in chain.from_iterable(followed.values()):
-        later.finish(workspace)
+        else:
+            touched = [path for path in followed.values() if _touches(change, path.path)]
+            for path in touched:
+                path.before(change, workspace)
+            workspace.apply(change)
+            for path in touched:
+                path.after(change, workspace)
+    while pending:
+        pending.pop().take(workspace, followed, settle)
+    for path in followed.values():
+        path.finish(workspace)
 
 
 def _touches(change: Change, path: str) -> bool:
-    """Whether the change is about the file, or about a folder that it is in."""
-    if path in (change.path, change.destination):
-        return True
-    return change.kind == EventKind.FILE and any(
-        folder is not None and path.startswith(f"{folder}/") for folder in (change.path, change.destination)
+    """Whether the file event is about the file, or about a folder that it is in."""
+    return any(
+        name is not None and (path == name or path.startswith(f"{name}/"))
+        for name in (change.path, change.destination)
     )

@@ -1,81 +1,155 @@
-"""The texts that a file settles on after a moment, found while its project is replayed."""
+"""The later settled texts of a path, from the times of its edits: no edit for a while, or none to the end."""
 
-from collections.abc import Iterable
+import zlib
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
-from repair.replay.workspace import Mismatch, Workspace
+from repair.errors import InputError
+from repair.ot.packets import decode_packet
+from repair.replay.timeline import Change
+from repair.replay.workspace import Workspace
+from repair.replay.workspace_file import FileState
+from repair.schema.events import EventKind
 
 MOST_LATER_STATES = 5
 
 
-@dataclass(slots=True, kw_only=True)
-class LaterStates:
-    """Follows one file from a moment on; tell it of every change that may touch the file.
+class _Settled(NamedTuple):
+    """The file was in `state` from `changed` to `until`; None: to the end of the partition."""
 
-    A text is settled if no edit followed for `settle`, or none to the end of the partition. Texts that
-    were seen before, the one at the moment among them, are left out.
-    """
+    change: int
+    changed: datetime
+    until: datetime | None
+    state: FileState | None
+
+
+class _Known(NamedTuple):
+    """Where `state` is no text, the file is not followed any further."""
+
+    change: int
+    state: FileState | None
+
+
+class _Gone(NamedTuple):
+    """The file was removed or moved away."""
+
+    change: int
+    time: datetime
+
+
+class _Compared(NamedTuple):
+    """A stored copy was reached."""
+
+    differs: bool
+
+
+class Start(NamedTuple):
+    """Where an episode begins in a `PathTimeline`."""
+
+    entries: int
+    changes: int
+
+
+@dataclass(slots=True)
+class PathTimeline:
+    """The wanted states of one path, in order; its changes are handed over as they happen."""
 
     path: str
-    gone: datetime
-    """Only texts count that stood longer than that."""
     settle: timedelta
-    ghostwriter_packets: int
-    """Those of the file at the moment."""
-    seen: set[str | None]
-    """The text at the moment."""
-    rows: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-    """Of `repair.schema.stages.LATER_STATES`: the time of the edit that made the text, and the text; null:
-    the file was removed or moved away."""
-    _changed: datetime | None = None
-    _complete: bool = False
-    _proved: int = 0  # rows before the latest stored copy
+    _entries: list[_Settled | _Known | _Gone | _Compared] = field(default_factory=list[Any])
+    _changes: int = 0
+    _latest: Change | None = None
+    # Of the episodes that may want more states: when the diagnostic was gone, and the checksums of the texts
+    # that follow. Different checksums are different texts, so that enough of them are known without any text.
+    _open: list[tuple[datetime, set[int]]] = field(default_factory=list[Any])
 
-    def before(self, now: datetime, workspace: Workspace) -> None:
-        """A change is about to happen: the text that it ends may have been a settled one."""
-        if self._changed is not None and now - self._changed >= self.settle and now > self.gone:
-            self._add(workspace)
+    def start(self, gone: datetime) -> Start:
+        """An episode's moment; `gone`: only texts count that stood longer than that."""
+        self._open.append((gone, set()))
+        return Start(len(self._entries), self._changes)
 
-    def edited(self, now: datetime) -> None:
-        """The change was an edit. Whether it broke the file is not looked at before somebody asks for the
-        text, so that many edits are replayed at once."""
-        self._changed = now
+    def before(self, change: Change, workspace: Workspace) -> None:
+        """`change` is about to happen: the text that it ends may have been a settled one."""
+        if self._latest is not None:
+            if change.timestamp - self._latest.timestamp >= self.settle and self._is_wanted(change.timestamp):
+                self._add_settled(change.timestamp, workspace)
+            if change.kind != EventKind.OT:
+                self._entries.append(_Known(self._changes, workspace.file_state(self.path)))
+        self._latest = change
+        self._changes += 1
 
-    def look(self, workspace: Workspace) -> None:
-        """What is in the file is about to be told anew. If edits broke it, it is not followed any further."""
-        if self._changed is not None and not self._complete:
-            self._complete = workspace.text(self.path) is None
+    def after(self, change: Change, workspace: Workspace) -> None:
+        """A change that is no edit has happened."""
+        if self.path in workspace:
+            self._entries.append(_Known(self._changes, workspace.file_state(self.path)))
+        else:
+            self._entries.append(_Gone(self._changes, change.timestamp))
 
-    def after(self, now: datetime, workspace: Workspace) -> None:
-        """The change has happened, and was no edit. A file that it breaks is not followed any further."""
-        self._changed = now
-        if self._complete or workspace.text(self.path) is not None:
-            return
-        self._complete = True
-        if self.path not in workspace:
-            self.rows.append({"timestamp": now, "text": None, "ghostwriter": False})
+    def before_copy(self, workspace: Workspace) -> None:
+        self._entries.append(_Known(self._changes, workspace.file_state(self.path)))
 
-    def compared(self, mismatches: Iterable[Mismatch]) -> None:
-        """A stored copy was reached. If it shows that the replay had gone wrong, the texts since the one
-        before are taken back."""
-        if any(each.path == self.path for each in mismatches):
-            del self.rows[self._proved :]
-            self._complete = True
-        self._proved = len(self.rows)
+    def compared(self, *, differs: bool) -> None:
+        """A stored copy was reached; `differs`: from the replay of this path."""
+        self._entries.append(_Compared(differs))
 
     def finish(self, workspace: Workspace) -> None:
         """The partition has ended, and with it the last text."""
-        if self._changed is not None:
-            self._add(workspace)
+        self._add_settled(None, workspace)
 
-    def _add(self, workspace: Workspace) -> None:
-        self.look(workspace)
-        text = workspace.text(self.path)
-        if self._complete or text in self.seen:
-            return
-        self.seen.add(text)
-        ghostwriter = workspace.ghostwriter_packets(self.path) > self.ghostwriter_packets
-        self.rows.append({"timestamp": self._changed, "text": text, "ghostwriter": ghostwriter})
-        self._complete = len(self.rows) == MOST_LATER_STATES
+    def _add_settled(self, until: datetime | None, workspace: Workspace) -> None:
+        if self._latest is not None:
+            state = workspace.file_state(self.path)
+            self._entries.append(_Settled(self._changes, self._latest.timestamp, until, state))
+
+    def _is_wanted(self, until: datetime) -> bool:
+        began = [found for gone, found in self._open if gone < until]
+        if began and self._latest is not None and (checksum := _checksum_after(self._latest)) is not None:
+            for found in began:
+                found.add(checksum)
+        # One of the texts may be that at the episode's moment, which does not count.
+        self._open = [(gone, found) for gone, found in self._open if len(found) <= MOST_LATER_STATES]
+        return bool(began)
+
+    def later_states(self, start: Start, state: FileState, gone: datetime) -> list[dict[str, Any]]:
+        """Rows of `repair.schema.stages.LATER_STATES` for an episode whose file was in `state`.
+
+        Texts that were seen before, the one at the moment among them, are left out. What a stored copy
+        disproves is taken back.
+        """
+        rows: list[dict[str, Any]] = []
+        seen, proved, complete = {state.text}, 0, state.text is None
+        for entry in self._entries[start.entries :]:
+            if isinstance(entry, _Compared):
+                if entry.differs:
+                    del rows[proved:]
+                    complete = True
+                proved = len(rows)
+                continue
+            if complete or entry.change <= start.changes:
+                continue
+            if isinstance(entry, _Gone):
+                rows.append({"timestamp": entry.time, "text": None, "ghostwriter": False})
+                complete = True
+            elif isinstance(entry, _Settled) and entry.until is not None and entry.until <= gone:
+                continue
+            elif entry.state is None or entry.state.text is None:
+                complete = True
+            elif isinstance(entry, _Settled) and entry.state.text not in seen:
+                seen.add(entry.state.text)
+                ghostwriter = entry.state.ghostwriter_packets > state.ghostwriter_packets
+                rows.append(
+                    {"timestamp": entry.changed, "text": entry.state.text, "ghostwriter": ghostwriter}
+                )
+                complete = len(rows) == MOST_LATER_STATES
+        return rows
+
+
+def _checksum_after(change: Change) -> int | None:
+    """CRC-32 of the file's text after `change`; None: the change does not say it."""
+    if change.kind != EventKind.OT:
+        return None if change.content is None else zlib.crc32(change.content)
+    try:
+        return decode_packet(change.packet or b"").crc32
+    except InputError:
+        return None

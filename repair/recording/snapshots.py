@@ -7,7 +7,8 @@ from itertools import groupby
 from repair.errors import InputError
 from repair.recording.event import Event, midnight
 from repair.replay.timeline import Change, StoredCopy
-from repair.replay.workspace import Broken, Workspace
+from repair.replay.workspace import Workspace
+from repair.replay.workspace_file import Broken
 from repair.schema.events import EventKind, FileOperation
 from repair.text.paths import safe_path
 
@@ -87,33 +88,32 @@ class _Files(Workspace):
             if place == last:
                 copy = StoredCopy(event.timestamp, event.sequence or 0, stored)
                 for mismatch in self.restore(copy):
-                    self._tell(mismatch.path, Broken("snapshot_mismatch", mismatch.detail))
+                    self._report(mismatch.path, Broken("snapshot_mismatch", mismatch.detail))
 
     def apply(self, change: Change) -> None:
-        file = self._files.get(change.path)
-        known = file is None or file.broken is None
+        before = self.file_state(change.path)
+        known = before is None or before.broken is None
         super().apply(change)
-        file = self._files.get(change.destination or change.path)
-        if file is None:
-            return
-        file.settle()  # what is broken is told where it broke
-        if known and file.broken is not None:
-            self._tell(change.destination or change.path, file.broken)
+        path = change.destination or change.path
+        after = self.file_state(path)
+        if known and after is not None and after.broken is not None:
+            self._report(path, after.broken)
 
-    def _tell(self, path: str, broken: Broken) -> None:
+    def _report(self, path: str, broken: Broken) -> None:
         self._on_broken(self._project_id, path, broken)
 
     def snapshot(self, moment: datetime) -> Iterator[Event]:
         """One event per file that is not broken, in the order of the paths."""
-        sound = [(path, file) for path, file in sorted(self._files.items()) if file.broken is None]
+        sound = [(path, file) for path, file in sorted(self._files.items()) if file.state().broken is None]
         for path, file in sound:
+            text = file.state().text
             yield Event(
                 self._project_id,
                 moment,
                 EventKind.SNAPSHOT,
                 path=path,
-                content=file.binary if file.replay is None else file.replay.text().encode(),
-                version=file.replay and file.replay.version,
+                content=file.state().binary if text is None else text.encode(),
+                version=file.version,
             )
         if not sound:
             yield Event(self._project_id, moment, EventKind.SNAPSHOT)

@@ -17,7 +17,8 @@ import pyarrow.compute
 
 from repair.errors import InputError
 from repair.ot.packets import decode_packet
-from repair.replay.workspace import LARGEST_CONTENT
+from repair.replay.engine import pays
+from repair.replay.workspace_file import LARGEST_CONTENT
 from repair.schema.events import EVENTS, EventKind, FileOperation
 from repair.schema.outcomes import DETAIL, REASON, ROWS, outcome_schema
 from repair.text.paths import is_python, safe_path
@@ -111,15 +112,7 @@ def check_batch(batch: pa.RecordBatch, *, now: datetime) -> dict[int, Problem]:
     _check_diagnostics(batch, problems)
     _check_payloads(batch, problems)
     _check_contents(batch, problems)
-    packets = batch.column("packet")
-    for row, kind in enumerate(kinds):
-        if kind == EventKind.OT and row not in problems:
-            try:
-                decode_packet(packets[row].as_py())
-            except InputError as error:
-                problems[row] = Problem(
-                    error.reason, f"an OTPacket in protobuf ({error})", "export the packet again"
-                )
+    _check_packets(batch, [row for row in _edits(batch) if row not in problems], problems)
     return problems
 
 
@@ -302,6 +295,26 @@ def _check_contents(batch: pa.RecordBatch, problems: dict[int, Problem]) -> None
         path = paths[row].as_py() or ""
         if is_python(path) and not _is_utf8(contents[row].as_py()):
             problems.setdefault(row, _not_utf8("content"))
+
+
+def _edits(batch: pa.RecordBatch) -> list[int]:
+    return _where(pc.fill_null(pc.equal(batch.column("kind"), EventKind.OT.value), False))
+
+
+def _check_packets(batch: pa.RecordBatch, rows: list[int], problems: dict[int, Problem]) -> None:
+    packets = batch.column("packet").take(pa.array(rows, pa.int64()))
+    if pays(len(rows)):
+        from repair.replay.packet_columns import ops_of_packets  # imports numpy
+
+        undecoded = _where(pc.invert(ops_of_packets(packets).column("decoded")))
+        rows, packets = [rows[index] for index in undecoded], packets.take(pa.array(undecoded, pa.int64()))
+    for row, packet in zip(rows, packets.to_pylist(), strict=True):
+        try:
+            decode_packet(packet)
+        except InputError as error:
+            problems[row] = Problem(
+                error.reason, f"an OTPacket in protobuf ({error})", "export the packet again"
+            )
 
 
 def _where(mask: pa.Array) -> list[int]:

@@ -1,7 +1,7 @@
-"""The texts of one file at given moments, from its packets in columns.
+"""Compiled OT replay of one file: packets in Arrow columns applied to a rope.
 
-The same as `repair.replay.file.texts_at`, in compiled code: many times faster on a long history. Whatever it
-does not accept is replayed once more packet by packet, which names what is wrong.
+The same as `repair.replay.file`, many times faster on a long history. Whatever it does not accept is replayed
+once more packet by packet, which names what is wrong.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from repair.extras import extra
 from repair.ot.packets import BadUTF8, Packet, decode_packet
-from repair.replay.file import texts_at
+from repair.replay import file
 from repair.replay.packet_columns import bytes_of, offsets_of
 
 with extra("pipeline"):
@@ -34,13 +34,15 @@ def texts_at_columns(
     *,
     base_version: int | None = None,
     every_checksum: bool = False,
+    packets: Sequence[Packet] | None = None,
 ) -> list[str]:
     """The text of a file at each of `moments`, which may come in any order.
 
     `ops` (`repair.replay.packet_columns.OPS`) are the file's packets, in the order of their versions; the
     rest is as in `repair.replay.file.texts_at`. Versions are checked at every packet up to the last moment,
     the CRC-32 of the whole file at every moment, or with `every_checksum` at every packet too. A packet that
-    does not decode is met where those before it count.
+    does not decode is met where those before it count. `packets`: those that `ops` are made of, if they are
+    not in it.
 
     Raises what `repair.replay.file.texts_at` does, and what `repair.ot.packets.decode_packet` does.
     """
@@ -48,7 +50,8 @@ def texts_at_columns(
     stops = np.unique(counts)
     texts = replayed(ops, stops, base, base_version, every_checksum=every_checksum)
     if texts is None:
-        return texts_at(_Packets(ops.column("packet")), moments, base, base_version=base_version)
+        packets = _Packets(ops.column("packet")) if packets is None else packets
+        return file.texts_at(packets, moments, base, base_version=base_version)
     at = dict(zip(stops.tolist(), texts, strict=True))
     return [at[count] for count in counts.tolist()]
 

@@ -1,11 +1,12 @@
 """Recorded packets as Arrow columns, decoded without a Python object per packet or op."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
 
 from repair.extras import extra
-from repair.ot.packets import Author, OTError, decode_packet, encode_packet
+from repair.ot.packets import Author, Delete, Insert, Op, OTError, Packet, Skip, decode_packet, encode_packet
 from repair.schema.events import TIMESTAMP
 
 with extra("pipeline"):
@@ -19,6 +20,7 @@ OP = pa.struct(
     ]
 )
 SKIP, DELETE, INSERT = 0, 1, 2
+_KINDS: dict[type[Op], int] = {Skip: SKIP, Delete: DELETE, Insert: INSERT}
 
 # One row per packet. A packet that does not decode has neither ops nor a time.
 OPS = pa.schema(
@@ -57,6 +59,37 @@ def ops_of_packets(packets: pa.Array | pa.ChunkedArray) -> pa.RecordBatch:
     if rewritten:
         batch = _decoded(pa.array(plain, pa.binary())).set_column(0, OPS.field(0), recorded)
     return batch
+
+
+def columns_of(packets: Sequence[Packet]) -> pa.RecordBatch:
+    """The same rows for packets that are decoded already, without the column `packet`."""
+    kinds, counts, texts, offsets = bytearray(), list[int](), list[str](), [0]
+    for packet in packets:
+        for op in packet.ops:
+            kinds.append(_KINDS[type(op)])
+            counts.append(0 if isinstance(op, Insert) else op.count)
+            texts.append(op.text if isinstance(op, Insert) else "")
+        offsets.append(len(counts))
+    op = pa.StructArray.from_arrays(
+        [
+            pa.array(np.frombuffer(kinds, np.uint8)),
+            pa.array(counts, pa.uint32()),
+            pa.array(texts, pa.string()),
+        ],
+        fields=list(OP),
+    )
+    ops_type: Any = OPS.field("ops").type
+    return pa.RecordBatch.from_arrays(
+        [
+            pa.array(np.ones(len(packets), np.bool_)),
+            pa.array([packet.version for packet in packets], pa.uint32()),
+            pa.array([packet.crc32 for packet in packets], pa.uint32()),
+            pa.array([packet.author.value for packet in packets], pa.uint8()),
+            pa.array([packet.committed for packet in packets], TIMESTAMP),
+            pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), op, type=ops_type),
+        ],
+        schema=pa.schema([field for field in OPS if field.name != "packet"]),
+    )
 
 
 def _contiguous(packets: pa.Array | pa.ChunkedArray) -> pa.Array:
@@ -103,17 +136,15 @@ def _decoded(packets: pa.Array) -> pa.RecordBatch:
     )
 
 
-def changing_packets(ops: pa.RecordBatch, author: Author) -> int:
-    """How many packets of `author` delete or insert something."""
+def changing_packets(ops: pa.RecordBatch, author: Author) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """How many packets of `author` up to each one delete or insert something; the first element is 0."""
     theirs = ops.column("author").to_numpy() == author.value
-    if not theirs.any():
-        return 0
     lists: Any = ops.column("ops")
     op: Any = lists.values
     deleted = (op.field("kind").to_numpy() == DELETE) & (op.field("count").to_numpy() > 0)
     changes = deleted | (np.diff(offsets_of(op.field("text"))) > 0)
     before = np.concatenate([[0], np.cumsum(changes)])[lists.offsets.to_numpy()]
-    return int(np.count_nonzero(theirs & (np.diff(before) > 0)))
+    return np.concatenate([[0], np.cumsum(theirs & (np.diff(before) > 0))])
 
 
 def offsets_of(array: pa.Array) -> np.ndarray[Any, np.dtype[np.int32]]:

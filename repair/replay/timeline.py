@@ -2,16 +2,18 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from repair.schema.events import EventError, EventKind, FileOperation
+from repair.schema.events import TIMESTAMP, EventError, EventKind, FileOperation
 
-_KINDS = [str(kind) for kind in (EventKind.OT, EventKind.FILE, EventKind.SNAPSHOT)]
+_OT = str(EventKind.OT)
+_KINDS = [_OT, str(EventKind.FILE), str(EventKind.SNAPSHOT)]
 _ROWS_AT_ONCE = 4096  # that are Python objects
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ORDER = [("timestamp", "ascending"), ("sequence", "ascending")]
 
 # What an event can't do without, by (kind, operation).
@@ -38,7 +40,7 @@ class Change(NamedTuple):
     version: int | None
 
     @property
-    def place(self) -> tuple[datetime, int]:
+    def position(self) -> tuple[datetime, int]:
         return self.timestamp, self.sequence
 
 
@@ -53,7 +55,7 @@ class StoredCopy:
     """Path -> content and the version of the last packet that is in it; null: not recorded."""
 
     @property
-    def place(self) -> tuple[datetime, int]:
+    def position(self) -> tuple[datetime, int]:
         return self.timestamp, self.sequence
 
 
@@ -91,16 +93,26 @@ def changes(events: pa.Table) -> Iterator[Change | StoredCopy]:
 
 
 def _placed(copy: StoredCopy, waiting: list[Change]) -> Iterator[Change | StoredCopy]:
-    return iter(sorted([copy, *waiting], key=lambda each: each.sequence))
+    return iter(sorted([copy, *waiting], key=lambda change: change.sequence))
 
 
 def _rows(table: pa.Table) -> Iterator[Any]:
     for batch in table.to_batches(max_chunksize=_ROWS_AT_ONCE):
-        columns = [column.to_pylist() for column in batch.columns]
+        columns = [_values(column) for column in batch.columns]
         yield from map(Change._make, zip(*columns, strict=True))
 
 
+def _values(column: pa.Array) -> list[Any]:
+    if column.type != TIMESTAMP:
+        return column.to_pylist()
+    # Arrow looks the time zone up for each value, which takes most of the time here.
+    microseconds: list[int | None] = column.cast(pa.int64()).to_pylist()
+    return [None if value is None else _EPOCH + timedelta(0, 0, value) for value in microseconds]
+
+
 def _checked(row: Any) -> Change:
+    if row.kind == _OT and row.path is not None and row.packet is not None:
+        return row
     operation = row.operation if row.kind == EventKind.FILE else None
     needed = _NEEDED.get((row.kind, operation))
     if needed is None:

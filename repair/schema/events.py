@@ -92,6 +92,16 @@ EVENTS = pa.schema(
     ]
 )
 
+# Where the rows of a project are in a day's `session_events`, and the codes of its published diagnostics.
+PROJECT_ROWS = pa.schema(
+    [
+        pa.field("project_id", pa.string(), nullable=False),
+        pa.field("start", pa.int64(), nullable=False),
+        pa.field("stop", pa.int64(), nullable=False),  # the row after the last one
+        pa.field("codes", pa.list_(pa.string()), nullable=False),
+    ]
+)
+
 PROJECTS = pa.schema(
     [
         pa.field("project_id", pa.string(), nullable=False),

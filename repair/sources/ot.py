@@ -33,7 +33,7 @@ from repair.errors import InputError
 from repair.ot.packets import decode_packet
 from repair.recording.event import Event, Project
 from repair.recording.validation import Problem, is_time
-from repair.replay.workspace import LARGEST_CONTENT
+from repair.replay.workspace_file import LARGEST_CONTENT
 from repair.schema.events import EventKind
 from repair.sources.report import Report
 from repair.sources.rows import (

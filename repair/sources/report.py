@@ -10,7 +10,7 @@ from itertools import islice
 
 from repair.recording.event import Event, event_batch
 from repair.recording.validation import Problem, check_batch
-from repair.replay.workspace import Broken
+from repair.replay.workspace_file import Broken
 from repair.schema.events import EventKind
 from repair.sources.discovery import DiscoveryReport
 

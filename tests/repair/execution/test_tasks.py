@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repair.error_states.batches import Places, by_project
 from repair.execution.tasks import StoredRows, all_batches, bins, stored_rows, with_columns
 from repair.store.manifest import StoredFile
 from repair.store.reader import PartitionStore
@@ -119,29 +117,3 @@ def test_one_large_task_stands_alone_beside_thousands_of_small_ones():
     groups = bins(tasks, most=100)
     assert [place for place, _ in groups[0]] == [700]
     assert max(len(group) for group in groups[1:]) > 100
-
-
-@given(
-    counts=st.lists(st.integers(1, 9), min_size=1, max_size=12),
-    most=st.one_of(st.none(), st.integers(1, 15)),
-    data=st.data(),
-)
-def test_runs_hold_every_wanted_project_whole(counts: list[int], most: int | None, data: st.DataObject):
-    names = [f"p{number}" for number in range(len(counts))]
-    ids = [name for name, count in zip(names, counts, strict=True) for _ in range(count)]
-    wanted = data.draw(st.sets(st.sampled_from(names)))
-    step = data.draw(st.integers(1, 7))
-    table = pa.table({"project_id": ids})
-    places = Places()
-    seen = list(places.noted(by_project(table.to_batches(max_chunksize=step))))
-    assert [batch.num_rows for batch in seen] == counts
-    runs = places.runs(wanted, most)
-    assert all(before[1] <= after[0] for before, after in pairwise(runs))
-    rows = {
-        name: (ids.index(name), ids.index(name) + count) for name, count in zip(names, counts, strict=True)
-    }
-    for name in wanted:
-        assert sum(start <= rows[name][0] and rows[name][1] <= stop for start, stop in runs) == 1
-    for start, stop in runs:
-        assert most is None or stop - start <= most or (start, stop) in rows.values()
-    assert len(runs) <= (len(wanted) if most else min(1, len(wanted)))

@@ -21,7 +21,7 @@ from repair.ot.packets import Delete, Insert, Skip
 from repair.recording import validation
 from repair.recording.event import Event, Project, event_batch
 from repair.recording.validation import session_events
-from repair.replay import workspace
+from repair.replay import engine, workspace_file
 from repair.replay.workspace import workspaces_at
 from repair.schema.events import EVENTS, PROJECTS, EventKind, FileOperation
 from repair.sources import events as events_source
@@ -105,8 +105,8 @@ def test_a_row_with_a_huge_content_or_packet_is_rejected(monkeypatch: pytest.Mon
 
 
 def test_the_limit_of_a_row_is_the_documented_one() -> None:
-    assert workspace.LARGEST_CONTENT == 16 << 20
-    content = bytes(workspace.LARGEST_CONTENT + 1)
+    assert workspace_file.LARGEST_CONTENT == 16 << 20
+    content = bytes(workspace_file.LARGEST_CONTENT + 1)
     assert outcome(snapshot("a.bin", content, 0)) == ["too_large"]
     assert outcome(snapshot("a.bin", content[:-1], 0)) == [None]
 
@@ -115,8 +115,9 @@ def test_the_limit_of_a_row_is_the_documented_one() -> None:
 def test_a_text_that_grows_too_large_breaks_its_file_until_it_is_told_anew(
     compiled_from: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workspace, "_LONG", compiled_from)
-    monkeypatch.setattr(workspace, "LARGEST_TEXT", 1000)
+    monkeypatch.setattr(engine, "_SHORT", compiled_from)
+    monkeypatch.setattr(engine, "_LOADING", compiled_from)
+    monkeypatch.setattr(workspace_file, "LARGEST_TEXT", 1000)
     project = RecordedProject()
     project.snapshot(0, {"a.py": "é" * 999, "b.py": "b"})
     project.edit(1, "a.py", "é" * 1000)  # code points, not bytes
@@ -133,9 +134,10 @@ def test_a_text_that_grows_too_large_breaks_its_file_until_it_is_told_anew(
 
 def test_many_edits_that_stay_small_are_not_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
     """What waits has more bytes than a text may have code points; the text never has."""
-    monkeypatch.setattr(workspace, "_LONG", 2)
-    monkeypatch.setattr(workspace, "LARGEST_TEXT", 200)
-    monkeypatch.setattr(workspace, "LARGEST_CONTENT", 300)
+    monkeypatch.setattr(engine, "_SHORT", 2)
+    monkeypatch.setattr(engine, "_LOADING", 2)
+    monkeypatch.setattr(workspace_file, "LARGEST_TEXT", 200)
+    monkeypatch.setattr(workspace_file, "LARGEST_CONTENT", 300)
     project = RecordedProject()
     project.snapshot(0, {"a.py": ""})
     for second in range(1, 30):
@@ -145,8 +147,8 @@ def test_many_edits_that_stay_small_are_not_too_large(monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("content", [b"x" * 201, b"\xff" * 301], ids=["text", "binary"])
 def test_a_file_that_comes_too_large_is_broken(content: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workspace, "LARGEST_TEXT", 200)
-    monkeypatch.setattr(workspace, "LARGEST_CONTENT", 300)
+    monkeypatch.setattr(workspace_file, "LARGEST_TEXT", 200)
+    monkeypatch.setattr(workspace_file, "LARGEST_CONTENT", 300)
     project = RecordedProject()
     project.snapshot(0, {"a.py": content, "b.py": b"\xff" * 300, "c.py": "x" * 200})
     (state,) = workspaces_at(project.table(), [(at(1), LAST)])

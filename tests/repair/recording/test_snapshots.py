@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from repair.errors import InputError
 from repair.recording.event import Event, event_batch, numbered
 from repair.recording.snapshots import with_snapshots
-from repair.replay.workspace import Broken, workspaces_at
+from repair.replay.workspace import workspaces_at
+from repair.replay.workspace_file import Broken
 from repair.schema.events import EVENTS, EventKind, FileOperation
 from tests.recorded import NOON, Typist, hours
 

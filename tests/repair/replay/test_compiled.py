@@ -5,6 +5,7 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import repair.replay
 from repair.errors import InputError
 from repair.ot.packets import (
     Author,
@@ -29,9 +31,10 @@ from repair.ot.packets import (
     decode_packet,
     encode_packet,
 )
+from repair.replay import engine, packet_columns
 from repair.replay.compiled import replayed, texts_at_columns
 from repair.replay.file import BadChecksum, VersionGap, texts_at
-from repair.replay.packet_columns import OPS, ops_of_packets
+from repair.replay.packet_columns import OPS, columns_of, ops_of_packets
 from tests.repair.replay.test_editing_traces import recorded, trace
 
 START = datetime(2024, 5, 1, tzinfo=UTC)
@@ -291,6 +294,57 @@ any_packet = st.builds(
 def test_packets_decode_as_the_plain_decoder_does(packets: list[Packet]) -> None:
     wire = [encode_packet(packet) for packet in packets]
     assert rows(wire) == [as_row(data) for data in wire]
+
+
+@settings(deadline=None)
+@given(st.lists(any_packet, max_size=5))
+def test_packets_have_the_columns_of_their_wire_format(packets: list[Packet]) -> None:
+    assert columns_of(packets) == columns(packets).drop_columns(["packet"])
+
+
+def test_a_long_history_is_replayed_in_compiled_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    packets, texts = history("long", ALPHABET, "", 200)
+    calls: list[int] = []
+
+    def columns_called(of: list[Packet]) -> pa.RecordBatch:
+        calls.append(len(of))
+        return columns_of(of)
+
+    monkeypatch.setattr(engine, "_LOADING", 0)
+    monkeypatch.setattr(packet_columns, "columns_of", columns_called)
+    moments = [at(150), at(0), at(200), at(150)]
+    expected = [texts[149], "", texts[199], texts[149]]
+    assert repair.replay.texts_at(packets, moments) == texts_at(packets, moments) == expected
+    assert repair.replay.texts_at(packets[:5], [at(3)]) == [texts[2]]
+    assert calls == [200]  # a short one is not worth it
+    for wrong, error in ((replace(packets[99], crc32=0), BadChecksum), (packets[98], VersionGap)):
+        broken = [*packets[:99], wrong, *packets[100:]]
+        assert repair.replay.texts_at(broken, [at(98)]) == [texts[97]]
+        with pytest.raises(error) as caught:
+            repair.replay.texts_at(broken, [at(150)])
+        with pytest.raises(error) as named:
+            texts_at(broken, [at(150)])
+        assert str(caught.value) == str(named.value)
+        assert caught.value.__notes__ == named.value.__notes__
+
+
+def test_compiled_code_is_loaded_when_a_process_has_met_enough_packets() -> None:
+    program = (
+        "import sys\nfrom repair.replay import engine\nengine._LOADING = 100\n"
+        "asked = [engine.pays(count) for count in (20, 20, 20, 20, 20, 60, 39, 40)]\n"
+        "assert 'repair.replay.kernels' not in sys.modules\n"
+        "import repair.replay.kernels.packets\n"
+        "print(asked, engine.pays(29), engine.pays(30))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert done.stdout.split("] ") == ["[" + 7 * "False, " + "True", "False True\n"]
+
+
+def test_without_the_compiler_all_is_replayed_in_plain_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "_LOADING", 0)
+    monkeypatch.setattr(engine, "find_spec", lambda _: None)
+    monkeypatch.delitem(sys.modules, "repair.replay.kernels", raising=False)
+    assert not engine.pays(10**9)
 
 
 @settings(max_examples=300, deadline=None)

@@ -1,19 +1,39 @@
 """Long edit histories in a workspace are replayed at once: the outcome is that of replaying them one by one.
 
-Asking for the state after every event has each edit applied alone; asking for the last one has them wait.
+Reading the state after every event as it comes has each edit applied alone; reading the last one has them
+replayed in one pass, in compiled code.
 """
 
 import random
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from repair.ot.packets import Author, Skip
-from repair.replay.workspace import State, workspaces_at
+from repair.replay import compiled, engine
+from repair.replay.timeline import Change, changes
+from repair.replay.workspace import State, Workspace, workspaces_at
 from repair.schema.events import FileOperation
 from tests.repair.replay.recorded_project import RecordedProject, at
 
-EDITS = 2_300  # more than wait to be replayed one by one
+EDITS = 2_300
+
+
+@pytest.fixture(autouse=True)
+def replays(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """How many edits were replayed at once in compiled code, each time that it was asked to."""
+    at_once: list[int] = []
+    at_once_replay = compiled.replayed
+
+    def replayed(ops: Any, *arguments: Any, **settings: Any) -> Any:
+        at_once.append(ops.num_rows)
+        return at_once_replay(ops, *arguments, **settings)
+
+    monkeypatch.setattr(engine, "_LOADING", 0)
+    monkeypatch.setattr(compiled, "replayed", replayed)
+    yield at_once
+    assert max(at_once) > 1_500
 
 
 def edited(project: RecordedProject, path: str, **wrong: Any) -> None:
@@ -33,12 +53,19 @@ def outcome(state: State) -> tuple[Any, ...]:
 
 
 def last_states(project: RecordedProject) -> tuple[State, State]:
-    """The last state if the edits wait, and if each is applied alone."""
+    """The last state if the edits are replayed in one pass, and if each is applied alone."""
     table = project.table()
-    places = [(row["timestamp"], row["sequence"]) for row in project.rows]
-    (waited,) = workspaces_at(table, places[-1:])
-    *_, alone = workspaces_at(table, places)
-    return waited, alone
+    position = project.rows[-1]["timestamp"], project.rows[-1]["sequence"]
+    (waited,) = workspaces_at(table, [position])
+    outcome(waited)
+    workspace = Workspace()
+    for change in changes(table):
+        if isinstance(change, Change):
+            workspace.apply(change)
+            outcome(workspace.state(*position))
+        else:
+            workspace.restore(change)
+    return waited, workspace.state(*position)
 
 
 def test_the_text_and_what_an_ai_wrote() -> None:

@@ -1,0 +1,49 @@
+"""Choice of the replay engine: plain Python, or compiled code for long histories."""
+
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from importlib.util import find_spec
+
+from repair.ot.packets import Packet
+from repair.replay import file
+
+_SHORT = 30  # packets that plain Python works on in the time of one call
+_LOADING = 50_000  # packets that it works on while the compiled code is loaded: half a second
+_met: Counter[str] = Counter()  # in this process
+
+
+def pays(packets: int) -> bool:
+    """Whether compiled code is to decode or replay so many packets.
+
+    The code is loaded once a process has met as many packets as plain Python works on meanwhile (the
+    ski-rental rule: at most twice the time of the better choice), and is used from then on.
+    """
+    if packets < _SHORT:
+        return False
+    if "repair.replay.kernels" in sys.modules:
+        return True
+    _met["packets"] += packets
+    return _met["packets"] >= _LOADING and find_spec("numba") is not None
+
+
+def texts_at(
+    packets: Sequence[Packet],
+    moments: Sequence[datetime],
+    base: str = "",
+    *,
+    base_version: int | None = None,
+) -> list[str]:
+    """The text of a file at each of `moments`, which may come in any order.
+
+    All is as `repair.replay.file.texts_at` says. A long history is replayed in compiled code.
+    """
+    if not pays(len(packets)):
+        return file.texts_at(packets, moments, base, base_version=base_version)
+    from repair.replay.compiled import texts_at_columns
+    from repair.replay.packet_columns import columns_of
+
+    return texts_at_columns(
+        columns_of(packets), moments, base, base_version=base_version, every_checksum=True, packets=packets
+    )
