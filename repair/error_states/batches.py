@@ -1,5 +1,4 @@
-"""The error states of many projects, from batches of their events: what `repair.error_states.project` says of
-one."""
+"""Batches in, batches out: OT replay of every project in a stream of events, one project after the other."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from repair.schema.stages import ERROR_STATES
 
 pc: Any = pyarrow.compute  # its functions are made at import, so that type checkers do not see them
 
-# Beside the first outcome of each project: how its replay stands against its stored copies.
+# Beside the first outcome of each project: how its replay compares with its stored copies.
 SNAPSHOTS = pa.field(
     "snapshots",
     pa.struct(
@@ -29,8 +28,8 @@ REPLAYED = pa.schema([*outcome_schema(ERROR_STATES), SNAPSHOTS])
 
 
 def by_project(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[str, pa.Table]]:
-    """Rows that stand together by project, one table for each."""
-    held: list[pa.RecordBatch] = []
+    """Group by project: one table for the consecutive rows of each."""
+    pieces: list[pa.RecordBatch] = []
     current: str | None = None
     for batch in batches:
         ids = batch["project_id"].to_pylist()
@@ -39,14 +38,14 @@ def by_project(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[str, pa.Tabl
             if project_id == current:
                 continue
             if index > start:
-                held.append(batch.slice(start, index - start))
+                pieces.append(batch.slice(start, index - start))
             start = index
             if index < len(ids):
-                if held and current is not None:
-                    yield current, pa.Table.from_batches(held)
-                held, current = [], project_id
-    if held and current is not None:
-        yield current, pa.Table.from_batches(held)
+                if pieces and current is not None:
+                    yield current, pa.Table.from_batches(pieces)
+                pieces, current = [], project_id
+    if pieces and current is not None:
+        yield current, pa.Table.from_batches(pieces)
 
 
 def replay_projects(
@@ -56,8 +55,8 @@ def replay_projects(
     projects: Mapping[str, Mapping[str, Any]],
     settle_seconds: float,
 ) -> Iterator[pa.RecordBatch]:
-    """Batches of `REPLAYED` for batches of `repair.schema.events.EVENTS`, in which each project stands
-    together.
+    """Batches of `REPLAYED` for batches of `repair.schema.events.EVENTS`, in which the rows of each
+    project are together.
 
     `episodes` are rows of `repair.schema.stages.SAMPLED_EPISODES`. A project of which there is none is passed
     over.
@@ -70,37 +69,37 @@ def replay_projects(
         outcomes, comparison = replay_project(
             events, sampled, projects[project_id], settle_seconds=settle_seconds
         )
-        told: dict[str, Any] | None = _row(project_id, comparison)
+        compared: dict[str, Any] | None = _row(project_id, comparison)
         for part in _parts(outcomes):
             states = outcome_batch(part, ERROR_STATES)
-            snapshots = pa.array([told, *([None] * (len(part) - 1))], SNAPSHOTS.type)
+            snapshots = pa.array([compared, *([None] * (len(part) - 1))], SNAPSHOTS.type)
             yield pa.RecordBatch.from_arrays([*states.columns, snapshots], schema=REPLAYED)
-            told = None
+            compared = None
 
 
 def _parts(outcomes: Iterable[dict[str, Any] | Reject]) -> Iterator[list[dict[str, Any] | Reject]]:
     """The outcomes in runs of about `BATCH_CODE_POINTS` at most, one at least."""
-    held: list[dict[str, Any] | Reject] = []
+    buffer: list[dict[str, Any] | Reject] = []
     size = 0
     for outcome in outcomes:
         here = 0 if isinstance(outcome, Reject) else sum(len(file["text"]) for file in outcome["files"])
-        if held and size + here > BATCH_CODE_POINTS:
-            yield held
-            held, size = [], 0
-        held.append(outcome)
+        if buffer and size + here > BATCH_CODE_POINTS:
+            yield buffer
+            buffer, size = [], 0
+        buffer.append(outcome)
         size += here
-    if held:
-        yield held
+    if buffer:
+        yield buffer
 
 
 def _row(project_id: str, comparison: SnapshotComparison) -> dict[str, Any]:
-    told = [f"{project_id}/{path} at {when}: {why}" for path, when, why in comparison.mismatches]
-    return {"compared": comparison.compared, "equal": comparison.equal, "mismatches": told}
+    mismatches = [f"{project_id}/{path} at {when}: {why}" for path, when, why in comparison.mismatches]
+    return {"compared": comparison.compared, "equal": comparison.equal, "mismatches": mismatches}
 
 
 @dataclass(slots=True)
 class SnapshotTotals:
-    """How the replays of all projects stand against their stored copies."""
+    """How the replays of all projects compare with their stored copies."""
 
     compared: int = 0
     equal: int = 0

@@ -51,12 +51,12 @@ def episodes(events: pa.Table, *, wanted: Callable[[str], bool], settle_seconds:
         return EPISODES.empty_table()
     ordinal = _ordinals(shown)
 
-    # Each episode is a run of neighbours once equal diagnostics stand together in order of publication.
-    place = line.place[shown.publication]
-    order = np.lexsort((place, ordinal, shown.message, shown.code, line.file[shown.publication]))
-    publication, place = shown.publication[order], place[order]
+    # Each episode is a run of neighbours once equal diagnostics are sorted together in order of publication.
+    index = line.index_in_file[shown.publication]
+    order = np.lexsort((index, ordinal, shown.message, shown.code, line.file[shown.publication]))
+    publication, index = shown.publication[order], index[order]
     same = _equal_to_previous(line.file[publication], shown.code[order], shown.message[order], ordinal[order])
-    same[1:] &= place[1:] == place[:-1] + 1
+    same[1:] &= index[1:] == index[:-1] + 1
     starts = np.flatnonzero(~same)
     ends = np.append(starts[1:], len(order)) - 1
 
@@ -95,7 +95,7 @@ class Timeline:
     """The publications and edits of whole projects, in order, as arrays.
 
     One element for each publication: `row` among `events`, `file` (a number for project and path),
-    `place` among the publications of that file, `timestamp` in microseconds UTC.
+    `index_in_file` among the publications of that file, `timestamp` in microseconds UTC.
     """
 
     def __init__(self, events: pa.Table) -> None:
@@ -119,8 +119,8 @@ class Timeline:
         self._first: Ints = np.searchsorted(
             self.file[self._by_file], np.arange(self.file.max(initial=-1) + 2)
         )
-        self.place: Ints = np.empty_like(self.row)
-        self.place[self._by_file] = np.arange(len(shown)) - self._first[self.file[self._by_file]]
+        self.index_in_file: Ints = np.empty_like(self.row)
+        self.index_in_file[self._by_file] = np.arange(len(shown)) - self._first[self.file[self._by_file]]
         self._gap = _gaps_around(shown, edits, project, timestamp)
 
     def settled(self, seconds: float) -> Bools:
@@ -129,8 +129,8 @@ class Timeline:
 
     def next_publication(self, publications: Ints) -> pa.Array:
         """The time of the same file's next publication, in microseconds; null: there is none."""
-        file, place = self.file[publications], self.place[publications] + 1
-        at = self._first[file] + place
+        file, index = self.file[publications], self.index_in_file[publications] + 1
+        at = self._first[file] + index
         missing = at >= self._first[file + 1]
         times = self.timestamp[self._by_file[np.where(missing, 0, at)]]
         return pa.array(times, mask=missing)
@@ -214,8 +214,8 @@ def _one_for_each_id(table: pa.Table) -> pa.Table:
         return table
     publications = np.zeros(len(first), np.int64)
     np.add.at(publications, inverse, to_numpy(table["publications"]))
-    place = table.schema.get_field_index("publications")
-    return table.take(pa.array(first)).set_column(place, "publications", pa.array(publications))
+    column = table.schema.get_field_index("publications")
+    return table.take(pa.array(first)).set_column(column, "publications", pa.array(publications))
 
 
 def _equal_to_previous(*columns: Ints) -> Bools:

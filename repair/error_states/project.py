@@ -9,7 +9,7 @@ expected:
 | `file_absent` | the diagnostic's file does not exist at the moment |
 | `not_text` | the diagnostic's file is not UTF-8 |
 | `not_python` | the diagnostic's file is none that the servers check |
-| `range_outside_file` | the diagnostic's line is behind the last one of the file |
+| `range_outside_file` | the diagnostic's line is after the last one of the file |
 | `too_large` | the files that the servers read have more than `LARGEST_WORKSPACE` code points together |
 | `malformed_event` | a row of the project is not an event |
 """
@@ -39,13 +39,13 @@ LARGEST_WORKSPACE = 16 << 20
 
 @dataclass(frozen=True, slots=True)
 class SnapshotComparison:
-    """How the replay of a project stands against its stored copies.
+    """How the replay of a project compares with its stored copies.
 
     A file that is broken at a snapshot is not compared: what rests on it was rejected already.
     """
 
     compared: int
-    """Pairs of a file and a snapshot behind the first."""
+    """Pairs of a file and a snapshot after the first."""
     equal: int
     mismatches: list[Mismatch]
     """(path, timestamp of the snapshot, how they differ)."""
@@ -72,7 +72,7 @@ def error_states(
 
 
 def compare_snapshots(events: pa.Table) -> SnapshotComparison:
-    """Replays one project's events and compares it with each stored copy behind the first."""
+    """Replays one project's events and compares it with each stored copy after the first."""
     workspace, mismatches = Workspace(), list[Mismatch]()
     for change in changes(events):
         if isinstance(change, StoredCopy):

@@ -3,7 +3,7 @@
 Servers republish a diagnostic at each keystroke. Of each episode (`repair.error_states.episodes`) the first
 settled publication is taken: the project's last edit before it and the first one after it lie at least
 `settle_seconds` apart. Then a seeded hash of the episode's id samples under caps. What could never become a
-candidate takes no part in it: neither its place under a cap nor a replay and a check.
+candidate takes no part in it: it counts under no cap and is neither replayed nor checked.
 
 The unit that is accounted for is one published diagnostic: publications = sampled + rejected rows. A reject
 of `same_episode`, or with a project's own reason, stands for many: one line for each project, path and code.
@@ -110,12 +110,12 @@ def sample_partition(
     for chunk in _chunks(events):
         refused = pc.is_in(chunk["project_id"], pa.array(list(project_rejects), pa.string()))
         lines = _refused(chunk.filter(refused), wanted, project_rejects)
-        each = episodes(
+        of_chunk = episodes(
             chunk.filter(pc.invert(refused)), wanted=wanted, settle_seconds=settings.settle_seconds
         )
-        publications += _sum(lines[ROWS]) + _sum(each["publications"])
-        found += each.num_rows
-        usable, excluded = _usable(each)
+        publications += _sum(lines[ROWS]) + _sum(of_chunk["publications"])
+        found += of_chunk.num_rows
+        usable, excluded = _usable(of_chunk)
         candidates = usable.filter(usable["settled"])
         settled += candidates.num_rows
         kept, above = _split_by_project(candidates, settings)
@@ -123,7 +123,7 @@ def sample_partition(
         sampled, over = _lowest(pa.concat_tables([sampled, kept]), settings.cap_per_type, settings.seed)
         rejects = [
             lines,
-            _repeats(each),
+            _repeats(of_chunk),
             *excluded,
             _lines(usable.filter(pc.invert(usable["settled"])), "never_settled", _unsettled(settings)),
             _lines(above, "cap_project", f"more than {settings.cap_per_project} of one project"),
@@ -241,12 +241,12 @@ def _summed(
 def _chunks(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
     """The tables gathered into larger ones; raises where a project comes again after its chunk."""
     done: set[str] = set()
-    waiting: list[pa.Table] = []
+    pending: list[pa.Table] = []
     rows = 0
 
     def gathered() -> pa.Table:
-        chunk = pa.concat_tables(waiting)
-        waiting.clear()
+        chunk = pa.concat_tables(pending)
+        pending.clear()
         names = set(pc.unique(chunk["project_id"]).to_pylist())
         if again := names & done:
             raise ConfigurationError(
@@ -257,12 +257,12 @@ def _chunks(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
         return chunk
 
     for table in tables:
-        waiting.append(table.select(COLUMNS))
+        pending.append(table.select(COLUMNS))
         rows += table.num_rows + (pc.sum(pc.list_value_length(table["diagnostics"])).as_py() or 0)
         if rows >= CHUNK_ROWS:
             yield gathered()
             rows = 0
-    if waiting:
+    if pending:
         yield gathered()
 
 

@@ -1,7 +1,7 @@
 """Operational transformation packets: what one says, its wire formats, and its effect on a text.
 
 Positions and counts are Unicode code points. The cursor of a packet starts at 0: `Skip` moves it
-forward, `Insert` puts text at it and moves it past that text, `Delete` takes text away behind it.
+forward, `Insert` puts text at it and moves it past that text, `Delete` removes text after it.
 What is not mentioned stays.
 
 ```
@@ -54,7 +54,7 @@ class _PastEnd(OTError):  # noqa: N818 - named for what is wrong
     def __init__(self, index: int, count: int, remaining: int) -> None:
         super().__init__(index, count, remaining)
         self.index = index
-        """Place of the op in its packet, from 0."""
+        """Index of the op in its packet, from 0."""
         self.count = count
         """Code points that the op asks for."""
         self.remaining = remaining
@@ -95,7 +95,7 @@ class Skip:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Takes away the `count` code points behind the cursor. A count of 0 is legal and does nothing."""
+    """Removes the `count` code points after the cursor. A count of 0 is legal and does nothing."""
 
     count: int
 
@@ -106,7 +106,7 @@ class Delete:
 
 @dataclass(frozen=True, slots=True)
 class Insert:
-    """Puts `text` at the cursor, which ends behind it. An empty text is legal and does nothing.
+    """Puts `text` at the cursor, which ends after it. An empty text is legal and does nothing.
 
     Raises BadUTF8 for a text with a lone surrogate: no packet can carry it.
     """
@@ -161,7 +161,7 @@ _AUTHORS: dict[int, Author] = {author.value: author for author in Author}
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """One recorded edit of one file. It carries no path: whoever holds it knows the file.
+    """One recorded edit of one file. It carries no path: the caller knows the file.
 
     Raises MalformedPacket for a value that the wire format can't hold.
     """

@@ -7,7 +7,7 @@ EVENTS_FOLDER, PROJECTS_FILE = "events", "projects.parquet"
 
 
 PARQUET: dict[str, Any] = {"compression": "zstd", "row_group_size": 8192}
-"""Rows of a project stand together, so that small groups can be passed over by their statistics."""
+"""Rows of a project are together, so that small groups can be passed over by their statistics."""
 
 
 def is_recording(folder: Path) -> bool:

@@ -2,7 +2,7 @@
 
 The layout and the two schemas are those of `repair.schema.events`. A source yields `Event`s of one project
 in time order; `RecordingWriter` adds the midnight snapshots, numbers the events and files them by
-date. Within a date the rows of a project stand in one run, in the order of (`timestamp`, `sequence`),
+date. Within a date the rows of a project are in one run, in the order of (`timestamp`, `sequence`),
 when its files are read in the order of their names.
 """
 
@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import groupby, pairwise
 from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import fsspec
 import pyarrow as pa
@@ -25,9 +25,6 @@ from repair.errors import InputError
 from repair.recording.event import midnight
 from repair.recording.layout import EVENTS_FOLDER, PROJECTS_FILE
 from repair.schema.events import EVENTS, PROJECTS, TIMESTAMP, EventKind
-
-if TYPE_CHECKING:
-    pass
 
 pc: Any = pyarrow.compute  # its functions are made at import, so that type checkers do not see them
 
@@ -78,8 +75,8 @@ class Recording:
         yield from window.batches(wanted)
 
     def events_by_project(self, start: datetime, end: datetime) -> Iterator[pa.RecordBatch]:
-        """`events`, project by project: each batch is of one project, whose batches come one behind the
-        other, in time order.
+        """`events`, project by project: each batch is of one project, whose batches follow one
+        another, in time order.
 
         A UTC day is read in one pass, a longer time once for each project. Raises as `events_of_day`.
         """
@@ -91,11 +88,11 @@ class Recording:
 
     def events_of_day(self, day: date) -> Iterator[pa.RecordBatch]:
         """`events` of a UTC day in one pass, project by project: each batch is of one project, whose batches
-        come one behind the other, in time order, its closing copies last.
+        follow one another, in time order, its closing copies last.
 
-        The closing copies stand in the next day's files. As long as the projects have the same order there,
-        as `RecordingWriter` gives them, those of one project are held at a time. Raises InputError if a
-        project's rows do not stand together.
+        The closing copies are in the next day's files. As long as the projects have the same order there,
+        as `RecordingWriter` gives them, those of one project are in memory at a time. Raises InputError if a
+        project's rows are not together.
         """
         start = datetime(day.year, day.month, day.day, tzinfo=UTC)
         window = self._window(start, start + timedelta(days=1))
@@ -103,20 +100,20 @@ class Recording:
             return
         left, closed = set(window.project_ids), window.closing_ids()
         closing = groupby(_by_project(window.batches(window.closing)), key=itemgetter(0))
-        held: dict[str, list[pa.RecordBatch]] = {}
+        early: dict[str, list[pa.RecordBatch]] = {}
         for project_id, pieces in groupby(_by_project(window.batches(window.within)), key=itemgetter(0)):
             if project_id not in left:
                 raise InputError(
-                    f"{self.uri}: the rows of project {project_id!r} do not stand together on {day}; "
+                    f"{self.uri}: the rows of project {project_id!r} are not together on {day}; "
                     "`repair import events` puts them in order"
                 )
             left.remove(project_id)
             yield from (batch for _, batch in pieces)
-            while project_id in closed and project_id not in held:
+            while project_id in closed and project_id not in early:
                 name, copies = next(closing)
                 if name in closed:
-                    held.setdefault(name, []).extend(batch for _, batch in copies)
-            yield from held.pop(project_id, ())
+                    early.setdefault(name, []).extend(batch for _, batch in copies)
+            yield from early.pop(project_id, ())
 
     def project_ids(self, start: datetime, end: datetime) -> list[str]:
         """The projects with an event in [`start`, `end`), sorted."""
@@ -216,7 +213,7 @@ def _by_project(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[str, pa.Rec
     for batch in batches:
         ids = batch.column("project_id")
         changes = pc.indices_nonzero(pc.not_equal(ids[1:], ids[:-1])).to_pylist()
-        for start, end in pairwise([0, *(place + 1 for place in changes), len(ids)]):
+        for start, end in pairwise([0, *(index + 1 for index in changes), len(ids)]):
             yield ids[start].as_py(), batch.slice(start, end - start)
 
 

@@ -1,4 +1,4 @@
-"""Midnight snapshots: what makes a day's partition stand alone."""
+"""Midnight snapshots: each day's partition begins and ends with the files of the project."""
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,7 @@ def with_snapshots(events: Iterable[Event], on_broken: OnBroken = lambda *_: Non
     """One project's events in time order, with a snapshot at midnight before and after each active day.
 
     Days are UTC's. A snapshot is one event per file, or one with a null path if there is none; it
-    stands before the other events of its instant, and between two adjacent active days there is one.
+    is before the other events of its instant, and between two adjacent active days there is one.
     Where the source stored a snapshot at that instant, it is kept and none is made up. Nothing was
     recorded between a day's first midnight and its first event, so a recording that begins with a
     stored snapshot opens with the same files.
@@ -31,7 +31,7 @@ def with_snapshots(events: Iterable[Event], on_broken: OnBroken = lambda *_: Non
     """
     files: _Files | None = None
     latest: datetime | None = None
-    closing: datetime | None = None  # the end of the last active day, until a snapshot stands there
+    closing: datetime | None = None  # the end of the last active day, until there is a snapshot
     last_snapshot: datetime | None = None
     for moment, together in groupby(events, key=lambda event: event.timestamp.astimezone(UTC)):
         group = list(together)
@@ -77,15 +77,15 @@ class _Files(Workspace):
     def advance(self, events: list[Event]) -> None:
         """Apply the events of one instant."""
         stored: dict[str, tuple[bytes | None, int | None]] = {}
-        last = max((place for place, event in enumerate(events) if _is_stored(event)), default=-1)
-        for place, event in enumerate(events):
+        last = max((index for index, event in enumerate(events) if _is_stored(event)), default=-1)
+        for index, event in enumerate(events):
             again = event.sequence is not None and event.sequence == self._sequence
             self._sequence = event.sequence
             if _is_stored(event) and event.path is not None and event.content is not None:
                 stored.setdefault(event.path, (event.content, event.version))  # as `session_events` does
             elif not again and _is_change(event):  # delivered twice, it happened once
                 self.apply(_change(event))
-            if place == last:
+            if index == last:
                 copy = StoredCopy(event.timestamp, event.sequence or 0, stored)
                 for mismatch in self.restore(copy):
                     self._report(mismatch.path, Broken("snapshot_mismatch", mismatch.detail))

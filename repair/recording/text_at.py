@@ -13,13 +13,13 @@ from repair.schema.events import EVENTS
 from repair.schema.outcomes import REASON
 
 AFTER_ALL = 2**63 - 1
-"""Behind every sequence of an instant."""
+"""After every sequence of an instant."""
 
 
 def text_at(recording: Recording, project_id: str, path: str, moment: datetime) -> str:
     """The text of a project's file after all that happened up to `moment`, that instant included.
 
-    It is replayed from the midnight before and held against the stored copy of the midnight after.
+    It is replayed from the midnight before and compared with the stored copy of the midnight after.
     Raises InputError if the recording does not reach there, or the file did not exist then, is not text
     or can't be replayed.
     """

@@ -1,4 +1,4 @@
-"""Which recorded rows are no events, and why.
+"""Validation of recorded rows: reject reasons of those that are no events.
 
 `check_batch` judges the rows of a batch one by one; `session_events` is the stage that keeps what is
 sound and rejects the rest, and adds what only the whole recording shows: repeats and strangers.
@@ -83,17 +83,17 @@ class Problem:
     expected: str
     hint: str
     source: str = ""
-    """The file that the row stands in."""
+    """The file that the row is in."""
     row: str = ""
-    """Its place there: a line, a row or a byte offset, named."""
+    """Its position there: a line, a row or a byte offset, named."""
 
     def at(self, source: str, row: str) -> "Problem":
-        """The same problem with its place."""
+        """The same problem with its position."""
         return replace(self, source=source, row=row)
 
     def __str__(self) -> str:
-        place = ", ".join(part for part in (self.source, self.row) if part)
-        return f"{place + ': ' if place else ''}{self.reason}: {self.expected}; {self.hint}"
+        where = ", ".join(part for part in (self.source, self.row) if part)
+        return f"{where + ': ' if where else ''}{self.reason}: {self.expected}; {self.hint}"
 
 
 def check_batch(batch: pa.RecordBatch, *, now: datetime) -> dict[int, Problem]:
@@ -141,7 +141,7 @@ def _decodable(texts: pa.Array) -> tuple[pa.Array, list[int]]:
         texts.validate(full=True)
     except pa.ArrowInvalid:
         values = texts.cast(pa.binary()).to_pylist()
-        bad = [place for place, value in enumerate(values) if value is not None and not _is_utf8(value)]
+        bad = [index for index, value in enumerate(values) if value is not None and not _is_utf8(value)]
         decoded = [None if value is None else value.decode(errors="replace") for value in values]
         return pa.array(decoded, texts.type), bad
     return texts, []
@@ -156,7 +156,7 @@ def _decodable_structs(lists: Any) -> tuple[pa.Array, list[int]]:
         column = pc.struct_field(values, field.name)
         if pa.types.is_string(field.type):
             column, bad = _decodable(column)
-            found.update(parents[place] for place in bad)
+            found.update(parents[index] for index in bad)
         columns.append(column)
     if not found:
         return lists, []
@@ -254,8 +254,8 @@ def _check_diagnostics(batch: pa.RecordBatch, problems: dict[int, Problem]) -> N
     parents, values = pc.list_parent_indices(column), column.flatten()
     bad = pa.array([False] * len(values), pa.bool_())
     for name in PLACES:
-        place = pc.struct_field(values, name)
-        bad = pc.or_(bad, pc.fill_null(pc.less(place, 0), True))
+        position = pc.struct_field(values, name)
+        bad = pc.or_(bad, pc.fill_null(pc.less(position, 0), True))
     start, end = (
         pc.struct_field(values, "start_line"),
         pc.struct_field(values, "end_line"),

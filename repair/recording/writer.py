@@ -23,7 +23,7 @@ from repair.store.atomic import whole_folder
 class RecordingWriter:
     """Writes a recording into `folder`, which appears only when everything is written.
 
-    Use it as a context manager; leaving it by an exception leaves nothing behind. A folder that
+    Use it as a context manager; leaving it by an exception leaves nothing on disk. A folder that
     is not empty is refused, unless it is a recording and `replace` is set.
     """
 

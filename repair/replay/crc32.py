@@ -66,7 +66,7 @@ def shifted(checksum: int, by: Tables) -> int:
 
 
 def shift(length: int) -> int:
-    """x**(8 * length): what `length` bytes behind a part do to its checksum."""
+    """x**(8 * length): what `length` bytes after a part do to its checksum."""
     result = ONE
     for power in _POWERS:
         if not length:

@@ -15,7 +15,7 @@ _met: Counter[str] = Counter()  # in this process
 
 
 def pays(packets: int) -> bool:
-    """Whether compiled code is to decode or replay so many packets.
+    """Whether compiled code is worth loading for that number of packets.
 
     The code is loaded once a process has met as many packets as plain Python works on meanwhile (the
     ski-rental rule: at most twice the time of the better choice), and is used from then on.

@@ -1,4 +1,4 @@
-"""The texts of one file at given moments, from its packets.
+"""Plain OT replay of one file, packet by packet: the oracle of the compiled one, and what names an error.
 
 ```
 ReplayError
@@ -36,7 +36,7 @@ class VersionGap(ReplayError):  # noqa: N818 - named for what is wrong
 class FileReplay:
     """One file whose packets are applied one after the other, each of them checked.
 
-    Once a packet was refused the text is undefined: begin anew from a known one.
+    Once a packet was refused the text is undefined: start again from a known one.
     """
 
     def __init__(self, text: str = "", version: int | None = None) -> None:
@@ -86,14 +86,14 @@ def texts_at(
     texts = [""] * len(moments)
     file = FileReplay(base, base_version)
     following = iter(enumerate(packets))
-    place, packet = next(following, (0, None))
+    index, packet = next(following, (0, None))
     for wanted in sorted(range(len(moments)), key=moments.__getitem__):
         while packet is not None and packet.committed <= moments[wanted]:
             try:
                 file.apply(packet)
             except (OTError, ReplayError) as error:
-                error.add_note(f"packet {place} of {len(packets)}, version {packet.version}")
+                error.add_note(f"packet {index} of {len(packets)}, version {packet.version}")
                 raise
-            place, packet = next(following, (0, None))
+            index, packet = next(following, (0, None))
         texts[wanted] = file.text()
     return texts

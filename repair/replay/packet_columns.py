@@ -1,4 +1,4 @@
-"""Recorded packets as Arrow columns, decoded without a Python object per packet or op."""
+"""Protobuf decoder of OT packets into Arrow columns, without a Python object per packet or op."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -47,7 +47,7 @@ def ops_of_packets(packets: pa.Array | pa.ChunkedArray) -> pa.RecordBatch:
     refused = np.flatnonzero(~batch.column("decoded").to_numpy(zero_copy_only=False))
     if not len(refused):
         return batch
-    # Legal but unusual, such as a field that comes twice: written anew they are plain.
+    # Legal but unusual, such as a field that comes twice: encoded again they are plain.
     plain: list[bytes] = recorded.to_pylist()
     rewritten = 0
     for row in refused:

@@ -1,4 +1,4 @@
-"""A text under edit: packets are applied in place, and its CRC-32 is at hand after each of them."""
+"""Mutable text with an incremental CRC-32: packets are applied in place."""
 
 import zlib
 from collections.abc import Iterable
@@ -37,7 +37,7 @@ class TextBuffer:
         except UnicodeEncodeError as error:
             raise BadUTF8(f"code point {error.start} of the text is a lone surrogate") from None
         self._text: str | None = text
-        # The window, in code points: how many are before it and behind it, and their checksums.
+        # The window, in code points: how many are before it and after it, and their checksums.
         self._before, self._before_crc = 0, 0
         self._behind, self._behind_crc, self._behind_shift = 0, 0, _UNSHIFTED
         # How many code points at both ends no edit has touched since the last checksum.

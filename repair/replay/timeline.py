@@ -1,4 +1,4 @@
-"""What changes the files of one project, in the order in which it happened."""
+"""Timeline of one project: edits, file events and stored copies, by (timestamp, sequence)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -71,29 +71,29 @@ def changes(events: pa.Table) -> Iterator[Change | StoredCopy]:
         raise ValueError(f"events of {len(projects)} projects, expected those of one: filter by project_id")
     ordered = events.filter(pc.field("kind").isin(_KINDS)).sort_by(_ORDER).select(list(Change._fields))
     rows = _rows(ordered)
-    held: StoredCopy | None = None
-    waiting: list[Change] = []  # what happened at the time of `held`, before its last row
+    copy: StoredCopy | None = None
+    pending: list[Change] = []  # what happened at the time of `copy`, before its last row
     for row in rows:
-        if held is not None and row.timestamp != held.timestamp:
-            yield from _placed(held, waiting)
-            held, waiting = None, []
+        if copy is not None and row.timestamp != copy.timestamp:
+            yield from _in_order(copy, pending)
+            copy, pending = None, []
         if row.kind == EventKind.SNAPSHOT:
-            files = {} if held is None else held.files
+            files = {} if copy is None else copy.files
             if row.path is not None:
                 files.setdefault(row.path, (row.content, row.version))
-            held = StoredCopy(row.timestamp, row.sequence, files)
+            copy = StoredCopy(row.timestamp, row.sequence, files)
             continue
         change = _checked(row)
-        if held is None:
+        if copy is None:
             yield change
         else:
-            waiting.append(change)
-    if held is not None:
-        yield from _placed(held, waiting)
+            pending.append(change)
+    if copy is not None:
+        yield from _in_order(copy, pending)
 
 
-def _placed(copy: StoredCopy, waiting: list[Change]) -> Iterator[Change | StoredCopy]:
-    return iter(sorted([copy, *waiting], key=lambda change: change.sequence))
+def _in_order(copy: StoredCopy, pending: list[Change]) -> Iterator[Change | StoredCopy]:
+    return iter(sorted([copy, *pending], key=lambda change: change.sequence))
 
 
 def _rows(table: pa.Table) -> Iterator[Any]:

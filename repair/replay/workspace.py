@@ -1,4 +1,4 @@
-"""All files of a project at a moment, replayed from its events and checked against its stored copies.
+"""OT replay of a project: all its files at a moment, checked against its stored copies.
 
 The first snapshot is the base; nothing is known before it. Each later one is a stored copy that the
 replay must equal. A file that can't be replayed is *broken*, with a reason, from the event that broke it
@@ -139,7 +139,7 @@ class Workspace:
     def _write(
         self, before: Mapping[str, WorkspaceFile], path: str, content: bytes | None, version: int | None
     ) -> None:
-        """A content is stated anew; what an AI wrote `before` goes on to count."""
+        """An event states the content; what an AI wrote `before` goes on to count."""
         written = before[path].state().ghostwriter_packets if path in before else 0
         self._files[path] = WorkspaceFile(path, content, version, written)
 

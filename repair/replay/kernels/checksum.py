@@ -85,7 +85,7 @@ def tables_of_checksums() -> Numbers:
 
 @inlined
 def shift_of(tables: Numbers, size: Int) -> Int:
-    """x**(8 * size): what `size` bytes behind a part do to its checksum."""
+    """x**(8 * size): what `size` bytes after a part do to its checksum."""
     row = _POWERS
     result = tables[row + ((size >> 8) & 7), size & 255]
     size >>= 11
@@ -145,7 +145,7 @@ def crc32_of_many(t: Numbers, crc: Int, data: Bytes, first: Int, last: Int) -> I
 
 @inner
 def without(t: Numbers, crc: Int, data: Bytes, first: Int, last: Int) -> Int:
-    """The inverse of `crc32`: what it was before `data[first:last]` came behind."""
+    """The inverse of `crc32`: what it was before `data[first:last]` came after."""
     at, end = np.uint64(first), np.uint64(last)
     crc ^= np.uint32(0xFFFFFFFF)
     while end > at:

@@ -1,4 +1,4 @@
-"""How the functions of this package are compiled, and where the machine code is kept."""
+"""Numba decorators of this package, and its on-disk cache of machine code."""
 
 import hashlib
 import os
@@ -21,10 +21,10 @@ _config: Any = config
 
 @cache
 def _folder() -> Path | None:
-    """Where machine code of these very sources is kept; None: there is no such place.
+    """Cache folder of the machine code of these very sources; None: none can be written.
 
     Numba takes what it has kept for valid while the file of the function itself is the same. What these
-    functions call stands in several files, so the folder is named by all of them. Where they are no files
+    functions call is in several files, so the folder is named by all of them. Where they are no files
     (imported out of an archive) nothing is kept.
     """
     sources = sorted(_HERE.glob("*.py"))
@@ -33,8 +33,8 @@ def _folder() -> Path | None:
     digest = hashlib.sha256()
     for source in sources:
         digest.update(source.read_bytes())
-    for place in (_HERE / "__pycache__", Path.home() / ".cache" / "repair"):
-        folder = place / digest.hexdigest()[:16]
+    for parent in (_HERE / "__pycache__", Path.home() / ".cache" / "repair"):
+        folder = parent / digest.hexdigest()[:16]
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError:
@@ -45,7 +45,7 @@ def _folder() -> Path | None:
 
 
 def compiled(function: _Function) -> _Function:
-    """`function` as machine code, kept for the next process where there is a place for it."""
+    """`function` as machine code, cached for the next process where a folder can be written."""
     folder = _folder()
     if folder is None:
         return cast("_Function", _njit(**_OPTIONS)(function))

@@ -66,7 +66,7 @@ def replay(r: Rope, ops: Ops, stops: Numbers, every: bool, output: Bytes, ends: 
     packet, version, length = np.uint64(registers[PACKET]), registers[VERSION_BEFORE], registers[LENGTH]
     place, start, head, head_chars, tail, tail_chars = load(leaves, registers)
     one, refused = np.uint64(1), np.uint64(ops.refused)  # unsigned: see `copy`
-    # Checksums of all before the byte `summed` of the head, and of all behind the gap if the tail is
+    # Checksums of all before the byte `summed` of the head, and of all after the gap if the tail is
     # `tail_summed` bytes long and was never shorter since.
     summed, tail_summed, shortest = -1, -1, tail
     before, behind, shift = np.uint32(0), np.uint32(0), np.uint32(0)

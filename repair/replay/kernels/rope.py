@@ -1,12 +1,12 @@
 """A text under edit, in compiled code: packets in columns are applied to a rope of small gap buffers.
 
-The text is a row of leaves, each a gap buffer of UTF-8: its head stands at the front of its row of
+The text is a row of leaves, each a gap buffer of UTF-8: its head is at the front of its row of
 `texts`, its tail at the back. Up to FANOUT leaves make a block, and `order` is the row of blocks. One leaf
-is the finger; edits near it find their place without a search. So an edit costs what it inserts, deletes
+is the finger; edits near it need no search. So an edit costs what it inserts, deletes
 and moves within one leaf, wherever it is and however long the text.
 
 A leaf and a block keep the CRC-32 of their bytes until they change, so that the checksum of the whole text
-after an edit is put together from that of the finger's leaf and of what stands before and behind it.
+after an edit is put together from that of the finger's leaf and of what is before and after it.
 """
 
 from repair.replay.kernels.jit import compiled, inner
@@ -63,7 +63,7 @@ def _grow(
 
 @inner
 def _split_block(r: Rope) -> None:
-    """The later half of the finger's block becomes a block of its own, behind it."""
+    """The later half of the finger's block becomes a block of its own, after it."""
     index = r.registers[INDEX]
     block = r.order[index]
     other = new_block(r)
@@ -80,8 +80,8 @@ def _split_block(r: Rope) -> None:
     r.blocks[block, BYTES] -= size
     r.blocks[block, CHARS] -= chars
     r.blocks[block, BLOCK_CRC] = -1
-    for place in range(r.registers[BLOCKS], index + 1, -1):
-        r.order[place] = r.order[place - 1]
+    for position in range(r.registers[BLOCKS], index + 1, -1):
+        r.order[position] = r.order[position - 1]
     r.order[index + 1] = other
     r.registers[BLOCKS] += 1
     if r.registers[SLOT] >= half:
@@ -92,15 +92,15 @@ def _split_block(r: Rope) -> None:
 
 @inner
 def _split_leaf(r: Rope) -> None:
-    """What is behind the gap becomes a leaf of its own, and the finger stays before it; with nothing
-    behind the gap the finger goes to a new, empty leaf."""
+    """What is after the gap becomes a leaf of its own, and the finger stays before it; with nothing
+    after the gap the finger goes to a new, empty leaf."""
     if r.blocks[r.order[r.registers[INDEX]], COUNT] == FANOUT:
         _split_block(r)
     block, leaf = r.order[r.registers[INDEX]], r.registers[LEAF]
     other = new_leaf(r)
     slot = r.registers[SLOT] + 1
-    for place in range(r.blocks[block, COUNT], slot, -1):
-        r.children[block, place] = r.children[block, place - 1]
+    for position in range(r.blocks[block, COUNT], slot, -1):
+        r.children[block, position] = r.children[block, position - 1]
     r.children[block, slot] = other
     r.blocks[block, COUNT] += 1
     r.blocks[block, BLOCK_CRC] = -1
@@ -124,7 +124,7 @@ def _point(r: Rope) -> None:
 
 @inner
 def _next_leaf(r: Rope) -> bool:
-    """Moves the finger to the leaf behind; False: there is none."""
+    """Moves the finger to the leaf after it; False: there is none."""
     index = r.registers[INDEX]
     block, leaf = r.order[index], r.registers[LEAF]
     if r.registers[SLOT] + 1 < r.blocks[block, COUNT]:
@@ -141,7 +141,7 @@ def _next_leaf(r: Rope) -> bool:
 
 @inner
 def _remove_leaf(r: Rope) -> None:
-    """Gives the finger's leaf, which is empty, back; the finger goes to the one behind it, or else to the
+    """Gives the finger's leaf, which is empty, back; the finger goes to the one after it, or else to the
     last one. The only leaf stays."""
     index, slot = r.registers[INDEX], r.registers[SLOT]
     block = r.order[index]
@@ -150,13 +150,13 @@ def _remove_leaf(r: Rope) -> None:
     give_back(r.registers, r.leaves, LEAF_FREE, r.registers[LEAF])
     r.blocks[block, COUNT] -= 1
     r.blocks[block, BLOCK_CRC] = -1
-    for place in range(slot, r.blocks[block, COUNT]):
-        r.children[block, place] = r.children[block, place + 1]
+    for position in range(slot, r.blocks[block, COUNT]):
+        r.children[block, position] = r.children[block, position + 1]
     if r.blocks[block, COUNT] == 0:
         give_back(r.registers, r.blocks, BLOCK_FREE, block)
         r.registers[BLOCKS] -= 1
-        for place in range(index, r.registers[BLOCKS]):
-            r.order[place] = r.order[place + 1]
+        for position in range(index, r.registers[BLOCKS]):
+            r.order[position] = r.order[position + 1]
     elif slot == r.blocks[block, COUNT]:
         index, slot = index + 1, 0
         r.registers[BLOCK_START] += r.blocks[block, CHARS]
@@ -197,7 +197,7 @@ def find(
 
 @inner
 def _move_gap(r: Rope, leaf: Int, chars: Int) -> None:
-    """By so many code points, to the front if negative."""
+    """By that number of code points, to the front if negative."""
     head = leaf * CAPACITY + r.leaves[leaf, HEAD]
     behind = (leaf + 1) * CAPACITY - r.leaves[leaf, TAIL]
     if chars > 0:
@@ -314,8 +314,8 @@ def needed(size: Int, ops: Int) -> Int:
 
 @inner
 def load(leaves: Numbers, registers: Numbers) -> tuple[Int, Int, Int, Int, Int, Int]:
-    """The finger: where its leaf stands in `texts`, how many code points are before it, bytes and code points
-    before and behind its gap."""
+    """The finger: where its leaf is in `texts`, how many code points are before it, bytes and code points
+    before and after its gap."""
     leaf = registers[LEAF]
     return (
         leaf * CAPACITY,

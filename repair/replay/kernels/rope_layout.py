@@ -1,4 +1,4 @@
-"""Where a text under edit keeps what: the arrays of a rope, their columns and rows."""
+"""Memory layout of the rope: its arrays, their columns and rows, and the free lists."""
 
 from typing import Any, NamedTuple
 
@@ -11,17 +11,17 @@ from repair.replay.kernels.jit import compiled, inner
 CAPACITY = 1024  # bytes of a leaf
 FANOUT = 32  # leaves of a block
 
-# Columns of `leaves`: bytes and code points before and behind the gap; the checksum, or -1 if it is outdated;
-# where in the output the same bytes stand already, or -1. Of a row that was given back the first one says
-# which was given back before it.
+# Columns of `leaves`: bytes and code points before and after the gap; the checksum, or -1 if it is outdated;
+# where in the output the same bytes are already, or -1. Column 0 of a freed row links to the row freed before
+# it (free list).
 HEAD, HEAD_CHARS, TAIL, TAIL_CHARS, LEAF_CRC, WRITTEN_AT = range(6)
 # Columns of `blocks`: leaves, code points, bytes, and the checksum as above.
 COUNT, CHARS, BYTES, BLOCK_CRC = range(4)
-# Places in `registers`. The finger: its leaf, how many code points are before it, its block's place in
-# `order`, its place in that block, how many code points are before the block. Whether the next three are
-# known: the checksums of what is before its leaf and of what is behind, and the shift of the latter.
+# Indices in `registers`. The finger: its leaf, how many code points are before it, its block's index in
+# `order`, its index in that block, how many code points are before the block. Whether the next three are
+# known: the checksums of what is before its leaf and of what is after, and the shift of the latter.
 LEAF, START, INDEX, SLOT, BLOCK_START, AROUND, BEFORE, BEHIND, SHIFT = range(9)
-# Of the text: blocks in `order`, code points, bytes. Rows in use, and the one that was given back last (-1:
+# Of the text: blocks in `order`, code points, bytes. Rows in use, and the head of the free list (-1:
 # none).
 BLOCKS, LENGTH, SIZE, LEAVES_USED, LEAF_FREE, BLOCKS_USED, BLOCK_FREE = range(9, 16)
 # Of `repair.replay.kernels.replay`: the next packet and the next stop, the version before (-1: any), and the
@@ -50,7 +50,7 @@ def changed(leaves: Numbers, leaf: Int) -> None:
 
 @inner
 def _new_row(registers: Numbers, rows: Numbers, free: Int, used: Int) -> Int:
-    """A row of zeros; `free` and `used` are the places in `registers` of the rows' own."""
+    """A row of zeros; `free` and `used` are the indices in `registers` of the rows' own."""
     row = registers[free]
     if row >= 0:
         registers[free] = rows[row, 0]
@@ -82,7 +82,7 @@ def new_block(r: Rope) -> Int:
 
 
 def rope(leaves: Int) -> Rope:
-    """The empty text, with room for so many leaves."""
+    """The empty text, with room for that number of leaves."""
     rope = _rows(leaves)
     rope.tables[:] = tables_of_checksums()
     _start(rope)

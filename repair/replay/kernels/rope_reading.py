@@ -1,4 +1,4 @@
-"""What a rope holds, read out of it in compiled code: its text, and the checksum of that."""
+"""Reading of a rope: its text and its CRC-32."""
 
 import numpy as np
 
@@ -30,7 +30,7 @@ from repair.replay.kernels.utf8 import copy
 
 @inlined
 def _append(tables: Numbers, crc: Int, size: Int, more: Int) -> Int:
-    """The checksum of a part with checksum `crc` and one of `size` bytes behind it."""
+    """The checksum of a part with checksum `crc` and one of `size` bytes after it."""
     return np.uint32(multiply(tables, crc, shift_of(tables, size)) ^ np.uint32(more))
 
 
@@ -67,8 +67,8 @@ def look_around(r: Rope) -> None:
     texts, leaves, children, blocks, order, registers, tables = r
     before, behind, size = np.uint32(0), np.uint32(0), 0
     index, own = registers[INDEX], registers[SLOT]
-    for place in range(index):
-        before = _append_block(texts, leaves, children, blocks, tables, before, order[place])
+    for index_of_block in range(index):
+        before = _append_block(texts, leaves, children, blocks, tables, before, order[index_of_block])
     block = order[index]
     for slot in range(own):
         before = _append_leaf(texts, leaves, tables, before, children[block, slot])
@@ -76,9 +76,9 @@ def look_around(r: Rope) -> None:
         leaf = children[block, slot]
         behind = _append_leaf(texts, leaves, tables, behind, leaf)
         size += leaves[leaf, HEAD] + leaves[leaf, TAIL]
-    for place in range(index + 1, registers[BLOCKS]):
-        behind = _append_block(texts, leaves, children, blocks, tables, behind, order[place])
-        size += blocks[order[place], BYTES]
+    for index_of_block in range(index + 1, registers[BLOCKS]):
+        behind = _append_block(texts, leaves, children, blocks, tables, behind, order[index_of_block])
+        size += blocks[order[index_of_block], BYTES]
     registers[BEFORE], registers[BEHIND] = before, behind
     registers[SHIFT] = shift_of(tables, size)
     registers[AROUND] = 1
@@ -111,5 +111,5 @@ def write(r: Rope, output: Bytes, at: Int) -> None:
 
 @inner
 def forget_output(leaves: Numbers) -> None:
-    """Nothing of the text stands in the output any more."""
+    """Nothing of the text is in the output any more."""
     leaves[:, WRITTEN_AT] = -1

@@ -1,4 +1,4 @@
-"""UTF-8 in a row of bytes, in compiled code: moved, and measured in code points."""
+"""UTF-8 kernels: memmove, and sizes in code points."""
 
 from typing import Any
 

@@ -141,7 +141,7 @@ def test_a_project_in_parts_is_refused(tmp_path: Path) -> None:
     (file,) = (tmp_path / "r/events/date=2024-05-01").iterdir()
     table = pq.read_table(file, schema=EVENTS)
     pq.write_table(pa.concat_tables([table, table.slice(0, 1)]), file)
-    with pytest.raises(InputError, match="rows of project 'a' do not stand together on 2024-05-01"):
+    with pytest.raises(InputError, match="rows of project 'a' are not together on 2024-05-01"):
         list(recording.events_of_day(MIDNIGHT.date()))
 
 
