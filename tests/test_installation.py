@@ -9,8 +9,11 @@ import sys
 from pathlib import Path
 from zipfile import ZipFile
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from repair.schema.stages import VERIFIED_DIFFS
 from tests.installed import (
     PACKAGES,
     ROOT,
@@ -22,6 +25,7 @@ from tests.installed import (
     wheel_of,
 )
 from tests.recorded import NOON, Typist, hours
+from tests.stored_examples import verified
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -163,7 +167,6 @@ def test_a_module_of_the_library_imports_or_names_its_extra(core: Environment) -
     done = core.run("python", "-c", FACE)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.split() == [
-        "'repair[function]'",
         "'repair[lm]'",
         "'repair[pipeline]'",
         "'repair[train]'",
@@ -185,3 +188,13 @@ def test_the_code_location_loads(pipeline: Environment, tmp_path: Path) -> None:
     assert validated.returncode == 0, validated.stderr
     where = pipeline.run("python", "-c", "import code_location; print(code_location.__file__)", cwd=tmp_path)
     assert Path(where.stdout).is_relative_to(pipeline.python.parents[1])
+
+
+def test_a_stage_runs_on_a_file(pipeline: Environment, tmp_path: Path) -> None:
+    row = verified("p", "number = 1\nprint(numbr)\n", "number = 1\nprint(number)\n")
+    pq.write_table(pa.Table.from_pylist([row], schema=VERIFIED_DIFFS), tmp_path / "diffs.parquet")
+    done = pipeline.run(
+        *("repair", "run", "repair_examples", "diffs.parquet", "--out", "examples.parquet"), cwd=tmp_path
+    )
+    assert (done.returncode, done.stderr) == (0, "1 rows, 1 kept, 0 rejected\n")
+    assert pq.read_table(tmp_path / "examples.parquet")["project_id"].to_pylist() == ["p"]
