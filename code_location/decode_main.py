@@ -88,13 +88,13 @@ def decode_file(
         table["sample_id"].cast(pa.string()),
         [completion.text for completion in completions],
         [completion.tokens for completion in completions],
-        [str(completion.stopped) for completion in completions],
+        [str(completion.finish_reason) for completion in completions],
     ]
     sink = io.BytesIO()
     pq.write_table(pa.Table.from_arrays(columns, schema=PREDICTIONS), sink)
     filesystem, path = fsspec.url_to_fs(predictions)
     write_whole(filesystem, path, sink.getvalue())
-    return dict(Counter(str(completion.stopped) for completion in completions))
+    return dict(Counter(str(completion.finish_reason) for completion in completions))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -1,1 +1,1 @@
-"""Training examples to a checkpoint."""
+"""Assets of training: mixture and checkpoint."""

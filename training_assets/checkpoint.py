@@ -1,4 +1,7 @@
-"""A fine-tuned model, trained outside the code location."""
+"""Fine-tuned checkpoint, trained in a child process.
+
+Tested by `tests/eval_assets/test_eval_results.py`.
+"""
 
 import base64
 import json
@@ -37,7 +40,7 @@ CHECKS = (
 
 
 class Training(dg.Config):
-    """What differs from the recipe."""
+    """Overrides of the recipe."""
 
     overrides: dict[str, Any] = {}  # noqa: RUF012  (Dagster copies the default)
 
@@ -53,9 +56,9 @@ class Training(dg.Config):
 def checkpoint(
     context: dg.AssetExecutionContext, config: Training, store: StoreResource, trainer: TrainerResource
 ) -> dg.MaterializeResult:
-    """The model in Hugging Face format, with a JSON of what made it.
+    """The model in Hugging Face format, with its provenance as JSON.
 
-    The training is a child process that reports its losses as they go. Do not choose between
+    The training is a child process that reports its losses while it runs. Do not choose between
     checkpoints by evaluation loss: it rises with model size while the repair rate rises too.
     """
     opened = store.store()

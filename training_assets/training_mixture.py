@@ -1,4 +1,4 @@
-"""What a checkpoint is trained on: a window of days."""
+"""Training mixture over a window of days."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -23,7 +23,7 @@ WINDOW = 30
 
 
 class Mixing(dg.Config):
-    """How examples are mixed."""
+    """Seed and caps of the mixture."""
 
     seed: int = 17
     cap_per_code: int = 20_000
@@ -46,24 +46,26 @@ class Mixing(dg.Config):
 def training_mixture(
     context: dg.AssetExecutionContext, config: Mixing, store: StoreResource
 ) -> dg.MaterializeResult:
-    """The examples of the window without repeats, without test projects and without the benchmarks.
+    """The examples of the window without near-duplicates, test projects and benchmark samples.
 
     Days of the window that were never materialized are left out, and named in the metadata; a day that
-    lost rows is refused. Without frozen benchmarks there is nothing to decontaminate against: they are
-    materialized first.
+    lost rows is refused. The mixture is decontaminated against the frozen benchmarks: they are materialized
+    first.
     """
     opened = store.store()
     key = Key.of(context)
     keys = DATES.get_partition_keys()
-    place = keys.index(key.date or "")
+    index = keys.index(key.date or "")
     days = [
-        each
-        for each in keys[max(0, place + 1 - WINDOW) : place + 1]
-        if each == key.date or opened.manifest("daily_examples", Key(each).segments())
+        day
+        for day in keys[max(0, index + 1 - WINDOW) : index + 1]
+        if day == key.date or opened.manifest("daily_examples", Key(day).segments())
     ]
-    examples = [Input("daily_examples", Key(each)) for each in days]
+    examples = [Input("daily_examples", Key(day)) for day in days]
     benchmarks = [
-        Input(name, Key(None, each)) for name in BENCHMARKS for each in DIAGNOSTIC_TYPES.get_partition_keys()
+        Input(name, Key(None, diagnostic_type))
+        for name in BENCHMARKS
+        for diagnostic_type in DIAGNOSTIC_TYPES.get_partition_keys()
     ]
     stage = Stage(
         context=context,
@@ -84,7 +86,7 @@ def training_mixture(
     manifests = stage.manifests()
     return stage.materialize(
         work,
-        rows_in=sum(manifests[str(each)].rows_out for each in examples),
+        rows_in=sum(manifests[str(example)].rows_out for example in examples),
         metadata=lambda manifest: {"dates": manifest.extra["dates"]},
     )
 

@@ -1,4 +1,7 @@
-"""Training examples: verified repairs, each on its project's side of the split."""
+"""Training examples from verified repairs, split by project.
+
+Tested by `tests/repair/verification/test_proof.py` and `tests/code_location/test_graph.py`.
+"""
 
 import hashlib
 from collections.abc import Iterable, Iterator
@@ -20,7 +23,7 @@ ADDS = subschema(REPAIR_EXAMPLES, (KEY, "example_id", "split", "code", "response
 
 
 def examples(batches: Iterable[pa.RecordBatch], *, split_seed: int = SPLIT_SEED) -> Iterator[pa.RecordBatch]:
-    """Outcomes of `ADDS` for rows of `VERIFIED_DIFFS`."""
+    """The example stage: outcomes of `ADDS` for rows of `VERIFIED_DIFFS`."""
     for batch in batches:
         rows = batch.select(READS).to_pylist()
         yield outcome_batch((_example(row, split_seed) for row in rows), ADDS)

@@ -1,4 +1,4 @@
-"""What a model is trained on: the examples of several days, without repeats and without the benchmarks."""
+"""Training mixture over several days: decontamination, caps per code, near-duplicate removal."""
 
 import hashlib
 from collections import Counter
@@ -49,13 +49,14 @@ def mixture(
     seed: int = 17,
     cap_per_code: int = 20_000,
 ) -> Iterator[pa.RecordBatch]:
-    """Outcomes of `MIXTURE` for rows of `REPAIR_EXAMPLES`; the kept ones come last, in a seeded order.
+    """Outcomes of `MIXTURE` for rows of `REPAIR_EXAMPLES`; the accepted ones come last, in a seeded order.
 
-    Beside the examples may be their `date`. `benchmarks` are rows of `BENCHMARK_SAMPLES`. `seed`: of the
-    order in which examples are taken where a cap bites; `cap_per_code`: examples of one diagnostic code.
+    The examples may have a column `date` besides. `benchmarks` are rows of `BENCHMARK_SAMPLES`. `seed`: of
+    the order of the examples, which decides where a cap applies; `cap_per_code`: the most examples of one
+    diagnostic code.
 
-    Which examples are kept does not depend on the order in which they come. Held in memory are responses
-    and tasks, not workspaces: some kilobytes for each example that is not rejected on sight.
+    The result does not depend on the order of the input. Memory holds responses and tasks, not workspaces:
+    some kilobytes for each example that is not rejected at once.
     """
     projects: set[str] = set()
     files = NearDuplicates()
@@ -99,7 +100,7 @@ def _selected(
     row: dict[str, Any], task: str, seen: NearDuplicates, selected: Counter[str], cap_per_code: int
 ) -> dict[str, Any] | Reject:
     if selected[row["code"]] >= cap_per_code:
-        return Reject(row, "cap_code", f"{cap_per_code} examples of {row['code']} are taken")
+        return Reject(row, "cap_code", f"{row['code']} has its {cap_per_code} examples")
     if (duplicate_of := seen.find_or_add(row["example_id"], task)) is not None:
         return Reject(row, "near_duplicate", f"of example {duplicate_of}")
     selected[row["code"]] += 1

@@ -1,4 +1,4 @@
-"""Which side a project is on. All its rows are on one, today and on every later day."""
+"""Train, validation and test split by project: all rows of a project are in one split, on every day."""
 
 from repair.text.stable_hash import fraction
 
@@ -9,9 +9,9 @@ SPLIT_SEED = 14
 
 
 def split_of(project_id: str, seed: int, *, validation: float = 0.05, test: float = 0.15) -> str:
-    """`train`, `validation` or `test`; the last two get these shares of the projects.
+    """The split of a project by a seeded hash; `validation` and `test` are shares of the projects.
 
-    It depends on the project and the seed only, so that a project never changes sides.
+    It depends on the project and the seed only, so that a project never changes its split.
     """
     drawn = fraction(seed, project_id)
     if drawn < test:

@@ -1,1 +1,1 @@
-"""Models: whatever answers a prompt, and its decoding."""
+"""Models: decoding of checkpoints, and tokenizers."""

@@ -1,7 +1,7 @@
-"""Completions of a checkpoint for prompts, as the published evaluation samples them.
+"""Batched decoding of a checkpoint: temperature, top-p and top-k sampling, one completion per prompt.
 
-A prompt that leaves no room for an answer is not cut: its outcome is `too_long`, to be counted as
-unanswered. The order of the answers is that of the prompts, whatever order they are computed in.
+A prompt that leaves no room for an answer is not truncated: its finish reason is `too_long`, and it counts as
+unanswered. The answers are in the order of the prompts, in whatever order they are computed.
 """
 
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -15,26 +15,26 @@ from repair.extras import extra
 from repair.line_diff.numbered import CLOSING
 
 
-class Outcome(StrEnum):
-    """How a completion ended."""
+class FinishReason(StrEnum):
+    """Why a completion ended."""
 
     ENDED = "ended"  # the end-of-text token
-    CLOSED = "closed"  # the line that closes the diff is written; nothing after it counts
+    CLOSED = "closed"  # the line that closes the diff; nothing after it counts
     CUT = "cut"  # all new tokens are used up
-    TOO_LONG = "too_long"  # the prompt leaves no room for the new tokens: not asked
+    TOO_LONG = "too_long"  # the prompt leaves no room for the new tokens: not decoded
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """One answer: its text, how many tokens it took, and how it ended."""
+    """One answer: its text, its number of tokens, and why it ended."""
 
     text: str
     tokens: int
-    stopped: Outcome
+    finish_reason: FinishReason
 
 
-Progress = Callable[[int, int], None]
-"""Called with the prompts that are done and all prompts."""
+ReportProgress = Callable[[int, int], None]
+"""Called with the number of finished prompts and of all prompts."""
 
 
 def decode(
@@ -47,12 +47,12 @@ def decode(
     top_k: int = 50,
     seed: int = 17,
     batch_size: int = 8,
-    progress: Progress | None = None,
+    progress: ReportProgress | None = None,
 ) -> list[Completion]:
-    """One completion a prompt (pass@1) of the Hugging Face model in `checkpoint_dir`.
+    """One completion per prompt (pass@1) of the Hugging Face model in `checkpoint_dir`.
 
-    A temperature of 0 takes the likeliest token. Equal arguments on one machine give equal
-    completions; another `batch_size` draws other samples.
+    A temperature of 0 is greedy decoding. Equal arguments on one machine give equal completions; another
+    `batch_size` draws other samples.
 
     Raises ConfigurationError on a model without room for `max_new_tokens`, or a bad setting.
     """
@@ -97,7 +97,7 @@ class Decoder:
         top_k: int = 50,
         seed: int = 17,
         batch_size: int = 8,
-        progress: Progress | None = None,
+        progress: ReportProgress | None = None,
     ) -> list[Completion]:
         """See `repair.models.decoding.decode`."""
         import torch
@@ -112,12 +112,12 @@ class Decoder:
             )
         encoded = encode_prompts(self.tokenizer, prompts) if prompts else []
         room = self.context - max_new_tokens
-        # neighbours in length share a batch, so that little of it is padding
+        # prompts of similar length share a batch, so that little of it is padding
         order = sorted(
             (index for index, tokens in enumerate(encoded) if len(tokens) <= room),
             key=lambda index: (len(encoded[index]), index),
         )
-        completions = [Completion("", 0, Outcome.TOO_LONG)] * len(prompts)
+        completions = [Completion("", 0, FinishReason.TOO_LONG)] * len(prompts)
         done = len(prompts) - len(order)
         sampling: dict[str, Any] = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
         if temperature > 0:
@@ -141,7 +141,7 @@ class Decoder:
 
         pad, end = int(self.tokenizer.pad_token_id), int(self.tokenizer.eos_token_id)
         width = max(map(len, prompts))
-        # on the left, so that every answer starts at the same place
+        # left padding, so that every answer starts at the same index
         ids = torch.tensor([[pad] * (width - len(tokens)) + tokens for tokens in prompts])
         real = torch.tensor([[0] * (width - len(tokens)) + [1] * len(tokens) for tokens in prompts])
         device = self.model.device
@@ -166,12 +166,12 @@ class Decoder:
         text = self.tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         closed = _closed_at(text)
         if closed is None:
-            return Completion(text, len(tokens), Outcome.ENDED if ended else Outcome.CUT)
+            return Completion(text, len(tokens), FinishReason.ENDED if ended else FinishReason.CUT)
         kept = text[:closed]
-        return Completion(kept, self._length(tokens, kept), Outcome.CLOSED)
+        return Completion(kept, self._length(tokens, kept), FinishReason.CLOSED)
 
     def _length(self, tokens: list[int], kept: str) -> int:
-        """How many of `tokens` it takes to write `kept`; a row goes on as padding when others do."""
+        """The number of `tokens` that write `kept` (binary search); a row is padded while others go on."""
         low, high = 0, len(tokens)
         while low < high:
             middle = (low + high) // 2
@@ -183,7 +183,7 @@ class Decoder:
 
 
 def _closed_at(text: str) -> int | None:
-    """The number of characters up to the end of the first line that closes the diff."""
+    """The index of the end of the first line that closes the diff."""
     start = 0
     for line in text.split("\n"):
         if line == CLOSING:
@@ -193,9 +193,9 @@ def _closed_at(text: str) -> int | None:
 
 
 class _Closed:
-    """Ends a row of a batch once its last lines hold the one that closes the diff."""
+    """Stopping criterion: ends a row of a batch once its last lines hold the one that closes the diff."""
 
-    LOOKED_AT = 2 * len(CLOSING)  # tokens; one writes at least a byte
+    TAIL = 2 * len(CLOSING)  # tokens to check; one writes at least a byte
 
     def __init__(self, tokenizer: Any, prompt_width: int) -> None:
         self.tokenizer = tokenizer
@@ -205,16 +205,16 @@ class _Closed:
         import torch
 
         answers = input_ids[:, self.prompt_width :]
-        tails = self.tokenizer.batch_decode(answers[:, -self.LOOKED_AT :], clean_up_tokenization_spaces=False)
-        whole = answers.shape[1] <= self.LOOKED_AT
-        # a tail may begin in the middle of a line: there, a line begins behind the first newline
+        tails = self.tokenizer.batch_decode(answers[:, -self.TAIL :], clean_up_tokenization_spaces=False)
+        whole = answers.shape[1] <= self.TAIL
+        # a tail may begin in the middle of a line: its first whole line begins after the first newline
         closed = [CLOSING in (tail.split("\n") if whole else tail.split("\n")[1:]) for tail in tails]
         return torch.tensor(closed, dtype=torch.bool, device=input_ids.device)
 
 
 @contextmanager
 def local_folder(uri: str) -> Generator[str]:
-    """The folder at `uri` on this machine: itself if it is local, else a copy for as long as needed."""
+    """The folder at `uri` on this machine: itself if it is local, else a temporary copy."""
     import tempfile
 
     import fsspec

@@ -1,7 +1,7 @@
-"""Text to tokens and back, the same way for training and for decoding.
+"""Tokenizers: byte-level BPE training, and the same encoding for training and decoding.
 
-A text is never taken for a special token: a user's file may hold the very characters of an
-end-of-text token, and must not end a sample. So special tokens are put in by number only.
+Text is never parsed as a special token: a user's file may contain the characters of an end-of-text token, and
+must not end a sample. So special tokens are inserted by id only.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,9 +15,9 @@ BEGIN, END, PAD = "<|begin|>", "<|end|>", "<|pad|>"
 
 
 def train_tokenizer(texts: Iterable[str], vocabulary: int, *, context: int) -> Any:
-    """A byte-level BPE tokenizer learned from `texts`: a Hugging Face fast tokenizer.
+    """Train a byte-level BPE tokenizer on `texts`: a Hugging Face fast tokenizer.
 
-    Digits stand alone, so that a line number is spelled the same wherever it occurs.
+    Digits are single tokens, so that a line number is spelled the same wherever it occurs.
     """
     with extra("train"):
         from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
@@ -49,7 +49,7 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int, *, context: int) -> A
 
 
 def load_tokenizer(path: str | Path, *, revision: str | None = None) -> Any:
-    """The tokenizer that is stored with a model."""
+    """Load the tokenizer that is stored with a model."""
     with extra("train"):
         from transformers import AutoTokenizer
 
@@ -62,14 +62,14 @@ def load_tokenizer(path: str | Path, *, revision: str | None = None) -> Any:
 
 
 def encode_prompts(tokenizer: Any, prompts: Sequence[str]) -> list[list[int]]:
-    """The tokens of each prompt, begun as the tokenizer begins a text, and open at its end."""
+    """The tokens of each prompt, with the tokenizer's begin token and without an end token."""
     encoded: list[list[int]] = tokenizer(list(prompts), split_special_tokens=True, verbose=False)["input_ids"]
     end = tokenizer.eos_token_id
     return [tokens[:-1] if tokens and tokens[-1] == end else tokens for tokens in encoded]
 
 
 def encode_responses(tokenizer: Any, responses: Sequence[str]) -> list[list[int]]:
-    """The tokens of each response, ended by the end-of-text token."""
+    """The tokens of each response, with the end-of-text token."""
     encoded: list[list[int]] = tokenizer(
         list(responses), add_special_tokens=False, split_special_tokens=True, verbose=False
     )["input_ids"]
@@ -79,10 +79,10 @@ def encode_responses(tokenizer: Any, responses: Sequence[str]) -> list[list[int]
 def check_tokenizer(
     tokenizer: Any, sentinels: Iterable[str], texts: Iterable[str], *, path: str, fewest: int, most: int
 ) -> None:
-    """That the tokenizer of `path` suits the prompt format: no text changed, and sentinels of `fewest` to
-    `most` tokens each.
+    """Check that the tokenizer of `path` suits the prompt format.
 
-    Raises ConfigurationError, which names the sentinel or the text.
+    It must round-trip every text, and make `fewest` to `most` tokens of each sentinel. Raises
+    ConfigurationError, which names the sentinel or the text.
     """
     for sentinel in sentinels:
         count = len(tokenizer(sentinel, add_special_tokens=False, split_special_tokens=True)["input_ids"])
@@ -96,6 +96,6 @@ def check_tokenizer(
         back = tokenizer.decode(tokens, clean_up_tokenization_spaces=False)
         if back != text:
             raise ConfigurationError(
-                f"the tokenizer of {path} does not give back the text that went in: "
+                f"the tokenizer of {path} does not give back the encoded text: "
                 f"{text[:80]!r} became {back[:80]!r}; a diff must equal the file's characters exactly"
             )

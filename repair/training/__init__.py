@@ -1,1 +1,1 @@
-"""From a mixture of examples to a checkpoint: recipes, tokens, packing, the training program."""
+"""Training: recipes, tokenised data set, sequence packing, the training program, checkpoint export."""

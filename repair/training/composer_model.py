@@ -1,6 +1,7 @@
-"""A Hugging Face causal model under Composer, fed with packed rows.
+"""Composer model: a Hugging Face causal language model on packed rows, with the loss on responses only.
 
-Only a training process imports this module: it loads torch and Composer.
+Only a training process imports this module: it loads torch and Composer. Tested by
+`tests/repair/training/test_packed_attention.py` and `test_program.py`.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +18,7 @@ with extra("train"):
 
 
 class ResponseLoss(Metric):
-    """Cross entropy a learned token, in nats, over all rows of all processes."""
+    """Cross-entropy per learned token, in nats, over all rows of all processes."""
 
     full_state_update = False
     total: torch.Tensor
@@ -37,9 +38,9 @@ class ResponseLoss(Metric):
 
 
 class PackedCausalModel(HuggingFaceModel):
-    """Takes a list of packed rows and learns their responses.
+    """Causal language model on a list of packed rows; only responses are learned.
 
-    The vocabulary's logits, the largest tensor of a small batch, are made at learned tokens only.
+    The vocabulary's logits, the largest tensor of a small batch, are computed at learned tokens only.
     """
 
     def __init__(self, model: Any, tokenizer: Any, attention: str) -> None:
@@ -48,12 +49,12 @@ class PackedCausalModel(HuggingFaceModel):
         self.pad_token = int(tokenizer.pad_token_id)
         blocks = type(model)._no_split_modules or []
         is_block: Callable[[torch.nn.Module], bool] = lambda module: type(module).__name__ in blocks  # noqa: E731
-        # what Composer shards and checkpoints by: one transformer block at a time
+        # Composer shards and checkpoints one transformer block at a time
         model.fsdp_wrap_fn = is_block
         model.activation_checkpointing_fn = is_block
 
     def forward(self, batch: Sequence[PackedRow]) -> dict[str, torch.Tensor]:
-        """`total`: the summed cross entropy of the learned tokens; `tokens`: their number."""
+        """`total`: the summed cross-entropy of the learned tokens; `tokens`: their number."""
         labels = padded_labels(batch, self.attention)
         targets = torch.nn.functional.pad(labels[:, 1:], (0, 1), value=IGNORED)
         learned = targets != IGNORED

@@ -1,4 +1,4 @@
-"""From a training mixture to tokens with labels.
+"""Tokenised data set: reads a training mixture, and masks the labels of the prompts.
 
 A mixture is a stored partition of `training_mixture`, whose rows name texts and whose prompts are rendered
 here; or a folder of Parquet files (or one file) with the columns `example_id`, `prompt`, `response` and
@@ -28,7 +28,7 @@ _AT_A_TIME = 1024
 
 
 class MixtureError(InputError):
-    """A mixture is absent, empty or has rows that can't be trained on."""
+    """A mixture is absent, empty or has rows that can't be used for training."""
 
     reason: ClassVar[str] = "bad_mixture"
 
@@ -44,7 +44,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Mixture:
-    """The records of both splits, and a SHA-256 of all that they hold."""
+    """The records of both splits, and a SHA-256 of their content."""
 
     train: list[Record]
     validation: list[Record]
@@ -60,17 +60,16 @@ class Sample:
 
     @property
     def labels(self) -> list[int]:
-        """One label a token: itself where it is learned, `IGNORED` where it is not."""
+        """One label per token: the token itself where it is learned, `IGNORED` where it is not."""
         return [IGNORED] * self.prompt_length + list(self.tokens[self.prompt_length :])
 
 
 def read_mixture(uri: str) -> Mixture:
-    """The mixture at `uri`: a partition of a store, a folder of Parquet files or one of them, wherever
-    fsspec reads.
+    """Read the mixture at `uri`: a partition of a store, a folder of Parquet files or one file.
 
-    Files whose names begin with `rejects`, `_` or `.` are none of it. The records come in the order
-    of their ids, so that neither the number of files nor their names change the training. Raises
-    MixtureError, which names the file or the row.
+    Files whose names begin with `rejects`, `_` or `.` are skipped. The records are in the order of their
+    ids, so that neither the number of files nor their names change the training. Raises MixtureError,
+    which names the file or the row.
     """
     rows: list[dict[str, Any]] = []
     for path, table in _tables(uri):
@@ -89,7 +88,7 @@ def read_mixture(uri: str) -> Mixture:
         if row["split"] not in splits:
             raise MixtureError(f"{uri}, example {name!r}: split is {row['split']!r}; expected {list(splits)}")
         if name == previous:
-            raise MixtureError(f"{uri}, example {name!r} is there twice")
+            raise MixtureError(f"{uri}, example {name!r} occurs twice: make the mixture again")
         previous = name
         for column in COLUMNS:
             value = row[column].encode("utf-8", "surrogatepass")
@@ -145,9 +144,9 @@ def rendered(store: PartitionStore, asset: str, partition: Mapping[str, str]) ->
 
 
 def tokenise(tokenizer: Any, records: Sequence[Record], max_seq_len: int) -> tuple[list[Sample], list[str]]:
-    """The samples of `records`, and the ids of those that are longer than `max_seq_len` tokens.
+    """Tokenise `records`; also returns the ids of those that are longer than `max_seq_len` tokens.
 
-    Those are left out: cut through its answer, a sample would teach an answer without an end.
+    Those are left out: a truncated sample would teach an answer without an end.
     """
     samples: list[Sample] = []
     too_long: list[str] = []

@@ -1,14 +1,14 @@
-"""Samples that share a row do not see each other.
+"""Block-diagonal attention for packed rows: samples that share a row do not see each other.
 
-Packing puts several samples behind one another. Attention within a row would let a sample read its
-neighbours, and a Llama-family model is not protected from it by a padding mask. So every sample's
-positions restart at 0, and its tokens attend to its own earlier tokens alone:
+Packing concatenates several samples. Attention over the whole row would let a sample read its neighbours, and
+a padding mask does not protect a Llama-family model from that. So every sample's positions restart at 0, and
+its tokens attend to its own earlier tokens only:
 
 - `sdpa` and `eager` get a block-diagonal mask, [rows, 1, length, length];
-- `flash_attention_2` gets all rows as one, and the places where a sample begins.
+- `flash_attention_2` gets all rows as one, and the offsets at which samples begin (`cu_seq_lens`).
 
-A row is a mapping of one-dimensional tensors: `input_ids` and `labels` (one a token) and `lengths` (one
-a sample, adding up to the number of tokens).
+A row is a mapping of one-dimensional tensors: `input_ids` and `labels` (one per token) and `lengths` (one per
+sample, adding up to the number of tokens).
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ PackedRow = Mapping[str, Any]
 
 
 def packed_row(samples: Sequence[Sample], *, pad_token: int) -> PackedRow:
-    """The row that holds `samples` one after the other; of none, one token that is not learned."""
+    """Concatenate `samples` into a row; without samples, one token that is not learned."""
     with extra("train"):
         import torch
 
@@ -36,12 +36,12 @@ def packed_row(samples: Sequence[Sample], *, pad_token: int) -> PackedRow:
 
 
 def learned_tokens(row: PackedRow) -> int:
-    """Tokens of the row that are learned."""
+    """The number of learned tokens in the row."""
     return int((row["labels"] != IGNORED).sum())
 
 
 def model_inputs(rows: Sequence[PackedRow], implementation: str, *, pad_token: int) -> dict[str, Any]:
-    """What a Hugging Face causal model takes for `rows`, without labels, every sample by itself."""
+    """Inputs of a Hugging Face causal model for `rows`, without labels; samples are isolated."""
     if implementation == "flash_attention_2":
         return _as_one_sequence(rows)
     return _masked(rows, pad_token, additive=implementation == "eager")
@@ -81,11 +81,11 @@ def _as_one_sequence(rows: Sequence[PackedRow]) -> dict[str, Any]:
 def _masked(rows: Sequence[PackedRow], pad_token: int, *, additive: bool) -> dict[str, Any]:
     import torch
 
-    def together(tensors: list[Any], padding: int) -> Any:
+    def padded(tensors: list[Any], padding: int) -> Any:
         return torch.nn.utils.rnn.pad_sequence(tensors, True, padding)
 
-    # padding is a sample of its own: a token that may attend to nothing would compute NaN
-    owners = together(
+    # padding is a sample of its own: a token that attends to nothing would compute NaN
+    owners = padded(
         [
             torch.repeat_interleave(torch.arange(len(row["lengths"])).to(row["lengths"]), row["lengths"])
             for row in rows
@@ -99,7 +99,7 @@ def _masked(rows: Sequence[PackedRow], pad_token: int, *, additive: bool) -> dic
         lowest = torch.finfo(torch.float32).min
         mask = torch.zeros(mask.shape, device=mask.device).masked_fill(~mask, lowest)
     return {
-        "input_ids": together([row["input_ids"] for row in rows], pad_token),
-        "position_ids": together([_positions(row["lengths"]) for row in rows], 0),
+        "input_ids": padded([row["input_ids"] for row in rows], pad_token),
+        "position_ids": padded([_positions(row["lengths"]) for row in rows], 0),
         "attention_mask": mask,
     }

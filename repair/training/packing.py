@@ -1,8 +1,7 @@
-"""Samples of different lengths into bins of one capacity, with little room left over.
+"""Bin packing of samples into rows: best-fit decreasing, or first-fit decreasing where that is better.
 
-Two packings are known to the same guarantee (at most 11/9 of the fewest bins, plus a constant), and
-neither beats the other on all inputs: best-fit decreasing and first-fit decreasing. `pack` takes the
-best fit, and where that is not provably optimal, the better of the two.
+Both have the same guarantee (at most 11/9 of the fewest bins, plus a constant), and neither beats the other
+on all inputs. `pack` uses best fit, and where that is not provably optimal, the better of the two.
 """
 
 from collections.abc import Sequence
@@ -15,13 +14,13 @@ _Run = tuple[int, list[int]]  # a length, and the samples that have it
 
 
 class PackingError(InputError):
-    """A sample can't go into any bin."""
+    """A sample does not fit into any bin."""
 
     reason: ClassVar[str] = "does_not_fit"
 
 
 def pack(lengths: Sequence[int], capacity: int) -> list[list[int]]:
-    """Bins of indices into `lengths`; the lengths of a bin add up to `capacity` at most.
+    """Pack samples into bins of indices into `lengths`; the lengths of a bin add up to at most `capacity`.
 
     Every index is in exactly one bin, no bin is empty, and equal input gives equal output. Never more
     bins than first-fit decreasing. Time: about n log n; one million samples take seconds.
@@ -43,7 +42,7 @@ def pack(lengths: Sequence[int], capacity: int) -> list[list[int]]:
 
 
 def _fewest(lengths: Sequence[int], capacity: int) -> int:
-    """No packing has fewer bins: all samples' room, and those of which no two share a bin."""
+    """Lower bound of the number of bins: by total length, and by samples of which no two fit into one bin."""
     return max(-(-sum(lengths) // capacity), sum(2 * length > capacity for length in lengths))
 
 
@@ -51,7 +50,7 @@ def _best_fit(runs: list[_Run], capacity: int) -> list[list[int]]:
     """Best-fit decreasing, a whole run of equal lengths at a time.
 
     The fullest bin that a sample fits into stays the fullest one for the next sample of the same
-    length, so a bin takes as many of the run as it has room for before another is looked at.
+    length, so a bin gets as many of the run as fit before another bin is tried.
     """
     bins: list[list[int]] = []
     with_room: list[list[int]] = [[] for _ in range(capacity + 1)]  # room left -> numbers of bins
@@ -72,10 +71,10 @@ def _best_fit(runs: list[_Run], capacity: int) -> list[list[int]]:
             number = with_room[room].pop()
             if not with_room[room]:
                 rooms ^= 1 << room
-            taken = min(room // length, len(run) - placed)
-            bins[number].extend(run[placed : placed + taken])
-            placed += taken
-            settle(number, room - taken * length)
+            count = min(room // length, len(run) - placed)
+            bins[number].extend(run[placed : placed + count])
+            placed += count
+            settle(number, room - count * length)
         for start in range(placed, len(run), capacity // length):
             samples = run[start : start + capacity // length]
             bins.append(samples)
@@ -84,7 +83,7 @@ def _best_fit(runs: list[_Run], capacity: int) -> list[list[int]]:
 
 
 def _first_fit(runs: list[_Run], capacity: int, samples: int) -> list[list[int]]:
-    """First-fit decreasing; a tree of the most room in each half finds the first bin that fits."""
+    """First-fit decreasing; a segment tree of the most room finds the first bin that fits."""
     leaves = 1 << max(samples - 1, 0).bit_length()
     most_room = [capacity] * (2 * leaves)
     bins: list[list[int]] = []
@@ -98,10 +97,10 @@ def _first_fit(runs: list[_Run], capacity: int, samples: int) -> list[list[int]]
             number = node - leaves
             if number == len(bins):
                 bins.append([])
-            taken = min(most_room[node] // length, len(run) - placed)
-            bins[number].extend(run[placed : placed + taken])
-            placed += taken
-            most_room[node] -= taken * length
+            count = min(most_room[node] // length, len(run) - placed)
+            bins[number].extend(run[placed : placed + count])
+            placed += count
+            most_room[node] -= count * length
             while node := node // 2:
                 most_room[node] = max(most_room[2 * node], most_room[2 * node + 1])
     return bins

@@ -1,4 +1,4 @@
-"""The training program: a mixture and a recipe in, a checkpoint out.
+"""Training program on Composer: a mixture and a recipe in, a checkpoint out.
 
 Only a training process imports this module: it loads torch and Composer. Run it with
 `python -m code_location.train_main --recipe tiny --mixture FOLDER --out FOLDER`, on several GPUs with
@@ -24,7 +24,7 @@ from repair.training.composer_model import PackedCausalModel
 from repair.training.dataset import Mixture, MixtureError, Sample, read_mixture, tokenise
 from repair.training.export import MADE_BY, TrainingResult, versions, write_notes
 from repair.training.packed_attention import PackedRow, learned_tokens, packed_row
-from repair.training.progress import Progress, Report, at_batches
+from repair.training.progress import LossCurve, ReportMetrics, at_batches
 from repair.training.recipe import FromScratch, Recipe
 
 with extra("train"):
@@ -36,11 +36,11 @@ with extra("train"):
     from composer.utils import dist, get_device
     from torch.utils.data import DataLoader, IterableDataset
 
-_PROBES = 64  # texts that a tokenizer must give back unchanged
+_PROBES = 64  # texts that a tokenizer must round-trip unchanged
 
 
 class _Steps(IterableDataset[list[PackedRow]]):
-    """This process's rows of each step."""
+    """Iterable data set of this process's rows of each step."""
 
     def __init__(self, samples: Sequence[Sample], steps: Sequence[Sequence[Row]], pad_token: int) -> None:
         self.samples, self.steps, self.pad_token = samples, steps, pad_token
@@ -57,16 +57,16 @@ class _Steps(IterableDataset[list[PackedRow]]):
             ]
 
 
-def train(recipe: Recipe, mixture_uri: str, output_dir: str, report: Report) -> TrainingResult:
-    """Train by `recipe` on the mixture at `mixture_uri`; the checkpoint is at `output_dir` when done.
+def train(recipe: Recipe, mixture_uri: str, output_dir: str, report: ReportMetrics) -> TrainingResult:
+    """Train by `recipe` on the mixture at `mixture_uri`, and write the checkpoint to `output_dir`.
 
-    `report` is called with the figures of each batch (`batch`, `loss`, `learning_rate`, `tokens`,
+    `report` is called with the metrics of each batch (`batch`, `loss`, `learning_rate`, `tokens`,
     `tokens_per_second`) and of each validation (`batch`, `validation_loss`), in every process. The
     output (model, tokenizer, `made_by.json`, `metrics.jsonl`) appears whole or not at all. Equal
     recipe, mixture and versions on one machine give equal weights.
 
-    Raises MixtureError on a mixture that can't be trained on, ConfigurationError on a recipe that
-    does not fit the machine or the base model.
+    Raises MixtureError on a mixture that can't be used, ConfigurationError on a recipe that does not fit
+    the machine or the base model.
     """
     started = time.monotonic()
     if recipe.threads:
@@ -85,7 +85,7 @@ def train(recipe: Recipe, mixture_uri: str, output_dir: str, report: Report) -> 
         )
     lengths = [len(sample.tokens) for sample in samples]
     steps = plan(lengths, recipe, processes=dist.get_world_size())
-    progress = Progress(report, batches=len(steps.steps))
+    progress = LossCurve(report, batches=len(steps.steps))
     warmup = min(recipe.schedule.warmup_batches, len(steps.steps) // 2)
     states = _states_folder(recipe, mixture, output_dir)
     trainer = _trainer(
@@ -132,7 +132,7 @@ def train(recipe: Recipe, mixture_uri: str, output_dir: str, report: Report) -> 
     if dist.get_global_rank() == 0:
         made_by = {
             "recipe": recipe.as_dict(),
-            # where it was written is no part of what it is: a checkpoint moves
+            # a checkpoint may move, so its folder is not part of its provenance
             "result": {name: value for name, value in result.as_dict().items() if name != "checkpoint"},
             "left_out_too_long": sorted([*too_long, *held_out_too_long]),
             "prompt_version": PROMPT_VERSION,
@@ -157,7 +157,7 @@ def _check_attention(recipe: Recipe) -> None:
 
 
 def llama_config(base: FromScratch, context: int, *, vocabulary: int, **tokens: Any) -> Any:
-    """The configuration of a Llama with random weights, whose embedding is also its output."""
+    """Configuration of a Llama with random weights and tied embeddings."""
     from transformers import LlamaConfig
 
     return LlamaConfig(
@@ -174,7 +174,7 @@ def llama_config(base: FromScratch, context: int, *, vocabulary: int, **tokens: 
 
 
 def _base(recipe: Recipe, mixture: Mixture) -> tuple[Any, Any]:
-    """The model to train, in 32 bits, and its tokenizer."""
+    """The base model, in 32 bits, and its tokenizer."""
     from transformers import AutoModelForCausalLM, LlamaForCausalLM
 
     base = recipe.base
@@ -225,7 +225,7 @@ def optimizer(recipe: Recipe, model: torch.nn.Module) -> DecoupledAdamW:
 
 
 def parallelism(recipe: Recipe) -> dict[str, Any] | None:
-    """The recipe's sharding as Composer's `parallelism_config`."""
+    """The recipe's FSDP settings as Composer's `parallelism_config`."""
     sharding = recipe.sharding
     if sharding is None:
         return None
@@ -249,7 +249,7 @@ def _trainer(
     samples: Sequence[Sample],
     held_out: Sequence[Sample],
     *,
-    progress: Progress,
+    progress: LossCurve,
     warmup: int,
     states: str | None,
 ) -> Trainer:
@@ -311,7 +311,7 @@ def _data(steps: _Steps) -> DataSpec:
 
 
 def _states_folder(recipe: Recipe, mixture: Mixture, output_dir: str) -> str | None:
-    """Where an interrupted run leaves its states, by recipe, data and versions."""
+    """The folder of an interrupted run's states, named by recipe, data and versions."""
     keep = recipe.resumption
     if keep is None:
         return None
@@ -329,5 +329,5 @@ def _full_weights(model: torch.nn.Module) -> dict[str, Any]:
     inner: Any = wrapped.model
     options = StateDictOptions(full_state_dict=True, cpu_offload=True)
     state = get_model_state_dict(inner, options=options)
-    # sharding tears tied weights into two equal ones, of which a checkpoint keeps the source
+    # sharding splits tied weights into two equal ones; a checkpoint has the source only
     return {name: weight for name, weight in state.items() if name not in inner.all_tied_weights_keys}

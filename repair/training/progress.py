@@ -1,6 +1,7 @@
-"""What a training run says while it runs, and remembers of itself.
+"""Composer callback that reports and records the loss curve.
 
-Only a training process imports this module: it loads Composer.
+Only a training process imports this module: it loads Composer. Tested by
+`tests/repair/training/test_program.py`.
 """
 
 from collections.abc import Callable
@@ -11,16 +12,16 @@ from repair.extras import extra
 with extra("train"):
     from composer import Callback, Event, Logger, State
 
-Report = Callable[[dict[str, Any]], None]
+ReportMetrics = Callable[[dict[str, Any]], None]
 
 
-class Progress(Callback):
-    """Reports each batch and each validation, and keeps them for `metrics.jsonl`.
+class LossCurve(Callback):
+    """Reports the metrics of each batch and each validation, and records them for `metrics.jsonl`.
 
     It is part of Composer's checkpoints, so that a resumed run has the whole curve.
     """
 
-    def __init__(self, report: Report, *, batches: int) -> None:
+    def __init__(self, report: ReportMetrics, *, batches: int) -> None:
         self.report = report
         self.batches = batches
         self.curve: list[dict[str, Any]] = []
@@ -78,7 +79,7 @@ class Progress(Callback):
 
 
 def at_batches(batches: set[int]) -> Callable[[State, Event], bool]:
-    """An interval for Composer: after each of these numbers of batches."""
+    """Composer interval: after each of these numbers of batches."""
 
     def due(state: State, event: Event) -> bool:
         return event == Event.BATCH_END and int(state.timestamp.batch) in batches

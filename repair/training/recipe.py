@@ -1,6 +1,6 @@
 """Training recipe: everything that decides the weights besides the data, as frozen pydantic models.
 
-The named ones stand in `repair.training.recipes`; `load_recipe("tiny", {"epochs": 1,
+The named ones are in `repair.training.recipes`; `load_recipe("tiny", {"epochs": 1,
 "optimizer.learning_rate": 1e-3})` changes single values of one.
 """
 
@@ -31,7 +31,7 @@ class Part(BaseModel):
 
 
 class Pretrained(Part):
-    """A published causal language model that is trained on."""
+    """A published causal language model as the base."""
 
     kind: Literal["Pretrained"] = "Pretrained"
     path: Annotated[str, Field(min_length=1), Expected("a model name or a folder")]
@@ -40,8 +40,8 @@ class Pretrained(Part):
     """The commit, tag or branch of a published model; pin it, a branch moves."""
     fewest_sentinel_tokens: Count = 3
     most_sentinel_tokens: Count = 5
-    """How many tokens the tokenizer may make of one sentinel line of the prompt. Checked before
-    training: outside of it, the tokenizer is not the one that the format was made for."""
+    """Tokens that the tokenizer may make of one sentinel line of the prompt. Checked before training: with
+    another number, it is not the tokenizer that the format was made for."""
 
     @model_validator(mode="after")
     def _a_range(self) -> Self:
@@ -58,8 +58,8 @@ class FromScratch(Part):
 
     kind: Literal["FromScratch"] = "FromScratch"
     vocabulary: Annotated[int, Field(ge=259), Expected("a whole number of at least 259")]
-    """Tokens that the tokenizer learns from the training texts, at most; 256 bytes and 3 special ones
-    are always there."""
+    """The most tokens that the tokenizer learns from the training texts; 256 bytes and 3 special ones are
+    always included."""
     hidden_size: Count
     intermediate_size: Count
     layers: Count
@@ -85,16 +85,16 @@ class Optimizer(Part):
 
 
 class Schedule(Part):
-    """Linear warm-up, then half a cosine down to the end of the run."""
+    """Linear warm-up, then cosine decay to the end of the run."""
 
     warmup_batches: CountOrNone = 100
-    """At most half of the run's batches are spent on it; `made_by.json` says how many were."""
+    """At most half of the run's batches; `made_by.json` has the real number."""
     alpha_f: Annotated[float, Field(ge=0, le=1), Expected("0 to 1")] = 0.01
     """The last learning rate, as a share of the highest one."""
 
 
 class Sharding(Part):
-    """Fully sharded data parallelism over all processes, by Composer."""
+    """Fully sharded data parallelism (FSDP) over all processes, by Composer."""
 
     strategy: Literal["FULL_SHARD", "SHARD_GRAD_OP", "NO_SHARD"] = "FULL_SHARD"
     mixed_precision: Literal["DEFAULT", "PURE", "FULL"] = "PURE"
@@ -104,13 +104,13 @@ class Sharding(Part):
 
 
 class Resumption(Part):
-    """A run that was interrupted goes on from its last state, if recipe and data are the same."""
+    """Resumption of an interrupted run from its last state, if recipe and data are the same."""
 
     every_batches: Count = 200
     keep: Count = 2
-    """States that are kept; one of the 7B model is about 80 GB."""
+    """The number of last states to keep; one of the 7B model is about 80 GB."""
     folder: str | None = None
-    """A folder or URI that outlasts the run, in which each run has its own; None: beside the output."""
+    """A persistent folder or URI, in which each run has its own subfolder; None: beside the output."""
 
 
 class Recipe(Part):
@@ -121,22 +121,22 @@ class Recipe(Part):
     max_seq_len: Count
     """Tokens of a packed row, and the longest sample. A longer one is left out and counted."""
     global_batch_size: Count = 16
-    """Packed rows of one optimizer step at most, over all processes."""
+    """The most packed rows of one optimizer step, over all processes."""
     packing_ratio: Annotated[float, Field(ge=1), Expected("at least 1 sample a row")] = 6.0
-    """Samples that a packed row holds on average: a step takes `global_batch_size` times as many."""
+    """Samples per packed row on average: a step takes `global_batch_size` times that number."""
     epochs: Count = 4
     optimizer: Optimizer = Optimizer()
     schedule: Schedule = Schedule()
     clip_norm: Positive = 1.0
-    """The norm that a step's gradient is scaled down to."""
+    """Gradient clipping: the largest norm of a step's gradient."""
     precision: Literal["fp32", "amp_bf16"] = "fp32"
     attention: Literal["eager", "sdpa", "flash_attention_2"] = "sdpa"
     microbatch_rows: Count = 1
-    """Packed rows that one process computes at a time; changes memory and speed, not the result."""
+    """Microbatch: packed rows that one process computes at a time; affects memory and speed only."""
     activation_checkpointing: bool = False
     sharding: Sharding | None = None
     resumption: Resumption | None = None
-    """None: an interrupted run starts again."""
+    """None: an interrupted run starts from the beginning."""
     threads: Count | None = None
     """CPU threads of the process; None leaves the choice to torch."""
     seed: CountOrNone = 17
@@ -160,9 +160,9 @@ class Recipe(Part):
 
     @property
     def samples_per_step(self) -> int:
-        """Samples that one optimizer step takes."""
+        """Samples of one optimizer step."""
         return max(1, round(self.global_batch_size * self.packing_ratio))
 
     def as_dict(self) -> dict[str, Any]:
-        """The recipe as JSON-ready values; `kind` tells what `base` is."""
+        """The recipe as JSON values; `kind` says which class `base` is."""
         return self.model_dump(mode="json")

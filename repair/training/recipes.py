@@ -1,4 +1,7 @@
-"""The named recipes."""
+"""Named recipes: `tiny` for two CPU cores, and the published 7B one; overrides of single settings.
+
+Tested by `tests/repair/training/test_recipe.py`.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,7 +23,7 @@ with extra("train"):
     from pydantic import ValidationError
 
 _SWITCHED = ("sharding", "resumption")
-"""Parts that a mapping of their settings switches on, and None off."""
+"""Optional parts: a mapping of their settings switches them on, None off."""
 
 
 def load_recipe(name: str, overrides: Mapping[str, Any] | None = None) -> Recipe:
@@ -55,14 +58,14 @@ def _set(values: dict[str, Any], setting: str, value: Any) -> None:
 def _part(part: Any, name: str, setting: str) -> dict[str, Any]:
     """`part`, which must have a setting `name`."""
     if not isinstance(part, dict):
-        raise ConfigurationError(f"recipe: {setting!r} reaches into what has no parts here")
+        raise ConfigurationError(f"recipe: {setting!r} names a part of a setting that has no parts")
     if name not in part or name == "kind":
         expected = ", ".join(known for known in part if known != "kind")
-        raise ConfigurationError(f"recipe: no setting {setting!r}; at this place expected one of {expected}")
+        raise ConfigurationError(f"recipe: no setting {setting!r}; expected one of {expected} there")
     return part
 
 
-# A model from nothing in minutes on two CPU cores: it proves the road from examples to a checkpoint
+# A model from random weights in minutes on two CPU cores: it tests the path from examples to a checkpoint
 # that decodes, not that a model repairs. Random weights need a far higher learning rate and a shorter
 # warm-up than a pretrained model, and several hundred samples make few steps: hence small batches.
 TINY = Recipe(

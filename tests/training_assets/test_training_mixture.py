@@ -54,14 +54,14 @@ def test_a_day_is_all_its_types(house: House):
 
 
 @pytest.mark.parametrize(
-    ("lost", "said"),
+    ("lost", "message"),
     [
         (None, "repair_examples[{day}|syntax] is not in the store"),
         (1, "repair_examples[{day}|syntax] lost rows (1 rows in, 0 out, 0 rejected)"),
     ],
 )
 def test_a_day_without_a_type_or_with_one_that_lost_rows_is_refused(
-    tmp_path: Path, lost: int | None, said: str
+    tmp_path: Path, lost: int | None, message: str
 ):
     house = House(tmp_path)
     for name in TYPES:
@@ -70,7 +70,7 @@ def test_a_day_without_a_type_or_with_one_that_lost_rows_is_refused(
         elif lost is not None:
             store_examples(house, Key(DAY, name), [], lost=lost)
     result = house.run([daily_examples], Key(DAY), raise_on_error=False)
-    assert said.format(day=DAY) in failure(result, "daily_examples")
+    assert message.format(day=DAY) in failure(result, "daily_examples")
     assert house.store.partitions("daily_examples") == []
 
 

@@ -1,4 +1,4 @@
-"""The training mixture: one test for each reason, and what does not matter to it."""
+"""Training mixture: one test per reject reason, and independence of the input's order."""
 
 import hashlib
 import random

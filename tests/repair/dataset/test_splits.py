@@ -1,4 +1,4 @@
-"""Projects are on one side, for ever, in the shares that were asked for."""
+"""Split by project: fixed for ever, in the configured shares."""
 
 from collections import Counter
 

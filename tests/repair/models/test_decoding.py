@@ -1,4 +1,4 @@
-"""A real model that has learned a few answers by heart is asked for them."""
+"""Decoding of a small real model that has memorised a few answers."""
 
 import json
 import os
@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from repair.errors import ConfigurationError, StoreError
-from repair.models.decoding import Completion, Decoder, Outcome, decode, local_folder
+from repair.models.decoding import Completion, Decoder, FinishReason, decode, local_folder
 from repair.prompt.sentinels import Example, render_prompt, render_response
 
 pytestmark = pytest.mark.slow
@@ -72,50 +72,52 @@ def test_answers_come_in_the_order_of_the_prompts_whatever_shares_a_batch(
     decoder: Decoder, batch_size: int
 ) -> None:
     asked = [*ANSWERS, *reversed(ANSWERS)]
-    told: list[tuple[int, int]] = []
+    calls: list[tuple[int, int]] = []
     answers = decoder.decode(
         asked,
         max_new_tokens=48,
         batch_size=batch_size,
-        progress=lambda done, total: told.append((done, total)),
+        progress=lambda done, total: calls.append((done, total)),
     )
     # left padding must not change what is computed: the prompts have three lengths
-    assert [answer.text for answer in answers] == [ANSWERS[each] for each in asked]
-    assert {answer.stopped for answer in answers} == {Outcome.CLOSED}
-    assert told[-1] == (6, 6)
-    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    assert [answer.text for answer in answers] == [ANSWERS[question] for question in asked]
+    assert {answer.finish_reason for answer in answers} == {FinishReason.CLOSED}
+    assert calls[-1] == (6, 6)
+    assert [done for done, _ in calls] == sorted(done for done, _ in calls)
 
 
 def test_an_answer_ends_with_the_closing_line_and_its_tokens_are_counted(decoder: Decoder) -> None:
     for asked, answer in ANSWERS.items():
         [completion] = decoder.decode([asked], max_new_tokens=48)
         tokens = decoder.tokenizer(answer, add_special_tokens=False)["input_ids"]
-        assert completion == Completion(answer, len(tokens), Outcome.CLOSED)
+        assert completion == Completion(answer, len(tokens), FinishReason.CLOSED)
 
 
 def test_a_prompt_without_room_for_an_answer_is_counted_and_not_cut(decoder: Decoder) -> None:
     long = prompt("prin", lines=80)
     fits = next(iter(ANSWERS))
     answers = decoder.decode([long, fits, long], max_new_tokens=48)
-    assert answers[0] == answers[2] == Completion("", 0, Outcome.TOO_LONG)
+    assert answers[0] == answers[2] == Completion("", 0, FinishReason.TOO_LONG)
     assert answers[1].text == ANSWERS[fits]
     # the longest prompt that is asked leaves exactly the room for the new tokens
     width = len(decoder.tokenizer(fits)["input_ids"])
-    assert decoder.decode([fits], max_new_tokens=CONTEXT - width)[0].stopped != Outcome.TOO_LONG
-    assert decoder.decode([fits], max_new_tokens=CONTEXT - width + 1)[0].stopped == Outcome.TOO_LONG
+    assert decoder.decode([fits], max_new_tokens=CONTEXT - width)[0].finish_reason != FinishReason.TOO_LONG
+    assert (
+        decoder.decode([fits], max_new_tokens=CONTEXT - width + 1)[0].finish_reason == FinishReason.TOO_LONG
+    )
 
 
 def test_an_answer_that_uses_up_its_tokens_is_cut(decoder: Decoder) -> None:
     [answer] = decoder.decode([next(iter(ANSWERS))], max_new_tokens=3)
-    assert (answer.tokens, answer.stopped) == (3, Outcome.CUT)
+    assert (answer.tokens, answer.finish_reason) == (3, FinishReason.CUT)
     assert ANSWERS[next(iter(ANSWERS))].startswith(answer.text)
 
 
 def test_the_end_of_text_ends_an_answer_that_has_no_closing_line(decoder: Decoder) -> None:
-    # the whole answer stands in the prompt already: the next token is the end of the text
+    # the whole answer is in the prompt already: the next token is the end of the text
     asked, answer = next(iter(ANSWERS.items()))
     [completion] = decoder.decode([asked + answer], max_new_tokens=20, temperature=0)
-    assert completion == Completion("", 0, Outcome.ENDED)
+    assert completion == Completion("", 0, FinishReason.ENDED)
 
 
 def test_a_seed_decides_what_is_drawn(decoder: Decoder) -> None:
@@ -203,9 +205,9 @@ def test_the_process_answers_by_hand_too(checkpoint: str, tmp_path: Path) -> Non
     command = [sys.executable, "-m", "code_location.decode_main", "--checkpoint", checkpoint]
     command += ["--pair", str(tmp_path / "in.parquet"), str(tmp_path / "out.parquet")]
     command += ["--settings", json.dumps({"max_new_tokens": 3})]
-    said = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    output = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     assert pq.read_table(tmp_path / "out.parquet")["outcome"].to_pylist() == ["cut"]
-    assert "1 of 1 prompts answered" in said
+    assert "1 of 1 prompts answered" in output
     # a launcher of several processes starts this one several times: only the first may write
     (tmp_path / "out.parquet").unlink()
     subprocess.run(command, cwd=ROOT, check=True, env={**os.environ, "RANK": "1"})

@@ -1,4 +1,4 @@
-"""Small mixtures that are rendered as the pipeline renders them."""
+"""Small mixtures, rendered as in the pipeline."""
 
 from collections.abc import Callable
 from pathlib import Path

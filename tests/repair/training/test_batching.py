@@ -1,4 +1,4 @@
-"""Every sample once an epoch, in steps of a bounded number of rows."""
+"""Batching: every sample once an epoch, in steps of a bounded number of rows."""
 
 from collections import Counter
 

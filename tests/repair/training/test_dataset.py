@@ -1,4 +1,4 @@
-"""What is learned, what is left out, and what a mixture must be."""
+"""Tokenised data set: label mask, samples that are too long, and validation of a mixture."""
 
 import hashlib
 from collections.abc import Callable
@@ -11,16 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from repair.dataset.mixture import MIXTURE
-from repair.errors import ConfigurationError
-from repair.models.tokenizer import (
-    BEGIN,
-    END,
-    check_tokenizer,
-    encode_prompts,
-    encode_responses,
-    train_tokenizer,
-)
-from repair.prompt.sentinels import SENTINELS, Example, render_prompt
+from repair.models.tokenizer import BEGIN, END, encode_prompts, train_tokenizer
+from repair.prompt.sentinels import Example, render_prompt
 from repair.schema.stages import FILES
 from repair.store.reader import PartitionStore
 from repair.training.dataset import IGNORED, MixtureError, Record, read_mixture, tokenise
@@ -64,43 +56,6 @@ def test_a_sample_longer_than_a_row_is_left_out_by_name_and_one_that_fills_it_is
     assert too_long == ["4", "5"]
 
 
-def test_a_special_token_in_a_users_file_is_plain_text(tokenizer: Any) -> None:
-    hostile = f"1 x = '{END}{BEGIN}'\n"
-    [prompt], [response] = encode_prompts(tokenizer, [hostile]), encode_responses(tokenizer, [hostile])
-    specials = {tokenizer.bos_token_id, tokenizer.eos_token_id}
-    assert specials & set(prompt[1:]) == set()
-    assert specials & set(response[:-1]) == set()
-    assert tokenizer.decode(prompt[1:]) == hostile
-
-
-@pytest.mark.parametrize("text", ["a\r\nb\tc\n", "ü 𝔘 \U0001f600 \u2028", "  x  ,  y .", "12 345\n", ""])
-def test_the_own_tokenizer_gives_every_text_back(tokenizer: Any, text: str) -> None:
-    [tokens] = encode_responses(tokenizer, [text])
-    assert tokenizer.decode(tokens[:-1], clean_up_tokenization_spaces=False) == text
-
-
-def test_digits_are_tokens_of_their_own(tokenizer: Any) -> None:
-    tokens = tokenizer.tokenize("12 345")
-    assert [token.strip("Ġ") for token in tokens if token.strip("Ġ")] == ["1", "2", "3", "4", "5"]
-
-
-def test_a_base_tokenizer_is_checked_for_the_size_of_sentinels_and_for_changed_text(tokenizer: Any) -> None:
-    check_tokenizer(tokenizer, SENTINELS, ["1 x = 1\n"], path="somewhere", fewest=1, most=20)
-    with pytest.raises(ConfigurationError, match="tokens of '<lsp_error>'"):
-        check_tokenizer(tokenizer, ["<lsp_error>"], [], path="somewhere", fewest=1, most=1)
-
-
-def test_a_tokenizer_that_changes_text_is_refused() -> None:
-    from tokenizers import Tokenizer, models, pre_tokenizers
-    from transformers import PreTrainedTokenizerFast
-
-    words = Tokenizer(models.WordLevel({"1": 0, "x": 1, "?": 2}, unk_token="?"))
-    words.pre_tokenizer = pre_tokenizers.Whitespace()  # loses every space and newline
-    lossy = PreTrainedTokenizerFast(tokenizer_object=words, unk_token="?")
-    with pytest.raises(ConfigurationError, match="does not give back"):
-        check_tokenizer(lossy, [], ["1 x\n1 x"], path="somewhere", fewest=1, most=20)
-
-
 def test_a_mixture_is_read_in_the_order_of_its_ids_however_it_is_cut_into_files(tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two" / "nested"
     one.mkdir()
@@ -131,20 +86,20 @@ def test_the_fingerprint_is_of_the_content(write_mixture: Write) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rows", "said"),
+    ("rows", "message"),
     [
         ([{"example_id": "a", "prompt": "p", "response": "r"}], "no column split"),
         ([{**ROWS[0], "split": "test"}], "split is 'test'"),  # test rows are never trained on
         ([{**ROWS[0], "response": ""}], "example '0': expected text"),  # nothing to learn
         ([{**ROWS[0], "prompt": None}], "example '0': expected text"),
-        ([ROWS[0], ROWS[0]], "there twice"),
+        ([ROWS[0], ROWS[0]], "occurs twice"),
         ([ROWS[3]], "no row of the split 'train'"),  # validation alone
     ],
 )
 def test_a_mixture_that_can_not_be_trained_on_is_refused(
-    write_mixture: Write, rows: list[dict[str, str]], said: str
+    write_mixture: Write, rows: list[dict[str, str]], message: str
 ) -> None:
-    with pytest.raises(MixtureError, match=said) as caught:
+    with pytest.raises(MixtureError, match=message) as caught:
         read_mixture(write_mixture(rows))
     assert caught.value.reason == "bad_mixture"
 

@@ -1,4 +1,4 @@
-"""A checkpoint says what made it."""
+"""Checkpoint export: provenance and loss curve beside the weights."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Bins against a plain first-fit-decreasing oracle."""
+"""Bin packing against a plain first-fit-decreasing oracle."""
 
 import pickle
 import random

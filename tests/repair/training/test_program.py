@@ -1,4 +1,4 @@
-"""A real training of a small model, in this process and in children of it."""
+"""Training program: a real training of a small model, in this process and in child processes."""
 
 import json
 import os
@@ -44,10 +44,10 @@ def rows() -> list[dict[str, str]]:
     return [*train, *long, *(example_row(number, split="validation") for number in range(26, 30))]
 
 
-def train(recipe: Recipe, mixture: str, out: Path, told: list[dict[str, Any]] | None = None) -> Any:
+def train(recipe: Recipe, mixture: str, out: Path, reported: list[dict[str, Any]] | None = None) -> Any:
     from repair.training.program import train as program
 
-    return program(recipe, mixture, str(out), [].append if told is None else told.append)
+    return program(recipe, mixture, str(out), [].append if reported is None else reported.append)
 
 
 def weights(checkpoint: Path) -> bytes:
@@ -62,10 +62,10 @@ def leftovers(folder: Path) -> list[str]:
 def test_the_loss_falls_and_the_checkpoint_says_what_made_it(tmp_path: Path, write_mixture: Write) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    told: list[dict[str, Any]] = []
+    reported: list[dict[str, Any]] = []
     out = tmp_path / "checkpoint"
-    result = train(small(epochs=8), write_mixture(rows()), out, told)
-    batches = [figures for figures in told if "loss" in figures]
+    result = train(small(epochs=8), write_mixture(rows()), out, reported)
+    batches = [figures for figures in reported if "loss" in figures]
     assert result.last_loss < 0.9 * result.first_loss
     assert (result.samples, result.validation_samples, result.left_out_too_long) == (24, 4, 2)
     assert result.batches == len(batches) == 24  # 8 epochs of 3 steps of 4 rows times 2 samples
@@ -74,7 +74,7 @@ def test_the_loss_falls_and_the_checkpoint_says_what_made_it(tmp_path: Path, wri
     assert sum(figures["tokens"] for figures in batches) == 8 * result.tokens
     assert max(figures["learning_rate"] for figures in batches) == pytest.approx(2e-3)
     assert batches[-1]["learning_rate"] < 1e-3  # the schedule comes down
-    validations = [figures["validation_loss"] for figures in told if "validation_loss" in figures]
+    validations = [figures["validation_loss"] for figures in reported if "validation_loss" in figures]
     assert len(validations) == 8  # one an epoch
     assert result.validation_loss == validations[-1] < validations[0]
     made_by = json.loads((out / MADE_BY).read_text())
@@ -83,7 +83,7 @@ def test_the_loss_falls_and_the_checkpoint_says_what_made_it(tmp_path: Path, wri
     assert made_by["left_out_too_long"] == ["0024", "0025"]
     assert made_by["prompt_version"] == PROMPT_VERSION
     assert made_by["versions"]["mosaicml"]
-    assert [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()] == told
+    assert [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()] == reported
     model, tokenizer = AutoModelForCausalLM.from_pretrained(out), AutoTokenizer.from_pretrained(out)
     assert sum(parameter.numel() for parameter in model.parameters()) == result.parameters
     assert tokenizer("1 x")["input_ids"][0] == tokenizer.bos_token_id
@@ -115,9 +115,9 @@ def test_rows_computed_one_by_one_or_together_give_the_same_losses(
     mixture = write_mixture(rows())
     losses: list[list[float]] = []
     for size in (1, 4):
-        told: list[dict[str, Any]] = []
-        train(small(epochs=2, microbatch_rows=size), mixture, tmp_path / str(size), told)
-        losses.append([figures["loss"] for figures in told if "loss" in figures])
+        reported: list[dict[str, Any]] = []
+        train(small(epochs=2, microbatch_rows=size), mixture, tmp_path / str(size), reported)
+        losses.append([figures["loss"] for figures in reported if "loss" in figures])
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 
 
@@ -141,10 +141,10 @@ def test_an_interrupted_run_goes_on_where_it_was_and_ends_with_the_same_weights(
     with pytest.raises(StoppedHereError):
         program(recipe, mixture, str(tmp_path / "resumed"), stop)
     assert leftovers(tmp_path) == ["states", "whole"]
-    told: list[dict[str, Any]] = []
-    result = train(recipe, mixture, tmp_path / "resumed", told)
+    reported: list[dict[str, Any]] = []
+    result = train(recipe, mixture, tmp_path / "resumed", reported)
     assert result.resumed_from_batch == 4
-    assert told[0]["batch"] == 5
+    assert reported[0]["batch"] == 5
     assert weights(tmp_path / "resumed") == weights(tmp_path / "whole")
     curve = [json.loads(line) for line in (tmp_path / "resumed" / "metrics.jsonl").read_text().splitlines()]
     assert [figures["batch"] for figures in curve if "loss" in figures] == list(range(1, 10))
@@ -194,11 +194,11 @@ def test_a_training_that_is_stopped_leaves_no_checkpoint(tmp_path: Path, write_m
 def test_a_bad_setting_fails_the_process_before_torch_is_loaded(tmp_path: Path) -> None:
     arguments = ["--recipe", "tiny", "--mixture", "nowhere", "--out", str(tmp_path / "out")]
     with child([*arguments, "--overrides", '{"epochs": 0}'], PYTHONPROFILEIMPORTTIME="1") as process:
-        _, said = process.communicate(timeout=60)
+        _, output = process.communicate(timeout=60)
     assert process.returncode != 0
-    assert "epochs is 0" in said
+    assert "epochs is 0" in output
     imported = {
-        line.rpartition("|")[2].strip() for line in said.splitlines() if line.startswith("import time")
+        line.rpartition("|")[2].strip() for line in output.splitlines() if line.startswith("import time")
     }
     assert "repair.training.recipe" in imported
     assert "torch" not in imported
@@ -212,8 +212,8 @@ def test_two_sharded_processes_under_pipes_tell_the_run_the_losses_of_one(
     import torch
 
     mixture = write_mixture(rows())
-    told: list[dict[str, Any]] = []
-    train(small(epochs=2), mixture, tmp_path / "one", told)
+    reported: list[dict[str, Any]] = []
+    train(small(epochs=2), mixture, tmp_path / "one", reported)
     extras = {
         "recipe": "tiny",
         "overrides": {**SMALL, "epochs": 2, "sharding": {}, "activation_checkpointing": True},
@@ -243,7 +243,7 @@ def test_two_sharded_processes_under_pipes_tell_the_run_the_losses_of_one(
     assert materialization.metadata["left_out_too_long"].value == result["left_out_too_long"] == 2
     assert materialization.metadata["last_loss"].value == result["last_loss"]
     curve = [json.loads(line) for line in (tmp_path / "two" / "metrics.jsonl").read_text().splitlines()]
-    for one, two in zip(told, curve, strict=True):
+    for one, two in zip(reported, curve, strict=True):
         for name in {"loss", "validation_loss", "tokens"} & set(one):
             assert one[name] == pytest.approx(two[name], rel=1e-3)
     one, two = (safetensors.torch.load_file(tmp_path / name / "model.safetensors") for name in ("one", "two"))

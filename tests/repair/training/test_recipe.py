@@ -1,4 +1,4 @@
-"""Recipes are checked when they are made; the big one builds its parts without its weights."""
+"""Recipes: validation, overrides, and the parts of the big one without its weights."""
 
 import json
 import re
@@ -16,7 +16,7 @@ from repair.training.recipes import RECIPES, load_recipe
 BIG = "deepseek-coder-7b-instruct-v1.5"
 
 
-def test_the_published_values_stand_in_the_big_recipe() -> None:
+def test_the_big_recipe_has_the_published_values() -> None:
     recipe = load_recipe(BIG)
     assert (recipe.optimizer.learning_rate, recipe.optimizer.betas) == (1e-5, (0.9, 0.99))
     assert (recipe.optimizer.eps, recipe.optimizer.weight_decay) == (1e-8, 0)
@@ -48,7 +48,7 @@ def test_an_override_reaches_into_parts_and_switches_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("overrides", "said"),
+    ("overrides", "message"),
     [
         ({"epoch": 1}, "no setting 'epoch'"),  # a misspelt name
         ({"optimizer.rate": 1}, "no setting 'optimizer.rate'"),  # a misspelt part of a part
@@ -78,8 +78,8 @@ def test_an_override_reaches_into_parts_and_switches_them() -> None:
         ({"base.kind": "Pretrained"}, "no setting 'base.kind'"),  # another base is another recipe
     ],
 )
-def test_a_bad_setting_is_named(overrides: dict[str, Any], said: str) -> None:
-    with pytest.raises(ConfigurationError, match=said):
+def test_a_bad_setting_is_named(overrides: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
         load_recipe("tiny", overrides)
 
 
@@ -90,9 +90,9 @@ def test_an_unknown_recipe_names_the_known_ones() -> None:
 
 @pytest.mark.parametrize("name", sorted(RECIPES))
 def test_a_recipe_is_json(name: str) -> None:
-    told = json.loads(json.dumps(load_recipe(name).as_dict()))
+    values = json.loads(json.dumps(load_recipe(name).as_dict()))
     kinds = {"tiny": FromScratch, BIG: Pretrained}
-    assert told["base"]["kind"] == kinds[name].__name__
+    assert values["base"]["kind"] == kinds[name].__name__
 
 
 def documented(recipe: Recipe) -> dict[str, str]:
