@@ -1,4 +1,7 @@
-"""Dagster resource of the language model: teacher and judge."""
+"""Dagster resource of the language model: teacher and judge.
+
+Tested by `tests/code_location/test_graph_teacher.py`.
+"""
 
 import json
 from collections.abc import Callable

@@ -56,7 +56,7 @@ BAD_ANSWERS = {
     ),
     "prose alone": ("no_diff", lambda n: f"I would call it name{n}x."),
     "wrong line numbers": ("content_mismatch", lambda n: f"-1 b = error:name{n}x\n+1 b = name{n}x\n</diff>"),
-    "a line behind the end": ("wrong_line", lambda n: f"-9 b = error:name{n}x\n+9 b = name{n}x\n</diff>"),
+    "a line after the end": ("wrong_line", lambda n: f"-9 b = error:name{n}x\n+9 b = name{n}x\n</diff>"),
     "hallucinated content": ("content_mismatch", lambda n: f"-2 b = names[{n}]\n+2 b = name{n}x\n</diff>"),
     "a unified diff": (
         "malformed",

@@ -48,7 +48,7 @@ class HistoryTeacher:
     servers: Servers
     name: str = "history"
     rows_at_once: int = 64
-    """Rows whose checks run together; bounds what is held in memory."""
+    """Rows whose checks run together; bounds the memory."""
 
     def propose(self, rows: Iterable[RepairCandidateRow]) -> Iterator[Proposal | Reject]:
         """One outcome for each row, in order."""

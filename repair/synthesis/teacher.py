@@ -1,4 +1,7 @@
-"""The teacher interface, and the synthesis stage: one proposal or reject for each candidate row."""
+"""The teacher interface, and the synthesis stage: one proposal or reject for each candidate row.
+
+Tested by `tests/repair/synthesis/test_history.py`.
+"""
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping

@@ -138,13 +138,17 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> House:
 def counts(house: House, key: Key) -> list[tuple[int, int]]:
     """Rows in and out of each stage."""
     return [
-        (manifest.rows_in, manifest.rows_out) for manifest in (house.manifest(each, key) for each in STAGES)
+        (manifest.rows_in, manifest.rows_out) for manifest in (house.manifest(stage, key) for stage in STAGES)
     ]
 
 
 def test_events_are_counted_by_the_recorded_rows(house: House):
     manifest = house.manifest("session_events", Key(DAY))
-    session = [*shop().events, *bakery().events, *(each for name in REFUSED for each in refused(name).events)]
+    session = [
+        *shop().events,
+        *bakery().events,
+        *(event for name in REFUSED for event in refused(name).events),
+    ]
     projects = 2 + len(REFUSED)
     closing = 9 + 5 + len(REFUSED)  # files that the projects have at the end of the day
     assert manifest.rows_in == len(session) + projects + closing
@@ -254,10 +258,10 @@ def test_what_an_older_server_recorded_agrees_by_code_and_place(house: House):
 
 
 def test_a_second_run_reuses_every_stage_and_says_so(house: House):
-    before = [house.manifest(each, NAMES) for each in STAGES]
+    before = [house.manifest(stage, NAMES) for stage in STAGES]
     result = house.diagnostics("F821")
     assert reused(result) == dict.fromkeys(STAGES, True)
-    assert [house.manifest(each, NAMES) for each in STAGES] == before
+    assert [house.manifest(stage, NAMES) for stage in STAGES] == before
     assert check(result, "error_states", "replay_equals_stored_copy").passed
 
 

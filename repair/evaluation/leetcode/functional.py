@@ -1,4 +1,7 @@
-"""Functional correctness: a solution's unit tests, run in the sandbox and nowhere else."""
+"""Functional correctness: a solution's unit tests, run in the sandbox and nowhere else.
+
+Tested by `tests/repair/evaluation/leetcode/test_leetcode.py`.
+"""
 
 import secrets
 from collections.abc import Iterable, Iterator, Mapping

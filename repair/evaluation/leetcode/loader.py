@@ -5,6 +5,8 @@ FOLDER/debugbench/benchmark/python3_<bug>.json                        a list of 
 FOLDER/leetcodedataset/LeetCodeDataset-v0.2.0-train.jsonl.gz          tests: the page's examples
 FOLDER/leetcodedataset/LeetCodeDataset-v0.3.0-test.jsonl.gz           tests: about 30 a problem
 ```
+
+Tested by `tests/repair/evaluation/leetcode/test_leetcode.py`.
 """
 
 import gzip

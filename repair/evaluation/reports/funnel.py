@@ -1,4 +1,7 @@
-"""Funnel of the pipeline: rows left after each stage and reject counts, by diagnostic type."""
+"""Funnel of the pipeline: rows left after each stage and reject counts, by diagnostic type.
+
+Tested by `tests/eval_assets/test_eval_results.py`.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,7 @@
-"""Self-contained HTML pages from the Jinja templates of this package."""
+"""Self-contained HTML pages from the Jinja templates of this package.
+
+Tested by `tests/eval_assets/test_eval_results.py`.
+"""
 
 from typing import Any
 

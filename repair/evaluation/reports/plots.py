@@ -1,4 +1,7 @@
-"""Matplotlib plots as SVG text or PNG bytes, without a display."""
+"""Matplotlib plots as SVG text or PNG bytes, without a display.
+
+Tested by `tests/eval_assets/test_eval_results.py`.
+"""
 
 import io
 from collections.abc import Mapping, Sequence

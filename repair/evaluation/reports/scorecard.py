@@ -1,4 +1,7 @@
-"""Scorecard of one checkpoint: one self-contained HTML page."""
+"""Scorecard of one checkpoint: one self-contained HTML page.
+
+Tested by `tests/eval_assets/test_eval_results.py`.
+"""
 
 import json
 from collections import Counter

@@ -1,4 +1,7 @@
-"""Comparison of teachers over all types of a date: one self-contained HTML page."""
+"""Comparison of teachers over all types of a date: one self-contained HTML page.
+
+Tested by `tests/eval_assets/test_teachers.py`.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,7 @@
-"""Corpus of correct Python texts for the simulated typist."""
+"""Corpus of correct Python texts for the simulated typist.
+
+Tested by `tests/repair/sources/simulated/test_simulated.py`.
+"""
 
 import ast
 import sysconfig

@@ -1,4 +1,7 @@
-"""Model of a file that is being written: the blocks written so far, and the mistakes in them."""
+"""Model of a file that is being written: the blocks written so far, and the mistakes in them.
+
+Tested by `tests/repair/sources/simulated/test_simulated.py`.
+"""
 
 import ast
 from bisect import bisect_right

@@ -1,4 +1,7 @@
-"""Types of mistakes: a kind, and the edit that makes one."""
+"""Types of mistakes: a kind, and the edit that makes one.
+
+Tested by `tests/repair/sources/simulated/test_simulated.py`.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

@@ -1,4 +1,7 @@
-"""Typing model: splits a change into packets of a few characters, with pauses between them."""
+"""Typing model: splits a change into packets of a few characters, with pauses between them.
+
+Tested by `tests/repair/sources/simulated/test_simulated.py`.
+"""
 
 from collections.abc import Iterator
 from random import Random

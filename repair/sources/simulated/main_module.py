@@ -1,4 +1,7 @@
-"""A project's `main.py`: a small program that imports the project's other modules and uses them."""
+"""A project's `main.py`: a small program that imports the project's other modules and uses them.
+
+Tested by `tests/repair/sources/simulated/test_simulated.py`.
+"""
 
 import ast
 from collections.abc import Sequence

@@ -1,4 +1,7 @@
-"""Weighted random choice of the next mistake."""
+"""Weighted random choice of the next mistake.
+
+Tested by `tests/repair/sources/simulated/test_simulated.py`.
+"""
 
 from random import Random
 

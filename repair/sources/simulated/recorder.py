@@ -1,4 +1,7 @@
-"""Event factory of one simulated person, with their clock and session."""
+"""Event factory of one simulated person, with their clock and session.
+
+Tested by `tests/repair/sources/simulated/test_simulated.py`.
+"""
 
 import json
 import zlib

@@ -1,4 +1,7 @@
-"""Reference mistakes: DebugBench's reference bugs, and errors in imports and assignments."""
+"""Reference mistakes: DebugBench's reference bugs, and errors in imports and assignments.
+
+Tested by `tests/repair/sources/simulated/test_simulated.py`.
+"""
 
 import ast
 from collections import Counter

@@ -1,4 +1,7 @@
-"""Parsed Python text: nodes and tokens with their offsets in Unicode code points."""
+"""Parsed Python text: nodes and tokens with their offsets in Unicode code points.
+
+Tested by `tests/repair/sources/simulated/test_simulated.py`.
+"""
 
 import ast
 import builtins

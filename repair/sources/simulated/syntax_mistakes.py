@@ -1,4 +1,7 @@
-"""Syntax mistakes: DebugBench's syntax bugs, and the syntax of other languages."""
+"""Syntax mistakes: DebugBench's syntax bugs, and the syntax of other languages.
+
+Tested by `tests/repair/sources/simulated/test_simulated.py`.
+"""
 
 import ast
 import token

@@ -1,4 +1,7 @@
-"""Type mistakes, which a type checker reports, and a few mistakes that a linter fixes by itself."""
+"""Type mistakes, which a type checker reports, and a few mistakes that a linter fixes by itself.
+
+Tested by `tests/repair/sources/simulated/test_simulated.py`.
+"""
 
 import ast
 from collections.abc import Iterator

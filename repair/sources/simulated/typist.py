@@ -1,4 +1,7 @@
-"""Simulated typist: writes the files of one project, makes mistakes and corrects them."""
+"""Simulated typist: writes the files of one project, makes mistakes and corrects them.
+
+Tested by `tests/repair/sources/simulated/test_simulated.py`.
+"""
 
 import hashlib
 import heapq

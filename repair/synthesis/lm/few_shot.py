@@ -59,7 +59,7 @@ def draw_rows(read: Callable[[], Iterable[pa.RecordBatch]], *, seed: int, total:
     """At most `total` rows of the training split out of `REPAIR_EXAMPLES`, from as many projects as it takes.
 
     The draw depends on the rows and the seed, not on the order or the batches in which they come. `read` is
-    called twice, so that only what was drawn is held.
+    called twice, so that only the drawn rows are in memory.
     """
     names = ["split", "example_id", "project_id"]
     known = (row for batch in read() for row in batch.select(names).to_pylist())

@@ -41,7 +41,7 @@ class RulesTeacher:
     servers: Servers
     name: str = "rules"
     rows_at_once: int = 64
-    """Rows whose checks run together; bounds what is held in memory."""
+    """Rows whose checks run together; bounds the memory."""
 
     def propose(self, rows: Iterable[RepairCandidateRow]) -> Iterator[Proposal | Reject]:
         """One outcome for each row, in order."""

@@ -59,7 +59,7 @@ REJECTED = [
     # the file was saved again as it was
     ("no_later_fix", [(ORIGINAL, False)]),
     ("no_later_fix", [(ORIGINAL + "e = 5\n", False)]),
-    # another error in its place
+    # another error instead
     ("no_later_fix", [(ORIGINAL.replace("error:name", "error:typo"), False)]),
     ("ghostwriter_fix", [(ORIGINAL + "e = 5\n", False), (FIXED, True)]),
     # AI's text without a fix is no fix either

@@ -194,7 +194,7 @@ def test_a_corpus_of_ones_own(tmp_path: Path) -> None:
     (tmp_path / "fits.py").write_text(body)
     (tmp_path / "short.py").write_text("def f(): ...\n")  # below 40 lines
     (tmp_path / "two.py").write_text("print 1\n" * 50)  # Python 2
-    (tmp_path / "near.py").write_text("from . import x\n" + body)  # its neighbours stay behind
+    (tmp_path / "near.py").write_text("from . import x\n" + body)  # it is copied without its neighbours
     (tmp_path / "crlf.py").write_bytes(body.replace("\n", "\r\n").encode())  # offsets are by line feed
     (tmp_path / "latin.py").write_bytes(body.encode() + b"\n# \xe9\n")  # not UTF-8
     (tmp_path / "LICENSE").write_text("Apache License\nVersion 2.0, January 2004\n")

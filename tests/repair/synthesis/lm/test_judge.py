@@ -88,7 +88,7 @@ def test_the_judge_is_shown_the_question_the_diff_and_what_became_of_the_code(ca
 
 
 def test_lines_that_are_only_taken_away_show_where_they_stood() -> None:
-    row = candidate({"main.py": HELPER}, found("main.py", 0, "said"), [])
+    row = candidate({"main.py": HELPER}, found("main.py", 0, "reported"), [])
     row["line_diff"] = "-1 h1 = 1\n-2 h2 = 2\n-40 h40 = 40"
     shown = question_of(row).partition("<repaired>\n")[2].splitlines()
     assert shown[:3] == ["#main.py", "1 h3 = 3", "2 h4 = 4"]

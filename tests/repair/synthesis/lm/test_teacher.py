@@ -91,9 +91,9 @@ def verified(script: Script, cache: Path, count: int = 1, **settings: Any) -> li
     going_on = [index for index, result in enumerate(results) if result["reason"] is None]
     asked_for = as_batch([results[index] for index in going_on], SYNTHESIZED_DIFFS)
     [judged] = BY_NAME["verified_diffs"].run([asked_for], FunctionServers(marked))
-    for index, row in zip(going_on, judged.to_pylist(), strict=True):
-        results[index] = row
-    assert [row["diagnostic_id"] for row in results] == [f"{number:032x}" for number in range(count)]
+    for index, result in zip(going_on, judged.to_pylist(), strict=True):
+        results[index] = result
+    assert [result["diagnostic_id"] for result in results] == [f"{number:032x}" for number in range(count)]
     return results
 
 
@@ -128,7 +128,7 @@ BAD_ANSWERS = {
     "prose alone": ("no_diff", "I am sorry, but I can't see an error here."),
     "prose within": ("malformed", "<diff>\nReplace line 2:\n+2 b = name0x\n</diff>"),
     "a wrong line number": ("content_mismatch", "<diff>\n-3 b = error:name0x\n+3 b = name0x\n</diff>"),
-    "a line behind the end": ("wrong_line", "<diff>\n-20 b = error:name0x\n+20 b = name0x\n</diff>"),
+    "a line after the end": ("wrong_line", "<diff>\n-20 b = error:name0x\n+20 b = name0x\n</diff>"),
     "a line that is not there": ("content_mismatch", "<diff>\n-2 b = names[0]\n+2 b = name0x\n</diff>"),
     "a unified diff": ("malformed", f"<diff>\n{UNIFIED}\n</diff>"),
     "an empty diff": ("no_change", "<diff>\n</diff>"),
@@ -253,19 +253,19 @@ def test_many_questions_are_open_at_once_and_outcomes_keep_their_order(cache: Pa
 
 
 def test_rows_are_taken_as_they_are_needed(cache: Path) -> None:
-    taken: list[int] = []
+    read: list[int] = []
 
     def rows() -> Iterator[dict[str, Any]]:
         for number in range(300):
-            taken.append(number)
+            read.append(number)
             yield row(number)
 
     with ModelServer(RIGHT) as server, teacher(server, cache, concurrency=2) as asked:
         proposals = asked.propose(rows())
         next(proposals)
-        assert len(taken) <= 10
+        assert len(read) <= 10
         proposals.close()
-    assert len(server.requests) <= len(taken)
+    assert len(server.requests) <= len(read)
 
 
 PRICES = {"usd_per_million_input_tokens": 1000.0, "usd_per_million_output_tokens": 2000.0}

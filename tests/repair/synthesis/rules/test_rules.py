@@ -29,7 +29,7 @@ REPAIRS = [
     ("pyright[reportUndefinedVariable]", "found = true\n", "found = True\n"),
     # a letter's case is the likeliest slip of all
     (UNDEFINED, "Total = 1\ntota = 2\nprint(total)\n", "Total = 1\ntota = 2\nprint(Total)\n"),
-    # a module, a name that is taken from one, behind what stands at the top
+    # a module, a name that is imported from one, after the imports at the top
     (UNDEFINED, "print(os.sep)\n", "import os\nprint(os.sep)\n"),
     (
         UNDEFINED,
