@@ -20,7 +20,7 @@ from training_assets.checkpoint import CHECKPOINT, checkpoint
 
 
 class Decoding(dg.Config):
-    """How the model answers: pass@1."""
+    """Sampling of the model's answers: pass@1."""
 
     temperature: float = 0.1
     top_p: float = 0.95

@@ -28,11 +28,10 @@ CHEATS = "cheats"
 
 
 class Verification(dg.Config):
-    """Who has the last word."""
+    """Whether the LLM judge decides on accepted diffs."""
 
     judge: bool = False
-    """Ask the language model whether what the servers accept is a repair; `judge_calibration` says what its
-    word is worth."""
+    """Ask the language model whether an accepted diff is a repair; its accuracy is in `judge_calibration`."""
 
 
 @dg.asset(

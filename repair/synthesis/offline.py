@@ -1,4 +1,7 @@
-"""The teachers that need no language model, as a stage's function."""
+"""Offline teachers: the synthesis stage with `history` or `rules`, which need no language model.
+
+Tested by `tests/code_location/test_graph.py`.
+"""
 
 from collections.abc import Iterable, Iterator
 

@@ -56,7 +56,7 @@ class Teacher(Protocol):
 def synthesize(
     batches: Iterable[pa.RecordBatch], teacher: Teacher, *, rows_at_once: int = 64
 ) -> Iterator[pa.RecordBatch]:
-    """Outcomes of `ADDS` for rows of `REPAIR_CANDIDATES`, in order, in batches of that size.
+    """The synthesis stage: outcomes of `ADDS` for rows of `REPAIR_CANDIDATES`, in order.
 
     The teacher sees one stream of rows and reads ahead as far as it works on several at once. Batches have
     `rows_at_once` rows; the last one may be smaller.

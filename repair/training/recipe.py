@@ -25,7 +25,7 @@ Betas = Annotated[
 
 
 class Part(BaseModel):
-    """Strict: no `"4"` for 4, no true for 1."""
+    """Base class of a recipe's parts: a strict model, no `"4"` for 4, no true for 1."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 

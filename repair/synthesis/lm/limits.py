@@ -191,7 +191,7 @@ class Budget:
 
     @property
     def usage(self) -> Usage:
-        """The totals until now."""
+        """The totals so far."""
         with self._changed:
             paid, cached = self._paid, self._cached
             return Usage(
