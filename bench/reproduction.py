@@ -30,9 +30,8 @@ from repair.diagnostics.diagnostic import Diagnostic
 from repair.language_servers import LanguageServers, Request
 from repair.language_servers.child import resident_megabytes
 from repair.language_servers.programs import clean_variables, empty_environment, programs
-from repair.sources.git import CONFIGURATION
 from repair.sources.git_repository import GitRepository
-from repair.text.paths import is_python, safe_path
+from repair.text.paths import CONFIGURATION_FILES, is_python, safe_path
 
 MOST_FILES = 30
 MODULE_BYTES = (300, 12_000)
@@ -82,7 +81,7 @@ def _files(repository: GitRepository, commit: str) -> Files:
         path: entry.blob
         for entry in repository.tree(commit)
         if entry.mode.startswith("100") and safe_path(path := entry.path.decode(errors="surrogateescape"))
-        if is_python(path) or PurePosixPath(path).name in CONFIGURATION
+        if is_python(path) or PurePosixPath(path).name in CONFIGURATION_FILES
     }
     if not 0 < sum(map(is_python, entries)) <= MOST_FILES:
         return {}
@@ -327,7 +326,9 @@ def main() -> None:
     before = [workspaces[number] for number in sorted(warm_up)]
     workspaces = [files for number, files in enumerate(workspaces) if number not in warm_up]
     files = Counter(min(sum(map(is_python, files)), 2) for files in workspaces)
-    settings = sum(any(PurePosixPath(path).name in CONFIGURATION for path in files) for files in workspaces)
+    settings = sum(
+        any(PurePosixPath(path).name in CONFIGURATION_FILES for path in files) for files in workspaces
+    )
     print(f"{len(workspaces)} snapshots, {files[2]} of several files, {settings} with settings", flush=True)
     if given.exact:
         exactness(workspaces)
