@@ -5,11 +5,14 @@ from typing import Any
 
 import dagster as dg
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
 from partitions.keys import DATE_AND_TYPE, Key
 from repair.pipeline import StageSpec
 from repair.schema.outcomes import Reject, outcome_batch
+from repair.schema.stages import FILES, LATER_STATES
 from repair.store.reader import PartitionStore
 from repair.store.writer import PartitionWriter
 from resources.stages import ROWS_ADD_UP, Input, Stage, check_specs, share_check
@@ -180,3 +183,49 @@ def test_equal_rows_have_an_equal_data_version(tmp_path: Path):
         assert manifest is not None
         versions.append(manifest.data_version)
     assert versions[0] == versions[1]
+
+
+TEXTS_KEY = Key("2026-01-05", "F811")
+BEFORE = pa.schema([("diagnostic_id", pa.string()), ("files", FILES), ("later_states", LATER_STATES)])
+REPAIRED = pa.schema([*BEFORE, ("repaired", pa.string())])
+
+
+def test_a_stage_reads_the_texts_that_it_looks_at_and_stores_those_that_it_returns(tmp_path: Path):
+    """Of the other columns no text is there any more, and their hashes go on all the same."""
+    store = PartitionStore(str(tmp_path))
+    looked_at = [{"path": "a.py", "text": "looked at"}]
+    row = {"diagnostic_id": "d", "files": looked_at, "later_states": [{"text": "not looked at"}]}
+    with store.writer("before", TEXTS_KEY.segments()) as writer:
+        writer.write("data", pa.RecordBatch.from_pylist([row], schema=BEFORE))
+        writer.commit(fingerprint="f", inputs={}, versions={}, rows_in=1)
+    table = store.texts(TEXTS_KEY.segments())
+    (file,) = table.files()
+    texts = pq.read_table(file)
+    Path(file).unlink()
+    table.write(texts.filter(pc.equal(texts["text"], "looked at")))
+
+    adds = pa.schema([BEFORE.field("diagnostic_id"), REPAIRED.field("repaired")])
+    spec = StageSpec(
+        name="repairs",
+        function=lambda batches: (
+            outcome_batch([{**found, "repaired": found["files"][0]["text"] + "!"} for found in rows], adds)
+            for rows in (batch.to_pylist() for batch in batches)
+        ),
+        input=BEFORE,
+        output=REPAIRED,
+        reads=("diagnostic_id", "files"),
+        adds=adds,
+        reasons={},
+    )
+    context: Any = None
+    stage = Stage(context=context, store=store, inputs=[Input("before", TEXTS_KEY)], schema=REPAIRED)
+    with store.writer("repairs", TEXTS_KEY.segments()) as writer:
+        stage.write(writer, spec, stage.on_engine(spec.function, stage.tasks(spec.reads)))
+        writer.commit(fingerprint="f", inputs={}, versions={}, rows_in=1)
+    (found,) = store.table("repairs", TEXTS_KEY.segments(), columns=["files", "repaired"]).to_pylist()
+    assert found == {"files": looked_at, "repaired": "looked at!"}
+    before, after = (
+        store.table(name, TEXTS_KEY.segments(), columns=["files", "later_states"], texts=False)
+        for name in ("before", "repairs")
+    )
+    assert before == after

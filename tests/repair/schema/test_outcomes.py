@@ -68,3 +68,9 @@ def test_a_lost_doubled_or_moved_outcome_is_an_error(outcomes: list[int], messag
     rows = pa.RecordBatch.from_pylist([row(n) for n in range(3)], schema=ROWS)
     with pytest.raises(RuntimeError, match=message):
         list(join_outcomes([rows], [outcome_batch([outcome(n) for n in outcomes], ADDS)], OUTPUT))
+
+
+def test_a_reject_carries_no_text() -> None:
+    [kept, rejected] = outcome_batch([{**row(1), "length": 1}, Reject(row(2), "third")], OUTPUT).to_pylist()
+    assert kept["files"] == [{"text": "t1"}]
+    assert (rejected["files"], rejected["code"], rejected["reason"]) == (None, "c2", "third")
