@@ -25,10 +25,10 @@ def language_servers(port: int) -> None:
     with extra("function"):
         import_module("functions_framework")
         import_module("gunicorn")
-    from repair.language_servers.settings import Settings
+    from repair.language_servers.settings import FunctionSettings
 
     variables = {**os.environ, "REPAIR_FUNCTION_HOST": "127.0.0.1", "PORT": str(port)}
-    Settings.of(variables)  # what is wrong with them is told here, in one line
+    FunctionSettings.of(variables)  # reports wrong settings here, in one line
     module = "repair.language_servers"
     command = [sys.executable, "-m", "gunicorn", "-c", f"python:{module}.serving", f"{module}.function:app()"]
     os.execve(sys.executable, command, variables)  # noqa: S606 (no shell is meant)

@@ -32,7 +32,7 @@ from repair.extras import extra
 from repair.language_servers import wire
 from repair.language_servers.errors import ServersClosedError
 from repair.language_servers.servers import LanguageServers
-from repair.language_servers.settings import TOKEN_VARIABLE, Settings
+from repair.language_servers.settings import TOKEN_VARIABLE, FunctionSettings
 
 with extra("function"):
     import flask
@@ -46,7 +46,7 @@ _CHUNK_BYTES = 2**16
 class Function:
     """Request handler: checks the workspaces of a POST with `servers`."""
 
-    def __init__(self, servers: LanguageServers, settings: Settings) -> None:
+    def __init__(self, servers: LanguageServers, settings: FunctionSettings) -> None:
         self._servers = servers
         self._settings = settings
         self._about = wire.About(servers.versions, servers.environment)
@@ -80,7 +80,7 @@ class Function:
         if not self._room.acquire(blocking=False):
             for _ in self._chunks(request):  # or a slow client would see a broken connection, not this answer
                 pass
-            message = f"{self._settings.max_waiting} requests are inside already; come again"
+            message = f"{self._settings.max_waiting} requests are running already; retry later"
             raise _RefusedError(HTTPStatus.TOO_MANY_REQUESTS, "busy", message, _RETRY_AFTER)
         try:
             requests = self._requests(self._body(request))
@@ -178,7 +178,7 @@ _lock = threading.Lock()
 
 @cache
 def _function() -> Function:
-    settings = Settings.of(os.environ)
+    settings = FunctionSettings.of(os.environ)
     servers = LanguageServers(settings.workers, settings.timeout, settings.memory_limit_mb, settings.cache)
     atexit.register(servers.close)
     return Function(servers, settings)
@@ -194,7 +194,7 @@ def check(request: flask.Request) -> flask.Response:
 
 def app() -> flask.Flask:
     """The WSGI application. Raises `ConfigurationError`."""
-    settings = Settings.of(os.environ)
+    settings = FunctionSettings.of(os.environ)
     path = list(sys.path)
     made = cast("flask.Flask", functions_framework.create_app("check", __file__, "http"))
     sys.path[:] = (

@@ -300,7 +300,8 @@ class RemoteLanguageServers:
             tries = f"{state.attempt_number} tries, with {patience:g} s of patience"
             raise ServersUnreachableError(
                 f"gave up after {tries}: {_error(state)}; "
-                "start the server again (`repair serve`), or leave REPAIR_LANGUAGE_SERVERS_URL empty"
+                "start the server again (`repair language-servers`),"
+                " or leave REPAIR_LANGUAGE_SERVERS_URL empty"
             ) from _error(state)
 
         return Retrying(

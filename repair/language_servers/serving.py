@@ -6,9 +6,9 @@ gunicorn -c python:repair.language_servers.serving "repair.language_servers.func
 import os
 from typing import Any
 
-from repair.language_servers.settings import TOKEN_VARIABLE, Settings
+from repair.language_servers.settings import TOKEN_VARIABLE, FunctionSettings
 
-_settings = Settings.of(os.environ)
+_settings = FunctionSettings.of(os.environ)
 
 bind = f"{_settings.host}:{_settings.port}"
 workers = 1

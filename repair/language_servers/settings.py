@@ -25,7 +25,7 @@ def variable(field: str) -> str:
     return _VARIABLES.get(field, f"REPAIR_FUNCTION_{field.upper()}")
 
 
-class Settings(BaseModel):
+class FunctionSettings(BaseModel):
     """The settings of one instance.
 
     | variable | meaning | default |
@@ -38,7 +38,7 @@ class Settings(BaseModel):
     | `REPAIR_FUNCTION_CACHE` | file of the results' cache | no cache |
     | `REPAIR_FUNCTION_MAX_BYTES` | bytes of a body, packed or not | 16 MiB |
     | `REPAIR_FUNCTION_MAX_WORKSPACES` | workspaces of a POST | 64 |
-    | `REPAIR_FUNCTION_MAX_WAITING` | POSTs that may be inside at once; the next are told to come again | 32 |
+    | `REPAIR_FUNCTION_MAX_WAITING` | concurrent POSTs; more get status 429 | 32 |
 
     Up to `MAX_WAITING` bodies are in memory at once: with the defaults, half a GiB of them.
     """

@@ -9,13 +9,13 @@ import pytest
 
 from repair.errors import ConfigurationError
 from repair.language_servers.remote import RemoteLanguageServers
-from repair.language_servers.settings import TOKEN_VARIABLE, Settings, is_loopback
+from repair.language_servers.settings import TOKEN_VARIABLE, FunctionSettings, is_loopback
 from tests.servers_over_http import Instance
 from tests.servers_over_http.instance import ROOT, SERVE
 
 
 def test_settings_of_no_variables() -> None:
-    assert Settings.of({}) == Settings(workers=os.cpu_count() or 1)
+    assert FunctionSettings.of({}) == FunctionSettings(workers=os.cpu_count() or 1)
 
 
 def test_settings_of_all_variables() -> None:
@@ -31,8 +31,8 @@ def test_settings_of_all_variables() -> None:
         "REPAIR_FUNCTION_MAX_WORKSPACES": "6",
         "REPAIR_FUNCTION_MAX_WAITING": "7",
     }
-    settings = Settings.of(variables)
-    assert settings == Settings(
+    settings = FunctionSettings.of(variables)
+    assert settings == FunctionSettings(
         token="t",
         host="0.0.0.0",
         port=1,
@@ -44,7 +44,7 @@ def test_settings_of_all_variables() -> None:
         max_workspaces=6,
         max_waiting=7,
     )
-    output = (Settings.__doc__ or "") + (ROOT / "docs" / "serverless.md").read_text()
+    output = (FunctionSettings.__doc__ or "") + (ROOT / "docs" / "serverless.md").read_text()
     assert all(output.count(f"`{name}`") >= 2 for name in variables)
 
 
@@ -66,7 +66,7 @@ def test_settings_of_all_variables() -> None:
 )
 def test_wrong_settings(variables: dict[str, str], part: str) -> None:
     with pytest.raises(ConfigurationError, match=part):
-        Settings.of(variables)
+        FunctionSettings.of(variables)
 
 
 @pytest.mark.parametrize(
