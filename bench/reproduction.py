@@ -42,7 +42,7 @@ WARM_UP = 32
 T = TypeVar("T")
 Files = Mapping[str, str]
 Counts = Counter[tuple[str, int, int, str, str]]
-"""How often a (path, line, column, code, message) is said; columns as the programs count them."""
+"""Counts of (path, line, column, code, message); columns as the programs count them."""
 
 
 def of_the_library(count: int) -> Iterator[Files]:
@@ -110,7 +110,7 @@ class CommandLines:
         self._numbers = itertools.count()
 
     def one(self, files: Files) -> Counts:
-        """What is said about a folder that holds the workspace only."""
+        """The diagnostics of a folder that has nothing but the workspace."""
         folder = self._folder()
         _write(files, folder)
         return self._run(folder, {"": files})
@@ -194,7 +194,7 @@ def _key_of(one: Diagnostic) -> tuple[str, int, int, str, str]:
 
 
 def difference(left: Iterable[Counts], right: Iterable[Counts]) -> tuple[int, int, int]:
-    """Snapshots that are told alike; diagnostics that only one side tells; diagnostics of the right side."""
+    """Counts: equal snapshots, diagnostics of one side only, diagnostics of the right side."""
     pairs = list(zip(left, right, strict=True))
     apart = [(one - other).total() + (other - one).total() for one, other in pairs]
     return sum(count == 0 for count in apart), sum(apart), sum(other.total() for _, other in pairs)
