@@ -8,6 +8,8 @@ loaded once for all of them. A prompts file has the columns `sample_id` and `pro
 `sample_id`, `completion`, `tokens` and `outcome` (`ended`, `closed`, `cut`, `too_long`), one row a prompt
 in the same order, and appears whole or not at all. For each a custom message
 (`{"kind": "predictions", "path": ..., "samples": ..., OUTCOME: ...}`) is sent.
+
+Tested by `tests/repair/models/test_decoding.py`.
 """
 
 import argparse

@@ -3,6 +3,8 @@
 Imports simulated sessions if there are none, then materializes every stage through the jobs of the
 code location, in this process, so that the language servers stay warm. The runs are recorded in the
 instance at DAGSTER_HOME and show in the UI. A second run reuses what is still valid.
+
+Tested by `tests/code_location/test_demo.py`.
 """
 
 import argparse

@@ -1,4 +1,7 @@
-"""What the demo ends with: a table of counts and scores, and where to look."""
+"""What the demo ends with: a table of counts and scores, and where to look.
+
+Tested by `tests/code_location/test_demo.py`.
+"""
 
 import json
 from collections import Counter

@@ -7,6 +7,8 @@ Under Pipes it reads the extras `recipe`, `overrides` (optional), `mixture_uri` 
 batches as they go, sends each validation and the result as custom messages
 (`{"kind": "validation" | "training_result", ...}`) and reports one materialization. A failed training
 exits with a code that is not 0; so does one that SIGTERM stops, and neither leaves a checkpoint.
+
+Tested by `tests/repair/training/test_program.py`.
 """
 
 import argparse

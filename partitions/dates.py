@@ -3,6 +3,8 @@
 The cadence and the first date belong to the deployment, and Dagster fixes partitions when the code
 location loads: so they come from the environment, `REPAIR_CADENCE` (`daily`, the default, `weekly`
 or `monthly`: a ten-year git history is 120 months and not 3,650 days) and `REPAIR_FIRST_DATE`.
+
+Tested by `tests/partitions/test_partitions.py`.
 """
 
 from datetime import UTC, date, datetime

@@ -1,4 +1,7 @@
-"""Partition keys of the two dimensions, and where their data lies in the store."""
+"""Partition keys of the two dimensions, and where their data lies in the store.
+
+Tested by `tests/partitions/test_partitions.py`.
+"""
 
 from dataclasses import dataclass
 

@@ -1,6 +1,8 @@
 """How a stage's partitions hang on those of the stage before it.
 
 Dagster marks these mappings as beta; its release is pinned, and the tests load and run them.
+
+Tested by `tests/partitions/test_partitions.py`.
 """
 
 import warnings

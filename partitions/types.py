@@ -1,4 +1,7 @@
-"""The dimension of diagnostic types: `repair.diagnostics.types` as Dagster's partitions."""
+"""The dimension of diagnostic types: `repair.diagnostics.types` as Dagster's partitions.
+
+Tested by `tests/partitions/test_partitions.py`.
+"""
 
 import dagster as dg
 

@@ -1,4 +1,7 @@
-"""Validation errors of pydantic as a `ConfigurationError`: which setting, its value, what was expected."""
+"""Validation errors of pydantic as a `ConfigurationError`: which setting, its value, what was expected.
+
+Tested by `tests/repair/training/test_recipe.py`.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

@@ -20,6 +20,8 @@ RepairError
 ```
 
 Every error survives pickling, so that it can cross a process boundary.
+
+Tested by `tests/repair/execution/test_error_codec.py`.
 """
 
 from typing import ClassVar

@@ -1,4 +1,7 @@
-"""The workspace at each sampled diagnostic, replayed from the edits."""
+"""The workspace at each sampled diagnostic, replayed from the edits.
+
+Tested by `tests/code_location/test_graph.py`.
+"""
 
 from functools import partial
 from typing import Any

@@ -1,4 +1,7 @@
-"""Few-shot examples: solved repairs of training projects, to show a model."""
+"""Few-shot examples: solved repairs of training projects, to show a model.
+
+Tested by `tests/code_location/test_graph_teacher.py`.
+"""
 
 import dagster as dg
 

@@ -1,4 +1,7 @@
-"""The diagnostics that are worth a repair."""
+"""The diagnostics that are worth a repair.
+
+Tested by `tests/code_location/test_graph.py`.
+"""
 
 import dagster as dg
 import pyarrow as pa

@@ -1,4 +1,7 @@
-"""Training examples: rendered and split by project; then all types of a day together."""
+"""Training examples: rendered and split by project; then all types of a day together.
+
+Tested by `tests/code_location/test_graph.py`.
+"""
 
 from functools import partial
 

@@ -1,4 +1,7 @@
-"""The timeline of a day: every recorded event that can be trusted in its form."""
+"""The timeline of a day: every recorded event that can be trusted in its form.
+
+Tested by `tests/code_location/test_graph.py`.
+"""
 
 from collections import Counter
 from typing import Any

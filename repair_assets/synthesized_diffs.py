@@ -1,4 +1,7 @@
-"""Diffs from a teacher: the user's own later fix, or a language model led by the teacher program."""
+"""Diffs from a teacher: the user's own later fix, or a language model led by the teacher program.
+
+Tested by `tests/code_location/test_graph.py`.
+"""
 
 from dataclasses import asdict
 from functools import partial

@@ -1,4 +1,7 @@
-"""The teacher program: instructions and demos of the language model, as one versioned file."""
+"""The teacher program: instructions and demos of the language model, as one versioned file.
+
+Tested by `tests/code_location/test_graph_teacher.py`.
+"""
 
 from pathlib import Path
 from typing import Any, Literal

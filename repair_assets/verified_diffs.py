@@ -1,4 +1,7 @@
-"""The diffs that repair: they extract, apply, the servers agree, they are no cheats, and a judge agrees."""
+"""The diffs that repair: they extract, apply, the servers agree, they are no cheats, and a judge agrees.
+
+Tested by `tests/code_location/test_graph.py`.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator

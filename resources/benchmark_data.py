@@ -1,4 +1,7 @@
-"""Where the public benchmarks lie that this project reads and does not ship."""
+"""Where the public benchmarks lie that this project reads and does not ship.
+
+Tested by `tests/repair_assets/test_leetcode_benchmark.py`.
+"""
 
 import dagster as dg
 

@@ -1,4 +1,7 @@
-"""Checks that Spark finds a suitable Java, since Spark itself fails without a clear message."""
+"""Checks that Spark finds a suitable Java, since Spark itself fails without a clear message.
+
+Tested by `tests/resources/test_engine.py`.
+"""
 
 import os
 import re

@@ -1,4 +1,7 @@
-"""Resource of the recordings folder."""
+"""Resource of the recordings folder.
+
+Tested by `tests/code_location/test_graph.py`.
+"""
 
 import dagster as dg
 import fsspec

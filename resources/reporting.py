@@ -1,4 +1,7 @@
-"""Table metadata for the Dagster UI: the column schema, and a preview of the first rows."""
+"""Table metadata for the Dagster UI: the column schema, and a preview of the first rows.
+
+Tested by `tests/resources/test_stages.py`.
+"""
 
 import json
 from datetime import datetime

@@ -1,4 +1,7 @@
-"""Zip archive of the running source of `repair/`, for processes on other machines."""
+"""Zip archive of the running source of `repair/`, for processes on other machines.
+
+Tested by `tests/resources/test_engine.py`.
+"""
 
 import hashlib
 import tempfile

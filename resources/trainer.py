@@ -1,4 +1,7 @@
-"""Runs training and decoding as child processes outside the code location, through Dagster Pipes."""
+"""Runs training and decoding as child processes outside the code location, through Dagster Pipes.
+
+Tested by `tests/code_location/test_graph.py`.
+"""
 
 import os
 import sys

@@ -1,4 +1,7 @@
-"""`repair check`: what pyright and ruff report about a file or a folder."""
+"""`repair check`: what pyright and ruff report about a file or a folder.
+
+Tested by `tests/repair/cli/test_main.py`.
+"""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,7 @@
-"""`repair export`: the rows of a stored partition as one Parquet file, with their texts."""
+"""`repair export`: the rows of a stored partition as one Parquet file, with their texts.
+
+Tested by `tests/repair/cli/test_run.py`.
+"""
 
 from pathlib import Path
 

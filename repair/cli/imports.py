@@ -1,4 +1,7 @@
-"""`repair import`: recordings out of events, OT folders, git histories and simulated people."""
+"""`repair import`: recordings out of events, OT folders, git histories and simulated people.
+
+Tested by `tests/repair/cli/test_main.py`.
+"""
 
 import os
 import sys

@@ -1,4 +1,7 @@
-"""`repair language-servers`: warm language servers behind HTTP."""
+"""`repair language-servers`: warm language servers behind HTTP.
+
+Tested by `tests/repair/language_servers/test_serving.py`.
+"""
 
 import os
 import sys

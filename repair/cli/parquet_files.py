@@ -1,4 +1,7 @@
-"""Parquet files that a person gives to a stage and gets from one: checked against a schema, written whole."""
+"""Parquet files that a person gives to a stage and gets from one: checked against a schema, written whole.
+
+Tested by `tests/repair/cli/test_run.py`.
+"""
 
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager

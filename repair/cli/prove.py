@@ -1,4 +1,7 @@
-"""`repair prove`: the proofs of verified rows, replayed."""
+"""`repair prove`: the proofs of verified rows, replayed.
+
+Tested by `tests/repair/verification/test_proof.py`.
+"""
 
 import os
 import sys

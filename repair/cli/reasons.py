@@ -1,4 +1,7 @@
-"""`repair reasons`: why a row goes no further, stage by stage."""
+"""`repair reasons`: why a row goes no further, stage by stage.
+
+Tested by `tests/repair/cli/test_run.py`.
+"""
 
 import click
 

@@ -1,4 +1,7 @@
-"""`repair replay`: a file of a recording as it was at a moment."""
+"""`repair replay`: a file of a recording as it was at a moment.
+
+Tested by `tests/repair/cli/test_main.py`.
+"""
 
 from datetime import datetime
 from typing import TYPE_CHECKING

@@ -1,4 +1,7 @@
-"""`repair stale`: which partitions of a store would be made again, and why."""
+"""`repair stale`: which partitions of a store would be made again, and why.
+
+Tested by `tests/repair/execution/test_staleness.py`.
+"""
 
 import json
 from dataclasses import asdict

@@ -2,6 +2,8 @@
 
 StarCoder compared whole files. Here that would leave one diagnostic of each file, so a task is one diagnostic
 with its surrounding lines; whole files are compared only to decontaminate training data against benchmarks.
+
+Tested by `tests/repair/dataset/test_mixture.py`.
 """
 
 from collections.abc import Mapping

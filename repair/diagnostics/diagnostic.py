@@ -1,4 +1,7 @@
-"""A diagnostic of a language server: code, message, severity and range."""
+"""A diagnostic of a language server: code, message, severity and range.
+
+Tested by `tests/repair/diagnostics/test_codes.py`.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass

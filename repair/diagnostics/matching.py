@@ -1,4 +1,7 @@
-"""Diagnostic matching: finds a recorded diagnostic among those that the servers report now."""
+"""Diagnostic matching: finds a recorded diagnostic among those that the servers report now.
+
+Tested by `tests/repair/error_states/test_reproduction.py`.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

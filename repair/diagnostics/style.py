@@ -1,4 +1,7 @@
-"""Stylistic rules: the codes that are filtered out, each with the reason."""
+"""Stylistic rules: the codes that are filtered out, each with the reason.
+
+Tested by `tests/repair/diagnostics/test_codes.py`.
+"""
 
 import re
 from collections.abc import Mapping

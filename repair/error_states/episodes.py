@@ -4,6 +4,8 @@ An *episode* is one diagnostic of a file (its code, its message, its ordinal amo
 publication, in order of position) from the first publication of the file that holds it to the first
 later one without it. A publication is *settled* if the project's last edit before it and the first
 one after it lie far enough apart. All of it works on columns, a number for each publication.
+
+Tested by `tests/repair/error_states/test_sampling.py`.
 """
 
 import hashlib

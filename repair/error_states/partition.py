@@ -1,4 +1,7 @@
-"""Error states of one diagnostic type out of a table of events: sampling and replay, in this process."""
+"""Error states of one diagnostic type out of a table of events: sampling and replay, in this process.
+
+Tested by `tests/repair/test_pipeline.py`.
+"""
 
 from collections.abc import Iterable, Iterator
 from typing import Any

@@ -1,4 +1,7 @@
-"""Why a sampled diagnostic has no error state: reject reason -> meaning."""
+"""Why a sampled diagnostic has no error state: reject reason -> meaning.
+
+Tested by `tests/repair/test_pipeline.py`.
+"""
 
 from repair.curation import policy
 from repair.error_states import sampling

@@ -1,4 +1,7 @@
-"""Partial application: a stage's function with the settings of the language servers that it needs."""
+"""Partial application: a stage's function with the settings of the language servers that it needs.
+
+Tested by `tests/resources/test_language_servers.py`.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass

@@ -2,6 +2,8 @@
 
 A worker is sent numbers of groups of tasks (`id`), and answers with the rows of
 `repair.execution.staging.STAGED`, one for each task. It does not know who sent them.
+
+Tested by `tests/repair/execution/test_staging.py`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence

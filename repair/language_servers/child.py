@@ -1,4 +1,7 @@
-"""Starts and kills child processes: each has its own session and dies with its parent."""
+"""Starts and kills child processes: each has its own session and dies with its parent.
+
+Tested by `tests/repair/language_servers/test_remote.py`.
+"""
 
 import contextlib
 import os

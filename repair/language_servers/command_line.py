@@ -1,4 +1,7 @@
-"""Runs pyright's command line on one workspace: exact for every configuration, but one process each."""
+"""Runs pyright's command line on one workspace: exact for every configuration, but one process each.
+
+Tested by `tests/repair/language_servers/test_exactness.py`.
+"""
 
 import json
 import shutil

@@ -3,6 +3,8 @@
 Settings that point outside the workspace are dropped: the folders they name are not in the snapshot, and
 a stranger's project must not make a server read this machine's files. Also dropped are those that name an
 interpreter or a folder of the machine where the project was written, and `extends`: no other file is read.
+
+Tested by `tests/repair/language_servers/test_workspace.py`.
 """
 
 import json

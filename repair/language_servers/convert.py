@@ -1,4 +1,7 @@
-"""Converts the output of pyright and ruff to `Diagnostic`s, with columns in both units."""
+"""Converts the output of pyright and ruff to `Diagnostic`s, with columns in both units.
+
+Tested by `tests/repair/language_servers/test_exactness.py`.
+"""
 
 from collections.abc import Iterable
 from typing import Any

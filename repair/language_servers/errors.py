@@ -12,6 +12,8 @@ LanguageServerError
 ├── ServersUnreachableError servers_unreachable  no answer over HTTP until the client's patience ran out
 └── ServersChangedError    servers_changed    the versions behind HTTP changed during the run
 ```
+
+Tested by `tests/repair/language_servers/test_remote.py`.
 """
 
 from repair.errors import LanguageServerError

@@ -16,6 +16,8 @@ Its one pool is shared by all threads of the process. A request is refused as a 
 | 503 | `closing` | the instance is shutting down; retry |
 
 An error of one workspace is in its result, under status 200.
+
+Tested by `tests/repair/language_servers/test_remote.py`.
 """
 
 import atexit

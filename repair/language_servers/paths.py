@@ -1,4 +1,7 @@
-"""Path validation: which workspaces can be written to a folder without leaving it."""
+"""Path validation: which workspaces can be written to a folder without leaving it.
+
+Tested by `tests/repair/text/test_paths.py`.
+"""
 
 from collections.abc import Mapping
 from pathlib import PurePosixPath

@@ -2,6 +2,8 @@
 
 Node is started directly on pyright's JavaScript, without the package's Python launcher in between, so
 that the child is the server itself and can be limited and ended.
+
+Tested by `tests/repair/language_servers/test_robustness.py`.
 """
 
 import importlib.util

@@ -20,6 +20,8 @@ their diagnostics pulled. Why it is done this way (measured with pyright 1.1.414
 
 The server is replaced when its slots are used up or its memory, which grows by about 1.5 MB per workspace,
 nears the limit.
+
+Tested by `tests/repair/language_servers/test_robustness.py`.
 """
 
 import contextlib

@@ -2,6 +2,8 @@
 
 Every request has a time limit. When the server ends, or writes what is not the protocol, every pending
 request fails with that as its reason, and so does every later one.
+
+Tested by `tests/repair/language_servers/test_robustness.py`.
 """
 
 import contextlib

@@ -3,6 +3,8 @@
 A ruff process costs 27 to 40 ms, whatever it checks, so one run serves a whole batch: each workspace in a
 folder of its own, with its own settings, which ruff finds file by file. Files are named one by one and
 `--force-exclude` is set, as an editor does; `.gitignore` files are ignored.
+
+Tested by `tests/repair/language_servers/test_exactness.py`.
 """
 
 import json

@@ -1,4 +1,7 @@
-"""Filters a project's ruff settings: which are honoured, and which are dropped and listed."""
+"""Filters a project's ruff settings: which are honoured, and which are dropped and listed.
+
+Tested by `tests/repair/language_servers/test_workspace.py`.
+"""
 
 import json
 import posixpath

@@ -1,4 +1,7 @@
-"""Scratch folders of the servers: in memory where there is room; those of killed processes are removed."""
+"""Scratch folders of the servers: in memory where there is room; those of killed processes are removed.
+
+Tested by `tests/repair/language_servers/test_hostile_workspaces.py`.
+"""
 
 import contextlib
 import fcntl

@@ -1,4 +1,7 @@
-"""Pool of workers, each with a warm pyright and ruff, for workspaces given as path -> text."""
+"""Pool of workers, each with a warm pyright and ruff, for workspaces given as path -> text.
+
+Tested by `tests/repair/language_servers/test_remote.py`.
+"""
 
 import itertools
 import queue

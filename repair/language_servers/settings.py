@@ -1,4 +1,7 @@
-"""How the HTTP function is set up, from environment variables."""
+"""How the HTTP function is set up, from environment variables.
+
+Tested by `tests/repair/language_servers/test_serving.py`.
+"""
 
 import os
 from collections.abc import Mapping

@@ -1,4 +1,7 @@
-"""One pool of language servers per process, shared by all stages: starting costs far more than checking."""
+"""One pool of language servers per process, shared by all stages: starting costs far more than checking.
+
+Tested by `tests/resources/test_language_servers.py`.
+"""
 
 import atexit
 import os

@@ -25,6 +25,8 @@ The environments of the slots:
 - Nothing may be *resolved* in the default environment, because pyright would search every slot and cache it
   as empty: the folders outside the slots (pyright's bundled stubs, the interpreter's library) have
   environments of their own, whose roots hold no module.
+
+Tested by `tests/repair/language_servers/test_workspace.py`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,6 +1,8 @@
 """File selection of pyright's command line: which files of a project it checks, and in which order.
 
 The order matters: where imports are circular, the inferred types depend on it.
+
+Tested by `tests/repair/language_servers/test_workspace.py`.
 """
 
 import posixpath

@@ -1,4 +1,7 @@
-"""A worker of the pool: checks one batch of workspaces after another with a warm pyright and with ruff."""
+"""A worker of the pool: checks one batch of workspaces after another with a warm pyright and with ruff.
+
+Tested by `tests/repair/language_servers/test_robustness.py`.
+"""
 
 import contextlib
 import itertools

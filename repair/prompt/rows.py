@@ -1,4 +1,7 @@
-"""Renders the prompt of a stored row."""
+"""Renders the prompt of a stored row.
+
+Tested by `tests/code_location/test_graph.py`.
+"""
 
 from collections.abc import Mapping
 from typing import Any

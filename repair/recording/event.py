@@ -1,4 +1,7 @@
-"""Session event and project record of a recording, and their Arrow batches."""
+"""Session event and project record of a recording, and their Arrow batches.
+
+Tested by `tests/repair/recording/test_reader.py`.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace

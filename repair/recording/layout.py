@@ -1,4 +1,7 @@
-"""Layout of a recording on disk: the names of its folders and files."""
+"""Layout of a recording on disk: the names of its folders and files.
+
+Tested by `tests/repair/recording/test_reader.py`.
+"""
 
 from pathlib import Path
 from typing import Any

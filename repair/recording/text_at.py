@@ -1,4 +1,7 @@
-"""A file of a recording at a moment."""
+"""A file of a recording at a moment.
+
+Tested by `tests/repair/recording/test_reader.py`.
+"""
 
 from datetime import UTC, datetime, timedelta
 

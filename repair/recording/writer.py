@@ -1,4 +1,7 @@
-"""Recording writer: a recording appears whole or not at all, with its midnight snapshots."""
+"""Recording writer: a recording appears whole or not at all, with its midnight snapshots.
+
+Tested by `tests/repair/recording/test_reader.py`.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable

@@ -3,6 +3,8 @@
 With P the CRC's polynomial, `crc(A + B) = crc(A) * x**(8 * len(B)) + crc(B)` modulo P over GF(2).
 So a part that has not changed need not be read again. Polynomials are bit-reversed in 32 bits, as in
 zlib: the highest bit is the coefficient of x**0.
+
+Tested by `tests/repair/replay/test_file.py`.
 """
 
 _POLYNOMIAL = 0xEDB88320

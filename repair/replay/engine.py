@@ -1,4 +1,7 @@
-"""Choice of the replay engine: plain Python, or compiled code for long histories."""
+"""Choice of the replay engine: plain Python, or compiled code for long histories.
+
+Tested by `tests/repair/replay/test_compiled.py`.
+"""
 
 import sys
 from collections import Counter

@@ -1,4 +1,7 @@
-"""Protobuf decoder of OT packets into Arrow columns, without a Python object per packet or op."""
+"""Protobuf decoder of OT packets into Arrow columns, without a Python object per packet or op.
+
+Tested by `tests/repair/replay/test_compiled.py`.
+"""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,7 @@
-"""Mutable text with an incremental CRC-32: packets are applied in place."""
+"""Mutable text with an incremental CRC-32: packets are applied in place.
+
+Tested by `tests/repair/replay/test_editing_traces.py`.
+"""
 
 import zlib
 from collections.abc import Iterable

@@ -1,4 +1,7 @@
-"""One file of a workspace: edits are logged, and replayed in one pass when a state of the file is read."""
+"""One file of a workspace: edits are logged, and replayed in one pass when a state of the file is read.
+
+Tested by `tests/repair/replay/test_workspace.py`.
+"""
 
 from typing import NamedTuple
 

@@ -2,6 +2,8 @@
 
 RLIMIT_NPROC alone does not limit a program whose host user is root (the usual case in a container): the
 kernel exempts it. So the filter refuses every way to start a process; threads stay possible.
+
+Tested by `tests/repair/sandbox/test_bubblewrap.py`.
 """
 
 import errno

@@ -12,6 +12,8 @@ RECORDING/
 A project that is active on a day has a snapshot (one event per file) at midnight UTC before its
 first event of that day and at midnight after its last one, so that each day is complete and its
 replay can be proved against a stored copy.
+
+Tested by `tests/repair/replay/test_timeline.py`.
 """
 
 from enum import StrEnum

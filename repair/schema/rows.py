@@ -1,4 +1,7 @@
-"""Rows of the tables as `to_pylist` gives them. Made by `repair.schema.typed_rows`."""
+"""Rows of the tables as `to_pylist` gives them. Made by `repair.schema.typed_rows`.
+
+Tested by `tests/repair/schema/test_typed_rows.py`.
+"""
 
 from datetime import datetime
 from typing import TypedDict

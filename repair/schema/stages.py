@@ -2,6 +2,8 @@
 
 Each stage adds columns to those of the stage before it. Units: lines and characters are 0-based;
 `*_character` counts UTF-16 code units (LSP), `*_column` counts Unicode code points.
+
+Tested by `tests/repair/store/test_text_columns.py`.
 """
 
 import pyarrow as pa

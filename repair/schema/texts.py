@@ -3,6 +3,8 @@
 In memory a text is a string; in a store it is the SHA-256 of its UTF-8 bytes, in hexadecimal. A string `text`
 of a struct is stored as `sha256`, and a column of `TEXT_COLUMNS` under its name with `_sha256` after it.
 Everything else is stored as it is.
+
+Tested by `tests/repair/store/test_text_columns.py`.
 """
 
 import pyarrow as pa

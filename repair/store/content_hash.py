@@ -3,6 +3,8 @@
 Equal rows in equal order hash alike whatever the batch boundaries, slices, dictionary encoding or
 Parquet writer: each leaf column feeds three streams (which values are null, how long the lists and
 strings are, the values), and the streams' digests are hashed together with the schema.
+
+Tested by `tests/repair/store/test_reader.py`.
 """
 
 import hashlib

@@ -2,6 +2,8 @@
 
 A manifest names the digest alone; the record says which definitions that is, so that `repair stale` can name
 the one that changed.
+
+Tested by `tests/resources/test_reuse.py`.
 """
 
 import json

@@ -1,4 +1,7 @@
-"""Atomic, hashed and row-grouped writing of files."""
+"""Atomic, hashed and row-grouped writing of files.
+
+Tested by `tests/repair/store/test_text_columns.py`.
+"""
 
 import hashlib
 import os

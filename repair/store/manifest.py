@@ -1,4 +1,7 @@
-"""Manifest of a partition: its files, its counts, and what it was made of."""
+"""Manifest of a partition: its files, its counts, and what it was made of.
+
+Tested by `tests/repair/store/test_reader.py`.
+"""
 
 import hashlib
 import json

@@ -1,4 +1,7 @@
-"""Atomic write of one partition: `repair.store.reader` has the protocol."""
+"""Atomic write of one partition: `repair.store.reader` has the protocol.
+
+Tested by `tests/repair/store/test_reader.py`.
+"""
 
 import contextlib
 import hashlib

@@ -1,4 +1,7 @@
-"""Text diff: the edits between two texts, by lines and then by characters, fast for thousands of lines."""
+"""Text diff: the edits between two texts, by lines and then by characters, fast for thousands of lines.
+
+Tested by `tests/repair/ot/test_packets.py`.
+"""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,7 @@
-"""File sets: the paths and texts of a workspace, and their SHA-256."""
+"""File sets: the paths and texts of a workspace, and their SHA-256.
+
+Tested by `tests/repair/error_states/test_project.py`.
+"""
 
 import hashlib
 from collections.abc import Mapping

@@ -1,4 +1,7 @@
-"""Line splitting as an editor does it: `\\r\\n`, `\\r` and `\\n` end a line, nothing else does."""
+"""Line splitting as an editor does it: `\\r\\n`, `\\r` and `\\n` end a line, nothing else does.
+
+Tested by `tests/repair/text/test_positions.py`.
+"""
 
 import re
 from collections import Counter

@@ -1,4 +1,7 @@
-"""Which examples of a mixture a checkpoint was trained on, and which were left out."""
+"""Which examples of a mixture a checkpoint was trained on, and which were left out.
+
+Tested by `tests/repair/training/test_program.py`.
+"""
 
 from collections.abc import Collection
 

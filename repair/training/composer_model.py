@@ -2,6 +2,8 @@
 
 Only a training process imports this module: it loads torch and Composer. Tested by
 `tests/repair/training/test_packed_attention.py` and `test_program.py`.
+
+Tested by `tests/repair/training/test_packed_attention.py`.
 """
 
 from collections.abc import Callable, Sequence

@@ -2,6 +2,8 @@
 
 Only a training process imports this module: it loads Composer. Tested by
 `tests/repair/training/test_program.py`.
+
+Tested by `tests/repair/training/test_recipe.py`.
 """
 
 from collections.abc import Callable

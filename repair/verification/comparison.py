@@ -3,6 +3,8 @@
 Lines of a changed file are aligned through the diff: a kept line corresponds to itself, and all lines of one
 hunk, removed or added, share one *aligned line*. Diagnostics are the same if path, code, message and aligned
 line are the same; they are compared as multisets.
+
+Tested by `tests/repair/verification/test_verifier.py`.
 """
 
 import re

@@ -1,4 +1,7 @@
-"""Reads verified rows from a Parquet file, a stored partition of `verified_diffs`, or a store."""
+"""Reads verified rows from a Parquet file, a stored partition of `verified_diffs`, or a store.
+
+Tested by `tests/repair/verification/test_proof.py`.
+"""
 
 import hashlib
 from collections.abc import Iterator

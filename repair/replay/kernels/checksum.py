@@ -1,6 +1,8 @@
 """CRC-32 in compiled code: of bytes, and of texts put together from the checksums of their parts.
 
 As in `repair.replay.crc32`, polynomials are bit-reversed in 32 bits.
+
+Tested by `tests/repair/replay/test_compiled.py`.
 """
 
 from functools import cache

@@ -1,4 +1,7 @@
-"""Numba decorators of this package, and its on-disk cache of machine code."""
+"""Numba decorators of this package, and its on-disk cache of machine code.
+
+Tested by `tests/repair/replay/test_compiled.py`.
+"""
 
 import hashlib
 import os

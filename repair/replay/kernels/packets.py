@@ -1,4 +1,7 @@
-"""The wire format of packets, decoded into columns."""
+"""The wire format of packets, decoded into columns.
+
+Tested by `tests/repair/replay/test_compiled.py`.
+"""
 
 from typing import Any
 

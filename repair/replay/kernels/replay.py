@@ -1,4 +1,7 @@
-"""Packets in columns applied to a rope, with what they say about versions and checksums."""
+"""Packets in columns applied to a rope, with what they say about versions and checksums.
+
+Tested by `tests/repair/replay/test_compiled.py`.
+"""
 
 from typing import NamedTuple
 

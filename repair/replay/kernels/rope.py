@@ -7,6 +7,8 @@ and moves within one leaf, wherever it is and however long the text.
 
 A leaf and a block keep the CRC-32 of their bytes until they change, so that the checksum of the whole text
 after an edit is put together from that of the finger's leaf and of what is before and after it.
+
+Tested by `tests/repair/replay/test_compiled.py`.
 """
 
 from repair.replay.kernels.jit import compiled, inner

@@ -1,4 +1,7 @@
-"""Memory layout of the rope: its arrays, their columns and rows, and the free lists."""
+"""Memory layout of the rope: its arrays, their columns and rows, and the free lists.
+
+Tested by `tests/repair/replay/test_compiled.py`.
+"""
 
 from typing import Any, NamedTuple
 

@@ -1,4 +1,7 @@
-"""Reading of a rope: its text and its CRC-32."""
+"""Reading of a rope: its text and its CRC-32.
+
+Tested by `tests/repair/replay/test_compiled.py`.
+"""
 
 import numpy as np
 

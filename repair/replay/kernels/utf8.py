@@ -1,4 +1,7 @@
-"""UTF-8 kernels: memmove, and sizes in code points."""
+"""UTF-8 kernels: memmove, and sizes in code points.
+
+Tested by `tests/repair/replay/test_compiled.py`.
+"""
 
 from typing import Any
 

@@ -1,4 +1,7 @@
-"""The input of the cheat rules: a file before and after a diff, tokenized and parsed on demand."""
+"""The input of the cheat rules: a file before and after a diff, tokenized and parsed on demand.
+
+Tested by `tests/repair/verification/cheats/test_cheats.py`.
+"""
 
 import ast
 import re

@@ -1,4 +1,7 @@
-"""Cheat rules for deletions: the diagnosed code was deleted, or turned into a comment or a string."""
+"""Cheat rules for deletions: the diagnosed code was deleted, or turned into a comment or a string.
+
+Tested by `tests/repair/verification/cheats/test_cheats.py`.
+"""
 
 import ast
 import re

@@ -1,4 +1,7 @@
-"""Cheat rules for evasions: the diagnosed code was kept, but hidden from the checkers."""
+"""Cheat rules for evasions: the diagnosed code was kept, but hidden from the checkers.
+
+Tested by `tests/repair/verification/cheats/test_cheats.py`.
+"""
 
 import ast
 import re

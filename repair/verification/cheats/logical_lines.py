@@ -1,4 +1,7 @@
-"""Logical lines of a file, and their counterparts after a diff (the matching that cheat detection uses)."""
+"""Logical lines of a file, and their counterparts after a diff (the matching that cheat detection uses).
+
+Tested by `tests/repair/verification/cheats/test_cheats.py`.
+"""
 
 import io
 import keyword

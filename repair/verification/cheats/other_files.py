@@ -1,6 +1,8 @@
 """Cheat rules for the other files that a diff changes.
 
 There the diagnosed code can't be followed: only what is a cheat anywhere counts.
+
+Tested by `tests/repair/verification/cheats/test_cheats.py`.
 """
 
 import ast
