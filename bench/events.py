@@ -187,7 +187,7 @@ def write_error_states(store: PartitionStore, key: Key) -> Run:
                 "session_events", segments, events, rows=(start, stop), batch_rows=LIGHT_ROWS
             )
             for outcome in replay(rows):
-                writer.write_outcomes(totals.taken_from(outcome))
+                writer.write_outcomes(totals.add(outcome))
         manifest = writer.commit(
             fingerprint="", inputs={}, versions={}, rows_in=counts.publications, extra={}
         )

@@ -118,7 +118,7 @@ def main() -> None:
         """The types that have something to do on `day`; on the first day all, since benchmarks need them."""
         manifest = stores.store().manifest("session_events", Key(day).segments())
         counts = published_by_type(manifest) if manifest else {}
-        return [each for each in types if counts.get(each) or day == dates[0]]
+        return [name for name in types if counts.get(name) or day == dates[0]]
 
     last = dates[-1]
     counts: Counter[str] = Counter()
@@ -130,11 +130,11 @@ def main() -> None:
     with dg.DagsterInstance.get() as instance:
         for title, jobs in (
             ("Session events", [("events", Key(day)) for day in dates]),
-            ("Diagnostics", (("diagnostics", Key(day, each)) for day in dates for each in with_work(day))),
-            ("Benchmarks", [("benchmarks", Key(None, each)) for each in types]),
+            ("Diagnostics", (("diagnostics", Key(day, name)) for day in dates for name in with_work(day))),
+            ("Benchmarks", [("benchmarks", Key(None, name)) for name in types]),
             ("Examples", [("examples", Key(day)) for day in dates]),
             ("Training", [("training", Key(last))]),
-            ("Evaluation", [("evaluation", Key(last, each)) for each in types]),
+            ("Evaluation", [("evaluation", Key(last, name)) for name in types]),
             ("Scorecard", [("scorecards", Key(last))]),
         ):
             try:

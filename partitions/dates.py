@@ -75,3 +75,10 @@ def window(date: str) -> tuple[datetime, datetime]:
 def dates_between(first: datetime, last: datetime) -> list[str]:
     """Keys of the date partitions that hold an instant of [first, last], in order."""
     return [key for key in DATES.get_partition_keys() if window(key)[1] > first and window(key)[0] <= last]
+
+
+def last_dates(date: str, count: int) -> list[str]:
+    """Keys of the partition `date` and of the `count` - 1 before it, as far as there are any, in order."""
+    keys = DATES.get_partition_keys()
+    stop = keys.index(date) + 1
+    return list(keys[max(0, stop - count) : stop])

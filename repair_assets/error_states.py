@@ -124,7 +124,7 @@ def error_states(
 def _replay(writer: PartitionWriter, *, stage: Stage, key: Key, config: Sampling) -> dict[str, Any]:
     store, (day,) = stage.store, stage.inputs
     segments = day.key.segments()
-    projects = {each["project_id"]: each for each in store.table(day.asset, segments, "projects").to_pylist()}
+    projects = {row["project_id"]: row for row in store.table(day.asset, segments, "projects").to_pylist()}
     refused = {name: reason for name, row in projects.items() if (reason := project_reject(row))}
     events = store.stored(day.asset, segments)
     rows = RowRanges.of_table(store.table(day.asset, segments, PROJECT_ROWS_TABLE))
@@ -167,7 +167,7 @@ def _replay(writer: PartitionWriter, *, stage: Stage, key: Key, config: Sampling
     ]
     totals = SnapshotTotals()
     for outcome in stage.on_engine(replay, tasks):
-        writer.write_outcomes(totals.taken_from(outcome))
+        writer.write_outcomes(totals.add(outcome))
     return {
         "publications": counts.publications,
         "episodes": counts.episodes,

@@ -70,7 +70,7 @@ def daily_examples(context: dg.AssetExecutionContext, store: StoreResource) -> d
     day = Key.of(context).date
     events = opened.manifest("session_events", Key(day).segments())
     counts = published_by_type(events) if events else {}
-    stored = {each[DIAGNOSTIC_TYPE] for each in opened.partitions("repair_examples") if each[DATE] == day}
+    stored = {keys[DIAGNOSTIC_TYPE] for keys in opened.partitions("repair_examples") if keys[DATE] == day}
     stage = Stage(
         context=context,
         store=opened,

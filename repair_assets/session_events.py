@@ -65,7 +65,7 @@ def published_codes(batch: pa.RecordBatch) -> Counter[str]:
     """Diagnostics in the publications of `batch`, by code."""
     publications = batch.filter(pc.equal(batch["kind"], EventKind.DIAGNOSTICS.value))
     codes = publications["diagnostics"].flatten().field("code").value_counts()
-    return Counter({each["values"]: each["counts"] for each in codes.to_pylist()})
+    return Counter({row["values"]: row["counts"] for row in codes.to_pylist()})
 
 
 @dg.asset(

@@ -264,7 +264,7 @@ class Stage:
         manifest = self.store.manifest(self.asset, segments)
         reused = manifest is not None and manifest.fingerprint == wanted
         if manifest is None or not reused:
-            expected = sum(each.rows_out for each in manifests.values()) if rows_in is None else rows_in
+            expected = sum(source.rows_out for source in manifests.values()) if rows_in is None else rows_in
             with self.store.writer(self.asset, segments) as writer:
                 writer.declare(self.schema)
                 extra = dict(work(writer) or {})

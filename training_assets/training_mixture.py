@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from partitions.dates import DATES
+from partitions.dates import DATES, last_dates
 from partitions.keys import Key
 from partitions.mappings import dates_up_to
 from partitions.types import DIAGNOSTIC_TYPES
@@ -53,20 +53,15 @@ def training_mixture(
     first.
     """
     opened = store.store()
-    key = Key.of(context)
-    keys = DATES.get_partition_keys()
-    index = keys.index(key.date or "")
+    own = Key.of(context).date or ""
     days = [
-        day
-        for day in keys[max(0, index + 1 - WINDOW) : index + 1]
-        if day == key.date or opened.manifest("daily_examples", Key(day).segments())
+        date
+        for date in last_dates(own, WINDOW)
+        if date == own or opened.manifest("daily_examples", Key(date).segments())
     ]
-    examples = [Input("daily_examples", Key(day)) for day in days]
-    benchmarks = [
-        Input(name, Key(None, diagnostic_type))
-        for name in BENCHMARKS
-        for diagnostic_type in DIAGNOSTIC_TYPES.get_partition_keys()
-    ]
+    examples = [Input("daily_examples", Key(date)) for date in days]
+    types = DIAGNOSTIC_TYPES.get_partition_keys()
+    benchmarks = [Input(name, Key(None, diagnostic_type)) for name in BENCHMARKS for diagnostic_type in types]
     stage = Stage(
         context=context,
         store=opened,
@@ -76,17 +71,14 @@ def training_mixture(
     )
 
     def work(writer: PartitionWriter) -> dict[str, Any]:
-        frozen = (
-            batch for name in ("workspace_benchmark", "leetcode_benchmark") for batch in stage.rows(name)
-        )
+        frozen = (batch for name in BENCHMARKS for batch in stage.rows(name))
         for outcome in mixture(_dated(stage, examples), frozen, **config.model_dump()):
             writer.write_outcomes(outcome)
         return {"dates": days}
 
-    manifests = stage.manifests()
     return stage.materialize(
         work,
-        rows_in=sum(manifests[str(example)].rows_out for example in examples),
+        rows_in=stage.count("daily_examples"),
         metadata=lambda manifest: {"dates": manifest.extra["dates"]},
     )
 

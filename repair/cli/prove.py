@@ -36,7 +36,7 @@ def prove(rows: str, diagnostic_id: str | None) -> None:
     compute: Any = pyarrow.compute  # its functions are made at import, so that type checkers do not see them
     batches = verified_rows(rows)
     if diagnostic_id is not None:
-        batches = (each.filter(compute.equal(each["diagnostic_id"], diagnostic_id)) for each in batches)
+        batches = (batch.filter(compute.equal(batch["diagnostic_id"], diagnostic_id)) for batch in batches)
     held, failed = 0, 0
     with LanguageServers(os.cpu_count() or 1) as servers:
         for proof in prove(batches, servers, servers.versions):

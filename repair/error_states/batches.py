@@ -105,8 +105,8 @@ class SnapshotTotals:
     equal: int = 0
     mismatches: list[str] = field(default_factory=list[str])
 
-    def taken_from(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """Outcomes of `ERROR_STATES` out of a batch of `REPLAYED`, whose comparisons are added."""
+    def add(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Adds the comparisons of a batch of `REPLAYED`; returns its outcomes of `ERROR_STATES`."""
         for row in batch.column(SNAPSHOTS.name).drop_null().to_pylist():
             self.compared += row["compared"]
             self.equal += row["equal"]

@@ -57,7 +57,7 @@ def replay_partition(
     events = (batch for table in projects.values() for batch in table.to_batches())
     records = {project_id: {} for project_id in projects}
     for outcome in replay_projects(events, episodes=sampled, projects=records, settle_seconds=settle_seconds):
-        yield totals.taken_from(outcome)
+        yield totals.add(outcome)
 
 
 def _reject(row: dict[str, Any]) -> Reject:

@@ -1,17 +1,6 @@
 """The workspace at each sampled diagnostic of a project, replayed from its events.
 
-Rejected, beside the reasons of a broken file (`repair.replay.workspace`), each naming the file and what was
-expected:
-
-| reason | |
-|---|---|
-| `no_base` | no snapshot before the moment |
-| `file_absent` | the diagnostic's file does not exist at the moment |
-| `not_text` | the diagnostic's file is not UTF-8 |
-| `not_python` | the diagnostic's file is none that the servers check |
-| `range_outside_file` | the diagnostic's line is after the last one of the file |
-| `too_large` | the files that the servers read have more than `LARGEST_WORKSPACE` code points together |
-| `malformed_event` | a row of the project is not an event |
+A row that is rejected names the file and what was expected; the reasons are in `repair.error_states.reasons`.
 """
 
 from collections.abc import Iterable, Mapping

@@ -2,18 +2,8 @@
 
 The first snapshot is the base; nothing is known before it. Each later one is a stored copy that the
 replay must equal. A file that can't be replayed is *broken*, with a reason, from the event that broke it
-until something states its content: an event that creates or modifies it, or a snapshot.
-
-| reason | |
-|---|---|
-| `malformed_packet`, `bad_utf8` | a packet does not decode |
-| `version_gap`, `skip_past_end`, `delete_past_end`, `bad_crc` | a packet does not fit the file |
-| `not_text` | a packet edits a file that is not UTF-8 |
-| `no_content` | an event says that the file changed but not to what |
-| `unknown_source` | a file was moved here that is not known |
-| `unsafe_path` | its path could lead out of the project's folder |
-| `too_large` | it has more than `LARGEST_TEXT` code points, or more than `LARGEST_CONTENT` bytes of no text |
-| `snapshot_mismatch` | since the snapshot before, the replay went another way than the next stored copy |
+until something states its content: an event that creates or modifies it, or a snapshot. The reasons are
+`repair.error_states.reasons.BROKEN_FILE`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import dagster as dg
 import pytest
 
-from partitions.dates import DateSettings, dates_between, window
+from partitions.dates import DateSettings, dates_between, last_dates, window
 from partitions.keys import DATE_AND_TYPE, Key
 from partitions.types import DIAGNOSTIC_TYPES
 from repair.diagnostics.types import OTHER
@@ -85,3 +85,9 @@ def test_a_window_is_half_open_and_in_utc():
     start, end = window("2026-01-05")
     assert (start, end) == (datetime(2026, 1, 5, tzinfo=UTC), datetime(2026, 1, 6, tzinfo=UTC))
     assert dates_between(start, end) == ["2026-01-05", "2026-01-06"]
+
+
+def test_a_window_of_dates_ends_with_its_own_and_begins_with_the_first_there_is():
+    assert last_dates("2026-01-08", 3) == ["2026-01-06", "2026-01-07", "2026-01-08"]
+    assert last_dates("2026-01-08", 1) == ["2026-01-08"]
+    assert last_dates("2026-01-06", 30) == ["2026-01-05", "2026-01-06"]

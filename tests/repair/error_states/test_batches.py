@@ -65,7 +65,7 @@ def test_states_come_in_batches_of_a_bounded_size_and_comparisons_once(
     assert len(found) == batches  # those of `c` are rejects, which hold no files
     assert all(batch.schema == REPLAYED for batch in found)
     totals = SnapshotTotals()
-    outcomes = pa.Table.from_batches([totals.taken_from(batch) for batch in found])
+    outcomes = pa.Table.from_batches([totals.add(batch) for batch in found])
     assert outcomes.schema == outcome_schema(ERROR_STATES)
     assert (totals.compared, totals.equal, len(totals.mismatches)) == (2, 1, 1)
     assert totals.mismatches[0].startswith("c/main.py at ")
