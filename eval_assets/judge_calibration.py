@@ -1,12 +1,11 @@
 """Accuracy of the configured LLM judge."""
 
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
 from partitions.keys import Key
-from repair.evaluation.judge.calibration import JUDGED_DIFFS, Calibration, Rate, calibrated
+from repair.evaluation.judge.calibration import JUDGED_DIFFS, Calibration, calibrated
 from repair.evaluation.judge.labelled_diffs import LABELS, labelled_diffs
 from repair.store.manifest import Manifest
 from repair.store.writer import PartitionWriter
@@ -48,13 +47,7 @@ def judge_calibration(
     a cheat. A row is a sample and a label.
     """
     opened = store.store()
-    if not benchmark_data.folder:
-        raise dg.Failure(
-            "there is no benchmark data to make labelled diffs of: set REPAIR_BENCHMARK_DATA to the folder of"
-            " debugbench/ and leetcodedataset/",
-            allow_retries=False,
-        )
-    built = stored_leetcode_samples(opened, language_servers, Path(benchmark_data.folder))
+    built = stored_leetcode_samples(opened, language_servers, benchmark_data.required())
     stage = Stage(
         context=context,
         store=opened,
@@ -77,16 +70,11 @@ def judge_calibration(
         found = Calibration.of(judged.to_pylist())
         writer.write_outcomes(judged)
         writer.write_bytes(REPORT, f"{judge.name}\n\n{found.markdown()}\n".encode())
-        figures = {"precision": _figures(found.precision), "recall": _figures(found.recall)}
-        return {"judge": judge.name, "report": found.markdown(), **figures}
+        return {"judge": judge.name, "report": found.markdown(), **found.figures()}
 
     return stage.materialize(
         work, rows_in=len(LABELS) * min(config.samples, built.rows_out), metadata=_metadata
     )
-
-
-def _figures(rate: Rate) -> dict[str, Any]:
-    return {"value": rate.value, "interval": rate.interval}
 
 
 def _metadata(manifest: Manifest) -> dict[str, Any]:

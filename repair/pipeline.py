@@ -21,6 +21,8 @@ from repair.dataset import examples, mixture
 from repair.error_states import partition, reproduction
 from repair.error_states import reasons as replay_reasons
 from repair.evaluation import benchmark
+from repair.evaluation.judge import labelled_diffs
+from repair.evaluation.leetcode import samples
 from repair.language_servers.scheduler import VersionedServers
 from repair.recording import validation
 from repair.schema import stages
@@ -30,6 +32,7 @@ from repair.synthesis import history, rules, teacher
 from repair.synthesis.lm import judge
 from repair.synthesis.lm import teacher as lm_teacher
 from repair.synthesis.offline import synthesize_offline
+from repair.training import accounting
 from repair.verification import verifier
 
 Batches = Iterable[pa.RecordBatch]
@@ -176,6 +179,13 @@ STAGES = (
 )
 BY_NAME: Mapping[str, StageSpec] = {spec.name: spec for spec in STAGES}
 
+OTHER_REASONS: Mapping[str, Mapping[str, str]] = {
+    "leetcode_samples": samples.REASONS,
+    "checkpoint": accounting.REASONS,
+    "judge_calibration": labelled_diffs.REASONS,
+}
+"""Reject reasons of what no stage's function decides."""
+
 
 def reasons_page() -> str:
     """docs/rejects.md: the reasons of each stage, in Markdown."""
@@ -184,9 +194,12 @@ def reasons_page() -> str:
         "",
         "Each stage writes the rows that it rejects to a table `rejects`, with a reason and a detail, and",
         "its manifest counts them. This page is what `repair reasons` prints: it is made of the table in",
-        "`repair/pipeline.py`.",
+        "`repair/pipeline.py`. The last three are not among its stages: `leetcode_samples`, of all types of",
+        "`leetcode_benchmark`, are made of published files, a `checkpoint` is trained by another process,",
+        "and `judge_calibration` makes labelled diffs of those samples.",
     ]
-    for spec in STAGES:
-        lines += ["", f"## {spec.name}", "", "| reason | meaning |", "|---|---|"]
-        lines += [f"| `{reason}` | {meaning} |" for reason, meaning in spec.reasons.items()]
+    documented = [*((spec.name, spec.reasons) for spec in STAGES), *OTHER_REASONS.items()]
+    for name, reasons in documented:
+        lines += ["", f"## {name}", "", "| reason | meaning |", "|---|---|"]
+        lines += [f"| `{reason}` | {meaning} |" for reason, meaning in reasons.items()]
     return "\n".join(lines) + "\n"

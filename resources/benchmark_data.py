@@ -3,7 +3,11 @@
 Tested by `tests/repair_assets/test_leetcode_benchmark.py`.
 """
 
+from pathlib import Path
+
 import dagster as dg
+
+HINT = "set REPAIR_BENCHMARK_DATA to the folder of debugbench/ and leetcodedataset/"
 
 
 class BenchmarkDataResource(dg.ConfigurableResource[None]):
@@ -11,3 +15,13 @@ class BenchmarkDataResource(dg.ConfigurableResource[None]):
 
     folder: str = ""
     """Empty: they are not here, and `leetcode_benchmark` says so and stays empty."""
+
+    def required(self) -> Path:
+        """The folder.
+
+        Raises:
+            dagster.Failure: none is set.
+        """
+        if not self.folder:
+            raise dg.Failure(f"there is no benchmark data: {HINT}", allow_retries=False)
+        return Path(self.folder)

@@ -19,7 +19,7 @@ from repair.store.manifest import Manifest
 from repair.store.reader import PartitionStore
 from repair.store.writer import PartitionWriter
 from repair.training.accounting import READS, TRAINED, trained_and_rejected
-from repair.training.export import MADE_BY, METRICS, versions
+from repair.training.export import METRICS, read_notes, versions
 from resources.stages import Input, ManifestCheck, Stage, Verdict, check_specs
 from resources.store import StoreResource
 from resources.trainer import TrainerResource
@@ -63,39 +63,25 @@ def checkpoint(
     """
     opened = store.store()
     mixture = Input("training_mixture", Key.of(context))
+    recipe = {"recipe": trainer.recipe, "overrides": config.overrides}
     stage = Stage(
         context=context,
         store=opened,
         inputs=[mixture],
         schema=TRAINED,
-        configuration={"recipe": trainer.recipe, "overrides": config.overrides},
+        configuration=recipe,
         versions={"prompt": PROMPT_VERSION, **versions()},
         checks=CHECKS,
     )
-
-    (mixed,) = stage.manifests().values()
-    if not mixed.rows_out:
-        raise dg.Failure(
-            f"{mixture} holds no example ({mixed.rows_in} came in, rejected: {mixed.rejects or 'none'}), so"
-            " there is nothing to train on. Import more projects: one is on one side of the split as a whole",
-            allow_retries=False,
-        )
+    _refuse_empty(stage, mixture)
 
     def work(writer: PartitionWriter) -> dict[str, Any]:
         segments = mixture.key.segments()
         with tempfile.TemporaryDirectory() as folder:
             out = Path(folder, CHECKPOINT)
-            trainer.run(
-                context,
-                "code_location.train_main",
-                {
-                    "recipe": trainer.recipe,
-                    "overrides": config.overrides,
-                    "mixture_uri": opened.uri(mixture.asset, segments),
-                    "output_dir": str(out),
-                },
-            )
-            made_by = json.loads((out / MADE_BY).read_text())
+            locations = {"mixture_uri": opened.uri(mixture.asset, segments), "output_dir": str(out)}
+            trainer.run(context, "code_location.train_main", recipe | locations)
+            made_by = read_notes(out)
             writer.write_tree(out, CHECKPOINT)
         rows = opened.table(mixture.asset, segments, columns=list(READS))
         trained, rejects = trained_and_rejected(rows, set(made_by["left_out_too_long"]))
@@ -104,6 +90,16 @@ def checkpoint(
         return {"result": made_by["result"]}
 
     return stage.materialize(work, metadata=partial(_losses, opened))
+
+
+def _refuse_empty(stage: Stage, mixture: Input) -> None:
+    mixed = stage.manifests()[str(mixture)]
+    if not mixed.rows_out:
+        raise dg.Failure(
+            f"{mixture} holds no example ({mixed.rows_in} came in, rejected: {mixed.rejects or 'none'}), so"
+            " there is nothing to train on. Import more projects: one is on one side of the split as a whole",
+            allow_retries=False,
+        )
 
 
 def _losses(store: PartitionStore, manifest: Manifest) -> dict[str, Any]:

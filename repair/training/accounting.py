@@ -12,6 +12,7 @@ from repair.schema.outcomes import REJECTS
 TRAINED = pa.schema([("example_id", pa.string())])
 READS = ("example_id", "project_id", "code")
 LONGER_THAN_CONTEXT = "longer_than_context"
+REASONS = {LONGER_THAN_CONTEXT: "the example does not fit a row of the recipe; an answer is never cut"}
 
 
 def trained_and_rejected(mixture: pa.Table, left_out: Collection[str]) -> tuple[pa.Table, pa.Table]:

@@ -65,3 +65,8 @@ def write_notes(folder: Path, made_by: Mapping[str, Any], curve: Sequence[Mappin
     lines = "".join(json.dumps(record) + "\n" for record in curve)
     (folder / METRICS).write_text(lines, encoding="utf-8")
     (folder / MADE_BY).write_text(json.dumps(made_by, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def read_notes(folder: Path) -> dict[str, Any]:
+    """What made the model in `folder`: `made_by.json`."""
+    return json.loads((folder / MADE_BY).read_text(encoding="utf-8"))

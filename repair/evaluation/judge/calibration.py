@@ -82,6 +82,11 @@ class Calibration:
             rows.append(f"| {label} | {counts} | {self.kept(label)} |")
         return "\n".join([*rows, "", f"Precision {self.precision}, recall {self.recall}."])
 
+    def figures(self) -> dict[str, Any]:
+        """Precision and recall with their intervals, as JSON."""
+        rates = {"precision": self.precision, "recall": self.recall}
+        return {name: {"value": rate.value, "interval": rate.interval} for name, rate in rates.items()}
+
     def _count(self, label: str, answer: str) -> int:
         return self.counts.get((label, answer), 0)
 

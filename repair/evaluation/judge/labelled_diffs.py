@@ -6,18 +6,11 @@ Each sample of the benchmark (`repair.evaluation.leetcode`) gives one diff of ea
 |---|---|---|
 | `right` | `oracle` | the benchmark's own fix; its tests pass |
 | `wrong` | `name`, `number`, `operator` | that fix with one token changed; its tests fail |
-| `cheat` | that of `repair.verification.cheats` | the diagnosed line deleted, silenced, or replaced by `pass`
-|
+| `cheat` | that of `repair.verification.cheats` | the diagnosed line deleted, silenced or made `pass` |
 
 The changed token is one of an added line where that gives a wrong fix, else of any line. The servers accept
 all of them, and the rules against cheats the first two, so that the judge would see them (the rules keep the
-third kind from it, where they know the cheat). Rejected, a sample and label each:
-
-| reason | |
-|---|---|
-| `right_rejected` | verification rejects the benchmark's own fix, so that nothing of the sample is used |
-| `no_wrong_fix` | no changed fix was found that the servers accept and the tests refuse |
-| `no_cheat` | none of the suppressions of the diagnostic deceives the servers |
+third kind from it, where they know the cheat). A reject (`REASONS`) is of a sample and a label.
 
 Tested by `tests/repair/evaluation/judge/test_calibration.py`.
 """
@@ -60,6 +53,13 @@ LABELLED_DIFFS = pa.schema(
         ("line_diff", pa.string()),
     ]
 )
+
+REASONS = {
+    "right_rejected": "verification rejects the benchmark's own fix, so that nothing of the sample is used",
+    "no_wrong_fix": "no changed fix was found that the servers accept and the tests refuse",
+    "no_cheat": "none of the suppressions of the diagnostic deceives the servers",
+}
+"""Why a sample gives no diff of a label: reject reason -> meaning."""
 
 # Changed fixes of a sample that the servers check, and how many of those that they accept are tested.
 _MOST_TRIED, _MOST_TESTED = 16, 3

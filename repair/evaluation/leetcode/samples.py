@@ -3,17 +3,7 @@
 An instance is a sample if pyright or ruff reports an error in the buggy version that it does not report in
 the correct one, the correct version passes the tests, and the buggy one fails. Its diagnostic is the first
 such error that is one of syntax, else the first of all: a syntax error has consequences further up, such as a
-function that no longer returns. Rejected, the first reason that holds:
-
-| reason | |
-|---|---|
-| `repeated_instance` | an earlier instance has the same two versions |
-| `no_tests` | LeetCodeDataset does not have the problem |
-| `server_crashed`, `server_timeout`, ... | the servers gave no answer |
-| `no_new_error` | the servers report the same of both versions, or nothing as strong as an error |
-| `oracle_fails` | the correct version fails the tests here: a module is missing, or the tests are wrong |
-| `bug_passes` | the buggy version passes the tests: they don't reach the bug, or there is none |
-| `too_long`, ... | it can't be rendered: `repair.prompt.sentinels.PromptError` |
+function that no longer returns. Rejected for the first of `REASONS` that holds.
 
 Tested by `tests/repair/evaluation/leetcode/test_leetcode.py`.
 """
@@ -32,7 +22,7 @@ from repair.evaluation.benchmark import BENCHMARK_SAMPLES, LEETCODE
 from repair.evaluation.leetcode.functional import judged, program
 from repair.evaluation.leetcode.loader import BugInstance, PublishedBenchmark
 from repair.evaluation.leetcode.prelude import file_of, prelude
-from repair.language_servers import Request, Result
+from repair.language_servers import Request, Result, errors
 from repair.language_servers.scheduler import Servers
 from repair.line_diff import numbered as line_diff
 from repair.prompt.rows import prompt_of
@@ -41,6 +31,17 @@ from repair.schema.outcomes import Reject, outcome_batch
 from repair.verification.comparison import Comparison
 
 PATH = "main.py"
+
+REASONS = {
+    "repeated_instance": "an earlier instance has the same two versions",
+    "no_tests": "LeetCodeDataset does not have the problem",
+    **errors.REASONS,
+    "no_new_error": "the servers report the same of both versions, or nothing as strong as an error",
+    "oracle_fails": "the correct version fails the tests here: a module is missing, or the tests are wrong",
+    "bug_passes": "the buggy version passes the tests: they don't reach the bug, or there is none",
+    "malformed_prompt": "the row can't be written as a prompt and a response",
+}
+"""Why an instance is no sample, in the order in which it is decided: reject reason -> meaning."""
 
 
 @dataclass(slots=True)
@@ -110,8 +111,8 @@ def _find_diagnostics(cases: Sequence[_Case], servers: Servers) -> None:
 
 def _new_errors(case: _Case, correct: Result, buggy: Result) -> list[Diagnostic]:
     compared = Comparison({PATH: case.correct}, {PATH: case.buggy}, correct.diagnostics, buggy.diagnostics)
-    errors = [error for error in compared.new_errors() if not is_stylistic(error.code)]
-    return sorted(errors, key=lambda error: (type_of_code(error.code) != SYNTAX, error))
+    found = [error for error in compared.new_errors() if not is_stylistic(error.code)]
+    return sorted(found, key=lambda error: (type_of_code(error.code) != SYNTAX, error))
 
 
 def _run_tests(cases: Sequence[_Case]) -> None:
