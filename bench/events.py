@@ -30,26 +30,25 @@ from pathlib import Path
 from time import process_time
 from typing import Any
 
-import pyarrow.compute as pc
-
 from partitions.dates import window
 from partitions.keys import Key
 from repair.diagnostics.types import known_types, partition_of
-from repair.error_states.batches import SnapshotTotals, by_project, replay_projects
+from repair.error_states.batches import SnapshotTotals, replay_projects
 from repair.error_states.sampling import SamplingSettings, sample_partition
 from repair.ot.packets import Delete, Insert, Op, Packet, Skip, encode_packet
+from repair.recording.event_totals import EventTotals
 from repair.recording.reader import Recording
 from repair.recording.row_ranges import RowRanges
 from repair.recording.validation import session_events
 from repair.replay.text_buffer import TextBuffer
 from repair.schema.events import EVENTS, PROJECTS
-from repair.schema.outcomes import REASON
+from repair.schema.outcomes import split_outcomes
 from repair.sources import ot
 from repair.sources.importing import write_recording
 from repair.sources.report import Report
 from repair.store.reader import PartitionStore
-from repair_assets.error_states import LIGHT_ROWS, SAMPLED_COLUMNS, SAMPLING_KINDS
-from repair_assets.session_events import PROJECT_ROWS_TABLE, ROW_GROUP_BYTES, published_codes
+from repair_assets.stored_day import PROJECT_ROWS_TABLE, PROJECTS_TABLE, ROW_GROUP_BYTES, StoredDay
+from resources.stages import Input
 
 DATA = Path(os.environ.get("REPAIR_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
 TRACES = ("sveltecomponent", "friendsforever_flat", "json-crdt-patch", "automerge-paper")
@@ -130,63 +129,44 @@ def write_session_events(store: PartitionStore, recording: str, day: date) -> Ru
     source = Recording(recording)
     projects = source.projects()
     rows = 0
-    codes: dict[str, int] = {}
-    ranges = RowRanges()
+    ranges, totals = RowRanges(), EventTotals()
     started = process_time()
     with store.writer("session_events", Key(str(day)).segments()) as writer:
         writer.declare(EVENTS, row_group_bytes=ROW_GROUP_BYTES)
         for outcome in session_events(source.events_by_project(start, end), projects):
             rows += outcome.num_rows
             writer.write_outcomes(outcome)
-            kept = outcome.filter(pc.is_null(outcome[REASON]))
+            kept, _ = split_outcomes(outcome)
             ranges.record(kept)
-            for code, count in published_codes(kept).items():
-                codes[code] = codes.get(code, 0) + count
-        writer.write("projects", projects.cast(PROJECTS))
+            totals.add(kept)
+        writer.write(PROJECTS_TABLE, projects.cast(PROJECTS))
         writer.write(PROJECT_ROWS_TABLE, ranges.table())
-        manifest = writer.commit(fingerprint="", inputs={}, versions={}, rows_in=rows, extra={"codes": codes})
+        manifest = writer.commit(fingerprint="", inputs={}, versions={}, rows_in=rows, extra=totals.figures())
     return Run(rows, process_time() - started, manifest.data_version)
 
 
 def write_error_states(store: PartitionStore, key: Key) -> Run:
     known = known_types(date.fromisoformat(key.date or ""))
     started = process_time()
-    segments = Key(key.date).segments()
-    projects = {
-        row["project_id"]: row for row in store.table("session_events", segments, "projects").to_pylist()
-    }
-    events = store.stored("session_events", segments)
-    ranges = RowRanges.of_table(store.table("session_events", segments, PROJECT_ROWS_TABLE))
-    publishing = ranges.publishing(lambda code: partition_of(code, known) == key.diagnostic_type)
-    light = (
-        batch
-        for span in ranges.coalesce(publishing, None)
-        for batch in store.read_file(
-            "session_events", segments, events, SAMPLED_COLUMNS, rows=span, batch_rows=LIGHT_ROWS
-        )
-    )
-    totals = SnapshotTotals()
+    events, totals = StoredDay.of(store, Input("session_events", Key(key.date))), SnapshotTotals()
     with store.writer("error_states", key.segments()) as writer:
         sampled, counts = sample_partition(
-            (table.filter(pc.is_in(table["kind"], SAMPLING_KINDS)) for _, table in by_project(light)),
+            events.publishing(lambda code: partition_of(code, known) == key.diagnostic_type),
             diagnostic_type=key.diagnostic_type or "",
             known_types=known,
             project_rejects={},
             settings=SETTINGS,
             reject=writer.write_rejects,
         )
-        wanted = set(sampled["project_id"].to_pylist())
+        wanted = {name: events.projects[name] for name in sampled["project_id"].unique().to_pylist()}
         replay = partial(
             replay_projects,
             episodes=sampled,
-            projects={name: projects[name] for name in wanted},
+            projects=wanted,
             settle_seconds=SETTINGS.settle_seconds,
         )
-        for start, stop in ranges.coalesce(wanted, None):
-            rows = store.read_file(
-                "session_events", segments, events, rows=(start, stop), batch_rows=LIGHT_ROWS
-            )
-            for outcome in replay(rows):
+        for task in events.tasks(wanted, None):
+            for outcome in replay(task.batches()):
                 writer.write_outcomes(totals.add(outcome))
         manifest = writer.commit(
             fingerprint="", inputs={}, versions={}, rows_in=counts.publications, extra={}

@@ -48,17 +48,14 @@ def judge_calibration(
     """
     opened = store.store()
     built = stored_leetcode_samples(opened, language_servers, benchmark_data.required())
+    asked = {"model": language_model.fingerprint_settings(), "judge": INSTRUCTIONS}
     stage = Stage(
         context=context,
         store=opened,
         inputs=[Input(LEETCODE_SAMPLES, Key())],
         schema=JUDGED_DIFFS,
         configuration=config.model_dump(),
-        versions={
-            "model": language_model.fingerprint_settings(),
-            "judge": INSTRUCTIONS,
-            **language_servers.versions(),
-        },
+        versions={**asked, **language_servers.versions()},
         runs=[LmJudge],
     )
 
@@ -72,9 +69,8 @@ def judge_calibration(
         writer.write_bytes(REPORT, f"{judge.name}\n\n{found.markdown()}\n".encode())
         return {"judge": judge.name, "report": found.markdown(), **found.figures()}
 
-    return stage.materialize(
-        work, rows_in=len(LABELS) * min(config.samples, built.rows_out), metadata=_metadata
-    )
+    drawn = min(config.samples, built.rows_out)
+    return stage.materialize(work, rows_in=len(LABELS) * drawn, metadata=_metadata)
 
 
 def _metadata(manifest: Manifest) -> dict[str, Any]:

@@ -1,12 +1,13 @@
 """Comparison of teachers on the same diagnostics, and its HTML page."""
 
 from collections.abc import Generator, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import dagster as dg
+import pyarrow as pa
 
 from partitions.dates import DATES
 from partitions.keys import DATE_AND_TYPE, Key
@@ -16,9 +17,10 @@ from repair.evaluation.teachers import (
     TEACHER_RESULTS,
     ComparedTeacher,
     CountedServers,
+    Judge,
+    compare,
     draw,
     judgements,
-    results,
 )
 from repair.prompt.answer_formats import NAMES
 from repair.prompt.sentinels import PROMPT_VERSION
@@ -84,31 +86,37 @@ def teacher_results(
         versions=versions,
         runs=[*([LmTeacher] if by_model else []), *([LmJudge] if config.judge else [])],
     )
-    drawn = min(config.at_most, stage.count(candidates.asset))
-    model = language_model if by_model else None
-    systems = 2 + (len(NAMES) if by_model else 0)
 
     def work(writer: PartitionWriter) -> dict[str, Any]:
         checks: dict[str, int] = {}
-        rows = draw(stage.records(candidates.asset), at_most=config.at_most, seed=config.seed)
-        batch = outcome_batch(rows, REPAIR_CANDIDATES).select(REPAIR_CANDIDATES.names)
-        with ExitStack() as stack:
-            judge = None
-            if config.judge:
-                judge = partial(judgements, stack.enter_context(language_model.judge()))
-            for system in _systems(opened, language_servers, model):
-                with system as compared:
-                    writer.write("data", results(batch, compared, judge))
-                    checks[compared.name] = compared.servers.checks
+        teachers = _teachers(opened, language_servers, language_model if by_model else None)
+        with _judge(language_model if config.judge else None) as judge:
+            for compared, found in compare(_drawn(stage, config), teachers, judge):
+                writer.write("data", found)
+                checks[compared.name] = compared.servers.checks
         return {"checks": checks}
 
-    # Every system answers every row.
-    return stage.materialize(work, rows_in=systems * drawn)
+    systems = 2 + by_model * len(NAMES)  # every system answers every row
+    return stage.materialize(work, rows_in=systems * min(config.at_most, stage.count(candidates.asset)))
 
 
-def _systems(
+def _drawn(stage: Stage, config: Comparing) -> pa.RecordBatch:
+    rows = draw(stage.records("repair_candidates"), at_most=config.at_most, seed=config.seed)
+    return outcome_batch(rows, REPAIR_CANDIDATES).select(REPAIR_CANDIDATES.names)
+
+
+@contextmanager
+def _judge(model: LanguageModelResource | None) -> Generator[Judge | None]:
+    if model is None:
+        yield None
+    else:
+        with model.judge() as judge:
+            yield partial(judgements, judge)
+
+
+def _teachers(
     store: PartitionStore, language_servers: LanguageServersResource, model: LanguageModelResource | None
-) -> Iterator[Any]:
+) -> Iterator[AbstractContextManager[ComparedTeacher]]:
     @contextmanager
     def opened(name: str, make: Any) -> Generator[ComparedTeacher]:
         servers = CountedServers(language_servers.servers())

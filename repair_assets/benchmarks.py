@@ -22,7 +22,7 @@ from repair.store.manifest import Manifest, fingerprint
 from repair.store.reader import PartitionStore
 from repair.store.writer import PartitionWriter
 from repair_assets.repair_examples import repair_examples
-from resources.benchmark_data import BenchmarkDataResource
+from resources.benchmark_data import HINT, BenchmarkDataResource
 from resources.language_servers import LanguageServersResource
 from resources.stages import Input, ManifestCheck, Stage, Verdict, check_specs, stored_inputs
 from resources.store import StoreResource
@@ -119,10 +119,8 @@ def leetcode_benchmark(
     opened = store.store()
     if not benchmark_data.folder:
         stage = Stage(context=context, store=opened, inputs=(), schema=BENCHMARK_SAMPLES)
-        hint = (
-            "no benchmark data: set REPAIR_BENCHMARK_DATA to the folder of debugbench/ and leetcodedataset/"
-        )
-        return stage.materialize(lambda _: None, rows_in=0, metadata=lambda _: {"benchmark_data": hint})
+        hint = {"benchmark_data": f"no benchmark data: {HINT}"}
+        return stage.materialize(lambda _: None, rows_in=0, metadata=lambda _: hint)
     built = stored_leetcode_samples(opened, language_servers, Path(benchmark_data.folder))
     key = Key.of(context)
     types = frozenset(known.name for known in TYPES)
@@ -140,15 +138,8 @@ def leetcode_benchmark(
         whole = opened.table(LEETCODE_SAMPLES, {}, texts=False)
         writer.write("data", whole.filter(pa.array(own, pa.bool_())))
 
-    return stage.materialize(
-        work,
-        rows_in=sum(own),
-        metadata=lambda _: {
-            "instances": built.rows_in,
-            "all_types": built.rows_out,
-            "left_out": built.rejects,
-        },
-    )
+    all_types = {"instances": built.rows_in, "all_types": built.rows_out, "left_out": built.rejects}
+    return stage.materialize(work, rows_in=sum(own), metadata=lambda _: all_types)
 
 
 def stored_leetcode_samples(

@@ -7,30 +7,24 @@ from collections import Counter
 from typing import Any
 
 import dagster as dg
-import pyarrow as pa
-import pyarrow.compute
 
 from partitions.dates import DATES, window
 from partitions.keys import DATE, Key
 from repair.diagnostics.codes import type_of_code
 from repair.diagnostics.style import is_stylistic
 from repair.diagnostics.types import count_by_type, known_types
+from repair.recording.event_totals import CODES, EventTotals
 from repair.recording.reader import Recording
 from repair.recording.row_ranges import RowRanges
 from repair.recording.validation import session_events as validated
-from repair.schema.events import EVENTS, PROJECTS, EventKind
+from repair.schema.events import EVENTS, PROJECTS
+from repair.schema.outcomes import split_outcomes
 from repair.store.manifest import Manifest
 from repair.store.writer import PartitionWriter
+from repair_assets.stored_day import PROJECT_ROWS_TABLE, PROJECTS_TABLE, ROW_GROUP_BYTES
 from resources.recordings import RecordingsResource
 from resources.stages import ManifestCheck, Stage, Verdict, check_specs
 from resources.store import StoreResource
-
-pc: Any = pyarrow.compute  # its functions are made at import, so that type checkers do not see them
-
-CODES = "codes"  # diagnostics in publications, by code
-PROJECT_ROWS_TABLE = "project_rows"
-ROW_GROUP_BYTES = 4 << 20
-"""Some ten projects: whoever replays a few of them passes over the other groups."""
 
 DESERVES_A_TYPE = 0.05
 """Share of a day's published diagnostics from which on a code should not stay in `other`."""
@@ -61,13 +55,6 @@ def published_by_type(events: Manifest) -> Counter[str]:
     return count_by_type(events.extra[CODES], known_types(window(events.partition[DATE])[0].date()))
 
 
-def published_codes(batch: pa.RecordBatch) -> Counter[str]:
-    """Diagnostics in the publications of `batch`, by code."""
-    publications = batch.filter(pc.equal(batch["kind"], EventKind.DIAGNOSTICS.value))
-    codes = publications["diagnostics"].flatten().field("code").value_counts()
-    return Counter({row["values"]: row["counts"] for row in codes.to_pylist()})
-
-
 @dg.asset(
     partitions_def=DATES,
     check_specs=check_specs("session_events", DATES, CHECKS),
@@ -96,19 +83,15 @@ def session_events(
     )
 
     def work(writer: PartitionWriter) -> dict[str, Any]:
-        projects = recording.projects()
-        codes: Counter[str] = Counter()
-        sessions: set[str] = set()
-        rows = RowRanges()
+        projects, ranges, totals = recording.projects(), RowRanges(), EventTotals()
         writer.declare(EVENTS, row_group_bytes=ROW_GROUP_BYTES)
         for outcome in validated(recording.events_by_project(start, end), projects):
             writer.write_outcomes(outcome)
-            kept = outcome.filter(pc.is_null(outcome["reason"]))
-            rows.record(kept)
-            codes.update(published_codes(kept))
-            sessions.update(pc.unique(kept["session_id"]).drop_null().to_pylist())
-        writer.write("projects", projects.cast(PROJECTS))
-        writer.write(PROJECT_ROWS_TABLE, rows.table())
-        return {CODES: dict(codes), "sessions": len(sessions), "projects": projects.num_rows}
+            kept, _ = split_outcomes(outcome)
+            ranges.record(kept)
+            totals.add(kept)
+        writer.write(PROJECTS_TABLE, projects.cast(PROJECTS))
+        writer.write(PROJECT_ROWS_TABLE, ranges.table())
+        return {**totals.figures(), "projects": projects.num_rows}
 
     return stage.materialize(work, rows_in=recording.count(start, end))

@@ -12,11 +12,11 @@ import dagster as dg
 from partitions.keys import DATE_AND_TYPE, Key
 from repair.pipeline import BY_NAME
 from repair.prompt.sentinels import PROMPT_VERSION
+from repair.store.manifest import Manifest
 from repair.store.writer import PartitionWriter
 from repair.synthesis.lm.limits import Usage
-from repair.synthesis.lm.teacher import LmTeacher
+from repair.synthesis.lm.teacher import LmTeacher, synthesize_by_model
 from repair.synthesis.offline import TEACHERS
-from repair.synthesis.teacher import synthesize
 from repair_assets.repair_candidates import repair_candidates
 from repair_assets.teacher_program import stored_program, teacher_program
 from resources.engine import EngineResource
@@ -57,7 +57,6 @@ def synthesized_diffs(
     model. `lm` asks the configured model with the stored `teacher_program`; its answers are cached, so that a
     rerun pays nothing.
     """
-    opened = store.store()
     candidates = Input("repair_candidates", Key.of(context))
     by_model = config.teacher == "lm"
     versions = {"prompt": PROMPT_VERSION, **language_servers.versions()}
@@ -65,7 +64,7 @@ def synthesized_diffs(
         versions["model"] = language_model.fingerprint_settings()
     stage = Stage(
         context=context,
-        store=opened,
+        store=store.store(),
         inputs=[candidates, Input("teacher_program", Key())] if by_model else [candidates],
         schema=SPEC.output,
         configuration=config.model_dump(),
@@ -75,35 +74,43 @@ def synthesized_diffs(
         engine=engine.engine(),
     )
 
-    # The rows of the teacher program lead the model; they are none to account for.
-    total = stage.manifests()[str(candidates)].rows_out
-
-    def by_the_model(writer: PartitionWriter) -> tuple[str, Usage]:
-        """The `lm` teacher runs in this process, which has its response cache and its budget."""
-        with language_model.teacher(
-            stored_program(opened),
-            candidates=config.candidates,
-            servers=language_servers.servers() if config.candidates > 1 else None,
-            report=lambda progress: context.log.info("%s", progress),
-            total=total,
-        ) as teacher:
-            rows = partial(stage.rows, candidates.asset, list(SPEC.reads))
-            teacher.count_cached(row for batch in rows() for row in batch.to_pylist())
-            stage.write(writer, SPEC, synthesize(rows(), teacher))
-            return teacher.name, teacher.usage
-
     def work(writer: PartitionWriter) -> dict[str, Any]:
-        name, usage = config.teacher, Usage()
         if by_model:
-            name, usage = by_the_model(writer)
-        else:
-            offline = language_servers.with_servers(partial(SPEC.function, teacher=config.teacher))
-            stage.write(writer, SPEC, stage.on_engine(offline, stage.tasks(SPEC.reads)))
-        # Rejected rows cost as much as the others, and no table of rows holds that.
-        return {"teacher": name, "usage": asdict(usage)}
+            return _by_model(stage, writer, config, language_servers, language_model)
+        return _offline(stage, writer, config, language_servers)
 
-    return stage.materialize(
-        work,
-        rows_in=total,
-        metadata=lambda manifest: {"teacher": manifest.extra["teacher"], **manifest.extra["usage"]},
-    )
+    # The rows of the teacher program lead the model; they are none to account for.
+    return stage.materialize(work, rows_in=stage.count(candidates.asset), metadata=_metadata)
+
+
+def _offline(
+    stage: Stage, writer: PartitionWriter, config: Synthesis, language_servers: LanguageServersResource
+) -> dict[str, Any]:
+    teacher = language_servers.with_servers(partial(SPEC.function, teacher=config.teacher))
+    stage.write(writer, SPEC, stage.on_engine(teacher, stage.tasks(SPEC.reads)))
+    return {"teacher": config.teacher, "usage": asdict(Usage())}
+
+
+def _by_model(
+    stage: Stage,
+    writer: PartitionWriter,
+    config: Synthesis,
+    language_servers: LanguageServersResource,
+    language_model: LanguageModelResource,
+) -> dict[str, Any]:
+    """The `lm` teacher runs in this process, which has its response cache and its budget."""
+    asset = stage.inputs[0].asset
+    with language_model.teacher(
+        stored_program(stage.store),
+        candidates=config.candidates,
+        servers=language_servers.servers() if config.candidates > 1 else None,
+        report=lambda progress: stage.context.log.info("%s", progress),
+        total=stage.count(asset),
+    ) as teacher:
+        stage.write(writer, SPEC, synthesize_by_model(partial(stage.rows, asset, list(SPEC.reads)), teacher))
+        # Rejected rows cost as much as the others, and no table of rows holds that.
+        return {"teacher": teacher.name, "usage": asdict(teacher.usage)}
+
+
+def _metadata(manifest: Manifest) -> dict[str, Any]:
+    return {"teacher": manifest.extra["teacher"], **manifest.extra["usage"]}

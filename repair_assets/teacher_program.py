@@ -11,6 +11,7 @@ import dagster as dg
 from partitions.keys import Key
 from repair.prompt.answer_formats import LINE_DIFF
 from repair.prompt.sentinels import PROMPT_VERSION
+from repair.store.manifest import Manifest
 from repair.store.reader import PartitionStore
 from repair.store.writer import PartitionWriter
 from repair.synthesis.lm.few_shot import FEW_SHOT_EXAMPLES, draw_rows
@@ -87,13 +88,7 @@ def teacher_program(
             writer.write("data", batch)
         return {"program_version": program.version, "answer_format": program.answer_format, **extra}
 
-    return stage.materialize(
-        work,
-        rows_in=stage.count(shown.asset),
-        metadata=lambda manifest: {
-            name: value for name, value in manifest.extra.items() if name != "seconds"
-        },
-    )
+    return stage.materialize(work, rows_in=stage.count(shown.asset), metadata=_figures)
 
 
 def _optimized(
@@ -115,6 +110,10 @@ def _optimized(
         most_demos=config.most_demos,
         programs=config.programs,
     )
+
+
+def _figures(manifest: Manifest) -> dict[str, Any]:
+    return {name: value for name, value in manifest.extra.items() if name != "seconds"}
 
 
 def _release(store: PartitionStore, shown: Input) -> list[Input]:

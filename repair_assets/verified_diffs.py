@@ -4,20 +4,19 @@ Tested by `tests/code_location/test_graph.py`.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
 import dagster as dg
-import pyarrow as pa
 
 from partitions.keys import DATE_AND_TYPE, Key
 from repair.pipeline import BY_NAME
 from repair.prompt.sentinels import PROMPT_VERSION
-from repair.schema.outcomes import DETAIL, REASON, join_outcomes
+from repair.schema.outcomes import join_outcomes
 from repair.store.manifest import Manifest
 from repair.store.writer import PartitionWriter
 from repair.synthesis.lm.judge import INSTRUCTIONS, QUESTIONS, SHOWN, LmJudge, judged
+from repair.verification.verifier import count_cheats
 from repair_assets.synthesized_diffs import synthesized_diffs
 from resources.engine import EngineResource
 from resources.language_models import LanguageModelResource
@@ -74,25 +73,16 @@ def verified_diffs(
 
     def work(writer: PartitionWriter) -> dict[str, Any]:
         cheats: Counter[str] = Counter()
+        outcomes = stage.on_engine(language_servers.with_servers(SPEC.function), stage.tasks(SPEC.reads))
         with ExitStack() as held:
-            verify = language_servers.with_servers(SPEC.function)
-            outcomes = stage.on_engine(verify, stage.tasks(SPEC.reads))
             if config.judge:
                 shown = stage.rows(synthesized.asset, list(SHOWN))
                 judge = held.enter_context(language_model.judge())
                 outcomes = judged(join_outcomes(shown, outcomes, QUESTIONS), judge)
-            stage.write(writer, SPEC, _counted(outcomes, cheats))
+            stage.write(writer, SPEC, count_cheats(outcomes, cheats))
         return {CHEATS: dict(sorted(cheats.items()))}
 
     return stage.materialize(work, metadata=_cheats)
-
-
-def _counted(outcomes: Iterable[pa.RecordBatch], cheats: Counter[str]) -> Iterator[pa.RecordBatch]:
-    """The outcomes as they are; `cheats` counts the kinds of cheats among them."""
-    for outcome in outcomes:
-        rejected = zip(outcome[REASON].to_pylist(), outcome[DETAIL].to_pylist(), strict=True)
-        cheats.update(detail.partition(":")[0] for reason, detail in rejected if reason == "cheat")
-        yield outcome
 
 
 def _cheats(manifest: Manifest) -> dict[str, Any]:

@@ -14,6 +14,12 @@ REASONS = {
 }
 
 
+def project_rejects(projects: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """The projects that may not be used, with the reason; `projects`: rows of `PROJECTS` by their id."""
+    rejects = ((project_id, project_reject(project)) for project_id, project in projects.items())
+    return {project_id: reason for project_id, reason in rejects if reason}
+
+
 def project_reject(project: Mapping[str, Any]) -> str | None:
     """The reason why this project (a row of `PROJECTS`) may not be used for training, or None.
 

@@ -24,6 +24,9 @@ SNAPSHOTS = pa.field(
 # Of the files in one batch: a project of a thousand files has 10 MB of them in each row.
 BATCH_CODE_POINTS = 32 << 20
 
+MOST_MISMATCHES = 20
+"""That are reported of a partition."""
+
 REPLAYED = pa.schema([*outcome_schema(ERROR_STATES), SNAPSHOTS])
 
 
@@ -112,3 +115,11 @@ class SnapshotTotals:
             self.equal += row["equal"]
             self.mismatches += row["mismatches"]
         return batch.drop_columns([SNAPSHOTS.name])
+
+    def figures(self) -> dict[str, Any]:
+        """The totals as JSON, with the first mismatches."""
+        return {
+            "snapshot_files": self.compared,
+            "snapshot_files_equal": self.equal,
+            "snapshot_mismatches": self.mismatches[:MOST_MISMATCHES],
+        }

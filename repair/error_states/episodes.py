@@ -30,6 +30,9 @@ pc: Any = pyarrow.compute  # its functions are made at import, so that type chec
 COLUMNS = ("project_id", "session_id", "timestamp", "sequence", "kind", "path", "diagnostics")
 """The columns of `repair.schema.events.EVENTS` that sampling reads."""
 
+KINDS = (EventKind.DIAGNOSTICS, EventKind.OT, EventKind.FILE)
+"""The events that it reads."""
+
 # `settled`: a settled publication exists, and the row shows it; else the row shows the first one.
 EPISODES = extended(
     SAMPLED_EPISODES,

@@ -6,6 +6,7 @@ is one diagnostic and one system (a teacher; a language model once for each answ
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from statistics import mean, median
 from typing import Any
@@ -102,6 +103,17 @@ def draw(rows: Iterable[Mapping[str, Any]], *, at_most: int, seed: int) -> list[
     drawn = sorted(known, key=lambda row: rank(seed, row["diagnostic_id"]))
     chosen = {row["diagnostic_id"] for row in drawn[:at_most]}
     return [row for row in known if row["diagnostic_id"] in chosen]
+
+
+def compare(
+    batch: pa.RecordBatch,
+    teachers: Iterable[AbstractContextManager[ComparedTeacher]],
+    judge: Judge | None = None,
+) -> Iterator[tuple[ComparedTeacher, pa.RecordBatch]]:
+    """Each teacher in turn, with its rows of `TEACHER_RESULTS` for the same rows; then it is closed."""
+    for teacher in teachers:
+        with teacher as compared:
+            yield compared, results(batch, compared, judge)
 
 
 def results(batch: pa.RecordBatch, system: ComparedTeacher, judge: Judge | None = None) -> pa.RecordBatch:

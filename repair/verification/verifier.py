@@ -6,6 +6,7 @@ no longer report the diagnostic and report no new error, and the diff is no chea
 gives the reason, one of `REASONS`.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,7 +26,7 @@ from repair.line_diff import workspace as workspace_diff
 from repair.line_diff.numbered import LineDiffError
 from repair.prompt.answer_formats import answer_format
 from repair.prompt.sentinels import PROMPT_VERSION
-from repair.schema.outcomes import KEY, Reject, outcome_batch, subschema
+from repair.schema.outcomes import DETAIL, KEY, REASON, Reject, outcome_batch, subschema
 from repair.schema.rows import SynthesizedDiffRow
 from repair.schema.stages import SYNTHESIZED_DIFFS, VERIFIED_DIFFS
 from repair.text.files import files_of, workspace_sha256
@@ -103,6 +104,14 @@ def verify_rows(batches: Iterable[pa.RecordBatch], servers: VersionedServers) ->
             _outcome(row, verdict, servers.versions) for row, verdict in zip(rows, verdicts, strict=True)
         ]
         yield outcome_batch(outcomes, ADDS)
+
+
+def count_cheats(outcomes: Iterable[pa.RecordBatch], counts: Counter[str]) -> Iterator[pa.RecordBatch]:
+    """The outcomes as they are; `counts` gets the kinds of cheats among them."""
+    for outcome in outcomes:
+        rejected = zip(outcome[REASON].to_pylist(), outcome[DETAIL].to_pylist(), strict=True)
+        counts.update(detail.partition(":")[0] for reason, detail in rejected if reason == "cheat")
+        yield outcome
 
 
 def examine(

@@ -30,7 +30,7 @@ from repair.synthesis.lm.program import TeacherProgram
 from repair.synthesis.lm.progress import ProgressReporter, SynthesisProgress
 from repair.synthesis.lm.response_cache import Answer
 from repair.synthesis.lm.settings import LanguageModel
-from repair.synthesis.teacher import Proposal
+from repair.synthesis.teacher import Proposal, synthesize
 from repair.text.files import files_of
 from repair.verification.verifier import READS, UNANSWERED, verify_rows
 
@@ -259,6 +259,15 @@ class LmTeacher:
         reasons = outcomes.column(REASON).to_pylist()
         settled = {None, *_SERVER_REASONS}
         return {pending for (pending, _), reason in zip(checked, reasons, strict=True) if reason in settled}
+
+
+def synthesize_by_model(
+    read: Callable[[], Iterable[pa.RecordBatch]], teacher: LmTeacher
+) -> Iterator[pa.RecordBatch]:
+    """`synthesize` with a language model. `read` is called twice: the cached answers to the rows that it
+    gives count against the budget before a question is sent."""
+    teacher.count_cached(row for batch in read() for row in batch.to_pylist())
+    yield from synthesize(read(), teacher)
 
 
 def _quiet(progress: SynthesisProgress) -> None:

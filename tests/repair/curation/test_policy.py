@@ -2,7 +2,7 @@ import itertools
 
 import pytest
 
-from repair.curation.policy import project_reject
+from repair.curation.policy import project_reject, project_rejects
 from repair.schema.events import PROJECTS
 
 OPEN = {"project_id": "p", "visibility": "public", "language": "python", "licence": "MIT", "consent": True}
@@ -48,3 +48,8 @@ def test_only_public_agreed_python_projects_pass() -> None:
 def test_an_empty_record_opens_nothing() -> None:
     assert project_reject({}) == "unknown_visibility"
     assert set(OPEN) == set(PROJECTS.names)
+
+
+def test_of_many_projects_those_that_may_be_used_are_left_out() -> None:
+    projects = {"open": OPEN, "shut": {**OPEN, "visibility": "private"}, "mute": {**OPEN, "consent": None}}
+    assert project_rejects(projects) == {"shut": "private", "mute": "unknown_consent"}

@@ -1,0 +1,34 @@
+"""What a day's events hold, counted as they come: published diagnostics by code, and sessions."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute
+
+from repair.schema.events import EventKind
+
+pc: Any = pyarrow.compute  # its functions are made at import, so that type checkers do not see them
+
+CODES, SESSIONS = "codes", "sessions"
+
+
+@dataclass(slots=True)
+class EventTotals:
+    """Counts over batches of `repair.schema.events.EVENTS`."""
+
+    codes: Counter[str] = field(default_factory=Counter[str])
+    """Diagnostics in publications, by code."""
+    sessions: set[str] = field(default_factory=set[str])
+
+    def add(self, events: pa.RecordBatch) -> None:
+        """Counts further rows."""
+        publications = events.filter(pc.equal(events["kind"], EventKind.DIAGNOSTICS.value))
+        codes = publications["diagnostics"].flatten().field("code").value_counts()
+        self.codes.update({row["values"]: row["counts"] for row in codes.to_pylist()})
+        self.sessions.update(pc.unique(events["session_id"]).drop_null().to_pylist())
+
+    def figures(self) -> dict[str, Any]:
+        """The counts, as JSON."""
+        return {CODES: dict(self.codes), SESSIONS: len(self.sessions)}
