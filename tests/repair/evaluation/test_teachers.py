@@ -1,6 +1,7 @@
 """Comparison of teachers: results, aggregated figures, the seeded sample."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from repair.evaluation.teachers import (
     TEACHER_RESULTS,
     ComparedTeacher,
     CountedServers,
+    compare,
     draw,
     figures,
     results,
@@ -62,6 +64,30 @@ def test_each_answer_is_counted_by_its_outcome() -> None:
     assert (figure.cost_usd, figure.usd_per_verified) == (2.0, 1.0)  # wrong answers cost as much
     assert (figure.distinct, figure.entropy_bits, figure.signed_lines) == (1, 0.0, 2)
     assert figure.output_tokens == (10 + 20 + 30 + 50) / 4
+
+
+def test_teachers_are_compared_in_turn_on_the_same_rows_and_closed() -> None:
+    events: list[str] = []
+
+    @contextmanager
+    def opened(name: str) -> Generator[ComparedTeacher]:
+        events.append(f"open {name}")
+        servers = CountedServers(FunctionServers(marked))
+        yield ComparedTeacher(name=name, teacher=Scripted(), servers=servers)
+        events.append(f"close {name}")
+
+    batch = as_batch([row(number) for number in range(3)], REPAIR_CANDIDATES)
+    found_rows = {
+        compared.name: (rows.to_pylist(), compared.servers.checks)
+        for compared, rows in compare(batch, map(opened, ("a", "b")))
+    }
+    assert events == ["open a", "close a", "open b", "close b"]
+    rows, checks = found_rows["b"]
+    assert [(result["system"], result["diagnostic_id"]) for result in rows] == [
+        ("b", number) for number in batch["diagnostic_id"].to_pylist()
+    ]
+    assert checks == found_rows["a"][1] == 1
+    assert {result["judged"] for result in rows} == {None}
 
 
 def test_nothing_is_divided_by_nothing() -> None:

@@ -14,9 +14,9 @@ from repair.language_servers import LanguageServers, ServerCrashError, ServerTim
 from repair.line_diff import workspace as workspace_diff
 from repair.line_diff.numbered import diff
 from repair.pipeline import BY_NAME
-from repair.schema.outcomes import outcome_schema
+from repair.schema.outcomes import Reject, outcome_batch, outcome_schema
 from repair.schema.stages import SYNTHESIZED_DIFFS, VERIFIED_DIFFS
-from repair.verification.verifier import Verdict, verify
+from repair.verification.verifier import ADDS, Verdict, count_cheats, verify
 from tests.repair.synthesis.support import FunctionServers, as_batch, candidate, found, marked
 
 MAIN = "a = 1\nb = error:name\nc = error:other warning:weak\nd = 4\n"
@@ -478,3 +478,16 @@ def test_real_servers(
     target = next(diagnostic for diagnostic in real.check_workspace(files) if diagnostic.code == code)
     verdict = verify(files, target, line_diff, real)
     assert verdict.reason == reason, verdict.evidence
+
+
+def test_cheats_are_counted_by_kind_and_nothing_else_is():
+    rejects = [
+        Reject({"diagnostic_id": str(number)}, reason, detail)
+        for number, (reason, detail) in enumerate(
+            [("cheat", "deletion: 3 lines"), ("new_error", "deletion: no"), ("cheat", "suppression: main.py")]
+        )
+    ]
+    outcomes = [outcome_batch(rejects, ADDS), outcome_batch(rejects[:1], ADDS)]
+    counts = Counter[str]()
+    assert list(count_cheats(outcomes, counts)) == outcomes
+    assert counts == {"deletion": 2, "suppression": 1}
