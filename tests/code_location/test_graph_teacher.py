@@ -88,6 +88,12 @@ def house(server: ModelServer, tmp_path_factory: pytest.TempPathFactory) -> Hous
     return house
 
 
+def copy_stored(house: House, folder: Path, *names: str) -> None:
+    """These assets, and `texts` where a stage reads texts, in a store of their own."""
+    for name in names:
+        shutil.copytree(house.folder / "store" / name, folder / "store" / name)
+
+
 def test_the_examples_are_those_of_the_pinned_release(house: House):
     shown = house.rows("few_shot_examples", WHOLE)
     assert {row["project_id"] for row in shown} == {LEARNED}
@@ -174,7 +180,7 @@ def test_a_judge_has_the_last_word_and_is_asked_once(house: House, tmp_path: Pat
         exchange.answer(f"<verdict>\n{word}: I say so.\n</verdict>")
 
     judged = House(tmp_path)
-    shutil.copytree(house.folder / "store" / "synthesized_diffs", tmp_path / "store" / "synthesized_diffs")
+    copy_stored(house, tmp_path, "synthesized_diffs", "texts")
     with ModelServer(script) as server:
         judged.resources["language_model"] = LanguageModelResource(
             model="openai/judge", base_url=server.base_url, answers=str(tmp_path / "answers.sqlite")
@@ -192,7 +198,7 @@ def test_a_judge_has_the_last_word_and_is_asked_once(house: House, tmp_path: Pat
 
 
 def test_cheats_are_counted_by_kind(house: House, tmp_path: Path):
-    shutil.copytree(house.folder / "store" / "synthesized_diffs", tmp_path / "store" / "synthesized_diffs")
+    copy_stored(house, tmp_path, "synthesized_diffs", "texts")
     cheating = House(tmp_path)
     rows = cheating.rows("synthesized_diffs", NAMES)
     answers = ["-2 {0}\n+2 {0}  # noqa", "-2 {0}\n+2     pass", "-2 {0}\n+2 {0}  # type: ignore"]
@@ -211,12 +217,12 @@ def test_cheats_are_counted_by_kind(house: House, tmp_path: Path):
 
 
 def test_without_a_program_or_a_model_the_run_says_what_to_do(tmp_path: Path, house: House):
-    shutil.copytree(house.folder / "store" / "repair_candidates", tmp_path / "store" / "repair_candidates")
+    copy_stored(house, tmp_path, "repair_candidates")
     bare = House(tmp_path)
     result = bare.run([synthesized_diffs], NAMES, config=BY_MODEL, raise_on_error=False)
     assert "teacher_program[unpartitioned] is not in the store" in failure(result, "synthesized_diffs")
 
-    shutil.copytree(house.folder / "store" / "teacher_program", tmp_path / "store" / "teacher_program")
+    copy_stored(house, tmp_path, "teacher_program")
     result = bare.run([synthesized_diffs], NAMES, config=BY_MODEL, raise_on_error=False)
     assert "set REPAIR_MODEL" in failure(result, "synthesized_diffs")
     assert bare.store.partitions("synthesized_diffs") == []
@@ -239,8 +245,7 @@ def in_unified_diffs(exchange: Exchange) -> None:
 
 def test_another_format_and_a_second_candidate_go_through_the_graph(tmp_path: Path, house: House):
     other = House(tmp_path)
-    for asset in ("few_shot_examples", "repair_candidates"):
-        shutil.copytree(house.folder / "store" / asset, tmp_path / "store" / asset)
+    copy_stored(house, tmp_path, "few_shot_examples", "repair_candidates", "texts")
     with ModelServer(in_unified_diffs) as server:
         other.resources["language_model"] = LanguageModelResource(
             model="openai/scripted",
