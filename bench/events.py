@@ -39,7 +39,7 @@ from repair.ot.packets import Delete, Insert, Op, Packet, Skip, encode_packet
 from repair.recording.event_totals import EventTotals
 from repair.recording.reader import Recording
 from repair.recording.row_ranges import RowRanges
-from repair.recording.validation import session_events
+from repair.recording.session_events import session_events
 from repair.replay.text_buffer import TextBuffer
 from repair.schema.events import EVENTS, PROJECTS
 from repair.schema.outcomes import split_outcomes

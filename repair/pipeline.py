@@ -24,7 +24,7 @@ from repair.evaluation import benchmark
 from repair.evaluation.judge import labelled_diffs
 from repair.evaluation.leetcode import samples
 from repair.language_servers.scheduler import VersionedServers
-from repair.recording import validation
+from repair.recording import session_events, validation
 from repair.schema import stages
 from repair.schema.events import EVENTS
 from repair.schema.outcomes import join_outcomes
@@ -89,7 +89,7 @@ class StageSpec:
 STAGES = (
     StageSpec(
         name="session_events",
-        function=validation.session_events,
+        function=session_events.session_events,
         input=EVENTS,
         output=EVENTS,
         reasons=validation.REASONS,

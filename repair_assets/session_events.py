@@ -16,7 +16,7 @@ from repair.diagnostics.types import count_by_type, known_types
 from repair.recording.event_totals import CODES, EventTotals
 from repair.recording.reader import Recording
 from repair.recording.row_ranges import RowRanges
-from repair.recording.validation import session_events as validated
+from repair.recording.session_events import session_events as validated
 from repair.schema.events import EVENTS, PROJECTS
 from repair.schema.outcomes import split_outcomes
 from repair.store.manifest import Manifest

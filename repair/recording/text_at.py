@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from repair.errors import InputError
 from repair.recording.reader import Recording
-from repair.recording.validation import session_events
+from repair.recording.session_events import session_events
 from repair.replay.workspace import State, workspaces_at
 from repair.schema.events import EVENTS
 from repair.schema.outcomes import REASON

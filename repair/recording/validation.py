@@ -1,12 +1,9 @@
 """Validation of recorded rows: reject reasons of those that are no events.
 
-`check_batch` judges the rows of a batch one by one; `session_events` is the stage that keeps what is
-sound and rejects the rest, and adds what only the whole recording shows: repeats and strangers.
+`check_batch` judges the rows of a batch one by one; the stage is in `repair.recording.session_events`.
 """
 
 import json
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
@@ -20,7 +17,6 @@ from repair.ot.packets import decode_packet
 from repair.replay.engine import pays
 from repair.replay.workspace_file import LARGEST_CONTENT
 from repair.schema.events import EVENTS, EventKind, FileOperation
-from repair.schema.outcomes import DETAIL, REASON, ROWS, outcome_schema
 from repair.text.paths import is_python, safe_path
 
 pc: Any = pyarrow.compute  # makes its functions at import, so no checker knows them
@@ -47,8 +43,6 @@ NEEDED_FOR_OPERATION: dict[str, tuple[str, ...]] = {
     FileOperation.MOVE: ("destination",),
     FileOperation.REMOVE: (),
 }
-
-"""Files that are read as text; any other may hold any bytes."""
 
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 CLOCK_SKEW = timedelta(days=1)
@@ -174,7 +168,7 @@ def _check_kinds(batch: pa.RecordBatch, kinds: list[str | None], problems: dict[
         missing = [name for name in ("project_id", "kind") if not present[name][row]]
         if missing or needed is None:
             if missing:
-                problems.setdefault(row, _lacks(row_kind=kind or "a row", columns=missing))
+                problems.setdefault(row, lacks(row_kind=kind or "a row", columns=missing))
             else:
                 known = ", ".join(EventKind)
                 problems.setdefault(
@@ -199,7 +193,7 @@ def _check_kinds(batch: pa.RecordBatch, kinds: list[str | None], problems: dict[
             needed = ("path", "content")
         missing = [name for name in needed if not present[name][row]]
         if missing:
-            problems.setdefault(row, _lacks(row_kind=str(kind), columns=missing))
+            problems.setdefault(row, lacks(row_kind=str(kind), columns=missing))
 
 
 def _check_times(batch: pa.RecordBatch, now: datetime, problems: dict[int, Problem]) -> None:
@@ -207,7 +201,7 @@ def _check_times(batch: pa.RecordBatch, now: datetime, problems: dict[int, Probl
     latest = now + CLOCK_SKEW
     first, last = (pa.scalar(moment, times.type) for moment in (EARLIEST, latest))
     sound = pc.and_(pc.greater_equal(times, first), pc.less_equal(times, last))
-    for row in _where(pc.invert(pc.fill_null(sound, False))):
+    for row in rows_where(pc.invert(pc.fill_null(sound, False))):
         problems.setdefault(
             row,
             Problem(
@@ -238,7 +232,7 @@ def _check_paths(batch: pa.RecordBatch, problems: dict[int, Problem]) -> None:
 def _check_sizes(batch: pa.RecordBatch, problems: dict[int, Problem]) -> None:
     for name in ("content", "packet"):
         large = pc.greater(pc.binary_length(batch.column(name)), LARGEST_CONTENT)
-        for row in _where(pc.fill_null(large, False)):
+        for row in rows_where(pc.fill_null(large, False)):
             problems.setdefault(
                 row,
                 Problem(
@@ -289,7 +283,7 @@ def _check_payloads(batch: pa.RecordBatch, problems: dict[int, Problem]) -> None
 
 def _check_contents(batch: pa.RecordBatch, problems: dict[int, Problem]) -> None:
     contents, paths = batch.column("content"), batch.column("path")
-    for row in _where(pc.is_valid(contents)):
+    for row in rows_where(pc.is_valid(contents)):
         if row in problems:
             continue
         path = paths[row].as_py() or ""
@@ -298,7 +292,7 @@ def _check_contents(batch: pa.RecordBatch, problems: dict[int, Problem]) -> None
 
 
 def _edits(batch: pa.RecordBatch) -> list[int]:
-    return _where(pc.fill_null(pc.equal(batch.column("kind"), EventKind.OT.value), False))
+    return rows_where(pc.fill_null(pc.equal(batch.column("kind"), EventKind.OT.value), False))
 
 
 def _check_packets(batch: pa.RecordBatch, rows: list[int], problems: dict[int, Problem]) -> None:
@@ -306,7 +300,7 @@ def _check_packets(batch: pa.RecordBatch, rows: list[int], problems: dict[int, P
     if pays(len(rows)):
         from repair.replay.packet_columns import ops_of_packets  # imports numpy
 
-        undecoded = _where(pc.invert(ops_of_packets(packets).column("decoded")))
+        undecoded = rows_where(pc.invert(ops_of_packets(packets).column("decoded")))
         rows, packets = [rows[index] for index in undecoded], packets.take(pa.array(undecoded, pa.int64()))
     for row, packet in zip(rows, packets.to_pylist(), strict=True):
         try:
@@ -317,11 +311,11 @@ def _check_packets(batch: pa.RecordBatch, rows: list[int], problems: dict[int, P
             )
 
 
-def _where(mask: pa.Array) -> list[int]:
+def rows_where(mask: pa.Array) -> list[int]:
     return pc.indices_nonzero(mask).to_pylist()
 
 
-def _lacks(*, row_kind: str, columns: list[str]) -> Problem:
+def lacks(*, row_kind: str, columns: list[str]) -> Problem:
     names = " and ".join(columns)
     return Problem("malformed_event", f"{row_kind} with {names}", f"record {names} with the event")
 
@@ -343,108 +337,3 @@ def _is_object(payload: str) -> bool:
         return isinstance(json.loads(payload), dict)
     except (ValueError, RecursionError):
         return False
-
-
-def session_events(
-    batches: Iterable[pa.RecordBatch], projects: pa.Table | None = None, *, now: datetime | None = None
-) -> Iterator[pa.RecordBatch]:
-    """The stage `session_events`: outcome batches of `EVENTS`, a reason beside each row that is no event.
-
-    `projects`: the table of `PROJECTS`; events of others are rejected (default: each project is known).
-    `now`: the present, from which a timestamp is found to lie in the future (default: the clock).
-    """
-    known = None if projects is None else set(projects.column("project_id").to_pylist())
-    seen: dict[str, _Numbers] = {}
-    stored: dict[str, _Snapshot] = {}
-    for recorded in batches:
-        problems = check_batch(recorded, now=now or datetime.now(UTC))
-        batch, _ = readable(recorded)
-        names, sequences = batch.column("project_id").to_pylist(), batch.column("sequence").to_pylist()
-        copies = _stored_paths(batch, problems)
-        for row, (name, sequence) in enumerate(zip(names, sequences, strict=True)):
-            if row in problems:
-                continue
-            if sequence is None:
-                problems[row] = _lacks(row_kind="an event", columns=["sequence"])
-            elif known is not None and name not in known:
-                problems[row] = Problem(
-                    "unknown_project", f"a record of project {name!r}", "add it to the table of projects"
-                )
-            elif not seen.setdefault(name, _Numbers()).add(sequence):
-                problems[row] = Problem(
-                    "duplicate_event", f"one event with sequence {sequence}", "record each event once"
-                )
-            elif row in copies and not stored.setdefault(name, _Snapshot()).add(*copies[row]):
-                problems[row] = Problem(
-                    "duplicate_event", f"one copy of {copies[row][1]!r} in a snapshot", "store each file once"
-                )
-        yield _outcome(batch, problems)
-
-
-def _stored_paths(batch: pa.RecordBatch, problems: dict[int, Problem]) -> dict[int, tuple[int, str]]:
-    """The time in microseconds and the path of each sound row that is a file of a snapshot."""
-    stored = pc.and_(
-        pc.equal(batch.column("kind"), EventKind.SNAPSHOT.value), pc.is_valid(batch.column("path"))
-    )
-    times, paths = batch.column("timestamp").cast(pa.int64()), batch.column("path")
-    return {
-        row: (times[row].as_py(), paths[row].as_py())
-        for row in _where(pc.fill_null(stored, False))
-        if row not in problems
-    }
-
-
-def _outcome(batch: pa.RecordBatch, problems: dict[int, Problem]) -> pa.RecordBatch:
-    rows: list[Any] = [problems.get(row) for row in range(batch.num_rows)]
-    added = {
-        REASON: pa.array([problem and problem.reason for problem in rows], pa.string()),
-        DETAIL: pa.array(
-            [problem and f"{problem.expected}; {problem.hint}" for problem in rows], pa.string()
-        ),
-        ROWS: pa.array([1] * batch.num_rows, pa.int64()),
-    }
-    return pa.RecordBatch.from_arrays([*batch.columns, *added.values()], schema=outcome_schema(batch.schema))
-
-
-class _Snapshot:
-    """The paths of the snapshot that a project's rows are at: of one instant, for they come in order."""
-
-    def __init__(self) -> None:
-        self._time: int | None = None
-        self._paths: set[str] = set()
-
-    def add(self, time: int, path: str) -> bool:
-        """Put `path` in; False if it was there at this time."""
-        if time != self._time:
-            self._time, self._paths = time, set()
-        if path in self._paths:
-            return False
-        self._paths.add(path)
-        return True
-
-
-class _Numbers:
-    """A set of integers, small where they are dense: sorted, disjoint ranges [start, end)."""
-
-    def __init__(self) -> None:
-        self._starts: list[int] = []
-        self._ends: list[int] = []
-
-    def add(self, number: int) -> bool:
-        """Put `number` in; False if it was there."""
-        after = bisect_right(self._starts, number)
-        if after and number < self._ends[after - 1]:
-            return False
-        joins_left = after > 0 and self._ends[after - 1] == number
-        joins_right = after < len(self._starts) and self._starts[after] == number + 1
-        if joins_left and joins_right:
-            self._ends[after - 1] = self._ends.pop(after)
-            self._starts.pop(after)
-        elif joins_left:
-            self._ends[after - 1] += 1
-        elif joins_right:
-            self._starts[after] = number
-        else:
-            self._starts.insert(after, number)
-            self._ends.insert(after, number + 1)
-        return True

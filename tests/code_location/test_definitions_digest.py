@@ -51,7 +51,7 @@ def test_every_stage_of_the_table_has_a_source():
 @pytest.mark.parametrize(
     ("name", "part"),
     [
-        ("session_events", "repair.recording.validation:session_events"),
+        ("session_events", "repair.recording.session_events:session_events"),
         ("session_events", "repair.ot.packets:decode_packet"),
         ("error_states", "repair.error_states.batches:replay_projects"),
         ("error_states", "repair.error_states.sampling:sample_partition"),

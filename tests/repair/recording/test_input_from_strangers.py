@@ -20,7 +20,7 @@ from repair.error_states import project as states
 from repair.ot.packets import Delete, Insert, Skip
 from repair.recording import validation
 from repair.recording.event import Event, Project, event_batch
-from repair.recording.validation import session_events
+from repair.recording.session_events import session_events
 from repair.replay import engine, workspace_file
 from repair.replay.workspace import workspaces_at
 from repair.schema.events import EVENTS, PROJECTS, EventKind, FileOperation

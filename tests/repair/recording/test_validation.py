@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repair.recording.event import Event, event_batch
-from repair.recording.validation import NEEDED, Problem, check_batch, session_events
+from repair.recording.session_events import session_events
+from repair.recording.validation import NEEDED, Problem, check_batch
 from repair.schema.events import EVENTS, PROJECTS, EventKind
 from repair.schema.outcomes import outcome_schema
 from tests.recorded import NOON, NOW, Typist, diagnostic

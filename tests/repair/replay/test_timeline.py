@@ -26,7 +26,7 @@ from repair.error_states.project import error_states
 from repair.error_states.sampling import SamplingSettings, sample_partition
 from repair.errors import InputError
 from repair.ot import packets as ot
-from repair.recording.validation import session_events
+from repair.recording.session_events import session_events
 from repair.schema.events import EVENTS, PROJECTS, PUBLISHED_DIAGNOSTIC, EventKind, FileOperation
 from repair.schema.outcomes import REASON, REJECTS, ROWS
 from repair.schema.stages import SAMPLED_EPISODES

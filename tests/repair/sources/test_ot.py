@@ -12,7 +12,7 @@ from repair.errors import InputError
 from repair.ot.packets import Packet, decode_packet, encode_packet
 from repair.recording.event import Event, Project
 from repair.recording.reader import Recording
-from repair.recording.validation import session_events
+from repair.recording.session_events import session_events
 from repair.sources.importing import check_source, write_recording
 from repair.sources.ot import projects_and_events
 from repair.sources.report import Report
