@@ -19,7 +19,7 @@ from repair.errors import ConfigurationError, StoreError
 from repair.execution.tasks import StoredRows, Task, stored_rows
 from repair.schema.outcomes import Reject, outcome_batch
 from repair.store.reader import PartitionStore
-from repair_assets import error_states as error_states_asset
+from repair_assets import stored_day
 from resources import java
 from resources.engine import EngineResource, LocalEngine, SparkEngine
 from resources.source_archive import source_archive
@@ -111,7 +111,7 @@ def column(batches: Iterator[pa.RecordBatch], name: str) -> list[Any]:
 def test_every_stage_comes_to_the_same_rows_and_rejects_on_two_executors(
     spark: EngineResource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(error_states_asset, "EVENTS_PER_TASK", 40)
+    monkeypatch.setattr(stored_day, "EVENTS_PER_TASK", 40)
     sessions = [shop(), *map(refused, REFUSED)]
     sessions += [typing_errors(f"area-{number}", [number]) for number in range(4)]
     recording = record(tmp_path / "recording", sessions)
