@@ -22,7 +22,7 @@ from repair.synthesis.lm.client import LONGEST_PAUSE_S, MOST_FAILURES_RUNNING
 from repair.synthesis.lm.program import TeacherProgram
 from repair.synthesis.lm.progress import SynthesisProgress
 from repair.synthesis.lm.settings import LanguageModel
-from repair.synthesis.lm.teacher import MOST_CHARACTERS, LmTeacher
+from repair.synthesis.lm.teacher import MOST_CHARACTERS, LmTeacher, synthesize_by_model
 from repair.synthesis.teacher import Proposal, synthesize
 from tests import teacher_trial
 from tests.model_server import (
@@ -280,6 +280,26 @@ def counted(server: ModelServer) -> tuple[int, float]:
     written = len("<diff>\n\n</diff>") + len(right(100))
     answers_ = len(server.requests) * (written // 4 + 1)
     return sum(questions) + answers_, (1000 * sum(questions) + 2000 * answers_) / 1e6
+
+
+def test_a_resumed_stage_counts_cached_answers_before_it_asks(cache: Path) -> None:
+    rows = [row(number) for number in range(40)]
+    questions: list[int] = []
+    with ModelServer(RIGHT) as server:
+        for ordered in (rows, rows[::-1]):  # without the count the second run would begin with other rows
+            batches = [as_batch(ordered, REPAIR_CANDIDATES)]
+            with teacher(server, cache, budget_tokens=12_000, **PRICES) as asked:
+                results = [
+                    result
+                    for batch in synthesize_by_model(lambda batches=batches: batches, asked)
+                    for result in batch.to_pylist()
+                ]
+            assert [result["diagnostic_id"] for result in results] == [
+                row["diagnostic_id"] for row in ordered
+            ]
+            assert {result["reason"] for result in results} == {None, "budget_exhausted"}
+            questions.append(len(server.requests))
+    assert questions[0] == questions[1] > 15
 
 
 @pytest.mark.parametrize("concurrency", [1, 8])
