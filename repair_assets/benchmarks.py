@@ -24,7 +24,7 @@ from repair.store.writer import PartitionWriter
 from repair_assets.repair_examples import repair_examples
 from resources.benchmark_data import HINT, BenchmarkDataResource
 from resources.language_servers import LanguageServersResource
-from resources.stages import Input, ManifestCheck, Stage, Verdict, check_specs, stored_inputs
+from resources.stages import CheckVerdict, Input, ManifestCheck, Stage, check_specs, stored_inputs
 from resources.store import StoreResource
 
 BENCHMARKS = ("workspace_benchmark", "leetcode_benchmark")
@@ -43,11 +43,11 @@ class Benchmark(dg.Config):
     """Samples of a type."""
 
 
-def _has_samples(manifest: Manifest) -> Verdict:
+def _has_samples(manifest: Manifest) -> CheckVerdict:
     held_out = manifest.rows_in - manifest.rejects.get("not_held_out", 0)
     said = f"{manifest.rows_out} samples out of {held_out} examples of held-out projects"
     said = f"{said}; raise `release` when there are more"
-    return Verdict(manifest.rows_out > 0, said, {"held_out": held_out})
+    return CheckVerdict(manifest.rows_out > 0, said, {"held_out": held_out})
 
 
 CHECKS = (ManifestCheck("has_samples", "The frozen release has a sample of this type.", _has_samples),)

@@ -21,30 +21,30 @@ from repair.store.writer import PartitionWriter
 from repair_assets.session_events import published_by_type, session_events
 from repair_assets.stored_day import StoredDay
 from resources.engine import EngineResource
-from resources.stages import Input, ManifestCheck, Stage, Verdict, check_specs
+from resources.stages import CheckVerdict, Input, ManifestCheck, Stage, check_specs
 from resources.store import StoreResource
 
 MOST_WITH_CODE_ACTION = 0.5
 
 
-def _replay_equals_stored_copy(manifest: Manifest) -> Verdict:
+def _replay_equals_stored_copy(manifest: Manifest) -> CheckVerdict:
     compared, equal = manifest.extra.get("snapshot_files", 0), manifest.extra.get("snapshot_files_equal", 0)
-    return Verdict(
+    return CheckVerdict(
         compared == equal,
         f"{equal} of {compared} replayed files equal their stored copy",
         {"compared": compared, "equal": equal, "mismatches": manifest.extra.get("snapshot_mismatches", [])},
     )
 
 
-def code_action_share(having: int, of: int) -> Verdict:
+def code_action_share(having: int, of: int) -> CheckVerdict:
     if not of:
-        return Verdict(True, "no rows")
+        return CheckVerdict(True, "no rows")
     share = having / of
     said = f"{having} of {of} ({share:.0%}) have a CodeAction; published: 10% over all types"
-    return Verdict(share <= MOST_WITH_CODE_ACTION, said, {"share": share})
+    return CheckVerdict(share <= MOST_WITH_CODE_ACTION, said, {"share": share})
 
 
-def _recorded_code_actions(manifest: Manifest) -> Verdict:
+def _recorded_code_actions(manifest: Manifest) -> CheckVerdict:
     return code_action_share(manifest.rejects.get("has_code_action", 0), manifest.extra.get("episodes", 0))
 
 

@@ -16,13 +16,13 @@ from repair_assets.error_states import code_action_share
 from repair_assets.reproduced_diagnostics import reproduced_diagnostics
 from resources.engine import EngineResource
 from resources.language_servers import LanguageServersResource
-from resources.stages import Input, ManifestCheck, Stage, Verdict, check_specs
+from resources.stages import CheckVerdict, Input, ManifestCheck, Stage, check_specs
 from resources.store import StoreResource
 
 SPEC = BY_NAME["repair_candidates"]
 
 
-def _code_actions(manifest: Manifest) -> Verdict:
+def _code_actions(manifest: Manifest) -> CheckVerdict:
     return code_action_share(manifest.rejects.get("has_code_action", 0), manifest.rows_in)
 
 

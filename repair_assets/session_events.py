@@ -23,14 +23,14 @@ from repair.store.manifest import Manifest
 from repair.store.writer import PartitionWriter
 from repair_assets.stored_day import PROJECT_ROWS_TABLE, PROJECTS_TABLE, ROW_GROUP_BYTES
 from resources.recordings import RecordingsResource
-from resources.stages import ManifestCheck, Stage, Verdict, check_specs
+from resources.stages import CheckVerdict, ManifestCheck, Stage, check_specs
 from resources.store import StoreResource
 
 DESERVES_A_TYPE = 0.05
 """Share of a day's published diagnostics from which on a code should not stay in `other`."""
 
 
-def _tail(manifest: Manifest) -> Verdict:
+def _tail(manifest: Manifest) -> CheckVerdict:
     codes: dict[str, int] = manifest.extra[CODES]
     total = sum(codes.values())
     known = known_types(window(manifest.partition[DATE])[0].date())
@@ -41,8 +41,8 @@ def _tail(manifest: Manifest) -> Verdict:
     }
     said = "; ".join(f"{code}: {count} of {total}" for code, count in large.items())
     if not large:
-        return Verdict(True, "no code of `other` is large")
-    return Verdict(
+        return CheckVerdict(True, "no code of `other` is large")
+    return CheckVerdict(
         False, f"large enough for a type of its own in repair/diagnostics/types.py: {said}", {"codes": large}
     )
 

@@ -31,7 +31,7 @@ from repair.errors import StoreError
 from repair.execution.staging import Staged, Staging
 from repair.execution.tasks import ROWS_PER_TASK, Task, all_batches, bins
 from repair.execution.with_servers import WithServers
-from repair.execution.worker import BatchFunction, Worker
+from repair.execution.worker import BatchFunction, TaskWorker
 from repair.extras import extra
 from repair.store.reader import PartitionStore
 from resources.java import require_java
@@ -88,7 +88,7 @@ class SparkEngine:
             function = replace(function, settings=_executor_settings(function, session))
         staging = Staging.new(store)
         try:
-            staged = _run(session, Worker(function, groups, staging), staging.token)
+            staged = _run(session, TaskWorker(function, groups, staging), staging.token)
             for index, task in enumerate(tasks):
                 if task.size:
                     yield from staging.read(staged[index])
@@ -141,7 +141,7 @@ class EngineResource(dg.ConfigurableResource[None]):
 _shipped: WeakSet[Any] = WeakSet()  # sessions whose executors have the source
 
 
-def _run(session: Any, work: Worker, token: str) -> dict[int, Staged]:
+def _run(session: Any, work: TaskWorker, token: str) -> dict[int, Staged]:
     """The staged result of each task, by its index."""
     from pyspark import cloudpickle
 

@@ -59,7 +59,7 @@ def stored_inputs(
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class CheckVerdict:
     """What a check found: passed or not, a sentence for people, and figures."""
 
     passed: bool
@@ -73,13 +73,13 @@ class ManifestCheck:
 
     name: str
     description: str
-    evaluate: Callable[[Manifest], Verdict]
+    evaluate: Callable[[Manifest], CheckVerdict]
     blocking: bool = False
 
 
-def _add_up(manifest: Manifest) -> Verdict:
+def _add_up(manifest: Manifest) -> CheckVerdict:
     rejected = sum(manifest.rejects.values())
-    return Verdict(
+    return CheckVerdict(
         manifest.adds_up,
         f"{manifest.rows_in} rows in, {manifest.rows_out} out, {rejected} rejected",
         {"rows_in": manifest.rows_in, "rows_out": manifest.rows_out, "rejected": rejected},
@@ -92,12 +92,12 @@ _ROWS_ADD_UP = ManifestCheck(ROWS_ADD_UP, "Rows in equal rows out plus rejects."
 def share_check(name: str, description: str, *, at_least: float) -> ManifestCheck:
     """A check that warns where the share of rows that go on is below `at_least`."""
 
-    def evaluate(manifest: Manifest) -> Verdict:
+    def evaluate(manifest: Manifest) -> CheckVerdict:
         share = manifest.rows_out / manifest.rows_in if manifest.rows_in else None
         if share is None:
-            return Verdict(True, "no rows")
+            return CheckVerdict(True, "no rows")
         said = f"{manifest.rows_out} of {manifest.rows_in} ({share:.0%}); at least {at_least:.0%} expected"
-        return Verdict(share >= at_least, said, {"share": share, "at_least": at_least})
+        return CheckVerdict(share >= at_least, said, {"share": share, "at_least": at_least})
 
     return ManifestCheck(name, description, evaluate)
 

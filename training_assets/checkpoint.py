@@ -20,7 +20,7 @@ from repair.store.reader import PartitionStore
 from repair.store.writer import PartitionWriter
 from repair.training.accounting import READS, TRAINED, trained_and_rejected
 from repair.training.export import METRICS, read_notes, versions
-from resources.stages import Input, ManifestCheck, Stage, Verdict, check_specs
+from resources.stages import CheckVerdict, Input, ManifestCheck, Stage, check_specs
 from resources.store import StoreResource
 from resources.trainer import TrainerResource
 from training_assets.training_mixture import training_mixture
@@ -28,10 +28,10 @@ from training_assets.training_mixture import training_mixture
 CHECKPOINT = "checkpoint"
 
 
-def _loss_falls(manifest: Manifest) -> Verdict:
+def _loss_falls(manifest: Manifest) -> CheckVerdict:
     result = manifest.extra["result"]
     first, last = result["first_loss"], result["last_loss"]
-    return Verdict(last < first, f"from {first:.3f} to {last:.3f}", {"first": first, "last": last})
+    return CheckVerdict(last < first, f"from {first:.3f} to {last:.3f}", {"first": first, "last": last})
 
 
 CHECKS = (

@@ -20,7 +20,7 @@ GROUP = "id"
 
 
 @dataclass(frozen=True, slots=True)
-class Worker:
+class TaskWorker:
     """The program of a worker: the stage's function, and all tasks with their indexes."""
 
     function: BatchFunction

@@ -14,7 +14,7 @@ import pytest
 from repair.errors import ConfigurationError, StoreError
 from repair.execution.staging import STAGED, Staged, Staging
 from repair.execution.tasks import stored_rows
-from repair.execution.worker import GROUP, Worker
+from repair.execution.worker import GROUP, TaskWorker
 from repair.schema.stages import ERROR_STATES
 from repair.store.manifest import SWEEP_AFTER
 from repair.store.reader import PartitionStore
@@ -115,7 +115,7 @@ def test_a_task_that_still_writes_does_not_fail_the_closing(tmp_path: Path):
 def test_a_worker_answers_for_each_task_and_raises_what_a_task_raises(staging: Staging, tmp_path: Path):
     stored(staging.store, 9)
     tasks = stored_rows(staging.store, "numbers", {}, rows_per_task=3)
-    work = Worker(iter, [[(2, tasks[2]), (0, tasks[0])], [(1, tasks[1])]], staging)
+    work = TaskWorker(iter, [[(2, tasks[2]), (0, tasks[0])], [(1, tasks[1])]], staging)
     asked = pa.RecordBatch.from_pydict({GROUP: [0, 1]})
     answers = pa.Table.from_batches(work([asked]), STAGED).to_pylist()
     assert [row["task"] for row in answers] == [2, 0, 1]
@@ -127,5 +127,5 @@ def test_a_worker_answers_for_each_task_and_raises_what_a_task_raises(staging: S
         raise ConfigurationError("at fault")
 
     with pytest.raises(ConfigurationError):
-        list(Worker(fails, [[(0, tasks[0])]], staging)([pa.RecordBatch.from_pydict({GROUP: [0]})]))
+        list(TaskWorker(fails, [[(0, tasks[0])]], staging)([pa.RecordBatch.from_pydict({GROUP: [0]})]))
     assert str(staging.error()) == "at fault"
