@@ -14,7 +14,9 @@ def faults(value: Any, kind: Any, place: str = "") -> list[str]:
             return [f"{place}: {value!r}"]
         [item] = get_args(kind)
         return [
-            fault for number, each in enumerate(value) for fault in faults(each, item, f"{place}[{number}]")
+            fault
+            for number, element in enumerate(value)
+            for fault in faults(element, item, f"{place}[{number}]")
         ]
     if is_typeddict(kind):
         hints = get_type_hints(kind)

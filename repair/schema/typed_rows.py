@@ -57,7 +57,10 @@ def source() -> str:
 
 
 def _head() -> str:
-    docstring = '"""Rows of the tables as `to_pylist` gives them. Made by `repair.schema.typed_rows`."""'
+    docstring = (
+        '"""Rows of the tables as `to_pylist` gives them. Made by `repair.schema.typed_rows`.\n\n'
+        'Tested by `tests/repair/schema/test_typed_rows.py`.\n"""'
+    )
     return f"{docstring}\n\nfrom datetime import datetime\nfrom typing import TypedDict"
 
 

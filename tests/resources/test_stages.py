@@ -46,7 +46,7 @@ def graph(runs: Runs, *, lose: int = 0, keep: int = 6, seed: int = 1) -> list[dg
     @dg.asset(partitions_def=DATE_AND_TYPE, check_specs=check_specs("numbers", DATE_AND_TYPE))
     def numbers(context: dg.AssetExecutionContext, store: StoreResource) -> dg.MaterializeResult:
         stage = Stage(context=context, store=store.store(), inputs=(), schema=SCHEMA)
-        rows = [{"diagnostic_id": each} for each in IDS]
+        rows = [{"diagnostic_id": diagnostic_id} for diagnostic_id in IDS]
         return stage.materialize(
             lambda writer: writer.write_outcomes(outcome_batch(rows, SCHEMA)), rows_in=len(IDS)
         )
@@ -102,9 +102,9 @@ def run(
 
 def check(result: dg.ExecuteInProcessResult, asset: str, name: str) -> dg.AssetCheckEvaluation:
     (found,) = (
-        each
-        for each in result.get_asset_check_evaluations()
-        if each.check_name == name and each.asset_key == dg.AssetKey(asset)
+        evaluation
+        for evaluation in result.get_asset_check_evaluations()
+        if evaluation.check_name == name and evaluation.asset_key == dg.AssetKey(asset)
     )
     return found
 

@@ -34,7 +34,7 @@ def test_batches_come_back_to_the_letter(staging: Staging):
     staged = staging.write(3, [BATCH, BATCH.slice(1), BATCH.slice(0, 0)])
     found = list(staging.read(staged))
     assert found == [BATCH, BATCH.slice(1), BATCH.slice(0, 0)]
-    assert all(each.schema.equals(ERROR_STATES, check_metadata=True) for each in found)
+    assert all(batch.schema.equals(ERROR_STATES, check_metadata=True) for batch in found)
     assert list(staging.read(staging.write(4, []))) == []
 
 
@@ -52,11 +52,11 @@ def test_of_a_task_that_was_done_twice_the_named_result_counts(staging: Staging)
 def test_what_killed_processes_left_is_swept_after_a_day(tmp_path: Path):
     store = PartitionStore(str(tmp_path))
     old, fresh = Staging.new(store), Staging.new(store)
-    left, young = (each.write(1, [BATCH]).file for each in (old, fresh))
+    left, young = (staging.write(1, [BATCH]).file for staging in (old, fresh))
     before = time.time() - (SWEEP_AFTER + timedelta(hours=1)).total_seconds()
     os.utime(tmp_path / "_staging" / old.token / left, (before, before))
     Staging.new(store)
-    assert [each.name for each in tmp_path.rglob("*.arrows")] == [young]
+    assert [path.name for path in tmp_path.rglob("*.arrows")] == [young]
     fresh.close()
     assert not list(tmp_path.rglob("*.arrows"))
 

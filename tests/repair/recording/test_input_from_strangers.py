@@ -37,7 +37,7 @@ LAST = 2**62
 def outcome(*recorded: Event | pa.RecordBatch) -> list[str | None]:
     """The reasons of the stage `session_events`."""
     projects = pa.Table.from_pylist([{"project_id": "p"}], PROJECTS)
-    batches = [each if isinstance(each, pa.RecordBatch) else event_batch([each]) for each in recorded]
+    batches = [part if isinstance(part, pa.RecordBatch) else event_batch([part]) for part in recorded]
     found = list(session_events(batches, projects, now=NOW))
     assert sum(batch.num_rows for batch in found) == sum(batch.num_rows for batch in batches)
     return [reason for batch in found for reason in batch.column("reason").to_pylist()]
@@ -72,7 +72,8 @@ def test_one_name_twice_in_a_snapshot_counts_once_and_the_first_time() -> None:
     assert outcome(*same_again) == [None, None, "duplicate_event"]
     # at another instant it is another snapshot
     later = [
-        replace(each, timestamp=NOON + timedelta(days=1), sequence=each.sequence + 3) for each in same_again
+        replace(event, timestamp=NOON + timedelta(days=1), sequence=event.sequence + 3)
+        for event in same_again
     ]  # type: ignore[operator]
     assert outcome(event_batch(same_again), event_batch(later)) == 2 * [None, None, "duplicate_event"]
     (state,) = workspaces_at(pa.Table.from_batches([event_batch(same_again)]), [(NOON, LAST)])
@@ -260,7 +261,7 @@ def test_text_of_a_diagnostic_that_is_not_utf8_is_rejected() -> None:
     batch = event_batch(rows_)
     column: Any = batch.column("diagnostics")
     message = column.values.field("message").cast(pa.binary()).to_pylist()
-    broken = [b"\xed\xa0\x80" if each == b"!!!" else each for each in message]
+    broken = [b"\xed\xa0\x80" if value == b"!!!" else value for value in message]
     fields = [column.values.field(n) for n in range(column.values.type.num_fields)]
     fields[1] = pa.array(broken, pa.binary()).cast(pa.string(), safe=False)
     structs = pa.StructArray.from_arrays(fields, fields=list(column.values.type))
@@ -351,7 +352,7 @@ def test_base64_that_is_none_is_named(tmp_path: Path) -> None:
     (tmp_path / "projects.jsonl").write_text('{"project_id": "p"}\n')
     sound = row | {"content": base64.b64encode(b"x").decode()}
     (tmp_path / "events.jsonl").write_text(
-        "".join(json.dumps(each) + "\n" for each in (sound, row | {"content": "\u00e9"}))
+        "".join(json.dumps(line) + "\n" for line in (sound, row | {"content": "\u00e9"}))
     )
     report = Report(NOW)
     ((_, events),) = events_source.projects_and_events(tmp_path, report=report)

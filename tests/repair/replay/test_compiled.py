@@ -364,7 +364,7 @@ def test_damaged_packets_decode_as_the_plain_decoder_does(packet: Packet, data: 
             case _:
                 wire[place:place] = data.draw(st.binary(max_size=4))
     good = encode_packet(packet)
-    assert rows([good, bytes(wire), good]) == [as_row(each) for each in (good, bytes(wire), good)]
+    assert rows([good, bytes(wire), good]) == [as_row(packet) for packet in (good, bytes(wire), good)]
 
 
 @pytest.mark.parametrize(

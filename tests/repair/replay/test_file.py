@@ -202,6 +202,6 @@ def test_the_buffer_refuses_what_apply_refuses(text: str, spans: list[tuple[int,
 def test_a_file_replay_knows_its_version() -> None:
     file = FileReplay()
     assert file.version is None
-    for each in HISTORY[:3]:
-        file.apply(each)
+    for packet in HISTORY[:3]:
+        file.apply(packet)
     assert (file.text(), file.version) == ("a😀c", 3)

@@ -60,11 +60,11 @@ def batch_of(rows: list[Row]) -> pa.RecordBatch:
         if pa.types.is_string(field.type):
             columns.append(texts(values))
         elif field.name == "diagnostics":
-            flat = [each for value in values for each in value or ()]
+            flat = [item for value in values for item in value or ()]
             fields = [
-                texts([each[one.name] for each in flat])
+                texts([item[one.name] for item in flat])
                 if pa.types.is_string(one.type)
-                else pa.array([each[one.name] for each in flat], one.type)
+                else pa.array([item[one.name] for item in flat], one.type)
                 for one in PUBLISHED_DIAGNOSTIC
             ]
             structs = pa.StructArray.from_arrays(fields, fields=list(PUBLISHED_DIAGNOSTIC))
@@ -191,15 +191,15 @@ def happen(row: Row, files: dict[str, tuple[str | bytes | None, int | None]]) ->
         sound = sound and version in (None, packet.version - 1)
         files[path] = (after, packet.version) if sound else (None, None)
         return
-    under = [path] if path in files else [each for each in files if each.startswith(path + "/")]
+    under = [path] if path in files else [file for file in files if file.startswith(path + "/")]
     match row["operation"]:
         case FileOperation.REMOVE:
-            for each in under:
-                del files[each]
+            for file in under:
+                del files[file]
         case FileOperation.MOVE:
-            moved = {each: files.pop(each) for each in under}
-            for each, content in moved.items():
-                target = row["destination"] + each[len(path) :]
+            moved = {file: files.pop(file) for file in under}
+            for file, content in moved.items():
+                target = row["destination"] + file[len(path) :]
                 files[target] = content if safe_path(target) else (None, None)
             if not moved:
                 files[row["destination"]] = (None, None)
@@ -226,9 +226,9 @@ def through_sampling(kept: list[Row]) -> list[Row]:
     """The sampled episodes of all types; each published diagnostic is in one type and accounted for there."""
     table = pa.Table.from_pylist(kept, EVENTS)
     shown = Counter(
-        name if (name := type_of_code(each["code"])) in KNOWN else "other"
+        name if (name := type_of_code(diagnostic["code"])) in KNOWN else "other"
         for row in kept
-        for each in row["diagnostics"] or ()
+        for diagnostic in row["diagnostics"] or ()
         if row["kind"] == EventKind.DIAGNOSTICS
     )
     sampled: list[Row] = []
@@ -487,7 +487,7 @@ class MalformedTimeline(RuleBasedStateMachine):
             readable = {path: content for path, content in files.items() if is_readable(path)}
             assert None not in readable.values()
             texts = {path: content for path, content in readable.items() if isinstance(content, str)}
-            assert {each["path"]: each["text"] for each in row["files"]} == texts
+            assert {file["path"]: file["text"] for file in row["files"]} == texts
 
 
 TestMalformedTimelines = MalformedTimeline.TestCase

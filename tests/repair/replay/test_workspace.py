@@ -24,7 +24,7 @@ CREATE, MODIFY, MOVE, REMOVE = (
 
 def states(project: RecordedProject, *seconds: float) -> list[State]:
     """In the order of time, each after everything of its second."""
-    return list(workspaces_at(project.table(), [(at(each), LAST) for each in seconds]))
+    return list(workspaces_at(project.table(), [(at(second), LAST) for second in seconds]))
 
 
 def state(project: RecordedProject, seconds: float) -> State:
@@ -69,7 +69,7 @@ def test_a_moment_is_a_time_and_a_place_within_it(project: RecordedProject) -> N
     first = project.edit(1, "main.py", "x = 2\n")
     second = project.edit(1, "main.py", "x = 3\n")
     moments = [(at(1), first - 1), (at(1), first), (at(1), second), (at(2), 0)]
-    texts = [each.files["main.py"] for each in workspaces_at(project.table(), moments)]
+    texts = [state.files["main.py"] for state in workspaces_at(project.table(), moments)]
     assert texts == ["x = 1\n", "x = 2\n", "x = 3\n", "x = 3\n"]
 
 
@@ -78,8 +78,8 @@ def test_states_come_in_the_order_of_time_whatever_the_order_of_rows(project: Re
         project.edit(second, "main.py", f"x = {second}\n")
     random.Random(5).shuffle(project.rows)
     found = states(project, 20, 3, 11, 3)
-    assert [each.timestamp for each in found] == [at(3), at(3), at(11), at(20)]
-    assert [each.files["main.py"] for each in found] == ["x = 3\n", "x = 3\n", "x = 11\n", "x = 20\n"]
+    assert [state.timestamp for state in found] == [at(3), at(3), at(11), at(20)]
+    assert [state.files["main.py"] for state in found] == ["x = 3\n", "x = 3\n", "x = 11\n", "x = 20\n"]
 
 
 def test_files_are_created_modified_and_removed(project: RecordedProject) -> None:
@@ -160,7 +160,7 @@ def test_a_wrong_event_breaks_its_file_and_no_other(project: RecordedProject, ho
     assert before.files["main.py"] == "x = 1\n"
     assert before.broken == {}
     assert after.files == {"lib/help.py": "y = 3\n"}
-    assert {path: each.reason for path, each in after.broken.items()} == {"main.py": reason}
+    assert {path: broken.reason for path, broken in after.broken.items()} == {"main.py": reason}
 
 
 def heal(project: RecordedProject, how: str) -> None:
@@ -203,7 +203,7 @@ def test_an_unsafe_path_breaks_what_it_names_and_nothing_heals_it(project: Recor
     project.file(4, MODIFY, "../evil.py", content=b"y")
     last = state(project, 4)
     assert set(last.files) == {"main.py"}
-    assert {path: each.reason for path, each in last.broken.items()} == dict.fromkeys(
+    assert {path: broken.reason for path, broken in last.broken.items()} == dict.fromkeys(
         ["../evil.py", "/etc/evil.py", "lib/../../help.py"], "unsafe_path"
     )
 
@@ -212,7 +212,7 @@ def test_a_replay_that_equals_the_stored_copy_goes_on(project: RecordedProject) 
     project.edit(1, "main.py", "x = 2\n")
     project.snapshot(10, {"main.py": "x = 2\n", "lib/help.py": "y = 2\n", "logo.png": b"\x89PNG\xff"})
     project.edit(11, "main.py", "x = 3\n")
-    assert [each.broken for each in states(project, 0, 5, 10, 11)] == [{}, {}, {}, {}]
+    assert [state.broken for state in states(project, 0, 5, 10, 11)] == [{}, {}, {}, {}]
     assert state(project, 11).files["main.py"] == "x = 3\n"
 
 
@@ -236,7 +236,7 @@ def test_what_differs_from_the_stored_copy_was_wrong_since_the_one_before(
     project.snapshot(10, stored)
     proved, wrong, healed = states(project, 4, 7, 10)
     assert proved.broken == {}
-    assert {path: each.reason for path, each in wrong.broken.items()} == {path: "snapshot_mismatch"}
+    assert {path: broken.reason for path, broken in wrong.broken.items()} == {path: "snapshot_mismatch"}
     assert healed.broken == {}
     assert healed.files == {path: text for path, text in stored.items() if isinstance(text, str)}
 
@@ -257,8 +257,8 @@ def test_a_snapshot_counts_from_its_last_row_on() -> None:
     project.row(10, EventKind.SNAPSHOT, path="b.py", content=b"22", version=1)
     moments = [(at(10), within), (at(10), edit), (at(11), 0)]
     found = list(workspaces_at(project.table(), moments))
-    assert [each.files["b.py"] for each in found] == ["2", "22", "22"]
-    assert [each.broken for each in found] == [{}, {}, {}]
+    assert [state.files["b.py"] for state in found] == ["2", "22", "22"]
+    assert [state.broken for state in found] == [{}, {}, {}]
 
 
 def test_text_of_an_ai_is_told_apart(project: RecordedProject) -> None:
@@ -300,7 +300,7 @@ def test_events_of_two_projects_are_refused(project: RecordedProject) -> None:
 
 def test_no_events_give_no_base() -> None:
     moments: list[tuple[datetime, int]] = [(at(0), 0)]
-    assert [each.has_base for each in workspaces_at(EVENTS.empty_table(), moments)] == [False]
+    assert [state.has_base for state in workspaces_at(EVENTS.empty_table(), moments)] == [False]
 
 
 @pytest.mark.parametrize(
