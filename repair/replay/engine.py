@@ -11,9 +11,11 @@ from importlib.util import find_spec
 
 from repair.ot.packets import Packet
 from repair.replay import file
+from repair.replay.machine_code import is_cached
 
 _SHORT = 30  # packets that plain Python works on in the time of one call
 _LOADING = 50_000  # packets that it works on while the compiled code is loaded: half a second
+_COMPILING = 1_000_000  # packets that it works on while that code is compiled, once a machine: ten seconds
 _met: Counter[str] = Counter()  # in this process
 
 
@@ -21,14 +23,17 @@ def pays(packets: int) -> bool:
     """Whether compiled code is worth loading for that number of packets.
 
     The code is loaded once a process has met as many packets as plain Python works on meanwhile (the
-    ski-rental rule: at most twice the time of the better choice), and is used from then on.
+    ski-rental rule: at most twice the time of the better choice), and is used from then on. Where no process
+    has compiled it before, as many as plain Python works on while it is compiled.
     """
     if packets < _SHORT:
         return False
     if "repair.replay.kernels" in sys.modules:
         return True
     _met["packets"] += packets
-    return _met["packets"] >= _LOADING and find_spec("numba") is not None
+    if _met["packets"] < _LOADING or find_spec("numba") is None:
+        return False
+    return _met["packets"] >= _COMPILING or is_cached()
 
 
 def texts_at(

@@ -109,6 +109,7 @@ def test_later_texts_are_those_of_the_definition(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(engine, "_SHORT", 0 if at_once else 10**9)
         patch.setattr(engine, "_LOADING", 0)
+        patch.setattr(engine, "_COMPILING", 0)
         table = pa.Table.from_pylist(rows, schema=SAMPLED_EPISODES)
         outcomes = error_states(project.table(), table, PROJECT).to_pylist()
     for (moment, rest), outcome in zip(moments, outcomes, strict=True):

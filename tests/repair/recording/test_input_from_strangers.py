@@ -118,6 +118,7 @@ def test_a_text_that_grows_too_large_breaks_its_file_until_it_is_told_anew(
 ) -> None:
     monkeypatch.setattr(engine, "_SHORT", compiled_from)
     monkeypatch.setattr(engine, "_LOADING", compiled_from)
+    monkeypatch.setattr(engine, "_COMPILING", compiled_from)
     monkeypatch.setattr(workspace_file, "LARGEST_TEXT", 1000)
     project = RecordedProject()
     project.snapshot(0, {"a.py": "é" * 999, "b.py": "b"})
@@ -137,6 +138,7 @@ def test_many_edits_that_stay_small_are_not_too_large(monkeypatch: pytest.Monkey
     """What waits has more bytes than a text may have code points; the text never has."""
     monkeypatch.setattr(engine, "_SHORT", 2)
     monkeypatch.setattr(engine, "_LOADING", 2)
+    monkeypatch.setattr(engine, "_COMPILING", 2)
     monkeypatch.setattr(workspace_file, "LARGEST_TEXT", 200)
     monkeypatch.setattr(workspace_file, "LARGEST_CONTENT", 300)
     project = RecordedProject()

@@ -4,6 +4,7 @@ import random
 import subprocess
 import sys
 import zlib
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -311,6 +312,7 @@ def test_a_long_history_is_replayed_in_compiled_code(monkeypatch: pytest.MonkeyP
         return columns_of(of)
 
     monkeypatch.setattr(engine, "_LOADING", 0)
+    monkeypatch.setattr(engine, "_COMPILING", 0)
     monkeypatch.setattr(packet_columns, "columns_of", columns_called)
     moments = [at(150), at(0), at(200), at(150)]
     expected = [texts[149], "", texts[199], texts[149]]
@@ -331,6 +333,7 @@ def test_a_long_history_is_replayed_in_compiled_code(monkeypatch: pytest.MonkeyP
 def test_compiled_code_is_loaded_when_a_process_has_met_enough_packets() -> None:
     program = (
         "import sys\nfrom repair.replay import engine\nengine._LOADING = 100\n"
+        "engine.is_cached = lambda: True\n"
         "asked = [engine.pays(count) for count in (20, 20, 20, 20, 20, 60, 39, 40)]\n"
         "assert 'repair.replay.kernels' not in sys.modules\n"
         "import repair.replay.kernels.packets\n"
@@ -340,8 +343,19 @@ def test_compiled_code_is_loaded_when_a_process_has_met_enough_packets() -> None
     assert done.stdout.split("] ") == ["[" + 7 * "False, " + "True", "False True\n"]
 
 
+def test_compiling_for_the_first_time_pays_later_than_loading(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "_LOADING", 100)
+    monkeypatch.setattr(engine, "_COMPILING", 300)
+    monkeypatch.delitem(sys.modules, "repair.replay.kernels", raising=False)
+    for cached, expected in ((False, [False, False, True]), (True, [True, True, True])):
+        monkeypatch.setattr(engine, "_met", Counter[str]())
+        monkeypatch.setattr(engine, "is_cached", lambda cached=cached: cached)
+        assert [engine.pays(100) for _ in range(3)] == expected
+
+
 def test_without_the_compiler_all_is_replayed_in_plain_python(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "_LOADING", 0)
+    monkeypatch.setattr(engine, "_COMPILING", 0)
     monkeypatch.setattr(engine, "find_spec", lambda _: None)
     monkeypatch.delitem(sys.modules, "repair.replay.kernels", raising=False)
     assert not engine.pays(10**9)
