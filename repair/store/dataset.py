@@ -1,11 +1,9 @@
 """A store's asset as a `pyarrow.dataset`: what DuckDB, Polars and other engines query."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from functools import reduce
 from operator import and_
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -15,16 +13,29 @@ import pyarrow.parquet as pq
 from repair.errors import StoreError
 from repair.store.atomic import is_local
 from repair.store.manifest import DATA, Manifest
-from repair.store.text_table import FOLDER
-
-if TYPE_CHECKING:
-    from repair.store.reader import PartitionStore
+from repair.store.text_table import FOLDER, TextTable
 
 Files = Sequence[tuple[str, Mapping[str, str]]]
 """Paths of Parquet files, each with its partition."""
 
 
-def dataset_of(store: PartitionStore, asset: str) -> ds.Dataset:
+class ReadableStore(Protocol):
+    """What is read of `repair.store.reader.PartitionStore`."""
+
+    def locate(self, asset: str, partition: Mapping[str, str]) -> tuple[Any, str]: ...
+
+    def uri(self, asset: str, partition: Mapping[str, str]) -> str: ...
+
+    def partitions(self, asset: str) -> list[dict[str, str]]: ...
+
+    def manifest(self, asset: str, partition: Mapping[str, str]) -> Manifest | None: ...
+
+    def table(self, asset: str, partition: Mapping[str, str]) -> pa.Table: ...
+
+    def texts(self, partition: Mapping[str, str]) -> TextTable: ...
+
+
+def dataset_of(store: ReadableStore, asset: str) -> ds.Dataset:
     """The tables `data` that the manifests of `asset` name; the texts themselves for the name `texts`."""
     fs, _ = store.locate(asset, {})
     if asset == FOLDER:
@@ -46,7 +57,7 @@ def dataset_of(store: PartitionStore, asset: str) -> ds.Dataset:
     )
 
 
-def joined_dataset_of(store: PartitionStore, asset: str) -> ds.Dataset:
+def joined_dataset_of(store: ReadableStore, asset: str) -> ds.Dataset:
     """As `dataset_of`, with texts in place of their hashes, and all rows in memory."""
     tables: list[pa.Table] = []
     for manifest in _manifests(store, asset):
@@ -58,7 +69,7 @@ def joined_dataset_of(store: PartitionStore, asset: str) -> ds.Dataset:
     return ds.dataset(tables)
 
 
-def _manifests(store: PartitionStore, asset: str) -> list[Manifest]:
+def _manifests(store: ReadableStore, asset: str) -> list[Manifest]:
     found = [store.manifest(asset, partition) for partition in store.partitions(asset)]
     manifests = [manifest for manifest in found if manifest and DATA in _tables(manifest)]
     if not manifests:
@@ -72,12 +83,12 @@ def _tables(manifest: Manifest) -> dict[str, str]:
     return {file.name: file.file for file in manifest.files}
 
 
-def _path(store: PartitionStore, manifest: Manifest) -> str:
+def _path(store: ReadableStore, manifest: Manifest) -> str:
     _, folder = store.locate(manifest.asset, manifest.partition)
     return f"{folder}/{_tables(manifest)[DATA]}"
 
 
-def _files_of_texts(store: PartitionStore) -> Files:
+def _files_of_texts(store: ReadableStore) -> Files:
     fs, folder = store.locate(FOLDER, {})
     below = fs.ls(folder, detail=False) if fs.exists(folder) else []
     dates = [path.rpartition("/date=")[2] for path in below if "/date=" in path]
