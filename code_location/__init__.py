@@ -1,1 +1,1 @@
-"""What assembles: the definitions, the demo, and the entry points of child processes."""
+"""Code location: Dagster's definitions, the demo, and the entry points of child processes."""

@@ -1,4 +1,4 @@
-"""What the demo ends with: a table of counts and scores, and where to look.
+"""Summary of the demo: tables of counts and scores, and where to look.
 
 Tested by `tests/code_location/test_demo.py`.
 """

@@ -1,4 +1,4 @@
-"""How a stage's partitions hang on those of the stage before it.
+"""Partition mappings: which partitions of the stage before a partition depends on.
 
 Dagster marks these mappings as beta; its release is pinned, and the tests load and run them.
 

@@ -1,1 +1,1 @@
-"""What a deployment swaps: store, engine, language servers and models, trainer, alerts."""
+"""Resources, which a deployment swaps: store, engine, language servers and models, trainer, alerts."""

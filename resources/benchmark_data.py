@@ -1,4 +1,4 @@
-"""Where the public benchmarks lie that this project reads and does not ship.
+"""Location of the public benchmarks, which this project reads and does not ship.
 
 Tested by `tests/repair_assets/test_leetcode_benchmark.py`.
 """

@@ -1,4 +1,4 @@
-"""How an asset's partition runs over the store: reuse, write, prove the counts, report.
+"""Stage runner: one partition of an asset over the store; reuse, write, prove the counts, report.
 
 An asset says what it reads and which function of `repair` runs on it; everything that all stages
 share is here. A stage whose inputs, configuration and versions equal those of the stored result
@@ -312,7 +312,7 @@ class Stage:
     def _definitions(self) -> Definitions:
         """What the asset's function reaches, its stage's function, and the servers that it asks.
 
-        Checks are left out: they are answered anew from the manifest of a reused result.
+        Checks are left out: they are evaluated on the manifest of a reused result too.
         """
         compute: Any = self.context.assets_def.op.compute_fn
         asset = getattr(compute, "decorated_fn", compute)

@@ -1,4 +1,4 @@
-"""Where the partitions lie."""
+"""Partition store as a resource: a local folder or a bucket."""
 
 import os
 from typing import Any

@@ -1,4 +1,4 @@
-"""Why a sampled diagnostic has no error state: reject reason -> meaning.
+"""Reject reasons of error states: reason -> meaning.
 
 Tested by `tests/repair/test_pipeline.py`.
 """

@@ -1,4 +1,4 @@
-"""Which of a day's published diagnostics are worth a replay.
+"""Sampling: which of a day's published diagnostics are worth a replay.
 
 Servers republish a diagnostic at each keystroke. Of each episode (`repair.error_states.episodes`) the first
 settled publication is taken: the project's last edit before it and the first one after it lie at least

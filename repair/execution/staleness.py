@@ -1,4 +1,4 @@
-"""Which stored partitions would be made again, and why, from their manifests and the code that is here.
+"""Staleness: which stored partitions would be made again and why, from manifests and the present code.
 
 Compared with what a manifest records: the inputs, the definitions that its function reaches now, the versions
 of servers and packages that are installed here, the prompt format and the known diagnostic types. What only a

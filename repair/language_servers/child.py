@@ -1,4 +1,4 @@
-"""Starts and kills child processes: each has its own session and dies with its parent.
+"""Child processes: started and killed; each has its own session and dies with its parent.
 
 Tested by `tests/repair/language_servers/test_remote.py`.
 """

@@ -1,4 +1,4 @@
-"""How the HTTP function is set up, from environment variables.
+"""Settings of the HTTP function, from environment variables.
 
 Tested by `tests/repair/language_servers/test_serving.py`.
 """

@@ -1,4 +1,4 @@
-"""What a day's events hold, counted as they come: published diagnostics by code, and sessions."""
+"""Counters of a day's events as they pass: published diagnostics by code, and sessions."""
 
 from collections import Counter
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What became of a row: it goes on, or it is rejected with a reason. Nothing is lost.
+"""Outcome of a row: it goes on, or it is rejected with a reason. Nothing is lost.
 
 A stage is a function from Arrow record batches to Arrow record batches. Its output holds the kept
 and the rejected rows in one schema, `outcome_schema(stage schema)`: a kept row has a null `reason`.

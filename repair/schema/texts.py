@@ -22,11 +22,6 @@ def stored_schema(schema: pa.Schema) -> pa.Schema:
     return pa.schema([stored_field(field) for field in schema])
 
 
-def joined_schema(schema: pa.Schema) -> pa.Schema:
-    """The inverse of `stored_schema`."""
-    return pa.schema([joined_field(field) for field in schema])
-
-
 def stored_field(field: pa.Field) -> pa.Field:
     """A column as the store keeps it."""
     return _renamed(field, _STORED, TEXT, SHA256)

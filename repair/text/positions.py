@@ -1,12 +1,7 @@
-"""Positions in a text: converts columns between code points and UTF-16 units.
-
-Lines end at ``\\r\\n``, ``\\r`` and ``\\n`` and at nothing else: a form feed or U+2028 ends no line. The
-text after the last terminator is a line too, so ``"a\\n"`` has two and the empty text has one.
-"""
+"""Positions in a text: converts columns between code points and UTF-16 units."""
 
 import re
 
-_TERMINATOR = re.compile(r"\r\n|\r|\n")
 _BEYOND_THE_BASIC_PLANE = re.compile("[\U00010000-\U0010ffff]")
 
 

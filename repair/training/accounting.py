@@ -1,4 +1,4 @@
-"""Which examples of a mixture a checkpoint was trained on, and which were left out.
+"""Accounting of a training: examples of the mixture that were trained on, and those left out.
 
 Tested by `tests/repair/training/test_program.py`.
 """
