@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from repair.errors import InputError
+from repair.store.atomic import whole_file
 
 BATCH_ROWS = 64
 
@@ -63,10 +64,5 @@ def _fits(found: pa.DataType, expected: pa.DataType) -> bool:
 @contextmanager
 def written_whole(path: Path, schema: pa.Schema) -> Generator[Any]:
     """A Parquet writer whose file is at `path` once all is written, and not before."""
-    pending = path.with_name(f".{path.name}.part")
-    try:
-        with pq.ParquetWriter(pending, schema, compression="zstd") as writer:
-            yield writer
-        pending.replace(path)
-    finally:
-        pending.unlink(missing_ok=True)
+    with whole_file(path) as pending, pq.ParquetWriter(pending, schema, compression="zstd") as writer:
+        yield writer

@@ -25,12 +25,18 @@ def write_whole(filesystem: Any, path: str, data: bytes) -> None:
         return
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(target) as pending:
+        pending.write_bytes(data)
+
+
+@contextmanager
+def whole_file(target: Path) -> Generator[Path]:
+    """A path beside the local file `target` to write to; it replaces `target` if the block succeeds."""
     pending = target.with_name(f".{target.name}-{uuid.uuid4().hex[:16]}")
     try:
-        with pending.open("wb") as handle:
-            handle.write(data)
-            handle.flush()
-            os.fsync(handle.fileno())
+        yield pending
+        with pending.open("rb") as handle:
+            os.fsync(handle.fileno())  # what is renamed must not be lost in a crash that the name survives
         pending.replace(target)
     finally:
         pending.unlink(missing_ok=True)
