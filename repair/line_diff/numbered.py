@@ -11,17 +11,7 @@ sign, and the two signs may interleave in any way. The empty text is the diff th
 `repair.line_diff.workspace` combines such diffs of several files.
 
 To apply: remove every `-` line, whose text must be the file's, then insert each `+N` in rising order so that
-it becomes line N. There is one result or a `LineDiffError`:
-
-```
-LineDiffError
-├── NoDiffError            no_diff           an answer has no complete block
-├── MalformedDiffError     malformed         a line is not of the form above
-│   └── NotRisingError     not_rising        a number does not exceed the one before it with its sign
-├── WrongLineError         wrong_line        a line is not there to be removed, or +N can't be reached
-├── ContentMismatchError   content_mismatch  a text is not the file's
-└── workspace.UnknownDiffFileError  unknown_file  it names a file that the workspace does not have
-```
+it becomes line N. There is one result or a `LineDiffError` (`repair.line_diff.errors`).
 """
 
 import re
@@ -29,52 +19,45 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, zip_longest
 
-from repair.errors import InputError
+from repair.line_diff.answer_block import CLOSING, OPENING, find_block
+from repair.line_diff.errors import (
+    ContentMismatchError,
+    LineDiffError,
+    MalformedDiffError,
+    NoDiffError,
+    NotRisingError,
+    WrongLineError,
+)
 from repair.text.lcs import changes
 from repair.text.lines import TERMINATOR, commonest_terminator, lines_of
 
-OPENING, CLOSING = "<diff>", "</diff>"
+__all__ = [
+    "CLOSING",
+    "OPENING",
+    "ContentMismatchError",
+    "Hunk",
+    "LineDiff",
+    "LineDiffError",
+    "MalformedDiffError",
+    "NoDiffError",
+    "NotRisingError",
+    "WrongLineError",
+    "apply",
+    "apply_hunks",
+    "apply_parsed",
+    "diff",
+    "extract",
+    "hunks",
+    "lines_of_diff",
+    "parse",
+    "parse_lines",
+    "quoted",
+]
 
 _SIGNED_LINE = re.compile(r"([+-])([1-9][0-9]*) (.*)", re.DOTALL)
 _MOST_DIGITS = 9  # no file has a thousand million lines, and int() refuses very long numbers
 
 NumberedLine = tuple[int, str]
-
-
-class LineDiffError(InputError):
-    """A diff, numbered or unified, can't be found, read or applied."""
-
-    reason = "bad_diff"
-
-
-class NoDiffError(LineDiffError):
-    """An answer has no complete block."""
-
-    reason = "no_diff"
-
-
-class MalformedDiffError(LineDiffError):
-    """A text is not a diff."""
-
-    reason = "malformed"
-
-
-class NotRisingError(MalformedDiffError):
-    """The numbers of a sign don't rise."""
-
-    reason = "not_rising"
-
-
-class WrongLineError(LineDiffError):
-    """A number names a line that does not exist."""
-
-    reason = "wrong_line"
-
-
-class ContentMismatchError(LineDiffError):
-    """The text of a removed or kept line is not the file's."""
-
-    reason = "content_mismatch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,28 +205,13 @@ def apply(original: str, line_diff: str) -> str:
 def extract(answer: str) -> str:
     r"""The text of the last complete `<diff>` block of a model's answer, as `parse` reads it.
 
-    A sentinel counts only as a whole line. A closing one without an opening one closes a block that the
-    prompt opened: it begins with the answer (the rest of the opening line, a single newline, may come
-    first). The content of the block is not checked; an empty block is the empty diff.
+    `repair.line_diff.answer_block` says where a block begins and ends. The content of the block is not
+    checked; an empty block is the empty diff.
 
     Raises:
         NoDiffError: no block is complete.
     """
-    answer_lines = answer.replace("\r\n", "\n").split("\n")
-    start: int | None = 1 if answer_lines[0] == "" and len(answer_lines) > 1 else 0
-    block: tuple[int, int] | None = None
-    for index, line in enumerate(answer_lines):
-        if line == OPENING:
-            start = index + 1
-        elif line == CLOSING and start is not None:
-            block = (start, index)
-            start = None
-    if block is None:
-        raise NoDiffError(
-            f"the answer ({len(answer_lines)} lines) has no complete {OPENING} ... {CLOSING} block;"
-            " each sentinel must be alone on its line"
-        )
-    return "\n".join(answer_lines[slice(*block)])
+    return "\n".join(find_block(answer).lines)
 
 
 def apply_parsed(original: str, change: LineDiff) -> str:

@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from repair.errors import ConfigurationError, InputError
 from repair.language_servers.scheduler import VersionedServers
+from repair.line_diff.answer_block import diff_length
 from repair.prompt.sentinels import Example
 from repair.schema.outcomes import REASON, Reject, subschema
 from repair.schema.rows import RepairCandidateRow
@@ -42,7 +43,7 @@ REASONS = {
     "file_absent": "the diagnostic's file is not in the workspace",
 }
 
-# 400 lines of diff, ten times the limit of a fix from the history.
+# Of the diff, not of what was thought before it: 400 lines, ten times the limit of a fix from the history.
 MOST_CHARACTERS = 40_000
 
 # Rows submitted ahead of the next outcome, per open question: a slow answer must not idle the others.
@@ -213,8 +214,8 @@ class LmTeacher:
         except QuestionFailedError as error:
             return Reject(row, "teacher_failed", str(error))
         pending.answers = (*pending.answers, answer)
-        if len(answer.text) > MOST_CHARACTERS:
-            return Reject(row, "answer_too_long", f"{len(answer.text)} characters, at most {MOST_CHARACTERS}")
+        if (length := diff_length(answer.text)) > MOST_CHARACTERS:
+            return Reject(row, "answer_too_long", f"{length} characters, at most {MOST_CHARACTERS}")
         return Proposal(answer.text, self.program.answer_format)
 
     def _settle(self, answered: Sequence[_Pending]) -> list[_Pending]:

@@ -350,7 +350,6 @@ def test_extract(answer: str, expected: str) -> None:
         "-1 a\n+1 b",  # cut off before its end
         "<diff>\n-1 a\n+1 b",
         "<diff>\n+1 b</diff>",  # not a line of its own
-        "<diff>\n+1 b\n</diff> ",
         "<DIFF>\n+1 b\n</DIFF>",
     ],
 )

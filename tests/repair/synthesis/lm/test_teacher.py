@@ -110,6 +110,9 @@ GOOD_ANSWERS = {
     "prefilled and without a first newline": "{diff}\n</diff>",
     "prose around it": "The name lacks a quote.\n\n<diff>\n{diff}\n</diff>\n\nHope this helps!",
     "a fence around it": "```\n<diff>\n{diff}\n</diff>\n```",
+    "long thoughts": f"<think>{'The quote is open. ' * 2_500}</think>\n\n<diff>\n{{diff}}\n</diff>",
+    "long thoughts after the prefill": f"{'The quote is open. ' * 2_500}\n</think>\n{{diff}}\n</diff>",
+    "long prose": f"{'The quote is open. ' * 2_500}\n<diff>\n{{diff}}\n</diff>",
     "thought better of": "<diff>\n-1 a\n+1 b\n</diff>\nNo, wait:\n<diff>\n{diff}\n</diff>",
 }
 
@@ -135,6 +138,7 @@ BAD_ANSWERS = {
     "the same again": ("no_change", "<diff>\n-2 b = error:name0x\n+2 b = error:name0x\n</diff>"),
     "another error": ("new_error", "<diff>\n-2 b = error:name0x\n+2 b = error:typo\n</diff>"),
     "another line": ("diagnostic_remains", "<diff>\n-3 c = 3\n+3 c = 4\n</diff>"),
+    "only thoughts": ("no_diff", f"<think>{'The quote is open. ' * 2_500}"),
     "no end": ("answer_too_long", "<diff>\n" + "+2 b\n" * MOST_CHARACTERS),
     "a lone surrogate": ("content_mismatch", "<diff>\n-2 b = \ud800\n+2 b\n</diff>"),
 }
