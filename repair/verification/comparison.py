@@ -2,7 +2,8 @@
 
 Lines of a changed file are aligned through the diff: a kept line corresponds to itself, and all lines of one
 hunk, removed or added, share one *aligned line*. Diagnostics are the same if path, code, message and aligned
-line are the same; they are compared as multisets.
+line are the same; they are compared as multisets. What both servers report
+(`repair.diagnostics.equal_findings`) remains as long as one of them reports it.
 
 Tested by `tests/repair/verification/test_verifier.py`.
 """
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 
 from repair.diagnostics.codes import SYNTAX, server_and_rule, type_of_code
 from repair.diagnostics.diagnostic import Diagnostic
+from repair.diagnostics.equal_findings import equal_findings, is_undefined_name, same_subject, subject
 from repair.line_diff.numbered import Hunk, hunks
 
 # Of a changed file: (number of kept lines before the line, whether it is kept itself). Of another file: the
@@ -25,11 +27,7 @@ Key = tuple[str, str, str, AlignedLine]
 # Some messages name a line ("Redefinition of unused `x` from line 3"), which moves as lines do.
 _NAMED_LINE = re.compile(r"\bline \d+")
 
-# pyright's "X" is not defined and ruff's Undefined name `X` are the same finding
-_UNDEFINED = {
-    "pyright[reportUndefinedVariable]": re.compile(r'"(\w+)" is not defined'),
-    "ruff[F821]": re.compile(r"Undefined name `(\w+)`"),
-}
+_FROM_STAR_IMPORTS = "ruff[F405]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +56,7 @@ class Comparison:
         after: Sequence[Diagnostic],
     ) -> None:
         changed = [path for path, text in original.items() if repaired.get(path, text) != text]
+        self._changed = frozenset(changed)
         sides = {path: _changed_lines(hunks(original[path], repaired[path])) for path in changed}
         self._old: _ChangedByPath = {path: old for path, (old, _) in sides.items()}
         self._new: _ChangedByPath = {path: new for path, (_, new) in sides.items()}
@@ -76,7 +75,37 @@ class Comparison:
         alike_before = [diagnostic for diagnostic in self._before if _kind(diagnostic) == kind]
         alike_after = [diagnostic for diagnostic in self._after if _kind(diagnostic) == kind]
         same = [diagnostic for diagnostic in alike_after if _aligned_line(diagnostic, self._new) == own_line]
-        return same or self._additional(alike_before, alike_after)
+        return same or self._additional(alike_before, alike_after) or self._other_servers(target)
+
+    def _other_servers(self, target: Diagnostic) -> list[Diagnostic]:
+        """What the other server still reports of the same fault: at its place, or moved."""
+        equal = {_key(known, self._old) for known in self._before if equal_findings(known, target)}
+        own_line = _aligned_line(target, self._old)
+        remaining = [
+            diagnostic
+            for diagnostic in self._after
+            if (
+                _key(diagnostic, self._new) in equal
+                or (same_subject(diagnostic, target) and _aligned_line(diagnostic, self._new) == own_line)
+            )
+            and not self._may_be_imported(diagnostic)
+        ]
+        if remaining:
+            return remaining
+        before = [known for known in self._before if same_subject(known, target)]
+        after = [diagnostic for diagnostic in self._after if same_subject(diagnostic, target)]
+        return [
+            diagnostic
+            for diagnostic in self._additional(before, after)
+            if diagnostic.code != _FROM_STAR_IMPORTS
+        ]
+
+    def _may_be_imported(self, diagnostic: Diagnostic) -> bool:
+        """Whether a star import may define the name now: pyright looks into the module, ruff does not."""
+        if diagnostic.code != _FROM_STAR_IMPORTS:
+            return False
+        new_message = _kind(diagnostic) not in {_kind(known) for known in self._before}
+        return new_message or any(path != diagnostic.path for path in self._changed)
 
     def new_errors(self) -> list[Diagnostic]:
         """The errors of the whole workspace that were not there before. Weaker severities don't count.
@@ -89,15 +118,14 @@ class Comparison:
         if not silenced:
             return additional
         known_names = {
-            _undefined_name(diagnostic, self._old)
+            _name_at(diagnostic, self._old)
             for diagnostic in self._before
-            if diagnostic.path in silenced
+            if diagnostic.path in silenced and is_undefined_name(diagnostic)
         }
-        known_names.discard(None)
         return [
             diagnostic
             for diagnostic in additional
-            if diagnostic.code != "ruff[F821]" or _undefined_name(diagnostic, self._new) not in known_names
+            if diagnostic.code != "ruff[F821]" or _name_at(diagnostic, self._new) not in known_names
         ]
 
     def _additional(self, before: Iterable[Diagnostic], after: Iterable[Diagnostic]) -> list[Diagnostic]:
@@ -133,10 +161,8 @@ def _aligned_line(diagnostic: Diagnostic, sides: _ChangedByPath) -> AlignedLine:
     return line if side is None else side.align(line)
 
 
-def _undefined_name(diagnostic: Diagnostic, sides: _ChangedByPath) -> tuple[str, str, AlignedLine] | None:
-    pattern = _UNDEFINED.get(diagnostic.code)
-    found = pattern.fullmatch(diagnostic.message) if pattern else None
-    return (diagnostic.path, found[1], _aligned_line(diagnostic, sides)) if found else None
+def _name_at(diagnostic: Diagnostic, sides: _ChangedByPath) -> tuple[str, str, AlignedLine]:
+    return diagnostic.path, subject(diagnostic), _aligned_line(diagnostic, sides)
 
 
 def _errors(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:

@@ -343,7 +343,6 @@ VERIFIED = [
     ("suppression", UNDEFINED, "-2 foo(a)\n+2 foo(a)  # noqa: F821  # type: ignore"),
     ("deleted_code", UNDEFINED, "-2 foo(a)"),
     ("commented_out", UNDEFINED, "-2 foo(a)\n+2 # foo(a)"),
-    ("unreachable", "pyright[reportUndefinedVariable]", "-2 foo(a)\n+2 if False:\n+3     foo(a)"),
 ]
 
 
