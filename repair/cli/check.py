@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from repair.errors import InputError
+from repair.messages import printable
 
 
 @click.command()
@@ -34,7 +35,7 @@ def check(path: Path) -> None:
     for diagnostic in found:
         place = f"{folder / diagnostic.path}:{diagnostic.start_line + 1}:{diagnostic.start_column + 1}"
         message = diagnostic.message.replace("\n", "\n    ")
-        click.echo(f"{place}: {diagnostic.severity}: {diagnostic.code}: {message}")
+        click.echo(printable(f"{place}: {diagnostic.severity}: {diagnostic.code}: {message}"))
     errors = sum(diagnostic.severity == "error" for diagnostic in found)
     click.echo(f"{len(files)} files, {len(found)} diagnostics, {errors} errors", err=True)
     if errors:

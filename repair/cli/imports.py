@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from repair.messages import shown
+
 if TYPE_CHECKING:
     from repair.recording.event import Event
     from repair.sources.importing import Source
@@ -21,6 +23,9 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 ANY_PATH = click.Path(path_type=Path)
 EACH_COMMIT = 0.001
 """Seconds without an edit after which the servers look: commits are at least as far apart."""
+
+MOST_KINDS = 30
+"""Kinds of events with a line of their own; those that are known are fewer."""
 
 EVERY = 1000
 """Events between two looks at the progress."""
@@ -254,14 +259,18 @@ class _Progress:
 def _show(report: "Report") -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table("what", "count", title="Import")
     table.columns[1].justify = "right"
     table.add_row("projects", f"{report.projects:,}")
     table.add_row("sessions", f"{report.sessions:,}")
     table.add_row("events", f"{report.events.total():,}")
-    for kind, count in report.events.most_common():
-        table.add_row(f"  {kind}", f"{count:,}")
+    kinds = report.events.most_common()
+    for kind, count in kinds[:MOST_KINDS]:
+        table.add_row(Text(f"  {shown(kind)[1:-1]}"), f"{count:,}")  # a stranger's text is no markup
+    if more := kinds[MOST_KINDS:]:
+        table.add_row(f"  {len(more):,} other kinds", f"{sum(count for _, count in more):,}")
     table.add_row("publications of diagnostics", f"{report.publications:,}")
     for reason, count in report.discovery.failed.most_common():
         table.add_row(f"  servers failed: {reason}", f"{count:,}")

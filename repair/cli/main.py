@@ -3,6 +3,7 @@
 Everything heavy is imported where it is used: `repair --help` is instant.
 """
 
+from errno import EPIPE
 from typing import Any
 
 import click
@@ -16,14 +17,15 @@ from repair.cli.reasons import reasons
 from repair.cli.replay import replay
 from repair.cli.run import run
 from repair.cli.stale import stale
-from repair.errors import ConfigurationError, RepairError
+from repair.errors import ConfigurationError, InputError, RepairError
+from repair.messages import printable
 
 
 class Failure(click.ClickException):
     """An error of this project as one line; a wrong setting exits with 2, everything else with 1."""
 
     def __init__(self, error: RepairError) -> None:
-        super().__init__(" ".join(str(error).split()))
+        super().__init__(printable(" ".join(str(error).split())))
         self.is_setting = isinstance(error, ConfigurationError)
 
     @property
@@ -39,6 +41,11 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except RepairError as error:
             raise Failure(error) from error
+        except OSError as error:  # a file or folder that can't be read or written
+            if error.errno == EPIPE:
+                raise
+            reason = error.strerror or str(error)
+            raise Failure(InputError(f"{error.filename}: {reason}" if error.filename else reason)) from error
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

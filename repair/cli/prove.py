@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from repair.errors import InputError
+from repair.messages import printable
 
 
 @click.command()
@@ -40,7 +41,7 @@ def prove(rows: str, diagnostic_id: str | None) -> None:
     held, failed = 0, 0
     with LanguageServers(os.cpu_count() or 1) as servers:
         for proof in prove(batches, servers, servers.versions):
-            click.echo(" ".join(str(proof).split()))
+            click.echo(printable(" ".join(str(proof).split())))
             held, failed = held + proof.holds, failed + (not proof.holds)
     if diagnostic_id is not None and not held + failed:
         raise InputError(f"no verified row of {rows} has the diagnostic_id {diagnostic_id}")

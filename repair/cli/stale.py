@@ -8,6 +8,8 @@ from dataclasses import asdict
 
 import click
 
+from repair.messages import printable
+
 
 @click.command()
 @click.argument("store")
@@ -39,7 +41,8 @@ def stale(store: str, output: str) -> None:
         return
     for partition in found:
         if partition.causes:
-            click.echo(f"{partition.name}: {'; '.join(cause.detail for cause in partition.causes)}")
+            causes = "; ".join(cause.detail for cause in partition.causes)
+            click.echo(printable(f"{partition.name}: {causes}"))
     count = sum(bool(partition.causes) for partition in found)
     click.echo(f"{count} of {len(found)} partitions would be made again", err=True)
     if skipped := sorted({name for partition in found for name in partition.not_compared}):

@@ -18,16 +18,22 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
-from typing import Any, NoReturn, cast
+from typing import Annotated, Any, Literal, NoReturn
 
 from google.protobuf.message import DecodeError
+from msgspec import Meta, Struct
 
+from repair.declared_types import UnexpectedValueError, converted
 from repair.errors import InputError
+from repair.messages import shown
 from repair.ot import ot_pb2
 from repair.text.edits import edits
 
 _LARGEST = 2**32 - 1  # of a protobuf uint32
+_NUMBER = f"a whole number from 0 to {_LARGEST}"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+INVALID_TAG = b"\x07"
+"""Prefix of a packet that was recorded as broken JSON: no protobuf message begins with this byte."""
 
 
 class OTError(InputError):
@@ -79,7 +85,7 @@ class DeletePastEnd(_PastEnd):
 
 
 def _out_of_range(name: str, value: Any) -> MalformedPacket:
-    return MalformedPacket(f"{name} is {value!r}, expected a whole number from 0 to {_LARGEST}")
+    return MalformedPacket(f"{name} is {shown(value)}, expected {_NUMBER}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +121,7 @@ class Insert:
 
     def __post_init__(self) -> None:
         if type(self.text) is not str:
-            raise MalformedPacket(f"an insert's text is {self.text!r}, expected a string")
+            raise MalformedPacket(f"an insert's text is {shown(self.text)}, expected a string")
         if not self.text.isascii():
             try:
                 self.text.encode()
@@ -215,25 +221,22 @@ class Packet:
         """
         try:
             row: Any = data if isinstance(data, Mapping) else json.loads(data)
+            fields = converted(row, _PacketFields, "packet", _EXPECTED)
         except UnicodeDecodeError as error:
             raise BadUTF8(f"byte {error.start} of the JSON text is not UTF-8") from None
+        except UnexpectedValueError as error:
+            raise MalformedPacket(str(error)) from None
         except (ValueError, RecursionError) as error:
             raise MalformedPacket(f"not JSON: {error}") from None
-        if not isinstance(row, Mapping):
-            raise MalformedPacket(f"a packet is a JSON object, not {type(row).__name__}")
-        fields = cast("Mapping[str, Any]", row)
-        ops = fields.get("op", [])
-        if not isinstance(ops, list):
-            raise MalformedPacket(f"op is {ops!r}, expected a list")
         return cls(
-            ops=tuple(_op_from_json(op) for op in cast("list[Any]", ops)),
-            crc32=fields.get("crc32", 0),
-            committed=_committed_from_json(fields.get("committed")),
-            version=fields.get("version", 0),
-            nonce=fields.get("nonce", 0),
-            user_id=fields.get("userId", 0),
-            author=_author_from_json(fields.get("author", "USER")),
-            spooky_version=fields.get("spookyVersion", 0),
+            ops=tuple(_op(field) for field in fields.op),
+            crc32=fields.crc32,
+            committed=_committed_from_json(fields.committed),
+            version=fields.version,
+            nonce=fields.nonce,
+            user_id=fields.user_id,
+            author=Author[fields.author],
+            spooky_version=fields.spooky_version,
         )
 
 
@@ -247,29 +250,61 @@ def _op_to_json(op: Op) -> dict[str, Any]:
             return {"op": "insert", "chars": text}
 
 
-def _op_from_json(row: Any) -> Op:
-    match row:
-        case {"op": "skip", "count": count}:
-            return Skip(count)
-        case {"op": "delete", "count": count}:
-            return Delete(count)
-        case {"op": "insert", "chars": chars}:
-            return Insert(chars)
-        case _:
-            raise MalformedPacket(f"{row!r} is no op, expected skip or delete and count, or insert and chars")
+_Number = Annotated[int, Meta(ge=0, le=_LARGEST)]
 
 
-def _committed_from_json(value: Any) -> datetime:
+class _SkipFields(Struct, tag_field="op", tag="skip", forbid_unknown_fields=True):
+    count: _Number
+
+
+class _DeleteFields(Struct, tag_field="op", tag="delete", forbid_unknown_fields=True):
+    count: _Number
+
+
+class _InsertFields(Struct, tag_field="op", tag="insert", forbid_unknown_fields=True):
+    chars: str
+
+
+class _PacketFields(Struct, rename="camel", forbid_unknown_fields=True):
+    committed: str
+    """Read by hand: msgspec takes fewer forms of ISO 8601 and rounds nanoseconds up."""
+    op: list[_SkipFields | _DeleteFields | _InsertFields] = []
+    crc32: _Number = 0
+    version: _Number = 0
+    nonce: _Number = 0
+    user_id: _Number = 0
+    author: Literal["USER", "GHOSTWRITER"] = "USER"
+    spooky_version: _Number = 0
+
+
+_TIME = "a time in ISO 8601 with a zone, such as 2024-05-01T12:00:00Z"
+_EXPECTED = {
+    **dict.fromkeys(("op[].count", "crc32", "version", "nonce", "userId", "spookyVersion"), _NUMBER),
+    "op[].op": "skip, delete or insert",
+    "author": "USER or GHOSTWRITER",
+    "committed": _TIME,
+}
+"""What a field of the JSON form holds, in words."""
+
+
+def _op(fields: _SkipFields | _DeleteFields | _InsertFields) -> Op:
+    match fields:
+        case _SkipFields():
+            return Skip(fields.count)
+        case _DeleteFields():
+            return Delete(fields.count)
+        case _InsertFields():
+            return Insert(fields.chars)
+
+
+def _committed_from_json(text: str) -> datetime:
     try:
-        return datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        raise MalformedPacket(f"committed is {value!r}, expected one like 2024-05-01T12:00:00Z") from None
-
-
-def _author_from_json(value: Any) -> Author:
-    if isinstance(value, str) and value in Author.__members__:
-        return Author[value]
-    raise MalformedPacket(f"author is {value!r}, expected one of {', '.join(Author.__members__)}")
+        committed = datetime.fromisoformat(text)
+    except ValueError:
+        committed = None
+    if committed is None or committed.tzinfo is None:
+        raise MalformedPacket(f"packet.committed is {shown(text)}, expected {_TIME}")
+    return committed
 
 
 def decode_packet(data: bytes) -> Packet:
@@ -277,8 +312,11 @@ def decode_packet(data: bytes) -> Packet:
 
     Raises BadUTF8 for an inserted string that is not UTF-8, MalformedPacket for anything else that
     is not a packet: bytes that do not parse, a component that is none of skip, delete and insert, an
-    unknown author, an absent or impossible time. Unknown fields are skipped, as protobuf does.
+    unknown author, an absent or impossible time. Unknown fields are skipped, as protobuf does. Bytes that
+    begin with `INVALID_TAG` hold JSON that is no packet: its error is raised.
     """
+    if data.startswith(INVALID_TAG):
+        Packet.from_json(data.removeprefix(INVALID_TAG))
     try:
         message = ot_pb2.OTPacket.FromString(data)
     except DecodeError as error:

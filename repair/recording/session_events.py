@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from repair.messages import shown
 from repair.recording.validation import Problem, check_batch, lacks, pc, readable, rows_where
 from repair.schema.events import EventKind
 from repair.schema.outcomes import DETAIL, REASON, ROWS, outcome_schema
@@ -38,7 +39,7 @@ def session_events(
                 problems[row] = lacks(row_kind="an event", columns=["sequence"])
             elif known is not None and name not in known:
                 problems[row] = Problem(
-                    "unknown_project", f"a record of project {name!r}", "add it to the table of projects"
+                    "unknown_project", f"a record of project {shown(name)}", "add it to the table of projects"
                 )
             elif not seen.setdefault(name, _Numbers()).add(sequence):
                 problems[row] = Problem(
@@ -46,7 +47,9 @@ def session_events(
                 )
             elif row in copies and not stored.setdefault(name, _Snapshot()).add(*copies[row]):
                 problems[row] = Problem(
-                    "duplicate_event", f"one copy of {copies[row][1]!r} in a snapshot", "store each file once"
+                    "duplicate_event",
+                    f"one copy of {shown(copies[row][1])} in a snapshot",
+                    "store each file once",
                 )
         yield _outcome(batch, problems)
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute
 
 from repair.errors import InputError
+from repair.messages import printable, shown
 from repair.ot.packets import decode_packet
 from repair.replay.engine import pays
 from repair.replay.workspace_file import LARGEST_CONTENT
@@ -87,7 +88,7 @@ class Problem:
 
     def __str__(self) -> str:
         where = ", ".join(part for part in (self.source, self.row) if part)
-        return f"{where + ': ' if where else ''}{self.reason}: {self.expected}; {self.hint}"
+        return printable(f"{where + ': ' if where else ''}{self.reason}: {self.expected}; {self.hint}")
 
 
 def check_batch(batch: pa.RecordBatch, *, now: datetime) -> dict[int, Problem]:
@@ -172,7 +173,8 @@ def _check_kinds(batch: pa.RecordBatch, kinds: list[str | None], problems: dict[
             else:
                 known = ", ".join(EventKind)
                 problems.setdefault(
-                    row, Problem("unknown_kind", f"one of {known}, not {kind!r}", "name the kind as listed")
+                    row,
+                    Problem("unknown_kind", f"one of {known}, not {shown(kind)}", "name the kind as listed"),
                 )
             continue
         if kind == EventKind.FILE and operations[row] is not None:
@@ -183,7 +185,7 @@ def _check_kinds(batch: pa.RecordBatch, kinds: list[str | None], problems: dict[
                     row,
                     Problem(
                         "malformed_event",
-                        f"an operation of {known}, not {operations[row]!r}",
+                        f"an operation of {known}, not {shown(operations[row])}",
                         "name the operation as listed",
                     ),
                 )
@@ -223,7 +225,7 @@ def _check_paths(batch: pa.RecordBatch, problems: dict[int, Problem]) -> None:
                         row,
                         Problem(
                             "unsafe_path",
-                            f"a {name} inside the project, not {encoded.dictionary[index].as_py()!r}",
+                            f"a {name} inside the project, not {shown(encoded.dictionary[index].as_py())}",
                             "write it from the project's root, with / and without ..",
                         ),
                     )
@@ -306,9 +308,7 @@ def _check_packets(batch: pa.RecordBatch, rows: list[int], problems: dict[int, P
         try:
             decode_packet(packet)
         except InputError as error:
-            problems[row] = Problem(
-                error.reason, f"an OTPacket in protobuf ({error})", "export the packet again"
-            )
+            problems[row] = Problem(error.reason, f"an OT packet ({error})", "export the packet again")
 
 
 def rows_where(mask: pa.Array) -> list[int]:

@@ -18,6 +18,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from repair.errors import InputError
+from repair.messages import shown
 from repair.recording.event import Event, Project, event_batch, events_of
 from repair.recording.validation import Problem, check_batch, readable
 from repair.schema.events import EVENTS, PROJECTS
@@ -55,7 +56,7 @@ def projects_and_events(
             report.add(
                 Problem(
                     "unknown_project",
-                    f"a record of project {name!r}",
+                    f"a record of project {shown(name)}",
                     "add it to the table of projects",
                     str(path),
                 )

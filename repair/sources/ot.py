@@ -24,12 +24,14 @@ A project's events are held in memory.
 
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from repair.errors import InputError
+from repair.messages import shown
 from repair.ot.packets import decode_packet
 from repair.recording.event import Event, Project
 from repair.recording.validation import Problem, is_time
@@ -39,28 +41,17 @@ from repair.sources.report import Report
 from repair.sources.rows import (
     Row,
     RowError,
-    diagnostic,
     event_of,
     json_rows,
     malformed,
     moment,
     packet_bytes,
     project_of,
-    text,
+    publication_of,
 )
 from repair.text.paths import safe_path
 
 PROJECTS = "projects.jsonl"
-POSITIONS = {
-    "start_line": ("start", "line"),
-    "start_character": ("start", "character"),
-    "end_line": ("end", "line"),
-    "end_character": ("end", "character"),
-}
-DIAGNOSTIC_COLUMNS = (
-    *("project_id", "session_id", "timestamp", "path"),
-    *("code", "message", "range", "severity", "code_action"),
-)
 
 Located = Iterator[tuple[str, Event]]
 """Events with their location in a file."""
@@ -97,7 +88,10 @@ def projects_and_events(root: Path, *, report: Report) -> Iterator[tuple[Project
     for name in sorted(folders - known.keys()):
         report.add(
             Problem(
-                "unknown_project", f"a record of project {name!r}", f"add it to {PROJECTS}", str(root / name)
+                "unknown_project",
+                f"a record of project {shown(name)}",
+                f"add it to {PROJECTS}",
+                str(root / name),
             )
         )
     for name in sorted(folders | known.keys()):
@@ -144,7 +138,8 @@ class _ProjectReader:
         recorded = row.get("project_id", self._name)
         if recorded != self._name:
             raise malformed(
-                f"rows of project {self._name!r}, not {recorded!r}", "move it to its project's folder"
+                f"rows of project {shown(self._name)}, not {shown(recorded)}",
+                "move it to its project's folder",
             )
         return self._name
 
@@ -183,8 +178,7 @@ class _ProjectReader:
             if latest is not None and time is not None:
                 latest = max(latest, time)
             if latest is None:
-                problem = Problem("malformed_packet", "an OTPacket", "export the packet again")
-                self._report.add(problem.at(self._label(f"packets/{path}"), location))
+                self._report.add(_no_packet(packet).at(self._label(f"packets/{path}"), location))
                 continue
             events.append((location, Event(self._name, latest, EventKind.OT.value, path=path, packet=packet)))
         return events
@@ -207,32 +201,20 @@ class _ProjectReader:
         """Rows with equal (timestamp, path) are one publication; a null code: an empty one."""
         name = "diagnostics.jsonl"
 
-        def rows() -> Iterator[tuple[str, datetime, Row]]:
+        def rows() -> Located:
             for location, row in self._json_rows(name):
                 try:
-                    self._own(row)
-                    yield location, moment(row.get("timestamp")), _flat(row)
+                    yield location, publication_of(row, self._own(row))
                 except RowError as error:
                     self._report.add(error.problem.at(self._label(name), location))
 
         def located() -> Located:
-            ordered = sorted(rows(), key=lambda row: (row[1], row[2]["path"]))
-            for (time, path), group in groupby(ordered, key=lambda row: (row[1], row[2]["path"])):
+            ordered = sorted(rows(), key=lambda located: _published(located[1]))
+            for _, group in groupby(ordered, key=lambda located: _published(located[1])):
                 together = list(group)
-                first = together[0]
-                yield (
-                    first[0],
-                    Event(
-                        self._name,
-                        time,
-                        EventKind.DIAGNOSTICS.value,
-                        session_id=first[2]["session_id"],
-                        path=path,
-                        diagnostics=[
-                            row["diagnostic"] for _, _, row in together if row["diagnostic"] is not None
-                        ],
-                    ),
-                )
+                location, first = together[0]
+                found = [diagnostic for _, event in together for diagnostic in event.diagnostics or ()]
+                yield location, replace(first, diagnostics=found)
 
         return self._checked(name, located(), drop_bad=True)
 
@@ -324,6 +306,15 @@ def _bad_time(time: datetime, source: str, location: str) -> Problem:
     return Problem("bad_timestamp", expected, "check the recorder's clock", source, location)
 
 
+def _no_packet(packet: bytes) -> Problem:
+    """Why `packet` does not decode."""
+    try:
+        decode_packet(packet)
+    except InputError as error:
+        return Problem(error.reason, f"an OT packet ({error})", "export the packet again")
+    raise AssertionError("a packet that decodes has a time")
+
+
 def _committed(packet: bytes) -> datetime | None:
     try:
         return decode_packet(packet).committed
@@ -331,25 +322,8 @@ def _committed(packet: bytes) -> datetime | None:
         return None
 
 
-def _flat(row: Row) -> Row:
-    """Flatten a row of diagnostics.jsonl: path, session and diagnostic (None: the file is clean)."""
-    unknown = sorted(set(row) - set(DIAGNOSTIC_COLUMNS))
-    if unknown:
-        raise malformed(f"columns of {', '.join(DIAGNOSTIC_COLUMNS)}; not {', '.join(unknown)}", "drop them")
-    path = text(row, "path")
-    if path is None:
-        raise malformed("a diagnostic with path", "name the file that it was published for")
-    flat: dict[str, Any] = {"path": path, "session_id": text(row, "session_id"), "diagnostic": None}
-    if row.get("code") is not None:
-        columns = {name: row.get(name) for name in ("code", "message", "severity", "code_action")}
-        try:
-            positions = {name: row["range"][end][unit] for name, (end, unit) in POSITIONS.items()}
-        except (KeyError, TypeError):
-            raise malformed(
-                "a range with start and end, each with line and character", "write it as LSP does"
-            ) from None
-        flat["diagnostic"] = diagnostic({**columns, **positions})
-    return flat
+def _published(event: Event) -> tuple[datetime, str]:
+    return event.timestamp, event.path or ""
 
 
 def _is_name(name: str) -> bool:
@@ -358,5 +332,5 @@ def _is_name(name: str) -> bool:
 
 def _unsafe(path: str, source: str, location: str) -> Problem:
     return Problem(
-        "unsafe_path", f"a plain file inside the folder, not {path!r}", "copy it in", source, location
+        "unsafe_path", f"a plain file inside the folder, not {shown(path)}", "copy it in", source, location
     )

@@ -1,4 +1,4 @@
-"""Parser of JSON Lines rows into events and projects, with an error message for each bad value.
+"""Parser of JSON Lines rows into events and projects: declared types, an error message for each bad value.
 
 Tested by `tests/repair/sources/test_events.py` and `test_ot.py`.
 """
@@ -6,26 +6,28 @@ Tested by `tests/repair/sources/test_events.py` and `test_ot.py`.
 import base64
 import binascii
 import json
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Annotated, Any, TypeVar, cast
 
+from msgspec import Meta, Struct
+from msgspec.structs import asdict, astuple
+
+from repair.declared_types import UnexpectedValueError, converted
 from repair.errors import InputError
-from repair.ot.packets import Packet, encode_packet
+from repair.messages import shown
+from repair.ot.packets import INVALID_TAG, Packet, encode_packet
 from repair.recording.event import Event, Project
 from repair.recording.validation import EARLIEST, Problem
-from repair.schema.events import EVENTS, PROJECTS, PUBLISHED_DIAGNOSTIC
-
-INVALID_TAG = b"\x07"
-"""Prefix of a packet that was recorded as broken JSON: no protobuf message begins with this byte."""
+from repair.schema.events import EventKind
 
 LONGEST_LINE = 64 << 20
 """Bytes of a line of JSON: more than the largest content of an event in base64."""
 
 Row = Mapping[str, Any]
-TEXTS = ("project_id", "kind", "session_id", "path", "operation", "destination")
-NOT_NULL = ("code", "message", "start_line", "start_character", "end_line", "end_character")
+T = TypeVar("T")
 
 
 class RowError(InputError):
@@ -43,7 +45,8 @@ def malformed(expected: str, hint: str, reason: str = "malformed_event") -> RowE
 def json_rows(path: Path, name: str, problem: Callable[[Problem], None]) -> Iterator[tuple[str, Row]]:
     """The objects of the JSON Lines file `name` with their locations (`line 7`); other lines are problems."""
     with path.open("rb") as lines:
-        for number, line in enumerate(_lines(lines), start=1):
+        for number, whole_line in enumerate(_lines(lines), start=1):
+            line = whole_line.removeprefix(BOM_UTF8) if number == 1 else whole_line
             location = f"line {number}"
             if len(line) > LONGEST_LINE:
                 expected, hint = f"a line of at most {LONGEST_LINE >> 20} MiB", "leave such files out"
@@ -87,69 +90,142 @@ def _lines(file: IO[bytes]) -> Iterator[bytes]:
             line = file.readline(LONGEST_LINE + 1)
 
 
+_Line = Annotated[int, Meta(ge=0, lt=2**31)]
+
+
+class _PublishedDiagnostic(Struct, forbid_unknown_fields=True):
+    """A row of `PUBLISHED_DIAGNOSTIC` in JSON."""
+
+    code: str
+    message: str
+    start_line: _Line
+    start_character: _Line
+    end_line: _Line
+    end_character: _Line
+    severity: str | None = None
+    code_action: bool | None = None
+
+
+class _EventFields(Struct, forbid_unknown_fields=True):
+    """A row of `EVENTS` in JSON. What is `Any` has a reject reason of its own."""
+
+    project_id: str
+    kind: str
+    timestamp: Any = None
+    session_id: str | None = None
+    sequence: Annotated[int, Meta(ge=0, le=2**63 - 1)] | None = None
+    path: str | None = None
+    packet: Any = None
+    operation: str | None = None
+    destination: str | None = None
+    content: str | None = None
+    version: Annotated[int, Meta(ge=0, lt=2**32)] | None = None
+    diagnostics: list[_PublishedDiagnostic] | None = None
+    payload: str | dict[str, Any] | None = None
+
+
+class _ProjectFields(Struct, forbid_unknown_fields=True):
+    """A row of `PROJECTS` in JSON."""
+
+    project_id: Annotated[str, Meta(min_length=1)]
+    visibility: str | None = None
+    language: str | None = None
+    licence: str | None = None
+    consent: bool | None = None
+
+
+class _Position(Struct):
+    line: _Line
+    character: _Line
+
+
+class _Range(Struct):
+    start: _Position
+    end: _Position
+
+
+class _DiagnosticFields(Struct, forbid_unknown_fields=True):
+    """A row of an OT folder's diagnostics.jsonl; a null code: the file is clean."""
+
+    path: str
+    timestamp: Any = None
+    project_id: str | None = None
+    session_id: str | None = None
+    code: str | None = None
+    message: str | None = None
+    range: _Range | None = None
+    severity: str | None = None
+    code_action: bool | None = None
+
+
+_EXPECTED = {
+    "sequence": "a whole number from 0 to 2**63 - 1",
+    "version": "a whole number from 0 to 2**32 - 1",
+    "project_id": "the project's name",
+    "payload": "an object, or one as a string",
+}
+
+
 def event_of(row: Row) -> Event:
     """A row of `EVENTS` in JSON.
 
     `timestamp` is ISO 8601 with a zone, `content` base64, `packet` base64 or the JSON form of a packet,
     `payload` a JSON object or one as a string. Raises RowError.
     """
-    unknown = sorted(set(row) - set(EVENTS.names))
-    if unknown:
-        raise malformed(
-            f"columns of {', '.join(EVENTS.names)}; not {', '.join(unknown)}", "rename or drop them"
-        )
-    texts = {name: text(row, name) for name in TEXTS}
-    for name in ("project_id", "kind"):
-        if texts[name] is None:
-            raise malformed(f"an event with {name}", f"record {name} with the event")
+    fields = _fields(row, _EventFields, "event")
+    found = fields.diagnostics
     return Event(
-        project_id=cast("str", texts["project_id"]),
-        timestamp=moment(row.get("timestamp")),
-        kind=cast("str", texts["kind"]),
-        session_id=texts["session_id"],
-        sequence=whole(row, "sequence", 63),
-        path=texts["path"],
-        packet=packet_bytes(row.get("packet")),
-        operation=texts["operation"],
-        destination=texts["destination"],
-        content=from_base64(row, "content"),
-        version=whole(row, "version", 32),
-        diagnostics=diagnostics(row.get("diagnostics")),
-        payload=payload(row.get("payload")),
+        project_id=fields.project_id,
+        timestamp=moment(fields.timestamp),
+        kind=fields.kind,
+        session_id=fields.session_id,
+        sequence=fields.sequence,
+        path=fields.path,
+        packet=packet_bytes(fields.packet),
+        operation=fields.operation,
+        destination=fields.destination,
+        content=_from_base64(fields.content, "event.content"),
+        version=fields.version,
+        diagnostics=None if found is None else [asdict(diagnostic) for diagnostic in found],
+        payload=json.dumps(fields.payload, ensure_ascii=False)
+        if isinstance(fields.payload, dict)
+        else fields.payload,
     )
 
 
 def project_of(row: Row) -> Project:
     """A row of `PROJECTS` in JSON. Raises RowError."""
-    unknown = sorted(set(row) - set(PROJECTS.names))
-    if unknown:
-        raise malformed(
-            f"columns of {', '.join(PROJECTS.names)}; not {', '.join(unknown)}", "rename or drop them"
-        )
-    name = text(row, "project_id")
-    if not name:
-        raise malformed("a project with project_id", "name the project")
-    consent = row.get("consent")
-    if consent is not None and not isinstance(consent, bool):
-        raise malformed(f"consent true, false or null, not {consent!r}", "write null if it is not known")
-    return Project(name, text(row, "visibility"), text(row, "language"), text(row, "licence"), consent)
+    return Project(*astuple(_fields(row, _ProjectFields, "project")))
 
 
-def text(row: Row, name: str) -> str | None:
-    value = row.get(name)
-    if value is None or isinstance(value, str):
-        return value
-    raise malformed(f"{name} as a string, not {value!r}", f"quote {name}")
-
-
-def whole(row: Row, name: str, bits: int) -> int | None:
-    value = row.get(name)
-    if value is None or (type(value) is int and 0 <= value < 1 << bits):
-        return value
-    raise malformed(f"{name} as a whole number below 2**{bits}, not {value!r}", f"number it in {bits} bits")
+def publication_of(row: Row, project_id: str) -> Event:
+    """A row of an OT folder's diagnostics.jsonl, as an event with one diagnostic or none. Raises RowError."""
+    fields = _fields(row, _DiagnosticFields, "diagnostic")
+    shown_there: list[Row] = []
+    if fields.code is not None:
+        if fields.message is None or fields.range is None:
+            raise malformed("a diagnostic with a code lacks message or range", "write both, or a null code")
+        start, end = fields.range.start, fields.range.end
+        places = (start.line, start.character, end.line, end.character)
+        shown_there = [
+            asdict(
+                _PublishedDiagnostic(
+                    fields.code, fields.message, *places, fields.severity, fields.code_action
+                )
+            )
+        ]
+    return Event(
+        project_id,
+        moment(fields.timestamp),
+        EventKind.DIAGNOSTICS.value,
+        session_id=fields.session_id,
+        path=fields.path,
+        diagnostics=shown_there,
+    )
 
 
 def moment(value: object) -> datetime:
+    """A time in ISO 8601, in UTC. Raises RowError."""
     try:
         parsed = datetime.fromisoformat(value) if isinstance(value, str) else None
         parsed = parsed.astimezone(UTC) if parsed is not None and parsed.tzinfo is not None else None
@@ -157,7 +233,7 @@ def moment(value: object) -> datetime:
         parsed = None
     if parsed is None or parsed < EARLIEST:
         raise malformed(
-            f"a timestamp in ISO 8601 with a zone, from 1970 on, not {value!r}",
+            f"timestamp is {shown(value)}, expected ISO 8601 with a zone, from 1970 on",
             "write it like 2024-05-01T12:00:00.000001Z",
             "bad_timestamp",
         )
@@ -171,58 +247,29 @@ def packet_bytes(value: object) -> bytes | None:
             return encode_packet(Packet.from_json(cast("Row", value)))
         except InputError:
             return INVALID_TAG + json.dumps(value).encode()
-    if value is None:
-        return None
-    try:
-        return base64.b64decode(cast("str", value), validate=True)
-    except (TypeError, ValueError, binascii.Error):
-        raise malformed(
-            "a packet as base64 or as an object", "encode its bytes in base64", "malformed_packet"
-        ) from None
+    if value is None or isinstance(value, str):
+        return _from_base64(value, "event.packet", "malformed_packet")
+    raise malformed(
+        f"event.packet is {shown(value)}, expected base64 or an object",
+        "encode its bytes in base64",
+        "malformed_packet",
+    )
 
 
-def from_base64(row: Row, name: str) -> bytes | None:
-    value = row.get(name)
+def _from_base64(value: str | None, name: str, reason: str = "malformed_event") -> bytes | None:
+    """The bytes of `value`. Not `bytes` of a declared type: msgspec would take base64 of other forms too."""
     if value is None:
         return None
     try:
         return base64.b64decode(value, validate=True)
-    except (TypeError, ValueError, binascii.Error):
-        raise malformed(f"{name} as base64", "encode the file's bytes in base64") from None
-
-
-def payload(value: object) -> str | None:
-    if isinstance(value, Mapping):
-        return json.dumps(value, ensure_ascii=False)
-    if value is None or isinstance(value, str):
-        return value
-    raise malformed("a payload that is a JSON object", "write it as {...}")
-
-
-def diagnostics(value: object) -> list[Row] | None:
-    """Rows of `PUBLISHED_DIAGNOSTIC`."""
-    if value is None:
-        return None
-    if not isinstance(value, list):
-        raise malformed("diagnostics as a list", "write [] for a clean file")
-    return [diagnostic(row) for row in cast("list[object]", value)]
-
-
-def diagnostic(value: object) -> Row:
-    if not isinstance(value, Mapping):
-        raise malformed("a diagnostic as an object", "write its columns as {...}")
-    row = cast("Row", value)
-    names = {field.name for field in PUBLISHED_DIAGNOSTIC}
-    missing = [name for name in NOT_NULL if row.get(name) is None]
-    if missing or set(row) - names:
+    except (ValueError, binascii.Error):
         raise malformed(
-            f"a diagnostic with {', '.join(NOT_NULL)}; it lacks {missing} and has {sorted(set(row) - names)}",
-            "name the columns as listed",
-        )
-    for name in ("code", "message", "severity"):
-        text(row, name)
-    for name in NOT_NULL[2:]:
-        whole(row, name, 31)
-    if not isinstance(row.get("code_action"), bool | None):
-        raise malformed("code_action true, false or null", "write null if it is not known")
-    return {name: row.get(name) for name in names}
+            f"{name} is {shown(value)}, expected base64", "encode its bytes in base64", reason
+        ) from None
+
+
+def _fields(row: Row, declared: type[T], name: str) -> T:
+    try:
+        return converted(row, declared, name, _EXPECTED)
+    except UnexpectedValueError as error:
+        raise malformed(str(error), "correct the row: docs/recordings.md shows each") from None

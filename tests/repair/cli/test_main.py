@@ -76,7 +76,7 @@ def test_bad_rows_are_named_and_do_not_stop_an_import(exported: Path, tmp_path: 
     result = run("import", "events", exported, "--out", tmp_path / "rec")
     assert result.exit_code == 0
     assert counts(result)["malformed_event"] == 1
-    assert f"{exported}/events.jsonl, line 3: malformed_event: an event with project_id" in result.stderr
+    assert f"{exported}/events.jsonl, line 3: malformed_event: event lacks project_id" in result.stderr
 
 
 def test_check_writes_nothing_and_tells_by_its_exit_status(exported: Path, tmp_path: Path) -> None:

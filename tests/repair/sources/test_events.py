@@ -1,5 +1,6 @@
 import base64
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from random import Random
@@ -12,9 +13,11 @@ from repair.errors import InputError
 from repair.ot.packets import decode_packet
 from repair.recording.event import Event, Project, event_batch, events_of
 from repair.recording.reader import Recording
+from repair.recording.session_events import session_events
 from repair.recording.writer import RecordingWriter
 from repair.schema.events import EVENTS, PROJECTS, EventKind
 from repair.sources import events as source
+from repair.sources import ot
 from repair.sources.importing import check_source, write_recording
 from repair.sources.report import Report
 from tests.recorded import NOON, NOW, Typist, diagnostic, hours
@@ -92,28 +95,40 @@ def test_json_lines_in_every_form_that_the_schema_has(tmp_path: Path) -> None:
         ("{", "malformed_event", "a line of JSON"),
         ("[1]", "malformed_event", "a JSON object a line"),
         ('{"a": "\\ud800"}', "bad_utf8", "a line in UTF-8"),  # half a character
-        (row(kind=None), "malformed_event", "an event with kind"),
-        (row(kind=3), "malformed_event", "kind as a string"),
-        (row(project_id=None), "malformed_event", "an event with project_id"),
-        (row(tiemstamp="x"), "malformed_event", "not tiemstamp"),  # a typo would lose a column
+        (row(kind=None), "malformed_event", "event.kind is null, expected a string"),
+        (row(kind=3), "malformed_event", "event.kind is 3, expected a string"),
+        (row(project_id=None), "malformed_event", "project_id is null, expected the project's name"),
+        (
+            row(tiemstamp="x"),
+            "malformed_event",
+            "the unknown field 'tiemstamp'",
+        ),  # a typo would lose a column
         (row(timestamp="2024-05-01T12:00:00"), "bad_timestamp", "with a zone"),
         (row(timestamp="yesterday"), "bad_timestamp", "ISO 8601"),
         (row(timestamp=1714564800), "bad_timestamp", "ISO 8601"),
         (row(timestamp="1960-01-01T00:00:00Z"), "bad_timestamp", "from 1970 on"),
         (row(timestamp="0001-01-01T00:00:00+10:00"), "bad_timestamp", "from 1970 on"),  # before any UTC year
         (row(timestamp="2031-01-01T00:00:00Z"), "bad_timestamp", "to 2024-06-02"),  # the future
-        (row(sequence=-1), "malformed_event", "sequence as a whole number"),
-        (row(sequence=True), "malformed_event", "sequence as a whole number"),
-        (row(version=2**32), "malformed_event", "version as a whole number"),
-        (row(content="%%%"), "malformed_event", "content as base64"),
-        (row(content=["a"]), "malformed_event", "content as base64"),
-        (row(packet="%%%"), "malformed_packet", "a packet as base64"),
-        (row(payload=[1]), "malformed_event", "a JSON object"),
-        (row(diagnostics={}), "malformed_event", "diagnostics as a list"),
-        (row(diagnostics=[1]), "malformed_event", "a diagnostic as an object"),
-        (row(diagnostics=[{"code": "x"}]), "malformed_event", "lacks ['message'"),
-        (row(diagnostics=[diagnostic() | {"line": 1}]), "malformed_event", "has ['line']"),
-        (row(diagnostics=[diagnostic() | {"end_line": "1"}]), "malformed_event", "end_line as a whole"),
+        (row(sequence=-1), "malformed_event", "event.sequence is -1, expected a whole number"),
+        (row(sequence=True), "malformed_event", "event.sequence is True, expected a whole number"),
+        (row(version=2**32), "malformed_event", "event.version is 4294967296, expected a whole number"),
+        (row(content="%%%"), "malformed_event", "event.content is '%%%', expected base64"),
+        (row(content=["a"]), "malformed_event", "event.content is ['a'], expected a string"),
+        (row(packet="%%%"), "malformed_packet", "event.packet is '%%%', expected base64"),
+        (row(payload=[1]), "malformed_event", "event.payload is [1], expected an object"),
+        (row(diagnostics={}), "malformed_event", "event.diagnostics is {}, expected a list or null"),
+        (row(diagnostics=[1]), "malformed_event", "event.diagnostics[0] is 1, expected an object"),
+        (row(diagnostics=[{"code": "x"}]), "malformed_event", "event.diagnostics[0] lacks message"),
+        (
+            row(diagnostics=[diagnostic() | {"line": 1}]),
+            "malformed_event",
+            "diagnostics[0] has the unknown field",
+        ),
+        (
+            row(diagnostics=[diagnostic() | {"end_line": "1"}]),
+            "malformed_event",
+            "[0].end_line is '1', expected a whole",
+        ),
         (row(diagnostics=[diagnostic() | {"code_action": 1}]), "malformed_event", "code_action"),
     ],
 )
@@ -128,6 +143,80 @@ def test_a_row_that_can_not_be_placed_is_left_out_and_named(
     (problem,) = report.examples[reason]
     assert expected in problem.expected
     assert (problem.source, problem.row) == (str(file), "line 2")
+
+
+@pytest.mark.parametrize("spoiled", ["projects.jsonl", "events.jsonl"])
+def test_a_byte_order_mark_begins_a_file_and_nothing_else(tmp_path: Path, spoiled: str) -> None:
+    write_projects(tmp_path, "p")
+    write_lines(tmp_path / "events.jsonl", row(), row())
+    file = tmp_path / spoiled
+    file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
+    events, records, report = read(tmp_path)
+    assert (len(events["p"]), records["p"].consent, report.bad_rows) == (2, True, {})
+    with (tmp_path / "events.jsonl").open("ab") as more:
+        more.write(b"\xef\xbb\xbf" + json.dumps(row()).encode() + b"\n")
+    assert read(tmp_path)[2].bad_rows == {"malformed_event": 1}
+
+
+SKIP = {"op": "skip", "count": 1}
+INSERT = {"op": "insert", "chars": "x"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (
+            {"crc32": "2348190011"},
+            "packet.crc32 is '2348190011', expected a whole number from 0 to 4294967295",
+        ),
+        ({"crc32": -5}, "packet.crc32 is -5, expected a whole number"),
+        ({"version": 1.0}, "packet.version is 1.0, expected a whole number"),
+        ({"nonce": 2**32}, "packet.nonce is 4294967296, expected a whole number"),
+        ({"userId": None}, "packet.userId is null, expected a whole number"),
+        ({"spookyVersion": True}, "packet.spookyVersion is True, expected a whole number"),
+        ({"author": "user"}, "packet.author is 'user', expected USER or GHOSTWRITER"),
+        ({"author": 0}, "packet.author is 0, expected USER or GHOSTWRITER"),
+        ({"committed": 7}, "packet.committed is 7, expected a time"),
+        ({"committed": "2024-05-01T12:00:00"}, "packet.committed is '2024-05-01T12:00:00', expected a time"),
+        ({"ops": []}, "packet has the unknown field 'ops', expected committed, op, crc32"),
+        ({"user_id": 5}, "packet has the unknown field 'user_id'"),
+        ({"op": "skip"}, "packet.op is 'skip', expected a list"),
+        ({"op": [SKIP, 3]}, "packet.op[1] is 3, expected an object"),
+        ({"op": [SKIP, {"op": "retain", "count": 1}]}, "packet.op[1].op is 'retain', expected skip, delete"),
+        ({"op": [{"count": 1}]}, "packet.op[0] lacks op"),
+        ({"op": [{"op": "skip"}]}, "packet.op[0] lacks count"),
+        ({"op": [{"op": "insert", "text": "x"}]}, "packet.op[0] has the unknown field 'text'"),
+        ({"op": [{"op": "insert"}]}, "packet.op[0] lacks chars"),
+        (
+            {"op": [INSERT, INSERT, INSERT, SKIP | {"count": "7"}]},
+            "packet.op[3].count is '7', expected a whole",
+        ),
+        ({"op": [{"op": "insert", "chars": None}]}, "packet.op[0].chars is null, expected a string"),
+        ({"op": [{"op": "insert", "chars": 5}]}, "packet.op[0].chars is 5, expected a string"),
+    ],
+)
+def test_a_wrong_value_in_the_json_of_a_packet_is_named(
+    tmp_path: Path, wrong: dict[str, object], told: str
+) -> None:
+    """By both importers and by the stage, which all read what the importer could not encode."""
+    packet = json.loads(Typist().packet("a.py", "x", NOON).to_json()) | wrong
+    write_projects(tmp_path, "p")
+    write_lines(tmp_path / "events.jsonl", row(), row(kind="ot", path="a.py", packet=packet, payload=None))
+    events, _, report = read(tmp_path)
+    (problem,) = report.examples["malformed_packet"]
+    assert told in problem.expected
+    assert problem.row == "line 2"
+    (staged,) = session_events([event_batch([replace(events["p"][1], sequence=0)])], now=NOW)
+    assert staged.column("reason").to_pylist() == ["malformed_packet"]
+    assert told in staged.column("detail")[0].as_py()
+    (tmp_path / "p/packets").mkdir(parents=True)
+    write_lines(tmp_path / "p/packets/a.py.jsonl", packet)
+    report = Report(NOW)
+    for _, of_project in ot.projects_and_events(tmp_path, report=report):
+        list(of_project)
+    (problem,) = report.examples["malformed_packet"]
+    assert told in problem.expected
+    assert problem.row == "line 1"
 
 
 def test_lines_that_are_not_utf8_are_named(tmp_path: Path) -> None:
