@@ -6,7 +6,7 @@ Files with syntax errors are part of the data: a text is judged by its lines, no
 import ast
 import re
 
-from repair.text.lines import lines_of
+from repair.text.lines import lines_of, split_mark
 
 TOO_LARGE = 200_000
 """Code points. A prompt has a fraction of it."""
@@ -73,7 +73,7 @@ def low_quality(text: str) -> str | None:
 
 def _is_prose(text: str) -> bool:
     try:
-        tree = ast.parse(text)
+        tree = ast.parse(split_mark(text)[1])
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return _looks_like_prose(text)
     # `Hello, world` parses as a pair of names, and a file of one docstring as an expression. A file of

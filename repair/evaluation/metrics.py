@@ -4,6 +4,8 @@ import ast
 import warnings
 from typing import Any, cast
 
+from repair.text.lines import split_mark
+
 
 def ast_match(prediction: str, target: str) -> bool:
     """AST match: whether both are Python programs with the same syntax tree.
@@ -25,7 +27,7 @@ def _tree(source: str) -> ast.Module | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of an invalid escape, say: an error where warnings are errors
         try:
-            return ast.parse(source)
+            return ast.parse(split_mark(source)[1])
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return None
 

@@ -7,13 +7,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from repair.diagnostics.diagnostic import Diagnostic
-from repair.text.lines import lines_of
+from repair.text.lines import BYTE_ORDER_MARK, lines_of
 from repair.text.positions import to_character, to_column
 
 _SEVERITIES = {1: "error", 2: "warning", 3: "information"}
 # As ruff's own language server has it: what stops a program is an error, the rest warns.
 _RUFF_ERRORS = frozenset({"F821", "E902", "E999", "invalid-syntax"})
-_BYTE_ORDER_MARK = "\ufeff"
 
 
 def from_pyright(path: str, text: str, items: Iterable[dict[str, Any]]) -> list[Diagnostic]:
@@ -52,7 +51,7 @@ def from_ruff(path: str, text: str, items: Iterable[dict[str, Any]]) -> list[Dia
     """Diagnostics of ruff's JSON on `path`, whose text is `text`."""
     lines: list[str] | None = None
     # in the first line, ruff counts columns from after a byte order mark
-    mark = int(text.startswith(_BYTE_ORDER_MARK))
+    mark = int(text.startswith(BYTE_ORDER_MARK))
     result: list[Diagnostic] = []
     for item in items:
         lines = lines_of(text) if lines is None else lines

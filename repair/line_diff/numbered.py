@@ -10,6 +10,10 @@ counts the lines of the original file and `+N` those of the repaired one; number
 sign, and the two signs may interleave in any way. The empty text is the diff that changes nothing.
 `repair.line_diff.workspace` combines such diffs of several files.
 
+A byte order mark at the beginning of a file is the file's, not its first line's: nobody sees it, so no text
+of a diff has it, and the repaired file keeps it. Only where one of two files has a mark and the other has
+none is it part of the line: a `-1` whose text is the first line with its mark takes the mark out too.
+
 To apply: remove every `-` line, whose text must be the file's, then insert each `+N` in rising order so that
 it becomes line N. There is one result or a `LineDiffError` (`repair.line_diff.errors`).
 """
@@ -29,7 +33,7 @@ from repair.line_diff.errors import (
     WrongLineError,
 )
 from repair.text.lcs import changes
-from repair.text.lines import TERMINATOR, commonest_terminator, lines_of
+from repair.text.lines import TERMINATOR, commonest_terminator, lines_of, split_mark
 
 __all__ = [
     "CLOSING",
@@ -104,7 +108,16 @@ class Hunk:
 
 def hunks(original: str, repaired: str) -> list[Hunk]:
     """The hunks between two texts, with the fewest removed and added lines; terminators are not compared."""
-    old, new = lines_of(original), lines_of(repaired)
+    (mark, text), (new_mark, new_text) = split_mark(original), split_mark(repaired)
+    if mark == new_mark:
+        return _hunks(lines_of(text), lines_of(new_text), lines_of(text))
+    old = lines_of(original)
+    # The line that loses its mark equals no line, not even one in which the character stands further down.
+    compared = [old[0] + "\n", *old[1:]] if mark else old
+    return _hunks(compared, lines_of(repaired), old)
+
+
+def _hunks(compared: Sequence[str], new: Sequence[str], old: Sequence[str]) -> list[Hunk]:
     return [
         Hunk(
             change.old_start + 1,
@@ -112,7 +125,7 @@ def hunks(original: str, repaired: str) -> list[Hunk]:
             tuple(old[change.old_start : change.old_end]),
             tuple(new[change.new_start : change.new_end]),
         )
-        for change in changes(old, new)
+        for change in changes(compared, new)
     ]
 
 
@@ -216,6 +229,13 @@ def extract(answer: str) -> str:
 
 def apply_parsed(original: str, change: LineDiff) -> str:
     """`apply` for a parsed diff."""
+    mark, text = split_mark(original)
+    if mark and change.removed[:1] == ((1, lines_of(original)[0]),):  # the diff takes the mark out
+        mark, text = "", original
+    return mark + _applied(text, change)
+
+
+def _applied(original: str, change: LineDiff) -> str:
     old = lines_of(original)
     for number, text in change.removed:
         if number > len(old):

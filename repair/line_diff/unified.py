@@ -10,17 +10,19 @@ r"""Unified diffs, computed and strictly applied: the format that numbered line 
 
 Lines are split as in `repair.line_diff.numbered`, but by the convention of this format a terminator belongs
 to the line before it: a text that ends in one has no empty last line, and a last line without one is marked.
+As there, a byte order mark is the file's and not its first line's, unless one of the two files has none.
 A diff that does not apply exactly is refused with the errors of `repair.line_diff.numbered`, so that the
 reject counts of the two formats can be compared: no fuzz, no offset, no missing leading space.
 """
 
 import difflib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from repair.line_diff.numbered import ContentMismatchError, MalformedDiffError, NotRisingError, WrongLineError
-from repair.text.lines import commonest_terminator
+from repair.text.lines import commonest_terminator, split_mark
 
 _LINE = re.compile(r"([^\r\n]*)(\r\n|\r|\n|\Z)")
 _HEADER = re.compile(
@@ -44,6 +46,11 @@ class _Hunk:
     new_start: int
     lines: list[_Line]
 
+    def names_first_line(self, text: str) -> bool:
+        """Whether the hunk keeps or takes away `text` as the first line of the file."""
+        first = next((line.text for line in self.lines if line.sign != "+"), None)
+        return self.old_start == 0 and first == text
+
 
 def diff(original: str, repaired: str, context: int = 3) -> str:
     """The unified diff of two texts, without file headers, with `context` lines around each change.
@@ -52,10 +59,10 @@ def diff(original: str, repaired: str, context: int = 3) -> str:
     `apply(original, diff(original, repaired))` is `repaired` where both have one and the same line ending and
     `original` contains it or it is a newline; otherwise the lines are equal.
     """
-    old, new = (
-        [text if end else f"{text}\n{_NO_NEWLINE}" for text, end in _split(side)]
-        for side in (original, repaired)
-    )
+    (mark, text), (new_mark, new_text) = split_mark(original), split_mark(repaired)
+    # Where only one has a mark it is part of the line, which a hunk has to name then.
+    sides, context = ((text, new_text), context) if mark == new_mark else ((original, repaired), context or 1)
+    old, new = ([text if end else f"{text}\n{_NO_NEWLINE}" for text, end in _split(side)] for side in sides)
     return "\n".join(list(difflib.unified_diff(old, new, n=context, lineterm=""))[2:])
 
 
@@ -74,11 +81,19 @@ def apply(original: str, unified: str) -> str:
         ContentMismatchError: a kept or removed line is not the file's, or a line would follow one without a
             terminator.
     """
+    hunks = _parse(unified)
+    mark, text = split_mark(original)
+    if mark and hunks and hunks[0].names_first_line(_split(original)[0][0]):
+        mark, text = "", original
+    return mark + _applied(text, hunks)
+
+
+def _applied(original: str, hunks: Sequence[_Hunk]) -> str:
     old = _split(original)
     end_of_line = commonest_terminator(original)
     result: list[tuple[str, str]] = []
     used = 0
-    for hunk in _parse(unified):
+    for hunk in hunks:
         if hunk.old_start < used:
             raise NotRisingError(f"{hunk.header}: begins before the end of the hunk above it")
         result += old[used : hunk.old_start]

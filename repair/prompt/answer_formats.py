@@ -23,7 +23,7 @@ from repair.line_diff import numbered as line_diff
 from repair.line_diff import unified as unified_diff
 from repair.line_diff.numbered import CLOSING, OPENING
 from repair.prompt.sentinels import ZERO_SHOT_SYSTEM, Example, parse, render_prompt
-from repair.text.lines import lines_of
+from repair.text.lines import lines_of, split_mark
 
 LINE_DIFF = "line_diff"
 
@@ -106,7 +106,7 @@ class _UnifiedDiffs:
     def question(self, example: Example) -> dict[str, str]:
         sections = fields_of(render_prompt(example))
         if not self.numbered:
-            sections["error_line"] = lines_of(example.text)[example.error_line]
+            sections["error_line"] = lines_of(split_mark(example.text)[1])[example.error_line]
         return {**sections, "code": "\n".join((f"#{example.path}", *self._lines(example.text)))}
 
     def solved(self, rendered: str) -> dict[str, str]:
@@ -120,7 +120,7 @@ class _UnifiedDiffs:
         return {**self.question(example), "diff": unified_diff.diff(example.text, repaired)}
 
     def _lines(self, text: str) -> list[str]:
-        lines = lines_of(text)
+        lines = lines_of(split_mark(text)[1])
         ended = lines[-1] == ""
         formatted = lines[:-1] if ended else lines
         if self.numbered:

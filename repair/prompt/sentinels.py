@@ -28,9 +28,11 @@ sentinel. A line of the message that is a sentinel, or contains a carriage retur
 string; so is one that looks like such an escaped line, which makes the escaping unambiguous. Messages that
 merely quote a name stay as they are.
 
-Line terminators are not part of a prompt: a file is shown by its lines (`repair.line_diff.numbered.lines`),
-and `parse` joins them by newlines. Parsing a rendered example gives it back exactly if its text has no other
-line ending and its diff is written as `repair.line_diff.numbered.diff` writes it.
+Line terminators and a byte order mark are not part of a prompt: a file is shown by its lines
+(`repair.text.lines`), and `parse` joins them by newlines. Parsing a rendered example gives it back exactly if
+its text has no mark and no other line ending, and its diff is written as `repair.line_diff.numbered.diff`
+writes it. Other invisible characters (a zero-width space, a no-break space) are shown as they are: they are
+the line's, and often the very error.
 
 The prompt is a row of sections (`SECTIONS`), each an opening sentinel, body lines and a closing sentinel.
 To add another kind of event, add a name to that table, a function that renders its body lines and one that
@@ -43,7 +45,9 @@ parses them. Format, parser, sentinels and golden examples are versioned togethe
 | 2 | diffs may continue in other files |
 
 Every text of version 1 is one of version 2 with the same meaning. It is a new version because the answers of
-weights that learned to write a path's line must not go to a parser that refuses it.
+weights that learned to write a path's line must not go to a parser that refuses it. A byte order mark was
+shown once, as an invisible first character; a diff that repeats it applies as one that does not, so that this
+is no version of its own.
 """
 
 import json
@@ -54,7 +58,7 @@ from dataclasses import dataclass
 from repair.errors import InputError
 from repair.line_diff import numbered as line_diffs
 from repair.line_diff import workspace as workspace_diff
-from repair.text.lines import lines_of
+from repair.text.lines import BYTE_ORDER_MARK, lines_of, split_mark
 
 PROMPT_VERSION = "2"
 
@@ -129,9 +133,11 @@ def parse(text: str) -> Example:
     if tuple(bodies) != SECTIONS:
         raise PromptError(f"the prompt's sections are {', '.join(bodies)}, not {', '.join(SECTIONS)}")
     path, code = _read_code(bodies["code"])
+    # A mark that is shown is the second one: the first belongs to the file.
+    mark = BYTE_ORDER_MARK if code[0].startswith(BYTE_ORDER_MARK) else ""
     example = Example(
         path=path,
-        text="\n".join(code),
+        text=mark + "\n".join(code),
         message="\n".join(_unescaped(line) for line in bodies["lsp_error"]),
         error_line=_read_error_line(bodies["error_line"]),
         line_diff="\n".join(bodies["diff"]) if answered else None,
@@ -142,7 +148,7 @@ def parse(text: str) -> Example:
 
 
 def _question(example: Example) -> str:
-    code = lines_of(example.text)
+    code = lines_of(split_mark(example.text)[1])
     if "\n" in example.path or "\r" in example.path:
         raise PromptError(f"the path {example.path!r} holds a line break: it must fit on one line")
     if not 0 <= example.error_line < len(code):

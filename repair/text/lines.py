@@ -16,6 +16,15 @@ def lines_of(text: str) -> list[str]:
     return TERMINATOR.split(text) if "\r" in text else text.split("\n")
 
 
+BYTE_ORDER_MARK = "\ufeff"
+
+
+def split_mark(text: str) -> tuple[str, str]:
+    """The byte order mark at the beginning of a file's text, or the empty string; and the text after it."""
+    after = text.removeprefix(BYTE_ORDER_MARK)
+    return text[: len(text) - len(after)], after
+
+
 TERMINATOR = re.compile(r"\r\n|\r|\n")
 
 

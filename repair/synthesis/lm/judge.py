@@ -46,7 +46,7 @@ from repair.synthesis.lm.limits import BudgetExhaustedError, Usage
 from repair.synthesis.lm.program import TeacherProgram
 from repair.synthesis.lm.settings import LanguageModel
 from repair.text.files import files_of
-from repair.text.lines import lines_of
+from repair.text.lines import lines_of, split_mark
 from repair.verification.verifier import ADDS
 
 SHOWN = (KEY, "path", "files", "diagnostic")
@@ -183,7 +183,8 @@ def question_of(row: Mapping[str, Any]) -> str:
         # of a removed line, show where it was: after the line before it, if that is still there
         before = (change.map_line(number - 1) if number > 1 else 1 for number, _ in change.removed)
         numbers += [number for number in before if number is not None]
-        excerpts += [f"{workspace_diff.HEADER}{name}", *_excerpt(lines_of(repaired[name]), numbers)]
+        _, text = split_mark(repaired[name])
+        excerpts += [f"{workspace_diff.HEADER}{name}", *_excerpt(lines_of(text), numbers)]
     shown = "\n".join(excerpts)
     return f"{prompt_of(row)}{render_response(row['line_diff'])}\n<repaired>\n{shown}\n</repaired>\n"
 

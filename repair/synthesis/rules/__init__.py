@@ -8,7 +8,7 @@ The proposal is the first of at most four candidates that the servers accept.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from repair.diagnostics.codes import SYNTAX, type_of_code
 from repair.diagnostics.diagnostic import Diagnostic
@@ -21,7 +21,7 @@ from repair.schema.rows import RepairCandidateRow
 from repair.synthesis.rules import names, syntax
 from repair.synthesis.teacher import Proposal
 from repair.text.files import files_of
-from repair.text.lines import lines_of
+from repair.text.lines import lines_of, split_mark
 from repair.verification.verifier import UNANSWERED, examine
 
 MOST_CANDIDATES = 4
@@ -50,12 +50,19 @@ class RulesTeacher:
 
 def candidates(text: str, diagnostic: Diagnostic) -> list[str]:
     """Numbered line diffs of `text` that may repair `diagnostic`, the likeliest first; at most four."""
-    rows = lines_of(text)
+    mark, body = split_mark(text)
+    rows = lines_of(body)
+    if mark:  # columns of the first line count it, and the row does not have it
+        diagnostic = replace(
+            diagnostic,
+            start_column=max(0, diagnostic.start_column - (diagnostic.start_line == 0)),
+            end_column=max(0, diagnostic.end_column - (diagnostic.end_line == 0)),
+        )
     suggest = syntax.suggestions if type_of_code(diagnostic.code) == SYNTAX else names.suggestions
     found: dict[str, None] = {}
     for suggestion in suggest(rows, diagnostic):
         if suggestion != rows:
-            found[diff(text, "\n".join(suggestion))] = None
+            found[diff(text, mark + "\n".join(suggestion))] = None
         if len(found) == MOST_CANDIDATES:
             break
     return list(found)

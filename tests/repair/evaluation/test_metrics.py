@@ -145,3 +145,9 @@ def test_real_modules() -> None:
 def test_any_text_gets_an_answer(text: str) -> None:
     assert ast_or_string_match(text, text)
     assert ast_match(text, "x = 1") is False or "x" in text
+
+
+def test_a_byte_order_mark_is_no_part_of_the_program() -> None:
+    assert ast_match("\ufeffx = 1\n", "\ufeffx=1")
+    assert ast_match("x = 1\n", "\ufeffx=1")
+    assert not ast_match("\ufeffx = 1\n", "\ufeffx = 2")

@@ -405,3 +405,49 @@ def test_a_subset_of_hunks(old: list[str], new: list[str], chosen: set[int]) -> 
     assert line_diff.apply_hunks(original, repaired, keep) == "\n".join(expected)
     assert line_diff.apply_hunks(original, repaired, set()) == original
     assert line_diff.apply_hunks(original, repaired, range(len(found))) == repaired
+
+
+MARK = "\ufeff"
+marks = st.sampled_from(["", MARK, MARK * 2])
+marked_lines = st.lists(st.sampled_from(["a", "b", "", MARK, MARK + "a", "a" + MARK]), min_size=1, max_size=5)
+
+
+@settings(max_examples=300, deadline=None)
+@given(marks, marked_lines, marks, marked_lines, st.sampled_from(["\n", "\r\n"]))
+def test_no_byte_order_mark_is_lost_or_made(
+    mark: str, old: list[str], new_mark: str, new: list[str], ending: str
+) -> None:
+    if len(old) == 1:
+        ending = "\n"
+    original, repaired = mark + ending.join(old), new_mark + ending.join(new)
+    change = line_diff.diff(original, repaired)
+    assert line_diff.apply(original, change) == repaired
+    if (mark, new_mark) == (MARK, MARK) and MARK not in "".join(old + new):
+        assert MARK not in change
+    kept = range(len(line_diff.hunks(original, repaired)))
+    assert line_diff.apply_hunks(original, repaired, kept) == repaired
+
+
+@pytest.mark.parametrize(
+    ("original", "repaired", "expected"),
+    [
+        (f"{MARK}import oss\n", f"{MARK}import os\n", "-1 import oss\n+1 import os"),
+        (f"{MARK}\n", f"{MARK}import os\n", "-1 \n+1 import os"),
+        (f"{MARK}a\nb", f"{MARK}b", "-1 a"),
+        (f"{MARK}b", f"{MARK}a\nb", "+1 a"),
+        # where one has none, it is part of the line
+        (f"{MARK}a\nb", "a\nb", f"-1 {MARK}a\n+1 a"),
+        ("a\nb", f"{MARK}a\nb", f"-1 a\n+1 {MARK}a"),
+        (f"{MARK}a\nb", f"x\n{MARK}a\nb", f"-1 {MARK}a\n+1 x\n+2 {MARK}a"),
+        (f"a{MARK}", "a", f"-1 a{MARK}\n+1 a"),  # elsewhere it is a character like others
+    ],
+)
+def test_a_byte_order_mark_is_the_files(original: str, repaired: str, expected: str) -> None:
+    assert line_diff.diff(original, repaired) == expected
+    assert line_diff.apply(original, expected) == repaired
+
+
+def test_a_diff_that_repeats_the_mark_applies_as_well() -> None:
+    assert line_diff.apply(f"{MARK}oss", f"-1 {MARK}oss\n+1 {MARK}os") == f"{MARK}os"
+    with pytest.raises(ContentMismatchError):
+        line_diff.apply("oss", f"-1 {MARK}oss\n+1 os")

@@ -212,3 +212,29 @@ def test_refused(diff: str, error: type[LineDiffError], message: str) -> None:
     with pytest.raises(error, match=re.escape(message)) as caught:
         unified_diff.apply(ORIGINAL, diff)
     assert type(caught.value) is error
+
+
+MARK = "\ufeff"
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.tuples(st.sampled_from(["", MARK, MARK * 2]), st.sampled_from(["", MARK, MARK * 2])),
+    st.lists(st.sampled_from(["a", "b", "", MARK, MARK + "a"]), max_size=5),
+    st.lists(st.sampled_from(["a", "b", "", MARK, MARK + "a"]), max_size=5),
+    st.integers(0, 3),
+)
+def test_no_byte_order_mark_is_lost_or_made(
+    marks: tuple[str, str], old: list[str], new: list[str], context: int
+) -> None:
+    original, repaired = marks[0] + "\n".join(old), marks[1] + "\n".join(new)
+    change = unified_diff.diff(original, repaired, context=context)
+    assert unified_diff.apply(original, change) == repaired
+    if marks == (MARK, MARK) and MARK not in "".join(old + new):
+        assert MARK not in change
+
+
+def test_a_byte_order_mark_is_the_files() -> None:
+    change = "@@ -1 +1 @@\n-import oss\n+import os"
+    assert unified_diff.diff(f"{MARK}import oss\n", f"{MARK}import os\n") == change
+    assert unified_diff.apply(f"{MARK}import oss\n", change) == f"{MARK}import os\n"

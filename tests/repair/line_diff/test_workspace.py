@@ -219,3 +219,11 @@ def test_without_a_header_it_is_as_strict_as_a_line_diff(data: st.DataObject) ->
     except LineDiffError as error:
         found = type(error)
     assert found == expected
+
+
+def test_a_byte_order_mark_is_the_files() -> None:
+    files = {"main.py": "\ufeffimport oss\n", "helper.py": "\ufeffx = y\n"}
+    change = "-1 import oss\n+1 import os\n#helper.py\n-1 x = y\n+1 x = 1"
+    repaired = {"main.py": "\ufeffimport os\n", "helper.py": "\ufeffx = 1\n"}
+    assert apply(files, change, "main.py") == repaired
+    assert diff(files, repaired, "main.py") == change

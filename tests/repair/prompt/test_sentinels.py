@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from repair.line_diff import numbered as line_diff
 from repair.line_diff import workspace as workspace_diff
 from repair.prompt import sentinels as prompt
+from repair.prompt.answer_formats import NAMES, answer_format
 from repair.prompt.sentinels import (
     Example,
     PromptError,
@@ -318,3 +319,28 @@ def test_the_worked_example_is_written_in_the_format_and_repairs_its_file() -> N
     assert worked.message.split('"')[1] in lines_of(worked.text)[worked.error_line]
     assert "read(" not in repaired
     assert line_diff.diff(worked.text, repaired) == worked.line_diff  # it shows the fewest lines too
+
+
+@given(
+    st.sampled_from(["", "\ufeff", "\ufeff\ufeff"]),
+    st.sampled_from(["import oss\n", "", "\ufeff", "a\n\ufeff"]),
+)
+def test_a_byte_order_mark_is_not_shown(mark: str, text: str) -> None:
+    shown = render_prompt(Example("a.py", mark + text, "message", 0))
+    whole = mark + text
+    assert shown == render_prompt(Example("a.py", whole.removeprefix("\ufeff"), "message", 0)) or (
+        whole.startswith("\ufeff\ufeff")  # the second one is the line's
+    )
+    assert render(parse(shown)) == shown
+    if mark == "\ufeff" and not text.startswith(mark):
+        assert parse(shown).text == text
+        assert shown.count("\ufeff") == text.count("\ufeff")
+        for name in NAMES:
+            question = answer_format(name).question(Example("a.py", mark + text, "message", 0))
+            assert question["error_line"] in ("1", "", "1 import oss", "import oss", "1 a", "a")
+            assert "".join(question.values()).count("\ufeff") == text.count("\ufeff")
+
+
+def test_other_invisible_characters_are_the_lines() -> None:
+    text = "x\u200b = 1\u00a0+ 2\u2028\u00ad\n"
+    assert f"1 {text}" in render_prompt(Example("a.py", text, "message", 0))

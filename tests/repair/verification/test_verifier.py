@@ -405,6 +405,13 @@ REAL = [
         "-1 print(total)\n+1 print(len(items))",
         "new_error",
     ),
+    # a byte order mark is the file's, and no diff repeats it
+    (
+        {"main.py": "\ufeffprint(totl)\n"},
+        "ruff[F821]",
+        "-1 print(totl)\n+1 print(1)",
+        None,
+    ),
     # the repair of a syntax error
     ({"main.py": "def f(:\n    return 1\n"}, "pyright", "-1 def f(:\n+1 def f():", None),
     # ruff reports that List is unknown only when the file parses; pyright reported it before

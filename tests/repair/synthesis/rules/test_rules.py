@@ -27,6 +27,9 @@ REPAIRS = [
     (UNDEFINED, "length = 3\nprint(lenght)\n", "length = 3\nprint(length)\n"),
     (UNDEFINED, "pritn(1)\n", "print(1)\n"),
     ("pyright[reportUndefinedVariable]", "found = true\n", "found = True\n"),
+    # a byte order mark is no part of the first line, and stays first
+    (UNDEFINED, "\ufeffprint(os.sep)\n", "\ufeffimport os\nprint(os.sep)\n"),
+    (UNDEFINED, "\ufefftrue = 1; x = tru\n", "\ufefftrue = 1; x = true\n"),
     # a letter's case is the likeliest slip of all
     (UNDEFINED, "Total = 1\ntota = 2\nprint(total)\n", "Total = 1\ntota = 2\nprint(Total)\n"),
     # a module, a name that is imported from one, after the imports at the top
