@@ -101,7 +101,7 @@ def import_ot(folder: Path, **options: Any) -> None:
     show_default=True,
     help="Of all these repositories.",
 )
-@click.option("--licence", help="SPDX identifier; by default that of each licence file.")
+@click.option("--licence", help="SPDX expression; by default that of the licence files.")
 @importing
 def import_git(
     repositories: tuple[Path, ...],
@@ -126,6 +126,7 @@ def import_git(
             visibility=Visibility(visibility),
             licence=licence,
             ignored=report.left_out,
+            refused=report.licences,
         )
 
     _import(read, settle_seconds=EACH_COMMIT, **options)
@@ -276,10 +277,14 @@ def _show(report: "Report") -> None:
         table.add_row(f"  servers failed: {reason}", f"{count:,}")
     for reason, count in report.left_out.most_common():
         table.add_row(f"left out: {reason}", f"{count:,}")
+    if report.licences:
+        table.add_row("licence files that do not permit", f"{len(report.licences):,}")
     table.add_row("bad rows", f"{report.bad_rows.total():,}")
     for reason, count in report.bad_rows.most_common():
         table.add_row(f"  {reason}", f"{count:,}")
     Console().print(table)
+    for refusal in report.licences:
+        click.echo(refusal, err=True)
     for examples in report.examples.values():
         for problem in examples:
             click.echo(str(problem), err=True)

@@ -23,7 +23,7 @@ from repair.recording.event import Event, Project
 from repair.recording.validation import EARLIEST, is_time
 from repair.schema.events import EventKind, FileOperation, Visibility
 from repair.sources.git_repository import Commit, FileChange, GitRepository, TreeEntry
-from repair.sources.licences import LICENCE_FILE, spdx
+from repair.sources.licences import is_licence_file, permitted_expression, project_licence
 from repair.text.paths import CONFIGURATION_FILES, PYTHON_SUFFIXES, is_readable, safe_path
 
 LARGEST_COMPARED = 1 << 20
@@ -44,15 +44,17 @@ def projects_and_events(
     visibility: Visibility = Visibility.PUBLIC,
     licence: str | None = None,
     ignored: Counter[str] | None = None,
+    refused: list[str] | None = None,
     now: datetime | None = None,
 ) -> Iterator[tuple[Project, Iterator[Event]]]:
     """One project for each repository (bare or with a work tree), named after its folder.
 
     `max_commits`: only the newest N commits; the files that they start from are created just before.
-    `licence`: an SPDX identifier; by default that of the newest commit's licence file, where it is
-    recognised. The owner's consent follows from the licence: without one it is not known.
+    `licence`: an SPDX expression; by default that of the newest commit's licence files, if all permit. The
+    owner's consent follows from a licence that permits (`repair.sources.licences`); else it is not known.
     `ignored` counts what was left out: changes of a `symlink` or an `unsafe_path` that would have mattered,
-    and each `submodule` of the newest commit. `now`: the present (default: the clock).
+    and each `submodule` of the newest commit. `refused` takes a line for each licence file that does not
+    permit, and for a `licence` that does not. `now`: the present (default: the clock).
 
     Raises ConfigurationError for a folder that is no complete repository, and GitError.
     """
@@ -61,8 +63,11 @@ def projects_and_events(
     counts = Counter[str]() if ignored is None else ignored
     for folder, project_id in zip(repositories, _project_ids(repositories), strict=True):
         with GitRepository(folder) as repository:
-            found = _licence(repository, counts) if licence is None else licence
-            project = Project(project_id, visibility.value, "python", found, True if found else None)
+            found, refusals = _licence(repository, counts) if licence is None else _given(licence)
+            permitted = found is not None and not refusals
+            project = Project(project_id, visibility.value, "python", found, True if permitted else None)
+            if refused is not None:
+                refused += [f"{project_id}: {refusal}" for refusal in refusals]
             yield (
                 project,
                 _History(repository, project_id, counts, now or datetime.now(UTC)).events(max_commits),
@@ -82,18 +87,34 @@ def _project_ids(repositories: Sequence[Path]) -> list[str]:
     return names
 
 
-def _licence(repository: GitRepository, ignored: Counter[str]) -> str | None:
+def _given(licence: str) -> tuple[str, list[str]]:
+    permitted = permitted_expression(licence)
+    if permitted is None:
+        return licence, [
+            f"--licence {licence[:80]!r} is no SPDX expression that permits: consent is not known"
+        ]
+    return permitted, []
+
+
+def _licence(repository: GitRepository, ignored: Counter[str]) -> tuple[str | None, list[str]]:
+    """The licence of the newest commit's files, and why some of them do not permit."""
     head = repository.head()
     if head is None:
-        return None
-    licence = None
+        return None, []
+    texts, refusals = dict[str, str](), list[str]()
     for entry in repository.tree(head):
         if entry.mode == _SUBMODULE:
             ignored["submodule"] += 1
-        named = LICENCE_FILE.fullmatch(entry.path.decode(errors="replace"))
-        if licence is None and named and entry.mode in _REGULAR:
-            licence = spdx(repository.blob(entry.blob).decode(errors="replace"))
-    return licence
+        path = entry.path.decode(errors="replace")
+        if not is_licence_file(path):
+            continue
+        if entry.mode in _REGULAR:
+            texts[path] = repository.blob(entry.blob).decode(errors="replace")
+        else:
+            refusals.append(f"{path}: a link or a submodule, expected a file")
+    found = project_licence(texts)
+    refusals += [f"{path}: {reason}" for path, reason in found.refused.items()]
+    return None if refusals else found.licence, refusals
 
 
 class _History:

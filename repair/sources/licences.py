@@ -1,56 +1,187 @@
-"""Licence detection: the SPDX identifier of a project's LICENSE file.
+"""Licence detection: the SPDX expression of a project's licence files, where they permit to learn from it.
 
-Only texts that name themselves beyond doubt are recognised. Everything else is None: unknown, which later
-stages treat as "not allowed", so a miss loses a project and never uses one without permission.
-Tested by `tests/repair/sources/test_git.py`.
+Only an allow-list permits, and only a text that is a known licence as a whole
+(`repair.sources.licence_text`), or an SPDX tag that stands alone. Everything else is None: unknown, which
+later stages treat as "not allowed", so that a miss loses a project and never uses one that said no. All
+licence files of a project must permit: one that is not recognised may take back what the others give.
+
+Permissive licences and dedications to the public domain are on the list: they grant use for any purpose to
+anybody and ask for no more than a notice. Copyleft (GPL, LGPL, AGPL, MPL, CC-BY-SA) is not: what it asks of
+derived works is not answered by whoever only learns from it. Nor are licences that restrict who or what for
+(BUSL, SSPL, Elastic, CC-BY-NC), and BSD-4-Clause, whose clause reaches into advertising.
 """
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
-LICENCE_FILE = re.compile(r"(?:licen[cs]e|copying)(?:[-.](?:md|rst|txt|mit|apache|bsd|gpl))?", re.IGNORECASE)
-"""File names of a licence in a project's root."""
+from license_expression import ExpressionError, Licensing, get_spdx_licensing
 
-_SPDX_TAG = re.compile(r"SPDX-License-Identifier:\s*([A-Za-z0-9.+-]+)")
-_VERSION = re.compile(r"version (\d)(?:\.(\d))?")
-_GNU = (
-    ("gnu affero general public license", "AGPL"),
-    ("gnu lesser general public license", "LGPL"),
-    ("gnu library general public license", "LGPL"),
-    ("gnu general public license", "GPL"),
+from repair.sources.licence_text import is_notice, known_licence, strip_markup
+
+PERMISSIVE = (
+    *("0BSD", "Apache-2.0", "BlueOak-1.0.0", "BSD-1-Clause", "BSD-2-Clause", "BSD-2-Clause-Patent"),
+    *("BSD-3-Clause", "BSL-1.0", "CC0-1.0", "CNRI-Python", "HPND", "ISC", "MIT", "MIT-0", "MIT-CMU", "NCSA"),
+    *("PostgreSQL", "PSF-2.0", "Python-2.0", "Python-2.0.1", "Unlicense", "UPL-1.0", "WTFPL", "X11", "Zlib"),
+    *("zlib-acknowledgement", "libpng-2.0", "Unicode-3.0", "CDLA-Permissive-2.0"),
 )
+"""SPDX identifiers of the licences that permit."""
+
+HARMLESS_EXCEPTIONS = ("LLVM-exception", "Swift-exception")
+"""Exceptions that only give more than the licence before them."""
+
+_FILE = re.compile(
+    r"(?:.*[-_. ])?(?:un)?(?:licen[cs](?:es?|ing)|copying|copyrights?|eula)(?![a-z]).*"
+    r"|.*commons[-_ ]clause.*|.*non[-_ ]?commercial.*",
+    re.IGNORECASE,
+)
+_CODE = re.compile(r".*\.(?:pyi?|pyc|pyx|ipynb|js|ts|sh|png|svg)", re.IGNORECASE)
+_FOLDER = re.compile(r"licen[cs]es?", re.IGNORECASE)
+_COPYRIGHT = re.compile(r"copyrights?(?:\.\w+)?", re.IGNORECASE)
+
+_TAG = re.compile(r"SPDX-License-Identifier:\s*(?P<expression>[^\s].*)", re.IGNORECASE)
+_LARGEST_EXPRESSION = 500
+_LARGEST_TAGGED_TEXT = 16 << 10
+
+
+def is_licence_file(path: str) -> bool:
+    """Whether a path names a licence file of its project: in the root, or in the folder LICENSES of REUSE.
+
+    NOTICE is none: the Apache licence says that it is for information and changes nothing.
+    """
+    folder, _, name = path.rpartition("/")
+    if folder:
+        return bool(_FOLDER.fullmatch(folder)) and not _CODE.fullmatch(name)
+    return bool(_FILE.fullmatch(name)) and not _CODE.fullmatch(name)
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectLicence:
+    """What the licence files of a project say together."""
+
+    licence: str | None
+    """SPDX expression; null: there is no file, or one of them does not permit."""
+    refused: Mapping[str, str]
+    """The files that do not permit, each with the reason."""
+
+
+def project_licence(files: Mapping[str, str]) -> ProjectLicence:
+    """The licence of a project from its licence files, by path: all of them must permit."""
+    found, refused = set[str](), dict[str, str]()
+    for path, text in sorted(files.items()):
+        if _COPYRIGHT.fullmatch(path.rpartition("/")[2]) and _only_notices(text):
+            continue
+        identifier = spdx(text)
+        if identifier is None:
+            refused[path] = why_refused(text)
+        else:
+            found.add(identifier)
+    if refused or not found:
+        return ProjectLicence(None, refused)
+    if len(found) == 1:
+        return ProjectLicence(found.pop(), refused)
+    joined = " AND ".join(f"({licence})" if " " in licence else licence for licence in sorted(found))
+    return ProjectLicence(joined, refused)
 
 
 def spdx(text: str) -> str | None:
-    """The SPDX identifier of a licence text, or None if the text is not recognised.
+    """The SPDX expression of a licence text that permits to learn from what it covers, or None.
 
-    GNU licences are given as `-only`: the words "or any later version" are in the files that use a licence,
-    never in its text.
+    The text is a licence as a whole, or consists of tags `SPDX-License-Identifier` and copyright
+    notices; where it has both, they must agree.
     """
-    if tag := _SPDX_TAG.search(text):
-        return tag[1]
-    words = " ".join(text.lower().split())
-    head = words[:600]
-    for name, family in _GNU:
-        if name in head:
-            version = _VERSION.search(words, words.index(name))
-            return f"{family}-{version[1]}.{version[2] or 0}-only" if version else None
-    if "apache license" in head and "version 2.0" in head:
-        return "Apache-2.0"
-    if "python software foundation license version 2" in words:
-        return "PSF-2.0"
-    if "mozilla public license version 2.0" in head or "mozilla public license, version 2.0" in head:
-        return "MPL-2.0"
-    if "redistribution and use in source and binary forms" in words:
-        if "all advertising materials" in words:
-            return "BSD-4-Clause"
-        third = "neither the name" in words or "be used to endorse or promote" in words
-        return "BSD-3-Clause" if third else "BSD-2-Clause"
-    if "permission to use, copy, modify, and/or distribute this software for any purpose" in words:
-        return "ISC"
-    if "permission is hereby granted, free of charge, to any person obtaining a copy" in words:
-        # X11-like licences add conditions to this text; MIT has this sentence as its only condition.
-        only = "the above copyright notice and this permission notice" in words
-        return "MIT" if only and "except as contained in this notice" not in words else None
-    if "this is free and unencumbered software released into the public domain" in words:
-        return "Unlicense"
-    return None
+    tags, rest = _split_tags(text)
+    if not tags:
+        return known_licence(text)
+    expression = tags[0] if len(tags) == 1 else " AND ".join(f"({tag})" for tag in tags)
+    permitted = permitted_expression(expression)
+    if permitted is None:
+        return None
+    lines = [line for line in map(strip_markup, rest.splitlines()) if re.search(r"\w", line)]
+    if all(is_notice(line) and "reserved" not in line.lower() for line in lines):
+        return permitted
+    return permitted if known_licence(rest) == permitted else None
+
+
+def permitted_expression(expression: str) -> str | None:
+    """An SPDX expression in its usual spelling if it permits, else None.
+
+    AND needs both sides, OR one of them, WITH a known exception. NONE, NOASSERTION and what is no SPDX
+    identifier make the whole expression invalid; `LicenseRef-` and `DocumentRef-` permit nothing.
+    """
+    if len(expression) > _LARGEST_EXPRESSION:
+        return None
+    try:
+        tree = Licensing().parse(expression.strip())
+        return str(_spelled(tree)) if tree is not None and _permits(tree) else None
+    except (ExpressionError, LookupError, TypeError, ValueError, RecursionError):
+        return None
+
+
+def why_refused(text: str) -> str:
+    """Why `spdx` gives None for a text, in words for a report."""
+    tags, _ = _split_tags(text)
+    if not tags:
+        return "not the whole text of a known permissive licence"
+    if all(permitted_expression(tag) for tag in tags):
+        return f"says more than its tag SPDX-License-Identifier: {tags[0][:80]}"
+    return f"SPDX-License-Identifier: {tags[0][:80]} does not permit it"
+
+
+def _split_tags(text: str) -> tuple[list[str], str]:
+    """The expressions of the tags that have a line of their own, and the other lines."""
+    if len(text) > _LARGEST_TAGGED_TEXT:
+        return [], text
+    tags, rest = dict[str, None](), list[str]()
+    for line in text.removeprefix("\ufeff").splitlines():
+        match = _TAG.fullmatch(strip_markup(line))
+        if match:
+            tags[match["expression"].strip()] = None
+        else:
+            rest.append(line)
+    return list(tags), "\n".join(rest)
+
+
+def _only_notices(text: str) -> bool:
+    lines = (strip_markup(line) for line in text[:_LARGEST_TAGGED_TEXT].splitlines())
+    return len(text) <= _LARGEST_TAGGED_TEXT and all(
+        is_notice(line) and "reserved" not in line.lower() for line in lines if line
+    )
+
+
+def _permits(tree: Any) -> bool:
+    """Whether a parsed expression permits; raises ValueError for what is no SPDX identifier."""
+    operator = getattr(tree, "operator", "").strip().upper()
+    if operator in ("AND", "OR"):
+        sides = [_permits(side) for side in tree.args]  # all of them: each is checked
+        return all(sides) if operator == "AND" else any(sides)
+    if hasattr(tree, "exception_symbol"):
+        exception = _known(tree.exception_symbol.key)
+        return _permits(tree.license_symbol) and exception in HARMLESS_EXCEPTIONS
+    return _known(tree.key) in PERMISSIVE
+
+
+def _known(key: str) -> str:
+    """An identifier in SPDX's spelling. Raises ValueError."""
+    if key.startswith(("LicenseRef-", "DocumentRef-")):
+        return key
+    spelled = _spdx_identifiers().get(key.lower())
+    if spelled is None:
+        raise ValueError(key)
+    return spelled
+
+
+def _spelled(tree: Any) -> Any:
+    for symbol in tree.symbols if hasattr(tree, "symbols") else [tree]:
+        for part in (getattr(symbol, "license_symbol", symbol), getattr(symbol, "exception_symbol", None)):
+            if part is not None:
+                part.key = _known(part.key)
+    return tree
+
+
+@cache
+def _spdx_identifiers() -> dict[str, str]:
+    known: Mapping[str, Any] = get_spdx_licensing().known_symbols
+    return {key.lower(): key for key in known if not key.startswith("LicenseRef-")}

@@ -29,6 +29,8 @@ class Report:
         self.bad_rows: Counter[str] = Counter()
         self.left_out: Counter[str] = Counter()
         """Content of a source that has no form as events, such as the symbolic links of a git history."""
+        self.licences: list[str] = []
+        """Licence files that do not permit, each with its project and the reason."""
         self.discovery = DiscoveryReport()
         self.examples: dict[str, list[Problem]] = {}
 

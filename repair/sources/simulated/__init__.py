@@ -93,5 +93,5 @@ def _project(seed: int, index: int, licence: str | None) -> Project:
         visibility=visibility.value,
         language="javascript" if turn == _NOT_PYTHON else "python",
         licence=None if turn == _NO_LICENCE else licence,
-        consent={_NO_CONSENT: False, _UNKNOWN_CONSENT: None}.get(turn, True),
+        consent={_NO_CONSENT: False, _UNKNOWN_CONSENT: None}.get(turn, True if licence else None),
     )

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from repair.errors import ConfigurationError
-from repair.sources.licences import LICENCE_FILE, spdx
+from repair.sources.licences import is_licence_file, project_licence
 
 MINIMUM_LINES, MAXIMUM_LINES = 40, 180
 MINIMUM_FUNCTIONS = 3
@@ -42,6 +42,7 @@ class Corpus:
 
     modules: tuple[Module, ...]
     licence: str | None
+    """SPDX expression; null: its licence files do not permit, or there are none."""
 
 
 @cache
@@ -51,7 +52,7 @@ def standard_library() -> Corpus:
 
 
 def folder(root: Path) -> Corpus:
-    """Every fitting module under `root`; the licence is that of the LICENSE file in `root`."""
+    """Every fitting module under `root`; the licence is that of the licence files in `root`."""
     if not root.is_dir():
         raise ConfigurationError(f"corpus {root} is not a folder: give a folder with Python files below it")
     modules = tuple(_modules(root))
@@ -60,9 +61,13 @@ def folder(root: Path) -> Corpus:
             f"corpus {root} has no fitting module: it needs UTF-8 Python files of {MINIMUM_LINES} to "
             f"{MAXIMUM_LINES} lines with {MINIMUM_FUNCTIONS} functions and no relative import"
         )
-    texts = (path for path in sorted(root.iterdir()) if LICENCE_FILE.fullmatch(path.name) and path.is_file())
-    licence = next((spdx(path.read_text(encoding="utf-8", errors="replace")) for path in texts), None)
-    return Corpus(modules, licence)
+    found = [*root.iterdir(), *root.glob("*/*")]
+    texts = {
+        path.relative_to(root).as_posix(): path.read_text(encoding="utf-8", errors="replace")
+        for path in found
+        if is_licence_file(path.relative_to(root).as_posix()) and path.is_file()
+    }
+    return Corpus(modules, project_licence(texts).licence)
 
 
 def _modules(root: Path) -> Iterator[Module]:

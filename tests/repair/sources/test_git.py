@@ -4,11 +4,13 @@ import os
 import pickle
 import subprocess
 from collections import Counter
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from repair.curation.policy import project_reject
 from repair.errors import ConfigurationError
 from repair.ot import packets as ot
 from repair.recording.event import Event, Project
@@ -17,13 +19,8 @@ from repair.schema.events import EventKind, FileOperation, Visibility
 from repair.sources import git
 from repair.sources.git import projects_and_events
 from repair.sources.git_repository import GitError, GitRepository
-from repair.sources.licences import spdx
 from repair.text.paths import is_readable
-
-MIT = (
-    "MIT License\n\nPermission is hereby granted, free of charge, to any person obtaining a copy\n"
-    "The above copyright notice and this permission notice shall be included.\n"
-)
+from tests.licence_texts import MIT
 
 
 class Repo:
@@ -420,31 +417,32 @@ def test_the_project_is_what_its_licence_and_the_caller_say(repo: Repo) -> None:
     )
 
 
-# One line for each licence that is recognised, and those that only look like it.
-LICENCES = [
-    (MIT, "MIT"),
-    (MIT + "Except as contained in this notice, the name of X shall not be used.", None),  # X11
-    ("  Apache License\n  Version 2.0, January 2004", "Apache-2.0"),
-    ("GNU GENERAL PUBLIC LICENSE\n Version 3, 29 June 2007", "GPL-3.0-only"),
-    ("GNU GENERAL PUBLIC LICENSE\n Version 2, June 1991", "GPL-2.0-only"),
-    ("GNU LESSER GENERAL PUBLIC LICENSE\n Version 2.1", "LGPL-2.1-only"),
-    ("GNU AFFERO GENERAL PUBLIC LICENSE Version 3", "AGPL-3.0-only"),
-    ("PYTHON SOFTWARE FOUNDATION LICENSE VERSION 2", "PSF-2.0"),
-    ("Redistribution and use in source and binary forms, with or without", "BSD-2-Clause"),
-    ("Redistribution and use in source and binary forms. Neither the name of X", "BSD-3-Clause"),
-    ("Redistribution and use in source and binary forms. All advertising materials", "BSD-4-Clause"),
-    ("Permission to use, copy, modify, and/or distribute this software for any purpose", "ISC"),
-    ("Mozilla Public License Version 2.0", "MPL-2.0"),
-    ("SPDX-License-Identifier: CC0-1.0\nanything", "CC0-1.0"),
-    ("All rights reserved.", None),
-    ("See the MIT license somewhere else", None),  # a name is no licence text
-    ("", None),
-]
+def test_a_licence_file_that_is_not_recognised_vetoes(repo: Repo) -> None:
+    repo.write("LICENSE-MIT", MIT)
+    repo.write("LICENSE", "Acme Commercial Licence. All rights reserved.")
+    repo.commit()
+    refused: list[str] = []
+    ((found, _),) = projects_and_events([repo.folder], refused=refused)
+    assert found == Project("project", "public", "python", None, None)
+    assert project_reject(asdict(found)) == "unknown_consent"
+    assert refused == ["project: LICENSE: not the whole text of a known permissive licence"]
 
 
-@pytest.mark.parametrize(("text", "identifier"), LICENCES)
-def test_licences(text: str, identifier: str | None) -> None:
-    assert spdx(text) == identifier
+def test_a_licence_file_that_is_a_link_vetoes(repo: Repo) -> None:
+    repo.write("MIT.txt", MIT)
+    repo.write("LICENSE-MIT", MIT)
+    (repo.folder / "LICENSE").symlink_to("MIT.txt")
+    repo.commit()
+    ((found, _),) = projects_and_events([repo.folder])
+    assert found == Project("project", "public", "python", None, None)
+
+
+@pytest.mark.parametrize("licence", ["LicenseRef-Proprietary", "NONE", "GPL-3.0-only", "All rights reserved"])
+def test_a_named_licence_that_does_not_permit_is_no_consent(repo: Repo, licence: str) -> None:
+    refused: list[str] = []
+    ((found, _),) = projects_and_events([repo.folder], licence=licence, refused=refused)
+    assert found == Project("project", "public", "python", licence, None)
+    assert len(refused) == 1 and licence in refused[0]
 
 
 def test_git_is_asked_for_all_that_the_servers_read(repo: Repo) -> None:

@@ -26,6 +26,7 @@ from repair.sources.simulated.edits import MistakeKind
 from repair.sources.simulated.keystrokes import LONGEST_GAP_MS, replacement, typed
 from repair.sources.simulated.mistakes import KINDS
 from repair.sources.simulated.source_text import SourceText, misspelt
+from tests.licence_texts import installed
 
 
 @pytest.fixture(scope="module")
@@ -197,15 +198,25 @@ def test_a_corpus_of_ones_own(tmp_path: Path) -> None:
     (tmp_path / "near.py").write_text("from . import x\n" + body)  # it is copied without its neighbours
     (tmp_path / "crlf.py").write_bytes(body.replace("\n", "\r\n").encode())  # offsets are by line feed
     (tmp_path / "latin.py").write_bytes(body.encode() + b"\n# \xe9\n")  # not UTF-8
-    (tmp_path / "LICENSE").write_text("Apache License\nVersion 2.0, January 2004\n")
+    (tmp_path / "LICENSE").write_text(installed("requests"))
     corpus = folder(tmp_path)
     assert [module.name for module in corpus.modules] == ["my_fits"]
     assert corpus.licence == "Apache-2.0"
     ((project, events),) = projects_and_events(
         projects=1, days=1, corpus=tmp_path, first_date=date(2025, 1, 2)
     )
-    assert project.licence == "Apache-2.0"
+    assert (project.licence, project.consent) == ("Apache-2.0", True)
     assert {event.timestamp.date() for event in events} == {date(2025, 1, 2)}
+
+
+def test_a_corpus_whose_licence_is_not_known_gives_no_consent(tmp_path: Path) -> None:
+    body = "\n\n".join(
+        f"def function_{n}(value):\n    result = value + {n}\n    return result" for n in range(12)
+    )
+    (tmp_path / "fits.py").write_text(body)
+    (tmp_path / "LICENSE").write_text("All rights reserved.")
+    ((project, _),) = projects_and_events(projects=1, days=1, corpus=tmp_path, first_date=date(2025, 1, 2))
+    assert (project.licence, project.consent) == (None, None)
 
 
 @pytest.mark.parametrize("where", ["absent", "empty"])
