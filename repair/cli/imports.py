@@ -112,6 +112,9 @@ def import_git(
 ) -> None:
     """Import the histories of git repositories, with the diagnostics of each commit.
 
+    A repository that can't be read whole is refused and named; the others are imported. If all of them are
+    refused, nothing is written, and the exit code is not 0.
+
     \b
     Example:
       repair import git ../termgraph ../schedule --max-commits 200 --out recording
@@ -127,6 +130,7 @@ def import_git(
             licence=licence,
             ignored=report.left_out,
             refused=report.licences,
+            unreadable=report.refuse,
         )
 
     _import(read, settle_seconds=EACH_COMMIT, **options)
@@ -221,7 +225,7 @@ def _import(
         else:
             write_recording(source, out, report, replace=replace)
     _show(report)
-    if out is None and report.bad_rows:
+    if out is None and (report.bad_rows or report.refused):
         sys.exit(1)
 
 
@@ -265,6 +269,8 @@ def _show(report: "Report") -> None:
     table = Table("what", "count", title="Import")
     table.columns[1].justify = "right"
     table.add_row("projects", f"{report.projects:,}")
+    if report.refused:
+        table.add_row("refused", f"{len(report.refused):,}")
     table.add_row("sessions", f"{report.sessions:,}")
     table.add_row("events", f"{report.events.total():,}")
     kinds = report.events.most_common()
@@ -283,7 +289,7 @@ def _show(report: "Report") -> None:
     for reason, count in report.bad_rows.most_common():
         table.add_row(f"  {reason}", f"{count:,}")
     Console().print(table)
-    for refusal in report.licences:
+    for refusal in (*report.refused, *report.licences):
         click.echo(refusal, err=True)
     for examples in report.examples.values():
         for problem in examples:

@@ -1,55 +1,37 @@
-"""Reader of a git repository through the program `git`: history, trees and blobs, without running its code.
+"""Reader of a git repository: its history, trees and blobs, by git's plumbing on the objects alone.
 
-No work tree is needed or touched, no hook, filter, pager or external diff runs, nothing is fetched.
+No work tree is needed or touched; what is read is bounded (`git_process`), and is the repository's own
+(`git_folder`).
 Tested by `tests/repair/sources/test_git.py`.
 """
 
-import os
-import select
+import re
 import subprocess
+import sys
 import tempfile
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import Self
 
-from repair.errors import ConfigurationError, InputError
+from repair.errors import ConfigurationError
+from repair.sources.git_folder import git_folder
+from repair.sources.git_process import TIMEOUT_SECONDS, Git, GitError, TimedReader, end
 
-TIMEOUT_SECONDS = 600.0
-"""For listing a history or a tree."""
-BLOB_TIMEOUT_SECONDS = 60.0
-"""Seconds without a byte of the requested blob."""
+MOST_COMMITS = 1_000_000
+MOST_FILES = 1_000_000
+"""In one tree."""
+MOST_CHANGES = 200_000
+"""Files that one commit changes."""
 
-# Overrides of settings by which a repository's own configuration could make git run or leave out something.
-_SETTINGS = (
-    ("safe.directory", "*"),  # the caller names the repository on purpose
-    ("core.fsmonitor", "false"),
-    ("core.hooksPath", os.devnull),
-    ("log.showSignature", "false"),
-    ("log.showRoot", "true"),
-    ("log.mailmap", "false"),
-    ("diff.renameLimit", "2000"),
-    ("diff.orderFile", os.devnull),
-)
-_ENVIRONMENT = {
-    "GIT_CONFIG_NOSYSTEM": "1",
-    "GIT_CONFIG_GLOBAL": os.devnull,
-    "GIT_ATTR_NOSYSTEM": "1",
-    "GIT_NO_REPLACE_OBJECTS": "1",
-    "GIT_NO_LAZY_FETCH": "1",
-    "GIT_ALLOW_PROTOCOL": "none",
-    "GIT_TERMINAL_PROMPT": "0",
-    "GIT_OPTIONAL_LOCKS": "0",
-    "GIT_PAGER": "cat",
-    "LC_ALL": "C",
-}
-
-
-class GitError(InputError):
-    """A repository could not be read; the message is git's own, or says what git did not answer."""
-
-    reason = "bad_repository"
+_BLOBS_SECONDS = 6 * TIMEOUT_SECONDS
+_KEPT_BYTES = 32 << 20
+_ASKED_AT_ONCE = 256  # names that fit into a pipe, so that nobody waits for the other
+_TREE_ENTRY = re.compile(rb"([0-7]{6}) (blob|tree|commit) ([0-9a-f]{40}|[0-9a-f]{64})\t(.+)", re.DOTALL)
+_COMMIT = re.compile(rb"\n?commit ([0-9a-f]+) ([0-9a-f ]*)")
+_CHANGE = re.compile(rb"\n?:([0-7]{6}) ([0-7]{6}) ([0-9a-f]+) ([0-9a-f]+) ([A-Z])[0-9]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +39,7 @@ class TreeEntry:
     """A file at a commit."""
 
     mode: str
-    """As git writes it: 100644, 100755, 120000 (a symlink), 160000 (a submodule)."""
+    """As git writes it: 100644, 100755, 120000 (a symlink), 160000 (a submodule), 040000 (a folder)."""
     blob: str
     path: bytes
 
@@ -85,31 +67,22 @@ class Commit:
 
 
 class GitRepository:
-    """One repository, bare or with a work tree. A context manager: it keeps a child process to read blobs.
+    """One repository, bare or with a work tree. A context manager: it keeps child processes to read blobs.
 
-    Raises ConfigurationError if git is not installed, the folder is no repository, or a shallow clone;
-    GitError for what goes wrong later.
+    Raises ConfigurationError if git is not installed, or the folder is no repository that is complete in
+    itself (`git_folder`); GitError for what goes wrong later.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
         if not self.folder.is_dir():
             raise ConfigurationError(f"{folder} is not a folder: give the folder of a git repository")
-        self._blobs: subprocess.Popen[bytes] | None = None
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-        self._environment = inherited | _ENVIRONMENT | {"GIT_CEILING_DIRECTORIES": str(self.folder.parent)}
-        self._command = ["git", "--no-pager", "-C", str(self.folder)]
-        for name, value in _SETTINGS:
-            self._command += ["-c", f"{name}={value}"]
-        try:
-            shallow = self._output("rev-parse", "--is-shallow-repository")
-        except GitError as error:
-            raise ConfigurationError(f"{folder} is not a git repository that can be read: {error}") from None
-        if shallow.strip() == b"true":
-            raise ConfigurationError(
-                f"{folder} is a shallow clone: its first commit would look as if it wrote every file. "
-                f"Complete it first: git -C {folder} fetch --unshallow"
-            )
+        found = git_folder(self.folder)
+        self._head = found.newest_commit()
+        self._git = Git(found.objects, self._head or "0" * 40, str(self.folder))
+        self._readers: dict[str, tuple[subprocess.Popen[bytes], TimedReader]] = {}
+        self._kept: OrderedDict[str, bytes] = OrderedDict()
+        self._kept_bytes = 0
 
     def __enter__(self) -> Self:
         return self
@@ -117,152 +90,135 @@ class GitRepository:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._blobs is not None:
-            self._blobs.kill()
-            self._blobs.communicate()
-            self._blobs = None
+        for process, _ in self._readers.values():
+            end(process)
+        self._readers.clear()
+        self._git.__exit__(kind, error, trace)
 
     def head(self) -> str | None:
-        """The name of the newest commit; `None` for a repository without one."""
-        try:
-            return self._output("rev-parse", "--verify", "--quiet", "HEAD^{commit}").decode().strip()
-        except GitError:
+        """The name of the newest commit; `None` for a repository without one. Raises GitError."""
+        if self._head is None:
             return None
+        return b"".join(
+            self._git.fields(b"\n", "rev-parse", "--verify", "--end-of-options", f"{self._head}^{{commit}}")
+        ).decode()
 
     def history(self, patterns: Sequence[str], newest: int | None = None) -> Iterator[Commit]:
         """First-parent history of the files that match one of `patterns` (git's pathspecs), oldest first.
 
         Commits that change none of them are left out; `newest`: only the newest N of the others.
         """
-        count = [] if newest is None else [f"--max-count={newest}"]
-        arguments = ("log", "--first-parent", "-m", "--reverse", "--raw", "-z", "--no-abbrev", "-M", "-l2000")
-        safe = ("--no-ext-diff", "--no-textconv", "--no-color", "--no-notes", "--ignore-submodules=none")
-        form = "--format=tformat:commit %H %P%x00%at %ct%x00%ae"
-        with tempfile.TemporaryFile() as listing:
-            self._run(*arguments, *safe, form, *count, "HEAD", "--", *patterns, output=listing)
-            listing.seek(0)
-            yield from _commits(listing)
+        count = [f"--max-count={MOST_COMMITS + 1 if newest is None else newest}"]
+        listed = self._git.fields(b"\n", "rev-list", "--first-parent", *count, "HEAD", "--", *patterns)
+        names = [name for _, name in zip(range(MOST_COMMITS + 1), listed, strict=False)]
+        if len(names) > MOST_COMMITS:
+            raise GitError(f"{self.folder} has over {MOST_COMMITS:,} commits: import it with --max-commits")
+        form = "--format=commit %H %P%x00%at %ct%x00%ae"
+        comparing = ("--root", "-r", "--raw", "-z", "--no-abbrev", "-M", "-l2000")
+        as_it_is = ("--diff-merges=first-parent", "--encoding=none", "--ignore-submodules=none", "--always")
+        with tempfile.TemporaryFile() as oldest_first:
+            oldest_first.writelines(name + b"\n" for name in reversed(names))
+            oldest_first.seek(0)
+            names.clear()
+            arguments = ("diff-tree", "--stdin", *comparing, *as_it_is, form, "--", *patterns)
+            yield from self._commits(self._git.fields(b"\0", *arguments, stdin=oldest_first))
+
+    def root(self, commit: str) -> Iterator[TreeEntry]:
+        """Every file and folder at the top of a commit."""
+        return self._tree("--full-tree", commit)
 
     def tree(self, commit: str) -> Iterator[TreeEntry]:
         """Every file at a commit."""
-        for line in self._output("ls-tree", "-r", "-z", "--full-tree", commit).split(b"\0"):
-            if line:
-                facts, _, path = line.partition(b"\t")
-                mode, _, blob = facts.decode().split(" ")
-                yield TreeEntry(mode, blob, path)
+        return self._tree("-r", "--full-tree", commit)
+
+    def sizes(self, blobs: Sequence[str]) -> list[int]:
+        """The bytes of blobs, which are not read for it."""
+        return [size for part in _parts(blobs) for size in self._asked("--batch-check", part)]
 
     def blob(self, name: str) -> bytes:
-        """The content of a blob."""
-        if self._blobs is None:
-            self._blobs = subprocess.Popen(
-                [*self._command, "cat-file", "--batch"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env=self._environment,
-            )
-        stdin, stdout = self._blobs.stdin, self._blobs.stdout
-        if stdin is None or stdout is None:
-            raise AssertionError("stdin and stdout are pipes")
-        try:
-            stdin.write(name.encode() + b"\n")
-            stdin.flush()
-        except BrokenPipeError:
-            raise GitError(f"git cat-file ended before blob {name} of {self.folder}") from None
-        reader = _TimedReader(stdout.fileno(), f"blob {name} of {self.folder}")
-        head = reader.line().split(b" ")
-        if len(head) != 3:
-            raise GitError(
-                f"blob {name} of {self.folder} is {b' '.join(head[1:]).decode(errors='replace')}: "
-                "the clone lacks it; make a full one"
-            )
-        content = reader.exactly(int(head[2]) + 1)
-        return content[:-1]
+        """The content of a blob. Look at its size first."""
+        kept = self._kept.get(name)
+        if kept is not None:
+            self._kept.move_to_end(name)
+            return kept
+        [size] = self._asked("--batch", [name])
+        content = self._reader("--batch")[1].exactly(size + 1)[:-1]
+        self._kept[name] = content
+        self._kept_bytes += size
+        while self._kept_bytes > _KEPT_BYTES:
+            self._kept_bytes -= len(self._kept.popitem(last=False)[1])
+        return content
 
-    def _output(self, *arguments: str) -> bytes:
-        with tempfile.TemporaryFile() as output:
-            self._run(*arguments, output=output)
-            output.seek(0)
-            return output.read()
+    def _tree(self, *arguments: str) -> Iterator[TreeEntry]:
+        for number, field in enumerate(self._git.fields(b"\0", "ls-tree", "-z", *arguments)):
+            if number == MOST_FILES:
+                raise GitError(f"{self.folder} has over {MOST_FILES:,} files at one commit")
+            match = _TREE_ENTRY.fullmatch(field)
+            if match is None:
+                raise self._unexpected("ls-tree", field)
+            yield _entry(match[1], match[3], match[4])
 
-    def _run(self, *arguments: str, output: IO[bytes]) -> None:
-        try:
-            done = subprocess.run(
-                [*self._command, *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.PIPE,
-                env=self._environment,
-                timeout=TIMEOUT_SECONDS,
-                check=False,
-            )
-        except FileNotFoundError:
-            raise ConfigurationError("the program git is not on the PATH: install git") from None
-        except subprocess.TimeoutExpired:
-            raise GitError(f"git {arguments[0]} of {self.folder} took over {TIMEOUT_SECONDS:.0f} s") from None
-        if done.returncode:
-            words = done.stderr.decode(errors="replace").strip()
-            raise GitError(f"git {arguments[0]} of {self.folder} failed ({done.returncode}): {words}")
-
-
-class _TimedReader:
-    """Reads one answer of a child process with a time limit; answers come one at a time."""
-
-    def __init__(self, descriptor: int, what: str) -> None:
-        self._descriptor, self._what = descriptor, what
-        self._buffer = bytearray()
-
-    def line(self) -> bytes:
-        while (end := self._buffer.find(b"\n")) < 0:
-            self._more()
-        line = bytes(self._buffer[:end])
-        del self._buffer[: end + 1]
-        return line
-
-    def exactly(self, count: int) -> bytes:
-        while len(self._buffer) < count:
-            self._more()
-        return bytes(self._buffer[:count])
-
-    def _more(self) -> None:
-        ready, _, _ = select.select([self._descriptor], [], [], BLOB_TIMEOUT_SECONDS)
-        if not ready:
-            raise GitError(f"git cat-file gave nothing of {self._what} for {BLOB_TIMEOUT_SECONDS:.0f} s")
-        chunk = os.read(self._descriptor, 1 << 20)
-        if not chunk:
-            raise GitError(f"git cat-file ended within {self._what}")
-        self._buffer += chunk
-
-
-def _fields(listing: IO[bytes]) -> Iterator[bytes]:
-    """The fields between NUL bytes."""
-    rest = b""
-    while chunk := listing.read(1 << 20):
-        *whole, rest = (rest + chunk).split(b"\0")
-        yield from whole
-    if rest:
-        yield rest
-
-
-def _commits(listing: IO[bytes]) -> Iterator[Commit]:
-    fields = _fields(listing)
-    field = next(fields, None)
-    while field is not None:
-        names = field.decode().split()[1:]
-        authored, committed = (_seconds(time) for time in next(fields).split(b" "))
-        author = next(fields)
-        changes: list[FileChange] = []
+    def _commits(self, fields: Iterator[bytes]) -> Iterator[Commit]:
         field = next(fields, None)
-        # The first entry of a commit follows an empty line.
-        while field is not None and (entry := field.lstrip(b"\n")).startswith(b":"):
-            old_mode, new_mode, old_blob, new_blob, status = entry[1:].decode().split(" ")
-            path = next(fields)
-            destination = next(fields) if status[0] in "RC" else path
-            before = None if status[0] in "AC" else TreeEntry(old_mode, old_blob, path)
-            after = None if status[0] == "D" else TreeEntry(new_mode, new_blob, destination)
-            changes.append(FileChange(before, after))
+        while field is not None:
+            head = _COMMIT.fullmatch(field)
+            times, author = next(fields, b"").split(b" "), next(fields, None)
+            if head is None or len(times) != 2 or author is None:
+                raise self._unexpected("diff-tree", field)
+            changes: list[FileChange] = []
             field = next(fields, None)
-        yield Commit(names[0], tuple(names[1:]), authored, committed, author, tuple(changes))
+            while field is not None and (change := _CHANGE.fullmatch(field)):
+                path = next(fields, None)
+                destination = next(fields, None) if change[5] in (b"R", b"C") else path
+                if path is None or destination is None:
+                    raise self._unexpected("diff-tree", field)
+                before = None if change[5] in (b"A", b"C") else _entry(change[1], change[3], path)
+                after = None if change[5] == b"D" else _entry(change[2], change[4], destination)
+                changes.append(FileChange(before, after))
+                if len(changes) > MOST_CHANGES:
+                    raise GitError(f"{self.folder} has over {MOST_CHANGES:,} changes in one commit")
+                field = next(fields, None)
+            parents = tuple(head[2].decode().split())
+            authored, committed = map(_seconds, times)
+            yield Commit(head[1].decode(), parents, authored, committed, author, tuple(changes))
+
+    def _asked(self, batch: str, names: Sequence[str]) -> Iterator[int]:
+        """Ask a process for blobs, and yield their sizes."""
+        process, reader = self._reader(batch)
+        if process.stdin is None:
+            raise AssertionError("stdin is a pipe")
+        try:
+            process.stdin.write("".join(f"{name}\n" for name in names).encode())
+            process.stdin.flush()
+        except BrokenPipeError:
+            raise GitError(f"git cat-file ended before blob {names[0]} of {self.folder}") from None
+        for name in names:
+            answer = reader.line().split(b" ")
+            if len(answer) != 3 or answer[1] != b"blob":
+                said = b" ".join(answer[1:])[:40].decode(errors="replace")
+                raise GitError(f"blob {name} of {self.folder} is {said}: the clone lacks it; make a full one")
+            yield int(answer[2])
+
+    def _reader(self, batch: str) -> tuple[subprocess.Popen[bytes], TimedReader]:
+        if batch not in self._readers:
+            process = self._git.start(["cat-file", batch], subprocess.PIPE, subprocess.DEVNULL)
+            if process.stdout is None:
+                raise AssertionError("stdout is a pipe")
+            what = f"git cat-file {batch} of {self.folder}"
+            self._readers[batch] = (process, TimedReader(process.stdout.fileno(), what, _BLOBS_SECONDS))
+        return self._readers[batch]
+
+    def _unexpected(self, command: str, field: bytes) -> GitError:
+        return GitError(f"git {command} of {self.folder} said {field[:80]!r}, which is not expected")
+
+
+def _parts(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(names), _ASKED_AT_ONCE):
+        yield names[start : start + _ASKED_AT_ONCE]
+
+
+def _entry(mode: bytes, blob: bytes, path: bytes) -> TreeEntry:
+    return TreeEntry(sys.intern(mode.decode()), blob.decode(), path)
 
 
 def _seconds(text: bytes) -> int | None:

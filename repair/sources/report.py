@@ -31,6 +31,8 @@ class Report:
         """Content of a source that has no form as events, such as the symbolic links of a git history."""
         self.licences: list[str] = []
         """Licence files that do not permit, each with its project and the reason."""
+        self.refused: list[str] = []
+        """Whole sources that could not be read, each with its name and the reason."""
         self.discovery = DiscoveryReport()
         self.examples: dict[str, list[Problem]] = {}
 
@@ -45,6 +47,10 @@ class Report:
         examples = self.examples.setdefault(problem.reason, [])
         if len(examples) < EXAMPLES:
             examples.append(problem)
+
+    def refuse(self, name: object, error: Exception) -> None:
+        """Count a source that could not be read, of which nothing is imported."""
+        self.refused.append(f"{name} is refused: {error}")
 
     def broken_file(self, project_id: str, path: str, broken: Broken) -> None:
         """Count a file that can't be replayed; the `OnBroken` of `repair.recording.snapshots`."""

@@ -7,14 +7,15 @@ PYTHON_SUFFIXES = (".py", ".pyi")
 CONFIGURATION_FILES = frozenset({"pyproject.toml", "pyrightconfig.json", "ruff.toml", ".ruff.toml"})
 
 _LONGEST_PATH, _LONGEST_NAME = 1024, 255  # bytes; the second is what Linux file systems allow
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _DRIVE = re.compile("[A-Za-z]:")
 
 
 def path_fault(path: str) -> str | None:
     """What is wrong with a stranger's path; None: it stays inside the folder that it is relative to.
 
-    Control characters and line separators are refused as well: a path stands on a line of a prompt.
+    Control characters, line separators and what changes the direction of writing are refused as well: a path
+    stands on a line of a prompt, and should be what it looks like.
     """
     try:
         encoded = path.encode()

@@ -471,9 +471,10 @@ def test_the_child_process_ends_with_the_repository(repo: Repo) -> None:
         assert head is not None
         (entry,) = repository.tree(head)
         assert repository.blob(entry.blob) == b"x = 1\n"
-        child = repository._blobs
-        assert child is not None and child.poll() is None
+        [(child, _)] = repository._readers.values()
+        assert child.poll() is None
     assert child.poll() is not None
+    assert not repository._readers
 
 
 def test_a_commit_of_an_impossible_time_counts_from_the_one_before(repo: Repo) -> None:
