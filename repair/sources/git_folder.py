@@ -3,7 +3,6 @@
 A stranger can write what he likes into his folder, but nothing outside of it. So nothing is followed that
 could lead to another repository: no symbolic link, no alternate objects, no `commondir`, and a `.git`
 file only where what it names points back, as `git worktree` and `git submodule` write it.
-Tested by `tests/repair/sources/test_git.py`.
 """
 
 import os

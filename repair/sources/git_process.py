@@ -3,7 +3,7 @@
 git runs in a scratch folder with a configuration of its own and is given the objects. What else a repository
 holds (configuration, attributes, grafts, replaced objects, hooks, references) is out of its sight: it can't
 change what comes out, run a program or fetch anything. Time, memory and output are bounded.
-Tested by `tests/repair/sources/test_git.py`.
+Tested by `tests/repair/sources/test_git_folder.py`.
 """
 
 import os

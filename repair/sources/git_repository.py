@@ -29,7 +29,7 @@ MOST_CHANGES = 200_000
 _BLOBS_SECONDS = 6 * TIMEOUT_SECONDS
 _KEPT_BYTES = 32 << 20
 _ASKED_AT_ONCE = 256  # names that fit into a pipe, so that nobody waits for the other
-_TREE_ENTRY = re.compile(rb"([0-7]{6}) (blob|tree|commit) ([0-9a-f]{40}|[0-9a-f]{64})\t(.+)", re.DOTALL)
+_TREE_ENTRY = re.compile(rb"([0-7]{6}) (?:blob|commit) ([0-9a-f]{40}|[0-9a-f]{64})\t(.+)", re.DOTALL)
 _COMMIT = re.compile(rb"\n?commit ([0-9a-f]+) ([0-9a-f ]*)")
 _CHANGE = re.compile(rb"\n?:([0-7]{6}) ([0-7]{6}) ([0-9a-f]+) ([0-9a-f]+) ([A-Z])[0-9]*")
 
@@ -39,7 +39,7 @@ class TreeEntry:
     """A file at a commit."""
 
     mode: str
-    """As git writes it: 100644, 100755, 120000 (a symlink), 160000 (a submodule), 040000 (a folder)."""
+    """As git writes it: 100644, 100755, 120000 (a symlink), 160000 (a submodule)."""
     blob: str
     path: bytes
 
@@ -123,13 +123,16 @@ class GitRepository:
             arguments = ("diff-tree", "--stdin", *comparing, *as_it_is, form, "--", *patterns)
             yield from self._commits(self._git.fields(b"\0", *arguments, stdin=oldest_first))
 
-    def root(self, commit: str) -> Iterator[TreeEntry]:
-        """Every file and folder at the top of a commit."""
-        return self._tree("--full-tree", commit)
-
     def tree(self, commit: str) -> Iterator[TreeEntry]:
-        """Every file at a commit."""
-        return self._tree("-r", "--full-tree", commit)
+        """Every file at a commit, as git lists it."""
+        listed = self._git.fields(b"\0", "ls-tree", "-r", "-z", "--full-tree", commit)
+        for number, field in enumerate(listed):
+            if number == MOST_FILES:
+                raise GitError(f"{self.folder} has over {MOST_FILES:,} files at one commit")
+            match = _TREE_ENTRY.fullmatch(field)
+            if match is None:
+                raise self._unexpected("ls-tree", field)
+            yield _entry(match[1], match[2], match[3])
 
     def sizes(self, blobs: Sequence[str]) -> list[int]:
         """The bytes of blobs, which are not read for it."""
@@ -148,15 +151,6 @@ class GitRepository:
         while self._kept_bytes > _KEPT_BYTES:
             self._kept_bytes -= len(self._kept.popitem(last=False)[1])
         return content
-
-    def _tree(self, *arguments: str) -> Iterator[TreeEntry]:
-        for number, field in enumerate(self._git.fields(b"\0", "ls-tree", "-z", *arguments)):
-            if number == MOST_FILES:
-                raise GitError(f"{self.folder} has over {MOST_FILES:,} files at one commit")
-            match = _TREE_ENTRY.fullmatch(field)
-            if match is None:
-                raise self._unexpected("ls-tree", field)
-            yield _entry(match[1], match[3], match[4])
 
     def _commits(self, fields: Iterator[bytes]) -> Iterator[Commit]:
         field = next(fields, None)

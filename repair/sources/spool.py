@@ -1,7 +1,7 @@
 """Spool of one project's events on disk: they are passed on only once all of them are there.
 
 So a source that fails in the middle leaves nothing half done behind it.
-Tested by `tests/repair/sources/test_git.py`.
+Tested by `tests/repair/sources/test_git_folder.py`.
 """
 
 import tempfile
@@ -52,13 +52,13 @@ class Spooled:
             for event in events:
                 pending.append(event)
                 size += estimated_bytes(event)
+                if total + size > MOST_BYTES:
+                    raise ProjectTooLargeError(
+                        f"project {event.project_id} has events of over {MOST_BYTES:,} bytes: "
+                        "import fewer of its commits"
+                    )
                 if size >= _BATCH_BYTES or len(pending) == _BATCH_ROWS:
-                    total += size
-                    if total > MOST_BYTES:
-                        raise ProjectTooLargeError(
-                            f"project {event.project_id} has events of over {MOST_BYTES:,} bytes: "
-                            "import fewer of its commits"
-                        )
                     stream.write_batch(event_batch(pending))
+                    total += size
                     pending, size = [], 0
             stream.write_batch(event_batch(pending))

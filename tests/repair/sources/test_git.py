@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import resource
 import subprocess
 from collections import Counter
 from dataclasses import asdict
@@ -18,50 +19,11 @@ from repair.recording.snapshots import with_snapshots
 from repair.schema.events import EventKind, FileOperation, Visibility
 from repair.sources import git
 from repair.sources.git import projects_and_events
+from repair.sources.git_process import MEMORY_BYTES
 from repair.sources.git_repository import GitError, GitRepository
 from repair.text.paths import is_readable
 from tests.licence_texts import MIT
-
-
-class Repo:
-    """A repository with a work tree, made by git itself."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        folder.mkdir(parents=True)
-        self.clock = 1_700_000_000
-        self.run("init", "-q", "-b", "main")
-
-    def run(self, *arguments: str, **variables: str) -> str:
-        settings = ("-c", "user.name=A", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false")
-        done = subprocess.run(
-            ["git", *settings, *arguments],
-            cwd=self.folder,
-            env={**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, **variables},
-            capture_output=True,
-            check=True,
-        )
-        return done.stdout.decode(errors="replace")
-
-    def commit(self, author: str | None = None, committer: str | None = None, **more: str) -> None:
-        self.clock += 60
-        now = f"{self.clock} +0000"
-        self.run("add", "-A")
-        self.run(
-            "commit",
-            "-q",
-            "--allow-empty",
-            "-m",
-            "change",
-            GIT_AUTHOR_DATE=author or now,
-            GIT_COMMITTER_DATE=committer or now,
-            **more,
-        )
-
-    def write(self, path: str, content: str | bytes) -> None:
-        file = self.folder / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(content.encode() if isinstance(content, str) else content)
+from tests.repair.sources.git_repositories import Repo, history_with_merges
 
 
 @pytest.fixture
@@ -246,29 +208,6 @@ def test_a_session_is_one_author_on_one_day_and_names_nobody(repo: Repo) -> None
     assert len(set(sessions)) == 3
     assert sessions[0] == sessions[2] != sessions[3] == sessions[4]
     assert not any("x.org" in (session or "") for session in sessions)
-
-
-def history_with_merges(repo: Repo) -> None:
-    repo.write("a.py", "x = 1\n" * 20)
-    repo.write("sub/b.py", "y = 1\n")
-    repo.commit()
-    repo.run("checkout", "-q", "-b", "side")
-    repo.write("c.py", "z = 1\n")
-    repo.commit()
-    repo.write("c.py", "z = 2\n")
-    repo.commit()
-    repo.run("checkout", "-q", "main")
-    repo.write("a.py", "x = 1\n" * 19 + "x = 2\n")
-    repo.commit()
-    repo.clock += 60
-    date = f"{repo.clock} +0000"
-    repo.run("merge", "-q", "--no-ff", "-m", "m", "side", GIT_AUTHOR_DATE=date, GIT_COMMITTER_DATE=date)
-    repo.write("doc.txt", "no file of a server\n")
-    repo.commit()
-    repo.run("mv", "sub/b.py", "top.py")
-    repo.commit()
-    repo.write("pyproject.toml", "[tool.ruff]\n")
-    repo.commit()
 
 
 def test_a_merge_is_what_it_brought_to_the_first_parent(repo: Repo) -> None:
@@ -473,6 +412,7 @@ def test_the_child_process_ends_with_the_repository(repo: Repo) -> None:
         assert repository.blob(entry.blob) == b"x = 1\n"
         [(child, _)] = repository._readers.values()
         assert child.poll() is None
+        assert resource.prlimit(child.pid, resource.RLIMIT_DATA) == (MEMORY_BYTES, MEMORY_BYTES)
     assert child.poll() is not None
     assert not repository._readers
 
