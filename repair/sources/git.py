@@ -95,10 +95,13 @@ def projects_and_events(
             failures.append(error)
             continue
         counts.update(left_out)
-        permitted = found is not None and not refusals
+        consent = True if found is not None and not refusals else None
         if refused is not None:
             refused += [f"{project_id}: {refusal}" for refusal in refusals]
-        yield Project(project_id, visibility.value, "python", found, True if permitted else None), iter(events)
+        yield (
+            Project(project_id, visibility.value, "python", found, consent),
+            iter(events),
+        )
     if failures and len(failures) == len(repositories):
         raise failures[0] if len(failures) == 1 else ConfigurationError("no repository could be imported")
 

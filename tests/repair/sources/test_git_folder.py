@@ -409,7 +409,7 @@ def test_a_repository_that_fails_in_the_middle_leaves_nothing(
     damage(repo)
     refused: list[tuple[Path, Exception]] = []
     ignored: Counter[str] = Counter()
-    found = read(repo.folder, victim.folder, refused=lambda *both: refused.append(both), ignored=ignored)
+    found = read(repo.folder, victim.folder, unreadable=lambda *both: refused.append(both), ignored=ignored)
     assert len(found) == 1 and "victim" in str(found[0])
     [(folder, error)] = refused
     assert folder == repo.folder and isinstance(error, RepairError)
