@@ -46,6 +46,10 @@ class Project:
     consent: bool | None = None
 
 
+LARGEST_SEQUENCE = 2**62 - 1
+"""Of a sequence that a source gives: the numbers of events that are put in between still fit 63 bits."""
+
+
 def numbered(events: Iterable[Event]) -> Iterator[Event]:
     """One project's events with a `sequence` each.
 

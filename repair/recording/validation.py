@@ -47,6 +47,9 @@ NEEDED_FOR_OPERATION: dict[str, tuple[str, ...]] = {
 
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 CLOCK_SKEW = timedelta(days=1)
+NAMES = ("project_id", "session_id", "kind", "operation")
+LONGEST_NAME = 1024
+"""Bytes of a text that names something."""
 
 
 def is_time(moment: datetime, now: datetime) -> bool:
@@ -61,7 +64,7 @@ REASONS = {
     "malformed_packet": "the packet is no OTPacket in protobuf",
     "bad_utf8": "a text is not UTF-8",
     "bad_timestamp": "the event happened before 1970, or later than it was recorded",
-    "too_large": "the content or the packet has more bytes than a file may have",
+    "too_large": "a content, packet, payload or other text has more bytes than it may have",
     "duplicate_event": "an earlier row of the project has its sequence, or is of the same snapshot and path",
     "unknown_project": "the table of projects does not have the event's project",
 }
@@ -232,17 +235,27 @@ def _check_paths(batch: pa.RecordBatch, problems: dict[int, Problem]) -> None:
 
 
 def _check_sizes(batch: pa.RecordBatch, problems: dict[int, Problem]) -> None:
-    for name in ("content", "packet"):
-        large = pc.greater(pc.binary_length(batch.column(name)), LARGEST_CONTENT)
+    contents = dict.fromkeys(("content", "packet", "payload"), LARGEST_CONTENT)
+    for name, most in {**contents, **dict.fromkeys(NAMES, LONGEST_NAME)}.items():
+        large = pc.greater(pc.binary_length(batch.column(name)), most)
         for row in rows_where(pc.fill_null(large, False)):
-            problems.setdefault(
-                row,
-                Problem(
-                    "too_large",
-                    f"a {name} of at most {LARGEST_CONTENT >> 20} MiB",
-                    "leave such files out: what rests on them is rejected",
-                ),
-            )
+            problems[row] = _too_large(name, most)
+    published = batch.column("diagnostics")
+    parents, sizes = (
+        pc.list_parent_indices(published),
+        pc.binary_length(pc.struct_field(published.flatten(), "message")),
+    )
+    if len(sizes) and pc.sum(sizes).as_py() is not None and pc.sum(sizes).as_py() > LARGEST_CONTENT:
+        of_rows = pa.table({"row": parents, "size": sizes}).group_by("row").aggregate([("size", "sum")])
+        for row, size in zip(of_rows["row"].to_pylist(), of_rows["size_sum"].to_pylist(), strict=True):
+            if (size or 0) > LARGEST_CONTENT:
+                problems[row] = _too_large("diagnostics", LARGEST_CONTENT)
+
+
+def _too_large(name: str, most: int) -> Problem:
+    shown_most = f"{most >> 20} MiB" if most >> 20 else f"{most} bytes"
+    hint = "leave such files out: what rests on them is rejected"
+    return Problem("too_large", f"a {name} of at most {shown_most}", hint)
 
 
 def _check_diagnostics(batch: pa.RecordBatch, problems: dict[int, Problem]) -> None:

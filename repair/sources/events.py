@@ -2,13 +2,14 @@
 
 Rows may come in any order and from any number of files. External sort: they are first checked and staged in a
 temporary folder, then read back for a few projects at a time and sorted, so that memory stays bounded
-by the largest project.
+by the largest project. Large values are staged in a file of their own, each once.
 """
 
+import json
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,12 @@ import pyarrow.parquet as pq
 
 from repair.errors import InputError
 from repair.messages import shown
-from repair.recording.event import Event, Project, event_batch, events_of
-from repair.recording.validation import Problem, check_batch, readable
+from repair.recording.event import LARGEST_SEQUENCE, Event, Project, event_batch, events_of
+from repair.recording.validation import Problem, check_batch, readable, rows_where
 from repair.schema.events import EVENTS, PROJECTS
-from repair.sources.report import CHUNK, Report
+from repair.sources.large_values import LARGE, LargeValues
+from repair.sources.parquet_rows import Located, bytes_of_rows, located_batches
+from repair.sources.report import CHUNK, Report, chunks
 from repair.sources.rows import RowError, event_of, json_rows, project_of
 
 pc: Any = pyarrow.compute  # makes its functions at import, so no checker knows them
@@ -31,8 +34,22 @@ SUFFIXES = (".parquet", ".jsonl")
 NEEDED = ("project_id", "timestamp", "kind")
 AT_ONCE = 128 << 20
 
-STAGED = pa.schema([field.with_nullable(True) for field in EVENTS])
-"""`EVENTS` with a nullable sequence."""
+LARGEST_PROJECT = 1 << 30
+"""Staged bytes of one project, which is sorted in memory; large values do not count."""
+
+ROWS = pa.schema([field.with_nullable(True) for field in EVENTS])
+"""`EVENTS` as a source may have them: the sequence may be null, and so may what a bad row lacks."""
+_ENCODED: dict[str, Callable[[Any], bytes]] = {
+    **dict.fromkeys(("packet", "content"), bytes),
+    **{"payload": str.encode, "diagnostics": lambda rows: json.dumps(rows).encode()},
+}
+_LARGE_COLUMNS = tuple(_ENCODED)
+_DECODED: dict[str, Callable[[bytes], Any]] = {
+    **dict.fromkeys(("packet", "content"), bytes),
+    **{"payload": bytes.decode, "diagnostics": json.loads},
+}
+STAGED = pa.schema([*ROWS, *(pa.field(f"{name}_at", pa.int64()) for name in _LARGE_COLUMNS)])
+"""`ROWS`, and the numbers of those values that are among the large ones."""
 
 
 def projects_and_events(
@@ -42,16 +59,19 @@ def projects_and_events(
 
     `path` is a file, a folder of files, or a recording; `projects` the table of projects (default:
     `projects.parquet` or `projects.jsonl` beside or in it). A row that can't be ordered (no project, no
-    kind, no usable time, text that is not UTF-8) is left out and counted in `report`; any other bad row
-    is counted and goes on, so that the stage `session_events` rejects it. Events of a project without
-    a record are reported, and the project goes on with an empty record. `at_once`: bytes of the
-    projects that are sorted in memory together.
+    kind, no usable time, text that is not UTF-8, a value that is too large) is left out and counted in
+    `report`; any other bad row is counted and goes on, so that the stage `session_events` rejects it.
+    Events of a project without a record are reported, and the project goes on with an empty record.
+    `at_once`: bytes of the projects that are sorted in memory together.
 
     Raises InputError if a file is no such table.
     """
     known = {project.project_id: project for project in _projects(path, projects, report)}
-    with tempfile.TemporaryDirectory(prefix="repair-import-") as folder:
-        sizes = _stage(_event_files(path, projects, report), Path(folder), report)
+    with (
+        tempfile.TemporaryDirectory(prefix="repair-import-") as folder,
+        LargeValues(Path(folder) / "large") as large,
+    ):
+        sizes = _stage(_event_files(path, projects, report), Path(folder), large, report)
         for name in sorted(sizes.keys() - known.keys()):
             report.add(
                 Problem(
@@ -61,13 +81,17 @@ def projects_and_events(
                     str(path),
                 )
             )
+        for name in [name for name, size in sizes.items() if size > LARGEST_PROJECT]:
+            expected = f"a project of at most {LARGEST_PROJECT >> 20} MiB of events, not {shown(name)}"
+            report.add(Problem("too_large", expected, "import it in parts", str(path)))
+            del sizes[name]
         for names in _groups(sizes, at_once):
             table = _sorted(Path(folder), names)
             first = 0
             for count in pc.value_counts(table.column("project_id")).to_pylist():
                 name, rows = count["values"], table.slice(first, count["counts"])
                 first += rows.num_rows
-                yield known.pop(name, Project(name)), _events(rows)
+                yield known.pop(name, Project(name)), _events(rows, large)
         for project in known.values():
             yield project, iter(())
 
@@ -93,8 +117,17 @@ def _projects(path: Path, given: Path | None, report: Report) -> Iterator[Projec
 
 def _project_rows(file: Path, report: Report) -> Iterator[tuple[str, Project]]:
     if file.suffix == ".parquet":
-        for number, row in enumerate(_table(file, PROJECTS, ("project_id",)).to_pylist(), start=1):
-            yield f"row {number}", Project(**row)
+        schema = pa.schema([field.with_nullable(True) for field in PROJECTS])
+        for locations, batch in _parquet_batches(file, schema, ("project_id",), report):
+            sound, unreadable = readable(batch)
+            for index, row in enumerate(sound.to_pylist()):
+                if index in unreadable:
+                    report.add(unreadable[index].at(str(file), locations[index]))
+                elif not row["project_id"]:
+                    problem = Problem("malformed_event", "a project with project_id", "name the project")
+                    report.add(problem.at(str(file), locations[index]))
+                else:
+                    yield locations[index], Project(**row)
         return
     for location, row in json_rows(file, str(file), report.add):
         try:
@@ -119,20 +152,34 @@ def _event_files(path: Path, projects: Path | None, report: Report) -> list[Path
     return files
 
 
-def _stage(files: list[Path], folder: Path, report: Report) -> dict[str, int]:
+def _stage(files: list[Path], folder: Path, large: LargeValues, report: Report) -> dict[str, int]:
     """Write the usable rows as Parquet into `folder`; returns the bytes of each project."""
     sizes: Counter[str] = Counter()
     with pq.ParquetWriter(folder / "events.parquet", STAGED, compression="zstd") as writer:
         for file in files:
-            batches = _parquet_batches(file) if file.suffix == ".parquet" else _json_batches(file, report)
-            for locations, batch in batches:
-                located = _usable_rows(batch, locations, str(file), report)
-                if located.num_rows:
-                    writer.write_batch(located.cast(STAGED))
-                    counts = pc.value_counts(located.column("project_id")).to_pylist()
+            for locations, batch in _batches(file, report):
+                usable = _usable_rows(batch, locations, str(file), report)
+                if usable.num_rows:
+                    staged = _staged(usable, large)
+                    writer.write_batch(staged)
+                    counts = pc.value_counts(staged.column("project_id")).to_pylist()
                     for count in counts:
-                        sizes[count["values"]] += 1 + located.nbytes * count["counts"] // located.num_rows
+                        sizes[count["values"]] += 1 + staged.nbytes * count["counts"] // staged.num_rows
     return sizes
+
+
+def _staged(batch: pa.RecordBatch, large: LargeValues) -> pa.RecordBatch:
+    """`batch` in the schema `STAGED`: its large values are put into `large`."""
+    columns = dict(zip(batch.schema.names, batch.columns, strict=True))
+    for name in _LARGE_COLUMNS:
+        column = columns[name]
+        is_large = pc.greater_equal(bytes_of_rows(column), LARGE)
+        numbers: list[int | None] = [None] * batch.num_rows
+        for row in rows_where(is_large):
+            numbers[row] = large.put(_ENCODED[name](column[row].as_py()))
+        columns[name] = pc.if_else(is_large, pa.scalar(None, column.type), column)
+        columns[f"{name}_at"] = pa.array(numbers, pa.int64())
+    return pa.RecordBatch.from_arrays([columns[name] for name in STAGED.names], schema=STAGED)
 
 
 def _usable_rows(batch: pa.RecordBatch, locations: list[str], source: str, report: Report) -> pa.RecordBatch:
@@ -142,25 +189,36 @@ def _usable_rows(batch: pa.RecordBatch, locations: list[str], source: str, repor
     for name in NEEDED:
         incomplete = pc.or_(incomplete, pc.is_null(batch.column(name)))
     keep = pc.invert(incomplete).to_pylist()
-    for row, problem in sorted(problems.items()):
+    unnumbered = _without_place(batch)
+    for row, problem in sorted({**problems, **unnumbered}.items()):
         report.add(problem.at(source, locations[row]))
-        if problem.reason == "bad_timestamp" or row in unreadable:
+        if problem.reason in ("bad_timestamp", "too_large") or row in unreadable or row in unnumbered:
             keep[row] = False
     return batch.filter(pa.array(keep, pa.bool_()))
 
 
-def _parquet_batches(file: Path) -> Iterator[tuple[list[str], pa.RecordBatch]]:
-    _table_schema(file, EVENTS, NEEDED)
-    first = 1
-    for batch in ds.dataset(file, schema=STAGED, format="parquet").to_batches(batch_size=CHUNK):
-        yield [f"row {first + row}" for row in range(batch.num_rows)], batch
-        first += batch.num_rows
+def _without_place(batch: pa.RecordBatch) -> dict[int, Problem]:
+    """The rows whose sequence leaves no room for the numbers of those after them."""
+    sequences = batch.column("sequence")
+    outside = pc.or_(pc.less(sequences, 0), pc.greater(sequences, LARGEST_SEQUENCE))
+    expected = f"a sequence from 0 to {LARGEST_SEQUENCE}"
+    problem = Problem("malformed_event", expected, "number the events of a project from 0")
+    return dict.fromkeys(rows_where(pc.fill_null(outside, False)), problem)
 
 
-def _json_batches(file: Path, report: Report) -> Iterator[tuple[list[str], pa.RecordBatch]]:
-    events = _json_events(file, report)
-    while chunk := list(islice(events, CHUNK)):
+def _batches(file: Path, report: Report) -> Located:
+    if file.suffix == ".parquet":
+        yield from _parquet_batches(file, ROWS, NEEDED, report)
+        return
+    for chunk in chunks(_json_events(file, report)):
         yield [location for location, _ in chunk], event_batch([event for _, event in chunk])
+
+
+def _parquet_batches(file: Path, schema: pa.Schema, needed: tuple[str, ...], report: Report) -> Located:
+    def add(location: str, problem: Problem) -> None:
+        report.add(problem.at(str(file), location))
+
+    return located_batches(file, schema, needed, add)
 
 
 def _json_events(file: Path, report: Report) -> Iterator[tuple[str, Event]]:
@@ -169,39 +227,6 @@ def _json_events(file: Path, report: Report) -> Iterator[tuple[str, Event]]:
             yield location, event_of(row)
         except RowError as error:
             report.add(error.problem.at(str(file), location))
-
-
-def _table(file: Path, schema: pa.Schema, needed: Iterable[str]) -> pa.Table:
-    _table_schema(file, schema, needed)
-    return ds.dataset(file, schema=schema, format="parquet").to_table()
-
-
-def _table_schema(file: Path, schema: pa.Schema, needed: Iterable[str]) -> None:
-    """Raise InputError unless `file` is Parquet with `needed` and no columns but `schema`'s."""
-    try:
-        found = pq.read_schema(file)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise InputError(f"{file} is not readable as Parquet: {error}") from None
-    missing, unknown = set(needed) - set(found.names), set(found.names) - set(schema.names)
-    if missing or unknown:
-        raise InputError(
-            f"{file} lacks the columns {sorted(missing)} and has {sorted(unknown)} too; "
-            f"expected some of {', '.join(schema.names)}"
-        )
-    for field in found:
-        wanted = schema.field(field.name).type
-        if pa.types.is_timestamp(wanted) and (not pa.types.is_timestamp(field.type) or field.type.tz is None):
-            raise InputError(f"{file}: {field.name} is {field.type}, expected a timestamp with a time zone")
-        if not field.type.equals(wanted) and not _casts(field.type, wanted):
-            raise InputError(f"{file}: {field.name} is {field.type}, expected {wanted}")
-
-
-def _casts(found: pa.DataType, wanted: pa.DataType) -> bool:
-    try:
-        pa.array([], found).cast(wanted)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError):
-        return False
-    return True
 
 
 def _groups(sizes: dict[str, int], at_once: int) -> Iterator[list[str]]:
@@ -225,6 +250,13 @@ def _sorted(folder: Path, names: list[str]) -> pa.Table:
     return table.take(pc.sort_indices(table, sort_keys=order))
 
 
-def _events(rows: pa.Table) -> Iterator[Event]:
+def _events(rows: pa.Table, large: LargeValues) -> Iterator[Event]:
     for batch in rows.to_batches(max_chunksize=CHUNK):
-        yield from events_of(batch)
+        columns = [batch.column(f"{name}_at").to_pylist() for name in _LARGE_COLUMNS]
+        for event, *numbers in zip(events_of(batch), *columns, strict=True):
+            found: dict[str, Any] = {
+                name: large.get(number, _DECODED[name])
+                for name, number in zip(_LARGE_COLUMNS, numbers, strict=True)
+                if number is not None
+            }
+            yield replace(event, **found) if found else event

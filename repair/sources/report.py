@@ -6,9 +6,8 @@ Tested by `tests/repair/sources/test_events.py` and `test_ot.py`.
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from itertools import islice
 
-from repair.recording.event import Event, event_batch
+from repair.recording.event import Event, estimated_bytes, event_batch
 from repair.recording.validation import Problem, check_batch
 from repair.replay.workspace_file import Broken
 from repair.schema.events import EventKind
@@ -16,6 +15,21 @@ from repair.sources.discovery import DiscoveryReport
 
 EXAMPLES = 5
 CHUNK = 8192
+CHUNK_BYTES = 64 << 20
+
+
+def chunks(located: Iterable[tuple[str, Event]]) -> Iterator[list[tuple[str, Event]]]:
+    """Events with their locations, as many at a time as one batch may have: in number and in bytes."""
+    chunk: list[tuple[str, Event]] = []
+    size = 0
+    for location, event in located:
+        chunk.append((location, event))
+        size += estimated_bytes(event)
+        if len(chunk) == CHUNK or size > CHUNK_BYTES:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
 
 
 class Report:
@@ -82,8 +96,7 @@ class Report:
 
     def checked(self, rows: Iterable[tuple[str, Event]], source: str, *, drop_bad: bool) -> Iterator[Event]:
         """Validate `rows`, pairs of a location in the file `source` and an event; bad ones are counted."""
-        iterator = iter(rows)
-        while chunk := list(islice(iterator, CHUNK)):
+        for chunk in chunks(rows):
             problems = check_batch(event_batch([event for _, event in chunk]), now=self.now)
             for row, problem in problems.items():
                 self.add(problem.at(source, chunk[row][0]))

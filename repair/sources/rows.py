@@ -19,8 +19,8 @@ from repair.declared_types import UnexpectedValueError, converted
 from repair.errors import InputError
 from repair.messages import shown
 from repair.ot.packets import INVALID_TAG, Packet, encode_packet
-from repair.recording.event import Event, Project
-from repair.recording.validation import EARLIEST, Problem
+from repair.recording.event import LARGEST_SEQUENCE, Event, Project
+from repair.recording.validation import EARLIEST, LONGEST_NAME, Problem
 from repair.schema.events import EventKind
 
 LONGEST_LINE = 64 << 20
@@ -113,7 +113,7 @@ class _EventFields(Struct, forbid_unknown_fields=True):
     kind: str
     timestamp: Any = None
     session_id: str | None = None
-    sequence: Annotated[int, Meta(ge=0, le=2**63 - 1)] | None = None
+    sequence: Annotated[int, Meta(ge=0, le=LARGEST_SEQUENCE)] | None = None
     path: str | None = None
     packet: Any = None
     operation: str | None = None
@@ -127,7 +127,7 @@ class _EventFields(Struct, forbid_unknown_fields=True):
 class _ProjectFields(Struct, forbid_unknown_fields=True):
     """A row of `PROJECTS` in JSON."""
 
-    project_id: Annotated[str, Meta(min_length=1)]
+    project_id: Annotated[str, Meta(min_length=1, max_length=LONGEST_NAME)]
     visibility: str | None = None
     language: str | None = None
     licence: str | None = None
@@ -159,9 +159,9 @@ class _DiagnosticFields(Struct, forbid_unknown_fields=True):
 
 
 _EXPECTED = {
-    "sequence": "a whole number from 0 to 2**63 - 1",
+    "sequence": "a whole number from 0 to 2**62 - 1",
     "version": "a whole number from 0 to 2**32 - 1",
-    "project_id": "the project's name",
+    "project_id": f"a name of 1 to {LONGEST_NAME} characters",
     "payload": "an object, or one as a string",
 }
 

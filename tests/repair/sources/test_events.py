@@ -97,7 +97,7 @@ def test_json_lines_in_every_form_that_the_schema_has(tmp_path: Path) -> None:
         ('{"a": "\\ud800"}', "bad_utf8", "a line in UTF-8"),  # half a character
         (row(kind=None), "malformed_event", "event.kind is null, expected a string"),
         (row(kind=3), "malformed_event", "event.kind is 3, expected a string"),
-        (row(project_id=None), "malformed_event", "project_id is null, expected the project's name"),
+        (row(project_id=None), "malformed_event", "project_id is null, expected a name"),
         (
             row(tiemstamp="x"),
             "malformed_event",
