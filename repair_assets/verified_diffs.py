@@ -16,7 +16,7 @@ from repair.schema.outcomes import join_outcomes
 from repair.store.manifest import Manifest
 from repair.store.writer import PartitionWriter
 from repair.synthesis.lm.judge import INSTRUCTIONS, QUESTIONS, SHOWN, LmJudge, judged
-from repair.verification.verifier import count_cheats
+from repair.verification.verifier import count_cheats, count_tolerated
 from repair_assets.synthesized_diffs import synthesized_diffs
 from resources.engine import EngineResource
 from resources.language_models import LanguageModelResource
@@ -26,7 +26,7 @@ from resources.store import StoreResource
 
 SPEC = BY_NAME["verified_diffs"]
 CHECKS = (share_check("verified_share", "Synthesized diffs that verify.", at_least=0.5),)
-CHEATS = "cheats"
+CHEATS, TOLERATED = "cheats", "tolerated"
 
 
 class Verification(dg.Config):
@@ -53,7 +53,8 @@ def verified_diffs(
 ) -> dg.MaterializeResult:
     """Diffs after which the target diagnostic is gone and no new error stands in the workspace.
 
-    Each row carries its proof: `repair prove` replays it. Cheats are counted by kind.
+    Each row carries its proof: `repair prove` replays it. Cheats are counted by kind, and by name
+    the tolerances with which answers were read.
     """
     synthesized = Input("synthesized_diffs", Key.of(context))
     versions = {"prompt": PROMPT_VERSION, **language_servers.versions()}
@@ -73,17 +74,18 @@ def verified_diffs(
 
     def work(writer: PartitionWriter) -> dict[str, Any]:
         cheats: Counter[str] = Counter()
+        tolerated: Counter[str] = Counter()
         outcomes = stage.on_engine(language_servers.with_servers(SPEC.function), stage.tasks(SPEC.reads))
         with ExitStack() as held:
             if config.judge:
                 shown = stage.rows(synthesized.asset, list(SHOWN))
                 judge = held.enter_context(language_model.judge())
                 outcomes = judged(join_outcomes(shown, outcomes, QUESTIONS), judge)
-            stage.write(writer, SPEC, count_cheats(outcomes, cheats))
-        return {CHEATS: dict(sorted(cheats.items()))}
+            stage.write(writer, SPEC, count_tolerated(count_cheats(outcomes, cheats), tolerated))
+        return {CHEATS: dict(sorted(cheats.items())), TOLERATED: dict(sorted(tolerated.items()))}
 
-    return stage.materialize(work, metadata=_cheats)
+    return stage.materialize(work, metadata=_counts)
 
 
-def _cheats(manifest: Manifest) -> dict[str, Any]:
-    return {CHEATS: manifest.extra[CHEATS]}
+def _counts(manifest: Manifest) -> dict[str, Any]:
+    return {name: manifest.extra[name] for name in (CHEATS, TOLERATED)}

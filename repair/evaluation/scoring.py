@@ -11,6 +11,7 @@ from repair.evaluation.metrics import ast_match, ast_or_string_match
 from repair.language_servers.scheduler import Servers
 from repair.line_diff import numbered as line_diff
 from repair.line_diff import workspace as workspace_diff
+from repair.prompt.answer_formats import LINE_DIFF, answer_format
 from repair.text.files import files_of
 from repair.verification.verifier import verify
 
@@ -41,7 +42,7 @@ def score(
         "functional": None if sample["tests"] is None else False,
     }
     try:
-        diff = line_diff.extract(answer)
+        diff = answer_format(LINE_DIFF).read_in(answer, files, sample["path"]).line_diff
         repaired = workspace_diff.apply(files, diff, sample["path"])
     except line_diff.LineDiffError as error:
         return {**row, "outcome": error.reason}

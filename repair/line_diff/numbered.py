@@ -32,6 +32,7 @@ from repair.line_diff.errors import (
     NotRisingError,
     WrongLineError,
 )
+from repair.line_diff.tidy import tidied
 from repair.text.lcs import changes
 from repair.text.lines import TERMINATOR, commonest_terminator, lines_of, split_mark
 
@@ -218,13 +219,14 @@ def apply(original: str, line_diff: str) -> str:
 def extract(answer: str) -> str:
     r"""The text of the last complete `<diff>` block of a model's answer, as `parse` reads it.
 
-    `repair.line_diff.answer_block` says where a block begins and ends. The content of the block is not
-    checked; an empty block is the empty diff.
+    `repair.line_diff.answer_block` says where a block begins and ends, `repair.line_diff.tidy` which lines
+    are written in the canonical form. The content of the block is not checked otherwise; an empty block is
+    the empty diff.
 
     Raises:
         NoDiffError: no block is complete.
     """
-    return "\n".join(find_block(answer).lines)
+    return "\n".join(tidied(find_block(answer).lines)[0])
 
 
 def apply_parsed(original: str, change: LineDiff) -> str:

@@ -28,9 +28,8 @@ from repair.line_diff.numbered import (
     quoted,
 )
 from repair.line_diff.numbered import diff as diff_of_texts
+from repair.line_diff.tidy import HEADER
 from repair.text.paths import path_fault
-
-HEADER = "#"
 
 
 class UnknownDiffFileError(LineDiffError):

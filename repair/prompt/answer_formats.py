@@ -20,8 +20,11 @@ from typing import Protocol
 
 from repair.errors import ConfigurationError
 from repair.line_diff import numbered as line_diff
+from repair.line_diff import tolerant, tolerant_unified
 from repair.line_diff import unified as unified_diff
+from repair.line_diff.answer_block import find_block
 from repair.line_diff.numbered import CLOSING, OPENING
+from repair.line_diff.tolerant import ReadDiff
 from repair.prompt.sentinels import ZERO_SHOT_SYSTEM, Example, parse, render_prompt
 from repair.text.lines import lines_of, split_mark
 
@@ -65,6 +68,10 @@ class AnswerFormat(Protocol):
         """
         ...
 
+    def read_in(self, answer: str, files: Mapping[str, str], path: str) -> ReadDiff:
+        """`read` for an answer about the file `path` of a workspace; with the tolerances that it took."""
+        ...
+
 
 def fields_of(rendered: str) -> dict[str, str]:
     """The sections of a text that `repair.prompt.sentinels` rendered: sentinel name -> body."""
@@ -88,7 +95,12 @@ class _LineDiffs:
         return fields_of(rendered)
 
     def read(self, answer: str, original: str) -> str:
-        return line_diff.extract(answer)
+        return self.read_in(answer, {"": original}, "").line_diff
+
+    def read_in(self, answer: str, files: Mapping[str, str], path: str) -> ReadDiff:
+        block = find_block(answer)
+        read = tolerant.canonical("\n".join(block.lines), files, path)
+        return ReadDiff(read.line_diff, (*block.tolerated, *read.tolerated))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +125,14 @@ class _UnifiedDiffs:
         return self._solved(parse(rendered))
 
     def read(self, answer: str, original: str) -> str:
-        return line_diff.diff(original, unified_diff.apply(original, line_diff.extract(answer)))
+        return self.read_in(answer, {"": original}, "").line_diff
+
+    def read_in(self, answer: str, files: Mapping[str, str], path: str) -> ReadDiff:
+        block = find_block(answer)
+        original = files.get(path, "")
+        read = tolerant_unified.canonical(block.lines, original)
+        repaired = unified_diff.apply(original, read.line_diff)
+        return ReadDiff(line_diff.diff(original, repaired), (*block.tolerated, *read.tolerated))
 
     def _solved(self, example: Example) -> dict[str, str]:
         repaired = line_diff.apply(example.text, example.line_diff or "")

@@ -125,6 +125,7 @@ class SynthesizedDiffRow(RepairCandidateRow):
 
 
 class VerifiedDiffRow(SynthesizedDiffRow):
+    tolerated: list[str]
     line_diff: str
     repaired: str
     repaired_files: list[FileRow]

@@ -94,6 +94,7 @@ SYNTHESIZED_DIFFS = extended(
 
 VERIFIED_DIFFS = extended(
     SYNTHESIZED_DIFFS,
+    pa.field("tolerated", pa.list_(pa.string())),  # with what the answer was read: `line_diff.tolerant`
     pa.field("line_diff", pa.string()),  # `repair.line_diff.workspace`, in the fewest signed lines
     pa.field("repaired", pa.string()),  # the text of `path` after the diff
     pa.field("repaired_files", FILES),  # the other files that the diff changes, after it

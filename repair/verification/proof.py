@@ -127,7 +127,7 @@ def _hash_fault(row: VerifiedDiffRow, files: Mapping[str, str]) -> str | None:
 
 def _answer_fault(row: VerifiedDiffRow, files: Mapping[str, str], path: str) -> str | None:
     try:
-        changed = workspace_diff.apply(files, answered_diff(row), path)
+        changed = workspace_diff.apply(files, answered_diff(row).line_diff, path)
     except LineDiffError as error:
         return f"{error.reason}: {error}"
     fewest = workspace_diff.diff(files, changed, path)

@@ -8,7 +8,7 @@ gives the reason, one of `REASONS`.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
@@ -24,6 +24,7 @@ from repair.language_servers import (
 from repair.language_servers.scheduler import CheckCoroutine, Servers, VersionedServers, run_all
 from repair.line_diff import workspace as workspace_diff
 from repair.line_diff.numbered import LineDiffError
+from repair.line_diff.tolerant import ReadDiff, canonical
 from repair.prompt.answer_formats import answer_format
 from repair.prompt.sentinels import PROMPT_VERSION
 from repair.schema.outcomes import DETAIL, KEY, REASON, Reject, outcome_batch, subschema
@@ -67,7 +68,8 @@ class Verdict:
     `evidence` says what was found, in words. `line_diff` is the change in the fewest signed lines, which may
     be fewer than those of the given diff; `repaired` the text of the diagnostic's file after it, and
     `repaired_files` those of the other changed files; `after` all diagnostics of the repaired workspace.
-    Fields of checks that were not reached are not set.
+    Fields of checks that were not reached are not set. `tolerated` names the tolerances with which the diff
+    was read (`repair.line_diff.tolerant`).
     """
 
     accepted: bool
@@ -77,6 +79,7 @@ class Verdict:
     repaired: str | None = None
     repaired_files: Mapping[str, str] = field(default_factory=dict[str, str])
     after: tuple[Diagnostic, ...] = ()
+    tolerated: tuple[str, ...] = ()
 
 
 def verify(
@@ -114,6 +117,13 @@ def count_cheats(outcomes: Iterable[pa.RecordBatch], counts: Counter[str]) -> It
         yield outcome
 
 
+def count_tolerated(outcomes: Iterable[pa.RecordBatch], counts: Counter[str]) -> Iterator[pa.RecordBatch]:
+    """The outcomes as they are; `counts` gets the tolerances with which answers were read."""
+    for outcome in outcomes:
+        counts.update(name for names in outcome["tolerated"].to_pylist() for name in names or ())
+        yield outcome
+
+
 def examine(
     workspace: Mapping[str, str],
     diagnostic: Diagnostic,
@@ -127,7 +137,7 @@ def examine(
             False, "file_absent", f"{path} is not among the {len(workspace)} files of the workspace"
         )
     try:
-        changed = workspace_diff.apply(workspace, line_diff, path)
+        changed = workspace_diff.apply(workspace, canonical(line_diff, workspace, path).line_diff, path)
     except LineDiffError as error:
         return Verdict(False, error.reason, str(error))
     fewest = workspace_diff.diff(workspace, changed, path)
@@ -162,20 +172,21 @@ def _compared(comparison: Comparison, diagnostic: Diagnostic) -> tuple[str | Non
     return None, f"gone: {format_diagnostic(diagnostic)}"
 
 
-def answered_diff(row: SynthesizedDiffRow) -> str:
+def answered_diff(row: SynthesizedDiffRow) -> ReadDiff:
     """The diff in the teacher's answer of a row of `SYNTHESIZED_DIFFS`. Raises `LineDiffError`."""
-    original = files_of(row).get(row["diagnostic"]["path"], "")
-    return answer_format(row["answer_format"]).read(row["answer"], original)
+    form = answer_format(row["answer_format"])
+    return form.read_in(row["answer"], files_of(row), row["diagnostic"]["path"])
 
 
 def _examine_row(row: SynthesizedDiffRow) -> CheckCoroutine[Verdict]:
     try:
-        line_diff = answered_diff(row)
+        answer = answered_diff(row)
     except LineDiffError as error:
         return Verdict(False, error.reason, str(error))
     before = [Diagnostic.from_row(known) for known in row["before"]]
     diagnostic = Diagnostic.from_row(row["diagnostic"])
-    return (yield from examine(files_of(row), diagnostic, line_diff, before))
+    verdict = yield from examine(files_of(row), diagnostic, answer.line_diff, before)
+    return replace(verdict, tolerated=answer.tolerated)
 
 
 def _outcome(
@@ -183,6 +194,7 @@ def _outcome(
 ) -> Mapping[str, Any] | Reject:
     known = {
         KEY: row[KEY],
+        "tolerated": list(verdict.tolerated),
         "line_diff": verdict.line_diff,
         "repaired": verdict.repaired,
         "repaired_files": [

@@ -212,6 +212,7 @@ def test_cheats_are_counted_by_kind(house: House, tmp_path: Path):
     manifest = cheating.manifest("verified_diffs", NAMES)
     assert manifest.rejects == {"cheat": 2, "content_mismatch": 1}
     assert manifest.extra["cheats"] == {"emptied": 1, "suppression": 1}
+    assert manifest.extra["tolerated"] == {}
     [event] = result.get_asset_materialization_events()
     assert event.materialization.metadata["cheats"].value == {"emptied": 1, "suppression": 1}
 

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.language_servers import LanguageServers, ServerCrashError, ServerTimeoutError
 from repair.line_diff import workspace as workspace_diff
-from repair.line_diff.numbered import diff
+from repair.line_diff.numbered import diff, extract
 from repair.pipeline import BY_NAME
 from repair.schema.outcomes import Reject, outcome_batch, outcome_schema
 from repair.schema.stages import SYNTHESIZED_DIFFS, VERIFIED_DIFFS
-from repair.verification.verifier import ADDS, Verdict, count_cheats, verify
+from repair.verification.verifier import ADDS, Verdict, count_cheats, count_tolerated, verify
 from tests.repair.synthesis.support import FunctionServers, as_batch, candidate, found, marked
 
 MAIN = "a = 1\nb = error:name\nc = error:other warning:weak\nd = 4\n"
@@ -353,6 +353,36 @@ ANSWERS = [
     ("-2 b = error:name\n+2 b = error:typo\n</diff>", "new_error"),
     ("-3 b = error:name\n+3 b = name\n</diff>", "content_mismatch"),
 ]
+
+TOLERATED = [
+    (f"<think>{'hm ' * 20_000}</think>\n\n<diff>\n{RIGHT}\n</diff>", ["thinking"]),
+    (f"hm\n</think>\n{RIGHT}\n</diff>", ["thinking"]),
+    (f"<diff> \n```diff\n{RIGHT}\n```\n</diff><|im_end|>", ["sentinel_blanks", "end_token", "fence"]),
+    (f"\n{RIGHT}\n\n</diff>".replace("name\n+", "name\n\n+"), ["blank_lines"]),
+    ("- 2 b = error:name\n+ 2 b = name\n</diff>", ["separator"]),
+    ("-2: b = error:name\n+2: b = name\n</diff>", ["separator"]),
+    ("-2 b = error:name \n+2 b = name\n</diff>", ["invisible"]),
+    (f"{RIGHT}\n</diff>\n".replace("\n", "\r\n"), ["crlf"]),
+]
+
+
+@pytest.mark.parametrize(("answer", "tolerated"), TOLERATED)
+def test_an_answer_in_another_form_is_stored_in_the_canonical_one(answer: str, tolerated: list[str]) -> None:
+    batch = as_batch([synthesized(answer, 0)], SYNTHESIZED_DIFFS)
+    [outcome] = BY_NAME["verified_diffs"].run([batch], FunctionServers(marked))
+    [row] = outcome.to_pylist()
+    assert (row["reason"], row["line_diff"], row["tolerated"]) == (None, RIGHT, tolerated), row["detail"]
+    counts = Counter[str]()
+    assert list(count_tolerated([outcome, outcome], counts)) == [outcome, outcome]
+    assert counts == dict.fromkeys(tolerated, 2)
+    assert verify(WORKSPACE, TARGET, extract(answer), FunctionServers(marked)).line_diff == RIGHT
+
+
+@pytest.mark.parametrize(
+    "text", ["-2: b = error:name\n+2: b = name", "- 2 b = error:name\n+ 2 b = name", f"\n{RIGHT}\n\n"]
+)
+def test_a_diff_in_another_form_is_verified_as_the_same(text: str) -> None:
+    assert judged(text).line_diff == RIGHT
 
 
 def test_rows_keep_their_order_and_none_is_lost() -> None:
