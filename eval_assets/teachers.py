@@ -160,7 +160,7 @@ def teacher_page(context: dg.AssetExecutionContext, store: StoreResource) -> dg.
     def work(writer: PartitionWriter) -> None:
         by_type: dict[str, Any] = {}
         for source in stored:
-            table = opened.table(source.asset, source.key.segments())
+            table = opened.table(source.asset, source.key.segments(), manifest=manifests[str(source)])
             writer.write("data", table)
             checks = manifests[str(source)].extra["checks"]
             by_type[source.key.diagnostic_type or ""] = (table.to_pylist(), checks)

@@ -78,7 +78,9 @@ def workspace_benchmark(
         missing=f"there are no repair_examples of {key} to freeze; materialize some dates of them first",
     )
     manifests = [
-        manifest for source in sources if (manifest := opened.manifest(source.asset, source.key.segments()))
+        (source, manifest)
+        for source in sources
+        if (manifest := opened.manifest(source.asset, source.key.segments()))
     ]
     stage = Stage(
         context=context,
@@ -91,12 +93,19 @@ def workspace_benchmark(
     )
 
     def work(writer: PartitionWriter) -> dict[str, Any]:
-        rows = (batch for source in sources for batch in opened.read(source.asset, source.key.segments()))
+        rows = (
+            batch
+            for source, manifest in manifests
+            for batch in opened.read(source.asset, source.key.segments(), manifest=manifest)
+        )
         for outcome in workspace_samples(rows, at_most=config.at_most):
             writer.write_outcomes(outcome)
-        return {"release": config.release, "frozen_from": [manifest.data_version for manifest in manifests]}
+        return {
+            "release": config.release,
+            "frozen_from": [manifest.data_version for _, manifest in manifests],
+        }
 
-    return stage.materialize(work, rows_in=sum(manifest.rows_out for manifest in manifests))
+    return stage.materialize(work, rows_in=sum(manifest.rows_out for _, manifest in manifests))
 
 
 @dg.asset(

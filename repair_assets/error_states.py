@@ -101,7 +101,7 @@ def error_states(
     )
 
     def work(writer: PartitionWriter) -> dict[str, Any]:
-        events, totals = StoredDay.of(stage.store, day), SnapshotTotals()
+        events, totals = StoredDay.of(stage.store, day, stage.manifests()[str(day)]), SnapshotTotals()
         sampled, counts = sample_partition(
             events.publishing(lambda code: partition_of(code, known) == diagnostic_type),
             diagnostic_type=diagnostic_type,

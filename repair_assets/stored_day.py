@@ -14,7 +14,7 @@ from repair.error_states.batches import by_project
 from repair.error_states.episodes import COLUMNS, KINDS
 from repair.execution.tasks import StoredRows
 from repair.recording.row_ranges import RowRanges
-from repair.store.manifest import StoredFile
+from repair.store.manifest import Manifest, StoredFile
 from repair.store.reader import PartitionStore
 from resources.stages import Input
 
@@ -47,16 +47,18 @@ class StoredDay:
     """The record of each project, by its id."""
 
     @classmethod
-    def of(cls, store: PartitionStore, day: Input) -> "StoredDay":
-        """The events of the partition `day`."""
+    def of(cls, store: PartitionStore, day: Input, version: Manifest) -> "StoredDay":
+        """The events of the partition `day`, in the version that a manifest names."""
         partition = day.key.segments()
-        records = store.table(day.asset, partition, PROJECTS_TABLE).to_pylist()
+        records = store.table(day.asset, partition, PROJECTS_TABLE, manifest=version).to_pylist()
         return cls(
             store=store,
             asset=day.asset,
             partition=partition,
-            events=store.stored(day.asset, partition),
-            ranges=RowRanges.of_table(store.table(day.asset, partition, PROJECT_ROWS_TABLE)),
+            events=store.stored(day.asset, partition, manifest=version),
+            ranges=RowRanges.of_table(
+                store.table(day.asset, partition, PROJECT_ROWS_TABLE, manifest=version)
+            ),
             projects={record["project_id"]: record for record in records},
         )
 

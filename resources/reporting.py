@@ -27,7 +27,9 @@ def column_schema(schema: pa.Schema) -> dg.TableSchema:
 def preview(store: PartitionStore, manifest: Manifest, name: str) -> dg.TableMetadataValue:
     """The first rows of a file of a partition; large columns are left out, and long cells are cut."""
     rows: list[dict[str, Any]] = []
-    for batch in store.read(manifest.asset, manifest.partition, name, texts=False, batch_rows=PREVIEW_ROWS):
+    for batch in store.read(
+        manifest.asset, manifest.partition, name, texts=False, manifest=manifest, batch_rows=PREVIEW_ROWS
+    ):
         rows.extend(batch.slice(0, PREVIEW_ROWS - len(rows)).to_pylist())
         if len(rows) >= PREVIEW_ROWS:
             break

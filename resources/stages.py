@@ -9,12 +9,14 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any
 
 import dagster as dg
 import pyarrow as pa
 
 from partitions.keys import Key
+from repair.errors import StoreError
 from repair.execution.definitions import Definitions, definitions_of
 from repair.execution.tasks import StoredRows, Task, stored_rows
 from repair.execution.worker import BatchFunction
@@ -154,11 +156,19 @@ class Stage:
         return Key.of(self.context)
 
     def manifests(self) -> dict[str, Manifest]:
-        """The manifests of the inputs, by `asset[key]`.
+        """The manifests of the inputs, by `asset[key]`, as they were when they were first asked for.
+
+        So the rows that are read are of the versions that the fingerprint names: where an input is replaced
+        meanwhile, its older file is absent and the run fails.
 
         Raises:
             dagster.Failure: an input is absent, or its own rows do not add up.
+            StoreError: a manifest can't be read.
         """
+        return self._manifests
+
+    @cached_property
+    def _manifests(self) -> dict[str, Manifest]:
         found: dict[str, Manifest] = {}
         for source in self.inputs:
             manifest = self.store.manifest(source.asset, source.key.segments())
@@ -182,7 +192,10 @@ class Stage:
         """The rows of every input partition of `asset`, in small batches; `texts`: not as their hashes."""
         for source in self.inputs:
             if source.asset == asset:
-                yield from self.store.read(asset, source.key.segments(), columns=columns, texts=texts)
+                manifest = self.manifests()[str(source)]
+                yield from self.store.read(
+                    asset, source.key.segments(), columns=columns, texts=texts, manifest=manifest
+                )
 
     def records(self, *assets: str) -> Iterator[dict[str, Any]]:
         """The rows of every input partition of these assets, one by one."""
@@ -206,6 +219,7 @@ class Stage:
                 source.key.segments(),
                 rows_per_task=self.engine.rows_per_task,
                 columns=columns,
+                manifest=self.manifests()[str(source)],
             )
         ]
 
@@ -243,6 +257,8 @@ class Stage:
     ) -> dg.MaterializeResult:
         """Run `work` unless the stored result still holds, and report either.
 
+        A stored result that does not read as it was written is made again; the metadata `remade` says why.
+
         Args:
             work: writes the partition's rows; what it returns is kept in the manifest's `extra`.
             rows_in: rows that the stage must account for; default: all rows of the inputs.
@@ -261,9 +277,9 @@ class Stage:
             "definitions": definitions.digest if definitions else "",
         }
         wanted = fingerprint(**made_of)
-        manifest = self.store.manifest(self.asset, segments)
-        reused = manifest is not None and manifest.fingerprint == wanted
-        if manifest is None or not reused:
+        manifest, damage = self._stored(wanted)
+        reused = manifest is not None
+        if manifest is None:
             expected = sum(source.rows_out for source in manifests.values()) if rows_in is None else rows_in
             with self.store.writer(self.asset, segments) as writer:
                 writer.declare(self.schema)
@@ -276,7 +292,7 @@ class Stage:
             "%s[%s] %s: %s",
             self.asset,
             self.key,
-            "reused" if reused else "written",
+            "reused" if reused else "made again" if damage else "written",
             _add_up(manifest).description,
         )
         rejected = preview(self.store, manifest, "rejects")
@@ -286,6 +302,7 @@ class Stage:
                 "dagster/uri": self.store.uri(self.asset, segments),
                 "dagster/column_schema": column_schema(self.schema),
                 "reused": reused,
+                **({"remade": damage} if damage else {}),
                 "rows_in": manifest.rows_in,
                 "seconds": float(manifest.extra.get("seconds", 0.0)),
                 "rejects": dict(manifest.rejects),
@@ -296,6 +313,22 @@ class Stage:
             check_results=[self._check(check, manifest, rejected) for check in (_ROWS_ADD_UP, *self.checks)],
             data_version=dg.DataVersion(manifest.data_version),
         )
+
+    def _stored(self, wanted: str) -> tuple[Manifest | None, str | None]:
+        """The stored result if it holds and reads as it was written; else what is damaged, if anything is."""
+        segments = self.key.segments()
+        texts = self.store.texts(segments)
+        for path in texts.remove_damaged():
+            self.context.log.warning("%s was damaged and is removed: its texts are written again", path)
+        try:
+            manifest = self.store.manifest(self.asset, segments)
+            if manifest is None or manifest.fingerprint != wanted:
+                return None, None
+            self.store.check(manifest)
+        except StoreError as error:
+            self.context.log.warning("%s[%s] is made again: %s", self.asset, self.key, error)
+            return None, str(error)
+        return manifest, None
 
     def _check(
         self, check: ManifestCheck, manifest: Manifest, rejected: dg.MetadataValue[Any]

@@ -83,7 +83,8 @@ def checkpoint(
             trainer.run(context, "code_location.train_main", recipe | locations)
             made_by = read_notes(out)
             writer.write_tree(out, CHECKPOINT)
-        rows = opened.table(mixture.asset, segments, columns=list(READS))
+        manifest = stage.manifests()[str(mixture)]
+        rows = opened.table(mixture.asset, segments, columns=list(READS), manifest=manifest)
         trained, rejects = trained_and_rejected(rows, set(made_by["left_out_too_long"]))
         writer.write("data", trained)
         writer.write_rejects(rejects)
@@ -106,7 +107,10 @@ def _losses(store: PartitionStore, manifest: Manifest) -> dict[str, Any]:
     """The loss curve as a picture, and the figures of the training."""
     from repair.evaluation.reports.plots import loss_curve
 
-    lines = store.read_bytes(manifest.asset, manifest.partition, f"{CHECKPOINT}/{METRICS}").splitlines()
+    metrics = store.read_bytes(
+        manifest.asset, manifest.partition, f"{CHECKPOINT}/{METRICS}", manifest=manifest
+    )
+    lines = metrics.splitlines()
     picture = base64.b64encode(loss_curve([json.loads(line) for line in lines])).decode()
     figures = manifest.extra["result"]
     return {

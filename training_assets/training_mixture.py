@@ -86,6 +86,7 @@ def training_mixture(
 def _dated(stage: Stage, days: Sequence[Input]) -> Iterator[pa.RecordBatch]:
     """The examples of the days, each with its date."""
     for day in days:
-        for batch in stage.store.read(day.asset, day.key.segments()):
+        manifest = stage.manifests()[str(day)]
+        for batch in stage.store.read(day.asset, day.key.segments(), manifest=manifest):
             dates = pa.array([day.key.date] * batch.num_rows, pa.string())
             yield beside(batch, pa.RecordBatch.from_arrays([dates], ["date"]))

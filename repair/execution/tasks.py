@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 import pyarrow as pa
 
 from repair.schema.outcomes import beside
-from repair.store.manifest import StoredFile
+from repair.store.manifest import Manifest, StoredFile
 from repair.store.reader import PartitionStore
 
 # Rows of a diagnostic: some seconds of the language servers' time.
@@ -101,9 +101,13 @@ def stored_rows(
     *,
     rows_per_task: int | None,
     columns: tuple[str, ...] | None = None,
+    manifest: Manifest | None = None,
 ) -> list[StoredRows]:
-    """The rows of a partition as tasks of at most `rows_per_task` rows; None: as one task."""
-    file = store.stored(asset, partition)
+    """The rows of a partition as tasks of at most `rows_per_task` rows; None: as one task.
+
+    `manifest`: of that version of the partition.
+    """
+    file = store.stored(asset, partition, manifest=manifest)
     rows = file.rows or 0
     step = rows_per_task or max(rows, 1)
     return [

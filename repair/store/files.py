@@ -17,6 +17,11 @@ from repair.store.content_hash import TableHash
 if TYPE_CHECKING:
     import numpy as np
 
+READ_ERRORS = (pa.ArrowException, OSError, ValueError, OverflowError, LookupError)
+"""What reading damaged bytes raises: Arrow's errors, and those of Python where it makes values of them."""
+
+_CHANGES = ("size", "ino", "mtime", "created", "generation", "etag", "ETag", "updated", "LastModified")
+
 ROW_GROUP_BYTES = 64 << 20
 """Rows are gathered up to this size in memory. A workspace text that many rows of a row group share
 is stored once, so the dictionary may grow as large."""
@@ -31,6 +36,12 @@ def cut(sizes: "np.ndarray[Any, Any]", most: int) -> Iterator[tuple[int, int]]:
         stop = max(start + 1, int(ends.searchsorted(before + most, "right")))
         yield start, stop
         start = stop
+
+
+def file_identity(filesystem: Any, path: str) -> tuple[str, ...]:
+    """What a file system says of a file, another thing once its content has changed. Raises OSError."""
+    facts: dict[str, Any] = filesystem.info(path)
+    return (str(filesystem.protocol), path, *(str(facts.get(name)) for name in _CHANGES))
 
 
 class HashedFile:

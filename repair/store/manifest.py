@@ -27,6 +27,7 @@ MANIFEST = "manifest.json"
 DATA, REJECTED = "data", "rejects"
 CHUNK_BYTES = 4 << 20
 
+_CHECKSUM = "checksum"
 _SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 
 
@@ -73,18 +74,34 @@ class Manifest:
         """Whether rows in = rows out + rejects."""
         return self.rows_in == self.rows_out + sum(self.rejects.values())
 
+    def file(self, name: str) -> StoredFile:
+        """The file that holds a table or an artefact. Raises StoreError."""
+        for stored in self.files:
+            if stored.name == name:
+                return stored
+        names = sorted({stored.name.split("/")[0] for stored in self.files})
+        where = folder_of(self.asset, self.partition)
+        raise StoreError(f"{where} has no {name!r}; it has {', '.join(names)}")
+
     def to_json(self) -> str:
         row = asdict(self)
         row["created"] = self.created.isoformat()
+        row[_CHECKSUM] = _checksum(row)
         return json.dumps(row, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "Manifest":
-        """The inverse of `to_json`. Raises ValueError, KeyError or TypeError for anything else."""
+        """The inverse of `to_json`. Raises ValueError, KeyError or TypeError for anything else.
+
+        An older manifest has no checksum.
+        """
         row = json.loads(text)
         version = row.get("format", 1 if "data_version" in row else FORMAT)
         if version != FORMAT:
             raise FormatError(version)
+        checksum = row.pop(_CHECKSUM, None)
+        if checksum is not None and checksum != (found := _checksum(row)):
+            raise ValueError(f"the SHA-256 of its content is {found}, expected {checksum}")
         row["created"] = datetime.fromisoformat(row["created"])
         row["files"] = tuple(StoredFile(**stored) for stored in row["files"])
         for stored in row["files"]:
@@ -123,7 +140,9 @@ def read_manifest(filesystem: Any, path: str, uri: str | None = None) -> Manifes
         raise StoreError(
             f"{uri} is of the store format {error.version}, and this code reads {FORMAT}: {what}"
         ) from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except OSError as error:
+        raise StoreError(f"{uri} can't be read ({error}): expected a file that may be read") from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise StoreError(
             f"{uri} is no manifest ({error}); delete it and materialize the partition again"
         ) from error
@@ -175,6 +194,12 @@ def segment(what: str, text: str) -> str:
             "the first one a letter, a digit or _"
         )
     return text
+
+
+def _checksum(row: Mapping[str, Any]) -> str:
+    """SHA-256 of a manifest's JSON without its checksum."""
+    text = json.dumps(row, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _check_path(what: str, text: str) -> None:

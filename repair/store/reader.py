@@ -28,6 +28,7 @@ from fsspec.core import url_to_fs
 
 from repair.errors import StoreError
 from repair.schema.texts import stored_name
+from repair.store.files import READ_ERRORS, file_identity
 from repair.store.manifest import (
     CHUNK_BYTES,
     DATA,
@@ -38,9 +39,13 @@ from repair.store.manifest import (
     is_segment,
     read_manifest,
 )
-from repair.store.text_columns import join_texts
+from repair.store.text_columns import join_texts, look_up_texts
 from repair.store.text_table import FOLDER, TextTable
 from repair.store.writer import PartitionWriter
+
+_CHECKED_ROWS = 1 << 13
+_VERIFIED = set[tuple[str, ...]]()
+"""Larger files whose SHA-256 this process has compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,19 +117,18 @@ class PartitionStore:
         columns: list[str] | None = None,
         *,
         texts: bool | Collection[str] = True,
-        verify: bool = False,
+        manifest: Manifest | None = None,
         batch_rows: int = 64,
     ) -> Iterator[pa.RecordBatch]:
         """The rows of a table in order, in batches of at most `batch_rows`; one empty batch if it has none.
 
         `columns` are named as in memory. `texts`: whether texts are joined, or in which columns; the others
-        keep the hashes under which they are stored. `verify` compares the file's SHA-256 with the manifest's
-        first, which reads it twice.
+        keep the hashes under which they are stored. `manifest` as in `stored`.
+
+        Raises:
+            StoreError: the file is absent, or its SHA-256 is not that of the manifest.
         """
-        stored = self.stored(asset, partition, name)
-        if verify:
-            for _ in self._verified_chunks(asset, partition, stored):
-                pass
+        stored = self.stored(asset, partition, name, manifest)
         yield from self.read_file(asset, partition, stored, columns, texts=texts, batch_rows=batch_rows)
 
     def read_file(
@@ -161,7 +165,7 @@ class PartitionStore:
         rows: tuple[int, int] | None,
         batch_rows: int,
     ) -> Iterator[pa.RecordBatch]:
-        with self._open(asset, partition, stored) as handle:
+        with self._verified(asset, partition, stored) as handle:
             try:
                 parquet = pq.ParquetFile(handle)
                 columns = _stored_names(parquet, columns)
@@ -179,7 +183,7 @@ class PartitionStore:
                         index += batch.num_rows
                         if first < last:
                             yield batch.slice(first, last - first)
-            except (pa.ArrowException, OSError) as error:
+            except READ_ERRORS as error:
                 raise self._damaged(asset, partition, stored, str(error)) from error
 
     def table(
@@ -190,14 +194,15 @@ class PartitionStore:
         columns: list[str] | None = None,
         *,
         texts: bool = True,
+        manifest: Manifest | None = None,
     ) -> pa.Table:
-        """A whole table in memory; `texts` as in `read`."""
-        stored = self.stored(asset, partition, name)
-        with self._open(asset, partition, stored) as handle:
+        """A whole table in memory; `texts` as in `read`, `manifest` as in `stored`."""
+        stored = self.stored(asset, partition, name, manifest)
+        with self._verified(asset, partition, stored) as handle:
             try:
                 parquet = pq.ParquetFile(handle)
                 table = parquet.read(columns=_stored_names(parquet, columns))
-            except (pa.ArrowException, OSError) as error:
+            except READ_ERRORS as error:
                 raise self._damaged(asset, partition, stored, str(error)) from error
         if not texts:
             return table
@@ -222,9 +227,11 @@ class PartitionStore:
         """Where a table or an artefact of the partition is now; it holds until the next write."""
         return f"{self.uri(asset, partition)}/{self.stored(asset, partition, name).file}"
 
-    def read_bytes(self, asset: str, partition: Mapping[str, str], name: str) -> bytes:
-        """An artefact, compared with its SHA-256."""
-        stored = self.stored(asset, partition, name)
+    def read_bytes(
+        self, asset: str, partition: Mapping[str, str], name: str, *, manifest: Manifest | None = None
+    ) -> bytes:
+        """An artefact, compared with its SHA-256; `manifest` as in `stored`."""
+        stored = self.stored(asset, partition, name, manifest)
         return b"".join(self._verified_chunks(asset, partition, stored))
 
     def local_tree(self, asset: str, partition: Mapping[str, str], name: str, into: Path) -> Path:
@@ -232,7 +239,7 @@ class PartitionStore:
         manifest = self._manifest(asset, partition)
         stored = [one for one in manifest.files if one.name.startswith(f"{name}/")]
         if not stored:
-            raise StoreError(self._unknown(manifest, name))
+            manifest.file(name)  # raises
         for one in stored:
             target = into / one.name.removeprefix(f"{name}/")
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -241,13 +248,35 @@ class PartitionStore:
                     sink.write(chunk)
         return into
 
-    def stored(self, asset: str, partition: Mapping[str, str], name: str = DATA) -> StoredFile:
-        """The file that holds a table or an artefact of the partition now."""
-        manifest = self._manifest(asset, partition)
-        for one in manifest.files:
-            if one.name == name:
-                return one
-        raise StoreError(self._unknown(manifest, name))
+    def stored(
+        self,
+        asset: str,
+        partition: Mapping[str, str],
+        name: str = DATA,
+        manifest: Manifest | None = None,
+    ) -> StoredFile:
+        """The file that holds a table or an artefact of the partition now.
+
+        `manifest`: of that version. Who reads more than one thing of a partition names the version, so that
+        no two are mixed where it is replaced in between: then the older file is not there any more.
+        """
+        return (manifest or self._manifest(asset, partition)).file(name)
+
+    def check(self, manifest: Manifest) -> None:
+        """Reads all that a partition holds, and looks up the texts that its rows name.
+
+        Raises:
+            StoreError: something is absent or damaged.
+        """
+        asset, partition = manifest.asset, manifest.partition
+        texts = self.texts(partition)
+        for stored in manifest.files:
+            if stored.rows is None:
+                for _ in self._verified_chunks(asset, partition, stored):
+                    pass
+            else:
+                for batch in self.read_file(asset, partition, stored, texts=False, batch_rows=_CHECKED_ROWS):
+                    look_up_texts(batch, texts)
 
     def locate(self, asset: str, partition: Mapping[str, str]) -> tuple[Any, str]:
         """The fsspec file system, and the partition's folder on it."""
@@ -263,21 +292,39 @@ class PartitionStore:
             )
         return manifest
 
-    def _unknown(self, manifest: Manifest, name: str) -> str:
-        names = sorted({one.name.split("/")[0] for one in manifest.files})
-        return f"{self.uri(manifest.asset, manifest.partition)} has no {name!r}; it has {', '.join(names)}"
-
     @contextlib.contextmanager
     def _open(self, asset: str, partition: Mapping[str, str], stored: StoredFile) -> Generator[Any]:
         fs, folder = self.locate(asset, partition)
         path = f"{folder}/{stored.file}"
         try:
             size = fs.info(path)["size"]
+            if size != stored.bytes:
+                raise self._damaged(asset, partition, stored, f"it has {size} bytes")
+            handle = fs.open(path, "rb")
         except FileNotFoundError as error:
             raise self._damaged(asset, partition, stored, "the file is not there") from error
-        if size != stored.bytes:
-            raise self._damaged(asset, partition, stored, f"it has {size} bytes")
-        with fs.open(path, "rb") as handle:
+        except OSError as error:
+            raise self._damaged(asset, partition, stored, str(error)) from error
+        with handle:
+            yield handle
+
+    @contextlib.contextmanager
+    def _verified(self, asset: str, partition: Mapping[str, str], stored: StoredFile) -> Generator[Any]:
+        """The file, once its SHA-256 is that of the manifest.
+
+        A small file is read once, hashed and parsed in memory. A larger one is hashed in front of the first
+        read in this process, and again once the file system says that it has changed.
+        """
+        if stored.bytes <= CHUNK_BYTES:
+            yield pa.BufferReader(b"".join(self._verified_chunks(asset, partition, stored)))
+            return
+        with self._open(asset, partition, stored) as handle:
+            fs, folder = self.locate(asset, partition)
+            identity = (*file_identity(fs, f"{folder}/{stored.file}"), stored.sha256)
+            if identity not in _VERIFIED:
+                for _ in self._verified_chunks(asset, partition, stored):
+                    pass
+                _VERIFIED.add(identity)
             yield handle
 
     def _verified_chunks(
@@ -285,11 +332,17 @@ class PartitionStore:
     ) -> Iterator[bytes]:
         digest = hashlib.sha256()
         with self._open(asset, partition, stored) as handle:
-            while chunk := handle.read(CHUNK_BYTES):
+            while chunk := self._chunk(handle, asset, partition, stored):
                 digest.update(chunk)
                 yield chunk
         if digest.hexdigest() != stored.sha256:
             raise self._damaged(asset, partition, stored, f"its SHA-256 is {digest.hexdigest()}")
+
+    def _chunk(self, handle: Any, asset: str, partition: Mapping[str, str], stored: StoredFile) -> bytes:
+        try:
+            return cast(bytes, handle.read(CHUNK_BYTES))
+        except OSError as error:
+            raise self._damaged(asset, partition, stored, str(error)) from error
 
     def _damaged(self, asset: str, partition: Mapping[str, str], stored: StoredFile, what: str) -> StoreError:
         return StoreError(

@@ -67,6 +67,13 @@ def join_texts(
         yield _replaced(part, joined_field, joined, text_of)
 
 
+def look_up_texts(batch: pa.RecordBatch, texts: TextTable) -> None:
+    """Raises StoreError where `texts` lacks a text that a stored batch names."""
+    for field in batch.schema:
+        if joined_field(field) != field:
+            _text_bytes(batch.column(field.name), texts)
+
+
 def sha256_of_each(texts: pa.StringArray) -> pa.Array:
     """SHA-256, in hexadecimal, of each text's UTF-8 bytes; there must be no null."""
     return pa.array([hashlib.sha256(value).hexdigest() for value in utf8_values(texts)], pa.string())

@@ -30,8 +30,8 @@ from repair.errors import StoreError
 from repair.extras import extra
 from repair.schema.texts import SHA256, TEXT
 from repair.store.atomic import is_local, write_whole
-from repair.store.files import cut
-from repair.store.manifest import SWEEP_AFTER
+from repair.store.files import READ_ERRORS, cut, file_identity
+from repair.store.manifest import CHUNK_BYTES, SWEEP_AFTER
 
 with extra("pipeline"):
     import numpy as np
@@ -55,6 +55,8 @@ _CACHED_INDEXES = 1024
 _LISTED_AT_ONCE = 8
 
 _FILE = re.compile(r"[0-9a-f]{64}\.parquet")
+_WHOLE = set[tuple[str, ...]]()
+"""Files whose SHA-256 this process has compared with their names."""
 _HEXADECIMAL = pa.binary(64)
 
 Numbers = np.ndarray[Any, np.dtype[np.int64]]
@@ -138,6 +140,47 @@ class TextTable:
             return []
         return sorted(path for path in listed if _FILE.fullmatch(path.rpartition("/")[2]))
 
+    def remove_damaged(self) -> list[str]:
+        """Removes files that are not what their names say, so that their texts are written again.
+
+        A file is hashed once in a process, and again once the file system says that it has changed. Returns
+        the paths that were removed.
+
+        Raises:
+            StoreError: a file can't be read or removed.
+        """
+        damaged: list[str] = []
+        for path in self.files():
+            try:
+                if not self._is_whole(path):
+                    self._fs.rm_file(path)
+                    damaged.append(path)
+            except FileNotFoundError:  # another run removed it
+                continue
+            except OSError as error:
+                raise self._damaged(path, str(error)) from error
+        if damaged:
+            self._forget()
+        return damaged
+
+    def _is_whole(self, path: str) -> bool:
+        identity = file_identity(self._fs, path)
+        if identity not in _WHOLE:
+            digest = hashlib.sha256()
+            with self._fs.open(path, "rb") as handle:
+                while chunk := handle.read(CHUNK_BYTES):
+                    digest.update(chunk)
+            if digest.hexdigest() != path.rpartition("/")[2].removesuffix(".parquet"):
+                return False
+            _WHOLE.add(identity)
+        return True
+
+    def _forget(self) -> None:
+        self._indexes.clear()
+        self._listed = False
+        _index.cache_clear()
+        _group.cache_clear()
+
     def _sweep(self) -> None:
         """Removes what killed writers left unfinished."""
         before = (datetime.now(UTC) - SWEEP_AFTER).timestamp()
@@ -163,7 +206,7 @@ class TextTable:
             raise StoreError(
                 f"{self._uri} lacks {len(absent)} of {len(wanted)} texts that rows name, first the one with "
                 f"SHA-256 {bytes(wanted[absent[0]]).decode()}: a file of texts was taken away or damaged; "
-                "delete the date's partitions and materialize them again"
+                "the partitions of the date need it: materialize them again, which writes their texts again"
             )
         return files, entries
 
@@ -190,13 +233,13 @@ class TextTable:
     def _index(self, path: str) -> _Index:
         try:
             return _index(self._fs, path)
-        except (pa.ArrowException, OSError, KeyError) as error:
+        except READ_ERRORS as error:
             raise self._damaged(path, str(error)) from error
 
     def _group(self, path: str, group: int) -> pa.Array:
         try:
             return _group(self._fs, path, group)
-        except (pa.ArrowException, OSError, KeyError) as error:
+        except READ_ERRORS as error:
             raise self._damaged(path, str(error)) from error
 
     def _verify(self, path: str, wanted: np.ndarray[Any, Any], texts: pa.Array) -> None:
@@ -205,11 +248,11 @@ class TextTable:
                 raise self._damaged(path, f"the text {digest.decode()} has the SHA-256 {found}")
 
     def _damaged(self, path: str, what: str) -> StoreError:
-        _index.cache_clear()  # the file may be mended under its name while this process lives
-        _group.cache_clear()
+        self._forget()  # the file may be mended under its name while this process lives
+        name = path.rpartition("/")[2]
         return StoreError(
-            f"{self._uri}/{path.rpartition('/')[2]} is damaged: {what}; delete it and the partitions of its "
-            "date, and materialize them again"
+            f"{self._uri}/{name} is damaged: {what}; the partitions of its date need it: materialize "
+            "them again, and a run removes the damaged file and writes its texts again"
         )
 
 

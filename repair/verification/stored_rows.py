@@ -74,7 +74,7 @@ def _stored_rows(fs: Any, folder: str) -> Iterator[pa.RecordBatch]:
             f"{file} is not what {MANIFEST} says: its SHA-256 is {digest.hexdigest()}, expected"
             f" {stored.sha256}; materialize the partition again"
         )
-    for batch in store.read(manifest.asset, manifest.partition):
+    for batch in store.read(manifest.asset, manifest.partition, manifest=manifest):
         _check_columns(batch.schema.names, file)
         yield batch
 

@@ -1,5 +1,6 @@
 """What every stage shares: reuse, the counts, clear refusals."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -229,3 +230,56 @@ def test_a_stage_reads_the_texts_that_it_looks_at_and_stores_those_that_it_retur
         for name in ("before", "repairs")
     )
     assert before == after
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "damage"),
+    [
+        ("kept/**/data-*", flip),
+        ("kept/**/rejects-*", flip),
+        ("kept/**/data-*", Path.unlink),
+        ("kept/**/manifest.json", flip),
+        ("kept/**/manifest.json", lambda path: path.write_text("")),
+    ],
+)
+def test_a_damaged_result_is_made_again_and_says_so(
+    tmp_path: Path, pattern: str, damage: Callable[[Path], object]
+) -> None:
+    runs = Runs()
+    assert run(graph(runs), tmp_path).success
+    store = PartitionStore(str(tmp_path))
+    before = store.table("kept", KEY.segments())
+    (path,) = tmp_path.glob(pattern)
+    damage(path)
+    result = run(graph(runs), tmp_path)
+    assert result.success
+    metadata = {
+        event.asset_key.path[-1]: event.materialization.metadata
+        for event in result.get_asset_materialization_events()
+        if event.asset_key
+    }
+    assert "remade" not in metadata["numbers"]
+    assert str(path) in metadata["kept"]["remade"].text
+    assert runs.count == 2
+    assert store.table("kept", KEY.segments()) == before
+    assert run(graph(runs), tmp_path).success
+    assert runs.count == 2, "then it is reused"
+
+
+def test_a_damaged_input_is_named_with_what_to_do(tmp_path: Path) -> None:
+    runs = Runs()
+    assert run(graph(runs), tmp_path).success
+    (path,) = tmp_path.glob("numbers/**/data-*")
+    flip(path)
+    (own,) = tmp_path.glob("kept/**/manifest.json")
+    own.unlink()
+    result = run(graph(runs), tmp_path, ["kept"])
+    (failure,) = [event for event in result.all_events if event.is_step_failure]
+    assert str(path) in str(failure.event_specific_data)
+    assert "materialize it again" in str(failure.event_specific_data)

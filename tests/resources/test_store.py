@@ -58,7 +58,7 @@ def test_a_partition_is_written_read_and_listed(store: PartitionStore) -> None:
     manifest = write(store, 1, 2, 3)
     assert store.manifest("stage", PARTITION) == manifest
     assert store.partitions("stage") == [PARTITION]
-    batches = store.read("stage", PARTITION, verify=True, batch_rows=2)
+    batches = store.read("stage", PARTITION, batch_rows=2)
     assert [batch["n"].to_pylist() for batch in batches] == [[1, 2], [3]]
     assert objects(store) == {"manifest.json", *(stored.file for stored in manifest.files)}
 

@@ -37,8 +37,10 @@ def _facts(store: PartitionStore, stages: Stages, date: str, dates: list[str]) -
     by_type = funnels(store, stages, dates)
     rows = score_rows(store, date)
     overall = system_scores(row for of_type in rows.values() for row in of_type)
-    made_by = json.loads(store.read_bytes("checkpoint", {"date": date}, f"checkpoint/{MADE_BY}"))
-    curve = store.read_bytes("checkpoint", {"date": date}, f"checkpoint/{CURVE}").splitlines()
+    trained = {"date": date}
+    version = store.manifest("checkpoint", trained)
+    made_by = json.loads(store.read_bytes("checkpoint", trained, f"checkpoint/{MADE_BY}", manifest=version))
+    curve = store.read_bytes("checkpoint", trained, f"checkpoint/{CURVE}", manifest=version).splitlines()
     reproduction = {
         funnel.diagnostic_type: Share(funnel.steps["reproduced"], funnel.steps["replayed"])
         for funnel in by_type

@@ -1,5 +1,6 @@
 """Tasks: every row in one of them, whatever the row groups, and large ones first."""
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,7 +49,9 @@ def grouped(tmp_path_factory: pytest.TempPathFactory) -> tuple[PartitionStore, S
     path = folder / "numbers" / "data.parquet"
     rows = [{"number": number, "text": str(number)} for number in range(20)]
     pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), path, row_group_size=6)
-    return store, StoredFile("data", path.name, 20, path.stat().st_size, "")
+    return store, StoredFile(
+        "data", path.name, 20, path.stat().st_size, hashlib.sha256(path.read_bytes()).hexdigest()
+    )
 
 
 @given(cut=st.tuples(st.integers(0, 20), st.integers(0, 20)), batch_rows=st.integers(1, 25))
