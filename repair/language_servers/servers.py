@@ -65,7 +65,8 @@ class LanguageServers:
     `workers` is the number of pyright processes; `timeout` the seconds that a server may take for one
     workspace; a pyright that comes near `memory_limit_mb` is replaced before the next workspace; `cache`
     is the file of the results' cache, shared with other processes; `environment` holds the third-party
-    packages that are seen. Without one there are none, and Python is the running one.
+    packages that are seen. Without one there are none, and Python is the running one. Pyright checks for
+    another version where the workspace requires one (`repair.language_servers.python_version`).
 
     A workspace sees the environment's Python on Linux with its standard library and packages, and its own
     settings of pyright and ruff as far as they stay inside it. The results equal those of `pyright` and
@@ -96,7 +97,7 @@ class LanguageServers:
         except BaseException:
             self._scratch.close()
             raise
-        self._label = seen.label
+        self._label, self._python = seen.label, seen.version
         self._workers = [
             Worker(found, folder, seen, timeout=timeout, memory_limit_mb=memory_limit_mb)
             for folder in (self._scratch.path / f"worker-{number}" for number in range(workers))
@@ -178,7 +179,7 @@ class LanguageServers:
         return list(result.diagnostics)
 
     def _results(self, requests: Sequence[Request]) -> list[Result]:
-        prepared = [_prepared(request) for request in requests]
+        prepared = [_prepared(request, self._python) for request in requests]
         keys = [
             item.digest(*self._identity) if isinstance(item, PreparedWorkspace) else "" for item in prepared
         ]
@@ -221,9 +222,9 @@ class LanguageServers:
             raise ServersClosedError("these servers are closed; use them inside their `with` block")
 
 
-def _prepared(request: Request) -> PreparedWorkspace | LanguageServerError:
+def _prepared(request: Request, python: str) -> PreparedWorkspace | LanguageServerError:
     try:
-        return PreparedWorkspace.of(request.files, request.paths, request.edited)
+        return PreparedWorkspace.of(request.files, request.paths, request.edited, python)
     except LanguageServerError as error:
         return error
 

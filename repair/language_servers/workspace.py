@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import platform
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 from repair.language_servers.configuration import pyright_configuration
 from repair.language_servers.errors import UnknownFileError
 from repair.language_servers.paths import encoded
+from repair.language_servers.python_version import project_python
 from repair.language_servers.ruff_settings import ruff_files
 from repair.language_servers.targets import checked
 from repair.text.paths import is_python
@@ -21,9 +23,9 @@ from repair.text.python_imports import reached
 class PreparedWorkspace:
     """A validated workspace: its files by path, as text and as bytes; `targets`: the paths to check.
 
-    `settings` are the project's pyright settings, filtered, and `configuration` their JSON, None where there
-    are none; `ruff_files` replace the project's own for ruff; `ignored` lists the settings of both that were
-    dropped.
+    `settings` are the project's pyright settings, filtered, with the Python version that it requires, and
+    `configuration` their JSON, None where there are none; `ruff_files` replace the project's own for ruff;
+    `ignored` lists the settings of both that were dropped.
     """
 
     texts: Mapping[str, str]
@@ -37,9 +39,16 @@ class PreparedWorkspace:
 
     @classmethod
     def of(
-        cls, files: Mapping[str, str], paths: Iterable[str] | None, edited: Collection[str] | None = None
+        cls,
+        files: Mapping[str, str],
+        paths: Iterable[str] | None,
+        edited: Collection[str] | None = None,
+        python: str = platform.python_version(),
     ) -> "PreparedWorkspace":
-        """Raises `UnsafePathError`, `UnencodableTextError`, `UnknownFileError`."""
+        """`python` is the version of the environment's interpreter.
+
+        Raises `UnsafePathError`, `UnencodableTextError`, `UnknownFileError`.
+        """
         data = encoded(files)
         if paths is None:
             targets = tuple(path for path in data if is_python(path))
@@ -54,14 +63,17 @@ class PreparedWorkspace:
                         f"{path!r} is no Python file of the workspace, which has {len(data)} files"
                     )
         pyright = pyright_configuration(files)
+        settings: dict[str, Any] = json.loads(pyright.text or "{}")
+        if "pythonVersion" not in settings and (version := project_python(files, python)):
+            settings["pythonVersion"] = version
         for_ruff, ignored = ruff_files(files)
         return cls(
             texts=files,
             data=data,
             targets=targets,
             explicit=paths is not None,
-            configuration=pyright.text,
-            settings=json.loads(pyright.text or "{}"),
+            configuration=json.dumps(settings, sort_keys=True) if settings else None,
+            settings=settings,
             ruff_files=for_ruff,
             ignored=(*pyright.ignored, *ignored),
         )

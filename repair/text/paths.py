@@ -4,7 +4,9 @@ import re
 from pathlib import PurePosixPath
 
 PYTHON_SUFFIXES = (".py", ".pyi")
-CONFIGURATION_FILES = frozenset({"pyproject.toml", "pyrightconfig.json", "ruff.toml", ".ruff.toml"})
+CONFIGURATION_FILES = frozenset(
+    {"pyproject.toml", "pyrightconfig.json", "ruff.toml", ".ruff.toml", "setup.cfg", ".python-version"}
+)
 
 _LONGEST_PATH, _LONGEST_NAME = 1024, 255  # bytes; the second is what Linux file systems allow
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")

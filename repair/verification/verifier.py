@@ -21,6 +21,7 @@ from repair.language_servers import (
     ServerTimeoutError,
     errors,
 )
+from repair.language_servers.python_version import required_by_setup_py
 from repair.language_servers.scheduler import CheckCoroutine, Servers, VersionedServers, run_all
 from repair.line_diff import workspace as workspace_diff
 from repair.line_diff.numbered import LineDiffError
@@ -161,7 +162,14 @@ def examine(
     reason, evidence = _compared(Comparison(workspace, repaired, before, after), diagnostic)
     if reason is None and (found := workspace_cheat(workspace, repaired, diagnostic, changes)):
         reason, evidence = "cheat", str(found)
+    if reason is None and _requires_other_python(workspace, repaired):
+        reason, evidence = "cheat", "settings: setup.py: the project requires another version of Python"
     return Verdict(reason is None, reason, evidence, fewest, repaired[path], others, tuple(after))
+
+
+def _requires_other_python(workspace: Mapping[str, str], repaired: Mapping[str, str]) -> bool:
+    old, new = (required_by_setup_py(files.get("setup.py", "")) for files in (workspace, repaired))
+    return old != new
 
 
 def _compared(comparison: Comparison, diagnostic: Diagnostic) -> tuple[str | None, str]:

@@ -86,7 +86,8 @@ def test_the_hash_is_over_sorted_paths_and_texts() -> None:
         ("pyproject.toml", True),
         ("sub/pyrightconfig.json", True),
         (".ruff.toml", True),
-        ("setup.cfg", False),  # neither server reads it
+        ("setup.cfg", True),
+        ("tox.ini", False),  # neither server reads it
         ("my-ruff.toml", False),  # the name, not its end
         ("a.pyc", False),
         ("a.ipynb", False),

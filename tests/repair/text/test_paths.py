@@ -48,6 +48,8 @@ def test_what_is_wrong_with_a_path_is_said(path: str, part: str | None) -> None:
         ("py", False, False),
         ("pyproject.toml", False, True),
         ("d/.ruff.toml", False, True),
+        ("setup.cfg", False, True),
+        (".python-version", False, True),
         ("my-pyproject.toml", False, False),
     ],
 )

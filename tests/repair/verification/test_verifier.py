@@ -495,6 +495,13 @@ REAL = [
         '#pyrightconfig.json\n-1 {}\n+1 {"reportAttributeAccessIssue": false}',
         "cheat",
     ),
+    # ... or another version of Python
+    (
+        {"main.py": "type A = int\n", "setup.py": 'setup(python_requires=">=3.11")\n'},
+        "pyright",
+        '#setup.py\n-1 setup(python_requires=">=3.11")\n+1 setup(python_requires=">=3.12")',
+        "cheat",
+    ),
     # the helper is imported by another file
     (
         {
