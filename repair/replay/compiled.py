@@ -1,12 +1,12 @@
 """Compiled OT replay of one file: packets in Arrow columns applied to a rope.
 
-The same as `repair.replay.file`, many times faster on a long history. Whatever it does not accept is replayed
-once more packet by packet, which names what is wrong.
+The same as `repair.replay.file`, many times faster on a long history. A packet that it does not accept is
+applied once more by plain replay, which names what is wrong.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, overload
+from typing import Any, NamedTuple, NoReturn
 
 import pyarrow as pa
 
@@ -25,6 +25,13 @@ _LEAST_OUTPUT = 1 << 20  # bytes: the texts of several moments are made in one g
 _FIRST_ROOM = 1 << 18  # bytes that may be inserted before the rope is enlarged
 
 _Int64s = npt.NDArray[np.int64]
+
+
+class Refused(NamedTuple):
+    """A packet does not decode, follow or apply, or the checksum after it differs."""
+
+    packet: int
+    """Its index."""
 
 
 def texts_at_columns(
@@ -49,9 +56,10 @@ def texts_at_columns(
     counts = _counts(ops, moments)
     stops = np.unique(counts)
     texts = replayed(ops, stops, base, base_version, every_checksum=every_checksum)
-    if texts is None:
-        packets = _Packets(ops.column("packet")) if packets is None else packets
-        return file.texts_at(packets, moments, base, base_version=base_version)
+    if isinstance(texts, Refused) and not every_checksum:  # a checksum before this one may differ already
+        texts = replayed(ops, stops, base, base_version, every_checksum=True)
+    if isinstance(texts, Refused):
+        _name_fault(ops, texts.packet, base, base_version, packets)
     at = dict(zip(stops.tolist(), texts, strict=True))
     return [at[count] for count in counts.tolist()]
 
@@ -70,27 +78,16 @@ def _counts(ops: pa.RecordBatch, moments: Sequence[datetime]) -> _Int64s:
     return np.searchsorted(times, wanted, "right")
 
 
-class _Packets(Sequence[Packet]):
-    """Recorded packets, decoded as they are read."""
-
-    def __init__(self, recorded: pa.Array) -> None:
-        self._recorded = recorded
-
-    def __len__(self) -> int:
-        return len(self._recorded)
-
-    @overload
-    def __getitem__(self, index: int) -> Packet: ...
-    @overload
-    def __getitem__(self, index: slice) -> "_Packets": ...
-    def __getitem__(self, index: int | slice) -> "Packet | _Packets":
-        if isinstance(index, slice):
-            return _Packets(self._recorded[index])
-        return decode_packet(self._recorded[index].as_py())
-
-    def __iter__(self) -> Iterator[Packet]:
-        for recorded in self._recorded:
-            yield decode_packet(recorded.as_py())
+def _name_fault(
+    ops: pa.RecordBatch, index: int, base: str, base_version: int | None, packets: Sequence[Packet] | None
+) -> NoReturn:
+    """Raises what plain replay raises for the packet that was refused."""
+    before = replayed(ops, np.array([index]), base, base_version, every_checksum=True)
+    version = ops.column("version")[index - 1].as_py() if index else base_version
+    packet = packets[index] if packets else decode_packet(ops.column("packet")[index].as_py())
+    if not isinstance(before, Refused):
+        file.apply_next(file.FileReplay(before[0], version), packet, index, ops.num_rows)
+    raise AssertionError(f"compiled replay refuses packet {index}, which plain replay accepts")
 
 
 def replayed(
@@ -100,8 +97,8 @@ def replayed(
     base_version: int | None,
     *,
     every_checksum: bool,
-) -> list[str] | None:
-    """The text after each of the `stops`, numbers of packets that rise; None: a packet is refused.
+) -> list[str] | Refused:
+    """The text after each of the `stops`, numbers of packets that rise, or the first packet that is refused.
 
     Raises BadUTF8 for a base with a lone surrogate.
     """
@@ -123,7 +120,7 @@ def replayed(
     while True:
         outcome = native.replay(rope, columns, stops, every_checksum, output, ends)
         if outcome == native.FAULT:
-            return None
+            return Refused(int(rope.registers[layout.PACKET]))
         if outcome == native.LEAVES_FULL:
             rope = layout.enlarged(rope)
             continue

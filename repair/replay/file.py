@@ -89,11 +89,16 @@ def texts_at(
     index, packet = next(following, (0, None))
     for wanted in sorted(range(len(moments)), key=moments.__getitem__):
         while packet is not None and packet.committed <= moments[wanted]:
-            try:
-                file.apply(packet)
-            except (OTError, ReplayError) as error:
-                error.add_note(f"packet {index} of {len(packets)}, version {packet.version}")
-                raise
+            apply_next(file, packet, index, len(packets))
             index, packet = next(following, (0, None))
         texts[wanted] = file.text()
     return texts
+
+
+def apply_next(file: FileReplay, packet: Packet, index: int, packets: int) -> None:
+    """Applies the packet `index` of that many; an error notes which one it was."""
+    try:
+        file.apply(packet)
+    except (OTError, ReplayError) as error:
+        error.add_note(f"packet {index} of {packets}, version {packet.version}")
+        raise

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute
 
 from repair.extras import extra
 from repair.ot.packets import Author, Delete, Insert, Op, OTError, Packet, Skip, decode_packet, encode_packet
@@ -14,6 +15,8 @@ from repair.schema.events import TIMESTAMP
 
 with extra("pipeline"):
     import numpy as np
+
+pc: Any = pyarrow.compute  # its functions are made at import, so that type checkers do not see them
 
 OP = pa.struct(
     [
@@ -148,6 +151,16 @@ def changing_packets(ops: pa.RecordBatch, author: Author) -> np.ndarray[Any, np.
     changes = deleted | (np.diff(offsets_of(op.field("text"))) > 0)
     before = np.concatenate([[0], np.cumsum(changes)])[lists.offsets.to_numpy()]
     return np.concatenate([[0], np.cumsum(theirs & (np.diff(before) > 0))])
+
+
+def lengths_after(ops: pa.RecordBatch, length: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """The length of a file after each packet, in code points; before the first one it is `length`."""
+    lists: Any = ops.column("ops")
+    op: Any = lists.values
+    deleted = np.where(op.field("kind").to_numpy() == DELETE, op.field("count").to_numpy(), 0)
+    inserted = pc.utf8_length(op.field("text")).to_numpy()
+    grown = np.concatenate([[0], np.cumsum(inserted - deleted.astype(np.int64))])
+    return length + grown[lists.offsets.to_numpy()][1:]
 
 
 def offsets_of(array: pa.Array) -> np.ndarray[Any, np.dtype[np.int32]]:

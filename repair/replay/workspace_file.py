@@ -111,8 +111,9 @@ class WorkspaceFile:
         """Replays the pending edits and resolves the states between them."""
         edits, self._pending, self._pending_bytes = self._pending, [], 0
         states, self._states = self._states, []
-        if not edits or not self._replay_compiled(edits, states):
-            self._replay_plainly(edits, states)
+        done = self._replay_compiled(edits, states)
+        left = [(count - done, state) for count, state in states if count > done or not done]
+        self._replay_plainly(edits[done:], left)
         if states and states[-1][0] == len(edits):
             self._states = [(0, states[-1][1])]
 
@@ -143,31 +144,40 @@ class WorkspaceFile:
             if self._content.length > LARGEST_TEXT:
                 self._content = Broken("too_large", f"{where}: {_too_large(self._content.length)}")
 
-    def _replay_compiled(self, edits: list[Change], states: list[tuple[int, FileState]]) -> bool:
-        """False: it does not pay, or something is wrong with one of the edits; nothing has happened."""
-        if not isinstance(self._content, FileReplay) or not pays(len(edits)):
-            return False
+    def _replay_compiled(self, edits: list[Change], states: list[tuple[int, FileState]]) -> int:
+        """Replays the edits before the first one with which something is wrong, and resolves their states.
+
+        Returns how many; none where it does not pay.
+        """
+        content = self._content
+        if not edits or not isinstance(content, FileReplay) or not pays(len(edits), content.length):
+            return 0
         import numpy as np
 
-        from repair.replay.compiled import replayed
-        from repair.replay.packet_columns import changing_packets, ops_of_packets
+        from repair.replay.compiled import Refused, replayed
+        from repair.replay.packet_columns import changing_packets, lengths_after, ops_of_packets
 
-        inserted = sum(len(edit.packet or b"") for edit in edits)  # no fewer than the code points in them
-        if self._content.length + inserted > LARGEST_TEXT:
-            return False
         ops = ops_of_packets(pa.array([edit.packet for edit in edits], pa.binary()))
-        stops = np.unique([*(count for count, _ in states), len(edits)])
-        texts = replayed(ops, stops, self._content.text(), self._content.version, every_checksum=True)
-        if texts is None:
-            return False
+        # where the file grows too large, plain replay says so
+        done = int(np.append(lengths_after(ops, content.length) > LARGEST_TEXT, True).argmax())
+        wanted = np.unique([*(count for count, _ in states), len(edits)])
+        while True:
+            stops = np.append(wanted[wanted < done], done)
+            texts = replayed(ops, stops, content.text(), content.version, every_checksum=True)
+            if not isinstance(texts, Refused):
+                break
+            done = texts.packet
+        if not done:
+            return 0
         text_at = dict(zip(stops.tolist(), texts, strict=True))
         changing = changing_packets(ops, Author.GHOSTWRITER)
         written = [self._ghostwriter_packets + int(packets) for packets in changing]
         for count, state in states:
-            state.resolve(text_at[count], written[count])
-        self._content = FileReplay(texts[-1], ops.column("version")[-1].as_py())
-        self._ghostwriter_packets = written[-1]
-        return True
+            if count <= done:
+                state.resolve(text_at[count], written[count])
+        self._content = FileReplay(texts[-1], ops.column("version")[done - 1].as_py())
+        self._ghostwriter_packets = written[done]
+        return done
 
 
 def _content(path: str, content: bytes | None, version: int | None) -> FileReplay | bytes | Broken:

@@ -58,9 +58,9 @@ def replay(r: Rope, ops: Ops, stops: Numbers, every: bool, output: Bytes, ends: 
     to `output` and where it ends there to `ends`. `every`: the checksum is compared after each packet and
     not only at the stops.
 
-    Returns DONE, FAULT (the next packet does not decode, follow or apply, or its checksum differs),
-    LEAVES_FULL (go on with more of them), or OUTPUT_FULL (go on with the output emptied, or a larger one if
-    it is empty).
+    Returns DONE, FAULT (the packet in the registers does not decode, follow or apply, or its checksum
+    differs; the rope is undefined), LEAVES_FULL (go on with more of them), or OUTPUT_FULL (go on with the
+    output emptied, or a larger one if it is empty).
     """
     # What stays within the finger's leaf is done here, on plain variables; the rest by the functions above.
     texts, leaves, children, blocks, order, registers, tables = r
@@ -77,6 +77,7 @@ def replay(r: Rope, ops: Ops, stops: Numbers, every: bool, output: Bytes, ends: 
         stop = np.uint64(stops[registers[STOP]])
         while packet < stop:
             if packet == refused or (version >= 0 and np.int64(versions[packet]) != version + 1):
+                registers[PACKET] = packet
                 return FAULT
             op, last = np.uint64(offsets[packet]), np.uint64(offsets[packet + one])
             if (
@@ -109,6 +110,7 @@ def replay(r: Rope, ops: Ops, stops: Numbers, every: bool, output: Bytes, ends: 
                 size = np.int64(text_offsets[op]) - at
                 if kind != _INSERT:
                     if count > length - cursor:
+                        registers[PACKET] = packet
                         return FAULT
                     if kind == _SKIP:
                         cursor += count
@@ -179,6 +181,7 @@ def replay(r: Rope, ops: Ops, stops: Numbers, every: bool, output: Bytes, ends: 
                 before = crc32(tables, before, texts, place + summed, place + head)
                 summed = head
                 if np.uint32(multiply(tables, before, shift) ^ behind) != crcs[packet]:
+                    registers[PACKET] = packet
                     return FAULT
             version = np.int64(versions[packet])
             packet += one

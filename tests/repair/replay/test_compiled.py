@@ -35,7 +35,7 @@ from repair.ot.packets import (
 from repair.replay import engine, packet_columns
 from repair.replay.compiled import replayed, texts_at_columns
 from repair.replay.file import BadChecksum, VersionGap, texts_at
-from repair.replay.packet_columns import OPS, columns_of, ops_of_packets
+from repair.replay.packet_columns import OPS, columns_of, lengths_after, ops_of_packets
 from tests.repair.replay.test_editing_traces import recorded, trace
 
 START = datetime(2024, 5, 1, tzinfo=UTC)
@@ -291,6 +291,18 @@ any_packet = st.builds(
 
 
 @settings(deadline=None)
+@given(st.lists(any_packet, max_size=5), st.integers(0, 99))
+def test_lengths_are_those_of_the_texts(packets: list[Packet], start: int) -> None:
+    length = start
+    expected: list[int] = []
+    for packet in packets:
+        for op in packet.ops:
+            length += len(op.text) if isinstance(op, Insert) else -op.count if isinstance(op, Delete) else 0
+        expected.append(length)
+    assert lengths_after(columns(packets), start).tolist() == expected
+
+
+@settings(deadline=None)
 @given(st.lists(any_packet, max_size=5))
 def test_packets_decode_as_the_plain_decoder_does(packets: list[Packet]) -> None:
     wire = [encode_packet(packet) for packet in packets]
@@ -341,6 +353,16 @@ def test_compiled_code_is_loaded_when_a_process_has_met_enough_packets() -> None
     )
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
     assert done.stdout.split("] ") == ["[" + 7 * "False, " + "True", "False True\n"]
+
+
+def test_packets_of_a_large_file_count_for_what_moving_its_text_costs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(engine, "is_cached", lambda: True)
+    monkeypatch.delitem(sys.modules, "repair.replay.kernels", raising=False)
+    for length, expected in ((1_000, False), (4 << 20, True)):
+        monkeypatch.setattr(engine, "_met", Counter[str]())
+        assert engine.pays(100, length) is expected
 
 
 def test_compiling_for_the_first_time_pays_later_than_loading(monkeypatch: pytest.MonkeyPatch) -> None:

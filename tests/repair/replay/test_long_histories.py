@@ -10,14 +10,28 @@ from typing import Any
 
 import pytest
 
-from repair.ot.packets import Author, Skip
-from repair.replay import compiled, engine
+from repair.ot import packets
+from repair.ot.packets import Author, Packet, Skip
+from repair.replay import compiled, engine, workspace_file
 from repair.replay.timeline import Change, changes
 from repair.replay.workspace import State, Workspace, workspaces_at
 from repair.schema.events import FileOperation
 from tests.repair.replay.recorded_project import RecordedProject, at
 
 EDITS = 2_300
+
+
+@pytest.fixture
+def decoded_plainly(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """The packets that plain replay was given."""
+    given: list[bytes] = []
+
+    def decode_packet(data: bytes) -> Packet:
+        given.append(data)
+        return packets.decode_packet(data)
+
+    monkeypatch.setattr(workspace_file, "decode_packet", decode_packet)
+    return given
 
 
 @pytest.fixture(autouse=True)
@@ -93,6 +107,28 @@ def test_what_is_wrong_with_one_of_them(wrong: dict[str, Any], reason: str) -> N
     assert waited.broken["main.py"].reason == reason
     assert waited.broken["main.py"].detail.startswith(f"event 1901 at {at(1_900)}: ")
     assert waited.files == {"other.py": "x = 1\n"}
+
+
+def test_what_is_wrong_costs_what_follows_it(decoded_plainly: list[bytes]) -> None:
+    project = RecordedProject()
+    edited(project, "main.py", crc32=7)
+    middle, last = project.rows[1_900], project.rows[-1]
+    moments = [(row["timestamp"], row["sequence"]) for row in (middle, last)]
+    before, after = workspaces_at(project.table(), moments)
+    assert after.broken["main.py"].reason == "bad_crc"
+    assert before.files["main.py"]
+    assert len(decoded_plainly) == 1
+
+
+def test_a_file_that_grows_too_large(decoded_plainly: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workspace_file, "LARGEST_TEXT", 400)
+    project = RecordedProject()
+    edited(project, "main.py")
+    waited, alone = last_states(project)
+    assert outcome(waited) == outcome(alone)
+    assert waited.broken["main.py"].reason == "too_large"
+    grown = int(waited.broken["main.py"].detail.split()[1])
+    assert len(decoded_plainly) == 1 + grown - 1  # one after the compiled replay, each of those alone
 
 
 def test_a_packet_that_does_not_decode() -> None:
