@@ -1,6 +1,8 @@
 """Positions in a text: converts columns between code points and UTF-16 units."""
 
 import re
+from bisect import bisect_left
+from functools import lru_cache
 
 _BEYOND_THE_BASIC_PLANE = re.compile("[\U00010000-\U0010ffff]")
 
@@ -10,27 +12,27 @@ def utf16_length(text: str) -> int:
     return len(text) if text.isascii() else len(text) + len(_BEYOND_THE_BASIC_PLANE.findall(text))
 
 
-def to_character(line: str, column: int) -> int:
-    """The UTF-16 offset of the code point offset `column` in `line`.
+class LineOffsets:
+    """Offset table of a line: where its characters of two UTF-16 units stand. A lookup is a binary search."""
 
-    A column beyond the end is as far beyond the end in the result.
-    """
-    if line.isascii():
-        return column
-    return utf16_length(line[:column]) + max(0, column - len(line))
+    __slots__ = ("_columns", "_characters")
 
+    def __init__(self, line: str) -> None:
+        pairs = [] if line.isascii() else _BEYOND_THE_BASIC_PLANE.finditer(line)
+        self._columns = [pair.start() for pair in pairs]
+        self._characters = [column + before for before, column in enumerate(self._columns)]
 
-def to_column(line: str, character: int) -> int:
-    """The code point offset of the UTF-16 offset `character` in `line`.
+    def to_character(self, column: int) -> int:
+        """The UTF-16 offset of the code point offset `column`.
 
-    An offset inside a surrogate pair counts as the pair's start; one beyond the end is as far beyond the end
-    in the result.
-    """
-    if line.isascii():
-        return character
-    units = 0
-    for column, point in enumerate(line):
-        units += 2 if point > "\uffff" else 1
-        if units > character:
-            return column
-    return len(line) + character - units
+        A column beyond the end is as far beyond the end in the result.
+        """
+        return column + bisect_left(self._columns, column)
+
+    def to_column(self, character: int) -> int:
+        """The code point offset of the UTF-16 offset `character`.
+
+        An offset inside a surrogate pair counts as the pair's start; one beyond the end is as far beyond the
+        end in the result.
+        """
+        return character - bisect_left(self._characters, character)

@@ -362,7 +362,7 @@ def test_packets_of_a_large_file_count_for_what_moving_its_text_costs(
     monkeypatch.delitem(sys.modules, "repair.replay.kernels", raising=False)
     for length, expected in ((1_000, False), (4 << 20, True)):
         monkeypatch.setattr(engine, "_met", Counter[str]())
-        assert engine.pays(100, length) is expected
+        assert engine.pays(200, length) is expected
 
 
 def test_compiling_for_the_first_time_pays_later_than_loading(monkeypatch: pytest.MonkeyPatch) -> None:
