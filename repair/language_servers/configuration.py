@@ -17,10 +17,13 @@ from typing import Any, TypeGuard, cast
 
 PYRIGHT_FILE = "pyrightconfig.json"
 PYPROJECT_FILE = "pyproject.toml"
-# A string, a comment, or a comma in front of a closing bracket.
-_JSONC = re.compile(
-    r'("(?:\\.|[^"\\\n])*")|//[^\n]*|/\*.*?\*/|,(?=(?:\s|//[^\n]*|/\*.*?\*/)*[}\]])', re.DOTALL
-)
+# A string, a comment, or a comma in front of a closing bracket. What is not closed ends with its line or the
+# text, and nothing is read twice: all loops are possessive.
+_COMMENT = r"//[^\n]*+|/\*(?:[^*]|\*(?!/))*+(?:\*/)?+"
+_JSONC = re.compile(rf'("(?:\\.|[^"\\\n])*+"?+)|{_COMMENT}|,(?=(?:\s|{_COMMENT})*+[}}\]])', re.DOTALL)
+_LARGEST_TOML = 1 << 20  # code points
+# `tomllib` takes time that grows with the square of a key's parts.
+_LONG_KEY = re.compile(r"""(?<![\w"'.-])(?:[\w"'-]++[ \t]*+\.[ \t]*+){64}""")
 _DROPPED = ("extends", "venvPath", "venv", "typeshedPath", "baselineFile")
 _FOLDERS = ("stubPath", "typingsPath")
 _STUBS = "typings"
@@ -72,10 +75,12 @@ def tool_table(text: str, tool: str) -> Any:
 
 
 def parsed_toml(text: str) -> Any:
-    """The table that `text` holds; None where it can't be read."""
+    """The table that `text` holds; None where it can't be read, is too large, or has a key of 64 parts."""
+    if len(text) > _LARGEST_TOML or _LONG_KEY.search(text):
+        return None
     try:
         return tomllib.loads(text.removeprefix("\ufeff").replace("\r\n", "\n"))
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except (ValueError, RecursionError):  # also a number of more digits than Python reads
         return None
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.text.lines import BYTE_ORDER_MARK, lines_of
-from repair.text.positions import to_character, to_column
+from repair.text.positions import LineOffsets
 
 _SEVERITIES = {1: "error", 2: "warning", 3: "information"}
 # As ruff's own language server has it: what stops a program is an error, the rest warns.
@@ -21,23 +21,22 @@ def from_pyright(path: str, text: str, items: Iterable[dict[str, Any]]) -> list[
     Hints are left out: they grey out unused or unreachable code in an editor, and the command line does
     not print them.
     """
-    lines: list[str] | None = None
+    offsets = _Offsets(text)
     result: list[Diagnostic] = []
     for item in items:
         severity = _SEVERITIES.get(item.get("severity", 1))
         if severity is None:
             continue
-        lines = lines_of(text) if lines is None else lines
         start, end = item["range"]["start"], item["range"]["end"]
         rule = item.get("code")
         result.append(
             Diagnostic(
                 path=path,
                 start_line=start["line"],
-                start_column=to_column(_line(lines, start["line"]), start["character"]),
+                start_column=offsets[start["line"]].to_column(start["character"]),
                 start_character=start["character"],
                 end_line=end["line"],
-                end_column=to_column(_line(lines, end["line"]), end["character"]),
+                end_column=offsets[end["line"]].to_column(end["character"]),
                 end_character=end["character"],
                 code=f"pyright[{rule}]" if rule else "pyright",
                 message=item["message"],
@@ -49,17 +48,16 @@ def from_pyright(path: str, text: str, items: Iterable[dict[str, Any]]) -> list[
 
 def from_ruff(path: str, text: str, items: Iterable[dict[str, Any]]) -> list[Diagnostic]:
     """Diagnostics of ruff's JSON on `path`, whose text is `text`."""
-    lines: list[str] | None = None
+    offsets = _Offsets(text)
     # in the first line, ruff counts columns from after a byte order mark
     mark = int(text.startswith(BYTE_ORDER_MARK))
     result: list[Diagnostic] = []
     for item in items:
-        lines = lines_of(text) if lines is None else lines
         positions: list[tuple[int, int, int]] = []
         for location in (item["location"], item["end_location"]):
             line, column = location["row"] - 1, location["column"] - 1
             column += mark if line == 0 else 0
-            positions.append((line, column, to_character(_line(lines, line), column)))
+            positions.append((line, column, offsets[line].to_character(column)))
         start, end = positions
         result.append(
             Diagnostic(
@@ -75,5 +73,15 @@ def from_ruff(path: str, text: str, items: Iterable[dict[str, Any]]) -> list[Dia
     return result
 
 
-def _line(lines: list[str], number: int) -> str:
-    return lines[number] if number < len(lines) else ""
+class _Offsets(dict[int, LineOffsets]):
+    """The offset tables of a text's lines, made as they are needed; a line after the last is empty."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._lines: list[str] | None = None
+
+    def __missing__(self, number: int) -> LineOffsets:
+        if self._lines is None:
+            self._lines = lines_of(self._text)
+        self[number] = LineOffsets(self._lines[number] if number < len(self._lines) else "")
+        return self[number]

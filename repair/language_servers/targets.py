@@ -12,9 +12,7 @@ from typing import Any
 
 _LEFT_OUT = ("**/node_modules", "**/__pycache__", "**/.*", "**/__editable__.*")
 _ENVIRONMENT_MARKS = ("/pyvenv.cfg", "/bin/activate", "/Scripts/activate", "/conda-meta/")
-_FOLDERS = r"(/[^/][^/]*)*?"
-_SPECIAL = re.compile(r"[^\w\s/]", re.ASCII)
-_WILDCARDS = {"*": "[^/]*", "?": "[^/]"}
+_FOLDERS = "**"
 
 
 def checked(paths: Iterable[str], files: Iterable[str], settings: Mapping[str, Any]) -> tuple[str, ...]:
@@ -24,14 +22,14 @@ def checked(paths: Iterable[str], files: Iterable[str], settings: Mapping[str, A
     wildcards) and `exclude`. Pyright also excludes, in every project, hidden files, installed packages of
     Node, and Python environments.
     """
-    excluded = [_pattern(item) for item in (*settings.get("exclude", ()), *_LEFT_OUT)]
+    excluded = [PathPattern(item) for item in (*settings.get("exclude", ()), *_LEFT_OUT)]
     environments = {_owner(path) for path in files} - {None}
-    kept = [path for path in paths if not any(pattern.match(f"/{path}") for pattern in excluded)]
+    kept = [path for path in paths if not any(pattern.covers(path) for pattern in excluded)]
     kept.sort(key=_sort_key)
     result: dict[str, None] = {}
     for item in settings.get("include") or ["."]:
         root = plain(item)
-        if any(pattern.match(f"/{root}") for pattern in excluded):
+        if any(pattern.covers(root) for pattern in excluded):
             continue
         for path in kept:
             below = not root or path.startswith(f"{root}/")
@@ -51,15 +49,49 @@ def has_wildcard(path: str) -> bool:
     return "*" in path or "?" in path
 
 
-def _pattern(item: str) -> re.Pattern[str]:
-    """What `item` of an `exclude` covers, of paths with a slash in front."""
-    names = [name for name in posixpath.normpath(item).split("/") if name != "."]
-    parts = [_FOLDERS if name == "**" else "/" + _SPECIAL.sub(_escaped, name) for name in names]
-    return re.compile(f"({''.join(parts)})(/|$)")
+class PathPattern:
+    """A path pattern of pyright's settings: `*` and `?` within a name, and `**` for any number of folders.
+
+    It is matched name by name, so that no pattern takes longer than its length times that of the path.
+    """
+
+    def __init__(self, item: str) -> None:
+        names = [name for name in posixpath.normpath(item).split("/") if name not in ("", ".")]
+        self._names = [None if name == _FOLDERS else _name_pattern(name) for name in names]
+
+    def covers(self, path: str) -> bool:
+        """Whether `path`, or a folder that it lies in, matches."""
+        reached = self._with_folders({0})
+        for name in path.split("/") if path else ():
+            if len(self._names) in reached:
+                return True
+            following: set[int] = set()
+            for index in reached:
+                pattern = self._names[index]
+                if pattern is None:
+                    following.add(index)
+                elif pattern.fullmatch(name):
+                    following.add(index + 1)
+            reached = self._with_folders(following)
+        return len(self._names) in reached
+
+    def _with_folders(self, reached: set[int]) -> set[int]:
+        """The positions in the pattern, also those after a `**` that stands for no folder."""
+        for index in range(min(reached, default=0), len(self._names)):
+            if index in reached and self._names[index] is None:
+                reached.add(index + 1)
+        return reached
 
 
-def _escaped(found: re.Match[str]) -> str:
-    return _WILDCARDS.get(found[0], re.escape(found[0]))
+def _name_pattern(name: str) -> re.Pattern[str]:
+    """The regular expression of a name. Each `*` takes its first fit and no other, as in `fnmatch`."""
+    first, *others = (
+        "".join("." if point == "?" else re.escape(point) for point in part) for part in name.split("*")
+    )
+    if not others:
+        return re.compile(first, re.DOTALL)
+    *middle, last = others
+    return re.compile(f"{first}{''.join(f'(?>.*?{part})' for part in middle)}.*{last}", re.DOTALL)
 
 
 def _sort_key(path: str) -> list[tuple[bool, bytes]]:

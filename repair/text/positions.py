@@ -2,7 +2,6 @@
 
 import re
 from bisect import bisect_left
-from functools import lru_cache
 
 _BEYOND_THE_BASIC_PLANE = re.compile("[\U00010000-\U0010ffff]")
 
@@ -15,7 +14,7 @@ def utf16_length(text: str) -> int:
 class LineOffsets:
     """Offset table of a line: where its characters of two UTF-16 units stand. A lookup is a binary search."""
 
-    __slots__ = ("_columns", "_characters")
+    __slots__ = ("_characters", "_columns")
 
     def __init__(self, line: str) -> None:
         pairs = [] if line.isascii() else _BEYOND_THE_BASIC_PLANE.finditer(line)

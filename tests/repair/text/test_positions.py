@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repair.text.lines import lines_of
-from repair.text.positions import to_character, to_column, utf16_length
+from repair.text.positions import LineOffsets, utf16_length
 
 # characters of 1 and 2 UTF-16 units, a combining one, and what Python alone takes for a line's end
 POINTS = st.sampled_from("a é€😀𝒳\u0301\x0b\x0c\x1c\u2028\x85\t")
@@ -22,18 +22,20 @@ def test_utf16_length_is_that_of_the_encoding(line: str) -> None:
 @given(st.text(POINTS), st.data())
 def test_columns_and_characters_are_inverse(line: str, data: st.DataObject) -> None:
     column = data.draw(st.integers(0, len(line)))
-    assert to_character(line, column) == units(line[:column])
-    assert to_column(line, to_character(line, column)) == column
+    offsets = LineOffsets(line)
+    assert offsets.to_character(column) == units(line[:column])
+    assert offsets.to_column(offsets.to_character(column)) == column
 
 
 def test_an_offset_inside_a_pair_is_the_pairs_start() -> None:
-    assert [to_column("a😀b", character) for character in range(5)] == [0, 1, 1, 2, 3]
+    assert [LineOffsets("a😀b").to_column(character) for character in range(5)] == [0, 1, 1, 2, 3]
 
 
 @given(st.text(POINTS), st.integers(1, 9))
 def test_a_place_behind_the_end_stays_as_far_behind(line: str, beyond: int) -> None:
-    assert to_character(line, len(line) + beyond) == units(line) + beyond
-    assert to_column(line, units(line) + beyond) == len(line) + beyond
+    offsets = LineOffsets(line)
+    assert offsets.to_character(len(line) + beyond) == units(line) + beyond
+    assert offsets.to_column(units(line) + beyond) == len(line) + beyond
 
 
 def lines_one_by_one(text: str) -> list[str]:
