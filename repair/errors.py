@@ -16,7 +16,8 @@ RepairError
 ├── synthesis.lm.client.QuestionFailedError  one question got no answer
 ├── synthesis.limits.BudgetExhaustedError    another question could pass the budget
 ├── synthesis.limits.StoppedError            the run ended while a question waited
-└── StoreError             a stored partition is absent, partial or damaged
+├── synthesis.lm.reply.NoAnswerError         a reply is no answer
+└── StoreError             a stored partition or file is absent, partial, damaged or can't be written
 ```
 
 Every error survives pickling, so that it can cross a process boundary.
@@ -58,4 +59,4 @@ class TeacherError(RepairError):
 
 
 class StoreError(RepairError):
-    """A stored partition is absent, partial or damaged."""
+    """A stored partition or file is absent, partial or damaged, or can't be written."""

@@ -60,6 +60,15 @@ def diff_length(answer: str) -> int:
     return sum(len(line) + 1 for line in (remaining if block is None else block.lines))
 
 
+def after_thinking(answer: str) -> tuple[str, bool]:
+    """What follows the thinking in a model's answer, and whether it begins with a thinking without an end."""
+    lines = answer.replace("\r\n", "\n").split("\n")
+    first, thought = _after_thinking(lines)
+    if not thought:
+        return answer, _is_unfinished(answer, thought)
+    return "\n".join((lines[first][_last_end(lines[first]) :], *lines[first + 1 :])), False
+
+
 def _scan(answer: str) -> tuple[AnswerBlock | None, Sequence[str]]:
     """The block, if one is complete, and the lines after the thinking."""
     lines = answer.replace("\r\n", "\n").split("\n")

@@ -1,5 +1,9 @@
 """LLM client: response cache, rate limit, budget and retries.
 
+A reply is stored before it is parsed. One that is no answer (`repair.synthesis.lm.reply`) is paid for and
+counted, and its question is asked again, within the attempts that there are and by every later run. What a
+service says of an error is masked (`repair.credentials`) before it leaves here.
+
 What would fail for every question alike (a wrong key, an unknown model, a service that is down) is a
 `TeacherError`: rows are not rejected for the mistakes of a deployment.
 
@@ -9,14 +13,23 @@ Tested by `tests/repair/synthesis/lm/test_teacher.py`, against a server that fai
 import threading
 import zlib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from repair.errors import ConfigurationError, RepairError, TeacherError
+from repair.errors import ConfigurationError, RepairError, StoreError, TeacherError
 from repair.extras import extra
-from repair.synthesis.lm.limits import Budget, Messages, RateLimit, StoppedError, estimated_tokens
+from repair.synthesis.lm.limits import (
+    Budget,
+    Messages,
+    RateLimit,
+    Reservation,
+    StoppedError,
+    estimated_tokens,
+)
 from repair.synthesis.lm.program import TeacherProgram
-from repair.synthesis.lm.response_cache import Answer, ResponseCache, answer_key
+from repair.synthesis.lm.reply import NoAnswerError, Reply, answer_of, is_blank
+from repair.synthesis.lm.response_cache import Answer, ResponseCache, StoredReply, answer_key
 from repair.synthesis.lm.settings import LanguageModel
 
 with extra("lm"):
@@ -27,6 +40,8 @@ LONGEST_PAUSE_S = 60.0
 
 # After this many failures in a row the service is down, and the other questions would only wait for it.
 MOST_FAILURES_RUNNING = 50
+
+_MOST_SAID = 500  # characters of a foreign error's text
 
 
 class QuestionFailedError(RepairError):
@@ -46,6 +61,7 @@ class LmClient:
         self.fatal: Exception | None = None
         """The first error that every question would meet."""
         self._model = model
+        self._credentials = model.credentials()
         self._rate = RateLimit(model.requests_per_minute, model.tokens_per_minute)
         self._cache = ResponseCache(cache)
         self._open: dict[str, threading.Event] = {}
@@ -55,6 +71,10 @@ class LmClient:
     def close(self) -> None:
         """Close the response cache."""
         self._cache.close()
+
+    def mask(self, text: str) -> str:
+        """`text` without the key and the secret parts of the model's address."""
+        return self._credentials.mask(text)
 
     def key(
         self,
@@ -74,24 +94,41 @@ class LmClient:
         )
 
     def cached(self, key: str) -> Answer | None:
-        """The cached answer, counted against the budget."""
+        """The cached answer, counted against the budget, as are the replies that were none.
+
+        A reply that an earlier run did not get to parse is parsed now.
+
+        Raises:
+            QuestionFailedError: a reply can't be parsed.
+        """
         answer = self._cache.get(key)
+        if answer is not None and is_blank(answer.text):  # as earlier releases kept them
+            self._cache.demote(key)
+            answer = None
+        for stored in self._cache.replies(key):
+            self.budget.count_unanswered(f"{key}/{stored.number}", stored.reply)
+            if answer is None:
+                try:
+                    answer = self._parsed(key, stored)
+                except NoAnswerError:
+                    continue
         if answer is not None:
             self.budget.count_cached(key, answer)
         return answer
 
-    def answer(self, key: str, messages: Messages, send: Callable[[], Answer]) -> Answer:
+    def answer(self, key: str, messages: Messages, send: Callable[[], Reply]) -> Answer:
         """The cached answer under `key`, or the one that `send` gets for `messages`.
 
         `send` sends one request and raises DSPy's `LMError`. Equal questions that are open together are sent
         once.
 
         Raises:
-            QuestionFailedError: it was refused, or failed on every attempt.
+            QuestionFailedError: it was refused, got no answer on any attempt, or got what can't be parsed.
             BudgetExhaustedError: it could pass the budget.
             StoppedError: `stop` was set.
             TeacherError: every question would fail alike.
             ConfigurationError: there is a budget, and what it limits is not known of the answer.
+            StoreError: the response cache can't be read or written.
         """
         while True:
             with self._open_lock:
@@ -103,7 +140,7 @@ class LmClient:
         try:
             answer = self.cached(key)
             return self._paid(key, messages, send) if answer is None else answer
-        except (TeacherError, ConfigurationError) as error:
+        except (TeacherError, ConfigurationError, StoreError) as error:
             self.fatal = self.fatal or error
             raise
         finally:
@@ -111,32 +148,9 @@ class LmClient:
                 del self._open[key]
             mine.set()
 
-    def _paid(self, key: str, messages: Messages, send: Callable[[], Answer]) -> Answer:
-        reservation = self.budget.reserve(messages, self.stop)
-        try:
-            answer = self._model.priced(self._send_with_retries(messages, send))
-            self._cache.put(key, self._model.model, answer)
-        except BaseException:
-            self.budget.settle(reservation, key, None)
-            raise
-        self.budget.settle(reservation, key, answer)
-        return answer
-
-    def _send_with_retries(self, messages: Messages, send: Callable[[], Answer]) -> Answer:
-        from dspy.utils.exceptions import LMError
-
+    def _paid(self, key: str, messages: Messages, send: Callable[[], Reply]) -> Answer:
         # Jitter: requests that were turned away together must not come back together.
         jitter = 1 + zlib.crc32(messages[-1]["content"].encode(errors="replace")) / 2**33
-        estimated = estimated_tokens(messages) + self._model.max_tokens
-
-        def attempt() -> Answer:
-            sent = self._rate.admit(estimated, self.stop)
-            answer = send()
-            self._failures_running = 0
-            if answer.input_tokens is not None and answer.output_tokens is not None:
-                self._rate.correct(sent, answer.input_tokens + answer.output_tokens)
-            return answer
-
         growing = wait_exponential(multiplier=self._model.first_pause_s, max=LONGEST_PAUSE_S)
 
         def pause(state: RetryCallState) -> float:
@@ -150,26 +164,97 @@ class LmClient:
             sleep=self._sleep,
             reraise=True,
         )
+        question = _Question(key, messages, self._model.max_tokens)
         try:
-            return retrying(attempt)
-        except (LMError, ValueError) as error:  # ValueError: a text that has no UTF-8 form
-            if _is_fatal(error):
-                raise TeacherError(f"{self._model.model} can't be asked: {_cause(error)}") from error
-            self._count_failure(error)
-            tried = retrying.statistics["attempt_number"]
-            raise QuestionFailedError(f"attempt {tried}: {_cause(error)}") from error
+            return retrying(self._attempt, question, send)
+        except Exception as error:
+            if isinstance(error, RepairError) and not isinstance(error, NoAnswerError):
+                raise
+            failed = error
+        finally:
+            if question.reservation is not None:
+                self.budget.settle(question.reservation, key, None)
+        # Outside of the handler: the error of a library, which may hold the key, must not be this one's
+        # context.
+        raise self._told(failed, retrying.statistics["attempt_number"])
+
+    def _attempt(self, question: "_Question", send: Callable[[], Reply]) -> Answer:
+        """One request; what it costs is counted, whatever comes of its reply."""
+        reservation = question.reservation
+        if reservation is None:
+            reservation = question.reservation = self.budget.reserve(question.messages, self.stop)
+        sent = self._rate.admit(question.estimated, self.stop)
+        reply = self._model.priced(send())
+        stored = self._cache.put_reply(question.key, self._model.model, reply)
+        if reply.input_tokens is not None and reply.output_tokens is not None:
+            self._rate.correct(sent, reply.input_tokens + reply.output_tokens)
+        try:
+            answer = self._parsed(question.key, stored)
+        except BaseException:
+            question.reservation = None
+            self.budget.settle_unanswered(reservation, f"{question.key}/{stored.number}", reply)
+            raise
+        self._failures_running = 0
+        question.reservation = None
+        self.budget.settle(reservation, question.key, answer)
+        return answer
+
+    def _parsed(self, key: str, stored: StoredReply) -> Answer:
+        """The answer in a stored reply, which is then stored as such.
+
+        Raises:
+            NoAnswerError: it is none.
+            QuestionFailedError: it can't be parsed.
+        """
+        reply = stored.reply
+        try:
+            text, finish_reason = answer_of(reply)
+        except NoAnswerError:
+            raise
+        except Exception as error:  # nobody foresaw it: it is this question's, and the reply is kept
+            said = f"the reply can't be parsed: {type(error).__name__}: {error}"
+            raise QuestionFailedError(said[:_MOST_SAID]) from error
+        answer = Answer(text, reply.input_tokens, reply.output_tokens, reply.cost_usd, finish_reason)
+        self._cache.put(key, self._model.model, answer, stored.number)
+        return answer
+
+    def _told(self, error: Exception, attempt: int) -> RepairError:
+        """What is raised for an error of a question."""
+        cause = self._cause(error)
+        if _is_fatal(error):
+            return TeacherError(f"{self._model.model} can't be asked: {cause}")
+        self._failures_running += 1
+        if self._failures_running >= MOST_FAILURES_RUNNING:
+            return TeacherError(
+                f"{self._failures_running} questions to {self._model.model} failed with no answer in between,"
+                f" the last one with: {cause}"
+            )
+        return QuestionFailedError(f"attempt {attempt}: {cause}")
+
+    def _cause(self, error: Exception) -> str:
+        if isinstance(error, NoAnswerError):
+            return self._credentials.mask(str(error))
+        status = getattr(error, "status", None)
+        message = self._credentials.mask(str(error).partition("\n\n")[0])  # general advice follows
+        return f"{type(error).__name__}{f' {status}' if status else ''}: {message[:_MOST_SAID]}"
 
     def _sleep(self, seconds: float) -> None:
         if self.stop.wait(seconds):
             raise StoppedError
 
-    def _count_failure(self, error: Exception) -> None:
-        self._failures_running += 1
-        if self._failures_running >= MOST_FAILURES_RUNNING:
-            raise TeacherError(
-                f"{self._failures_running} questions to {self._model.model} failed with no answer in between,"
-                f" the last one with: {_cause(error)}"
-            ) from error
+
+@dataclass(slots=True)
+class _Question:
+    """A question that is open, with what is set aside for its next reply."""
+
+    key: str
+    messages: Messages
+    max_tokens: int
+    reservation: Reservation | None = None
+
+    @property
+    def estimated(self) -> int:
+        return estimated_tokens(self.messages) + self.max_tokens
 
 
 def _is_fatal(error: BaseException) -> bool:
@@ -190,6 +275,8 @@ def _may_pass(error: BaseException) -> bool:
     """Whether another attempt may succeed."""
     from dspy.utils.exceptions import LMUnexpectedError, is_retryable_lm_error
 
+    if isinstance(error, NoAnswerError):
+        return True
     if not isinstance(error, Exception) or _is_fatal(error):
         return False
     # A success whose body can't be read comes most often from a proxy.
@@ -202,9 +289,3 @@ def _may_pass(error: BaseException) -> bool:
 def _retry_after(error: BaseException | None) -> float | None:
     """The seconds that the service asks for."""
     return getattr(error, "retry_after", None)
-
-
-def _cause(error: Exception) -> str:
-    status = getattr(error, "status", None)
-    message = str(error).partition("\n\n")[0]  # general advice follows
-    return f"{type(error).__name__}{f' {status}' if status else ''}: {message[:500]}"

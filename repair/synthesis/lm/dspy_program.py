@@ -7,6 +7,7 @@ at its top: import this module within functions. Tested by `tests/repair/synthes
 
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from repair.errors import ConfigurationError
@@ -16,6 +17,7 @@ from repair.prompt.answer_formats import answer_format, written
 from repair.prompt.sentinels import Example
 from repair.synthesis.lm.client import LmClient
 from repair.synthesis.lm.program import FewShotExample, TeacherProgram
+from repair.synthesis.lm.reply import Reply, reply_of
 from repair.synthesis.lm.response_cache import Answer
 from repair.synthesis.lm.settings import LanguageModel
 
@@ -95,6 +97,7 @@ class PaidLM(dspy.LM):
         self.sample = 0
         self.answer: Answer | None = None
         self._client, self._program = client, program
+        self._credentials = model.credentials()
         self._last = threading.local()
 
     def update_history(self, entry: Mapping[str, Any]) -> None:
@@ -106,17 +109,11 @@ class PaidLM(dspy.LM):
         if messages is None:
             raise ValueError("no messages: an adapter writes them")
 
-        def send() -> Answer:
+        def send() -> Reply:
             self._last.record = None
-            [text] = super(PaidLM, self).__call__(messages=messages, **kwargs)
-            record: Mapping[str, Any] = self._last.record or {}
-            usage: Mapping[str, int] = record.get("usage") or {}
-            return Answer(
-                text=_encodable(text or ""),
-                input_tokens=usage.get("prompt_tokens"),
-                output_tokens=usage.get("completion_tokens"),
-                cost_usd=record.get("cost"),
-            )
+            outputs = super(PaidLM, self).__call__(messages=messages, **kwargs)
+            reply = reply_of(outputs, self._last.record or {})
+            return replace(reply, content=self._credentials.mask(reply.content))
 
         texts: list[str] = []
         for sample in range(self.sample, self.sample + (kwargs.pop("n", None) or 1)):
@@ -202,8 +199,3 @@ class RepairProgram(PaidProgram):
 
 def _picked(fields: Mapping[str, Any], values: Mapping[str, Any]) -> str:
     return written({name: values[name] for name in fields})
-
-
-def _encodable(text: str) -> str:
-    """JSON can smuggle in lone surrogates, which no file and no table can hold."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

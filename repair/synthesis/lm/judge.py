@@ -33,7 +33,7 @@ from typing import Any, Self
 
 import pyarrow as pa
 
-from repair.errors import InputError
+from repair.errors import InputError, RepairError
 from repair.line_diff import workspace as workspace_diff
 from repair.ordered_map import ordered_map
 from repair.prompt.answer_formats import fields_of
@@ -129,6 +129,7 @@ class LmJudge:
         Raises:
             TeacherError: every row would fail alike.
             ConfigurationError: there is a budget, and what it limits is not known of an answer.
+            StoreError: the response cache can't be read or written.
         """
         self._client.stop.clear()
         with ThreadPoolExecutor(self.model.concurrency, thread_name_prefix="judge") as threads:
@@ -139,17 +140,25 @@ class LmJudge:
                 self._client.stop.set()  # threads that wait before another attempt wake up and give up
 
     def _judgement(self, row: Mapping[str, Any]) -> Judgement | Reject:
+        finish_reason: str | None = None
         try:
             answer = self._dspy.answer(fields_of(question_of(row)))
+            finish_reason = answer.finish_reason
             return replace(parse_judgement(answer.text), cost_usd=answer.cost_usd)
         except JudgementError as error:
-            return Reject(row, error.reason, str(error))
+            said = f"; finish reason {finish_reason}" if finish_reason else ""
+            return Reject(row, error.reason, f"{error}{said}")
         except PromptError as error:
             return Reject(row, JUDGE_FAILED, f"{error.reason}: {error}")
         except BudgetExhaustedError as error:
             return Reject(row, JUDGE_FAILED, f"budget_exhausted: {error}")
         except QuestionFailedError as error:
             return Reject(row, JUDGE_FAILED, str(error))
+        except RepairError:
+            raise  # every row would fail alike
+        except Exception as error:  # nobody foresaw it: it is this row's, and its neighbours go on
+            said = self._client.mask(f"{type(error).__name__}: {error}")
+            return Reject(row, JUDGE_FAILED, said[:_MAX_REASON])
 
 
 def judged(batches: Iterable[pa.RecordBatch], judge: LmJudge) -> Iterator[pa.RecordBatch]:

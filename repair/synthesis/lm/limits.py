@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from repair.errors import ConfigurationError, RepairError
+from repair.synthesis.lm.reply import Reply
 from repair.synthesis.lm.response_cache import Answer
 from repair.synthesis.lm.settings import LanguageModel
 
@@ -118,14 +119,15 @@ class RateLimit:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens and cost of all answers, each counted once, those of rejected rows included."""
+    """Tokens and cost of all replies, each counted once, those of rejected rows and what was no answer
+    included."""
 
     answers_paid: int = 0
-    """Requested by this run."""
+    """Replies that this run paid for, also those that were no answer."""
     answers_cached: int = 0
-    """Paid for by an earlier run."""
+    """Answers that an earlier run paid for."""
     cost_usd: float = 0.0
-    """Of both together."""
+    """Of both together, and of an earlier run's replies that were no answer."""
     cost_usd_now: float = 0.0
     """Of those that this run paid for."""
     input_tokens: int = 0
@@ -142,8 +144,8 @@ class _Totals:
     without_cost: int = 0
     usd: float = 0.0
 
-    def add(self, answer: Answer) -> None:
-        self.answers += 1
+    def add(self, answer: Answer | Reply, *, answers: int = 1) -> None:
+        self.answers += answers
         self.input_tokens += answer.input_tokens or 0
         self.output_tokens += answer.output_tokens or 0
         self.without_cost += answer.cost_usd is None
@@ -183,6 +185,7 @@ class Budget:
         self._open = 0
         self._open_tokens = 0
         self._open_usd = 0.0
+        self._unknown_tokens, self._unknown_usd = 0, 0.0
 
     @property
     def limited(self) -> bool:
@@ -215,6 +218,13 @@ class Budget:
             if key not in self._counted:
                 self._counted.add(key)
                 self._cached.add(answer)
+
+    def count_unanswered(self, key: str, reply: Reply) -> None:
+        """Count a reply of an earlier run that was no answer, once."""
+        with self._changed:
+            if key not in self._counted:
+                self._counted.add(key)
+                self._cached.add(reply, answers=0)
 
     def reserve(self, messages: Messages, stop: threading.Event) -> Reservation:
         """Set aside the most that a question may cost; call `settle` in any case.
@@ -256,11 +266,27 @@ class Budget:
         if answer is not None:
             self._require_known(answer)
 
+    def settle_unanswered(self, reservation: Reservation, key: str, reply: Reply) -> None:
+        """Release a reservation and count a reply that was paid for and is no answer.
+
+        Where the service does not say what it took, all that was set aside for it counts as spent.
+        """
+        with self._changed:
+            if reply.input_tokens is None or reply.output_tokens is None:
+                self._unknown_tokens += reservation.tokens
+            if reply.cost_usd is None:
+                self._unknown_usd += reservation.usd
+            if key not in self._counted:
+                self._counted.add(key)
+                self._paid.add(reply)
+        self.settle(reservation, key, None)
+
     def _excess(self, wanted: Reservation) -> str | None:
         """Which budget the reservation could exceed, as a message, or None."""
         budget_usd, budget_tokens = self._model.budget_usd, self._model.budget_tokens
-        usd = self._paid.usd + self._cached.usd
+        usd = self._paid.usd + self._cached.usd + self._unknown_usd
         tokens = sum(total.input_tokens + total.output_tokens for total in (self._paid, self._cached))
+        tokens += self._unknown_tokens
         if budget_usd is not None and usd + self._open_usd + wanted.usd > budget_usd:
             return f"{usd:.4f} USD of {budget_usd} are spent, and this could take {wanted.usd:.4f}"
         if budget_tokens is not None and tokens + self._open_tokens + wanted.tokens > budget_tokens:

@@ -1,21 +1,31 @@
 """On-disk response cache of language models (SQLite, WAL), so that no answer is paid for twice.
 
-An answer is committed when it arrives, before it is used: a process that is killed and started again asks
-only what had no answer yet. Several threads and processes may share a file.
+A reply is committed when it arrives, before it is parsed, and an answer as soon as the reply is found to be
+one: a process that is killed and started again asks only what had no answer yet. Several threads and
+processes may share a file.
+
+| table | holds |
+|---|---|
+| `answers` | the answer to a question: final |
+| `replies` | what was paid for and is not (yet) an answer: its question is asked again |
 """
 
 import hashlib
 import json
+import sqlite3
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from repair.errors import StoreError
 from repair.sqlite import connect
+from repair.synthesis.lm.reply import Reply
 
-_TABLE = """
+_ANSWERS = """
 CREATE TABLE IF NOT EXISTS answers (
     key TEXT PRIMARY KEY,
     model TEXT NOT NULL,
@@ -23,8 +33,22 @@ CREATE TABLE IF NOT EXISTS answers (
     input_tokens INTEGER,
     output_tokens INTEGER,
     cost_usd REAL,
-    asked_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+    asked_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
+    finish_reason TEXT
 ) WITHOUT ROWID
+"""
+
+_REPLIES = """
+CREATE TABLE IF NOT EXISTS replies (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    key TEXT NOT NULL,
+    model TEXT NOT NULL,
+    content TEXT NOT NULL,
+    input_tokens INTEGER,
+    output_tokens INTEGER,
+    cost_usd REAL,
+    asked_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+)
 """
 
 # Another process writes one small row at a time: a lock held for this long means that something is broken.
@@ -33,12 +57,22 @@ _BUSY_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A model's answer with its tokens and cost; a null count or cost is not known."""
+    """A model's answer with its tokens and cost; a null count, cost or finish reason is not known."""
 
     text: str
     input_tokens: int | None
     output_tokens: int | None
     cost_usd: float | None
+    finish_reason: str | None = None
+    """Why the text ended, as the service says it: `stop`, `length` (cut at `max_tokens`), ..."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReply:
+    """A reply in the cache that is no answer yet, with its number there."""
+
+    number: int
+    reply: Reply
 
 
 def answer_key(
@@ -50,7 +84,10 @@ def answer_key(
     answer_format: str,
     sample: int,
 ) -> str:
-    """Cache key of an answer: a hash of everything that it depends on."""
+    """Cache key of an answer: a hash of everything that it depends on.
+
+    A model is known by its name: its address is not part of the key, so that a gateway may move.
+    """
     question = {
         "model": model,
         "messages": [dict(message) for message in messages],
@@ -63,32 +100,82 @@ def answer_key(
 
 
 class ResponseCache:
-    """Cache of answers in one SQLite file, which is created if absent; thread-safe. A context manager."""
+    """Cache of answers in one SQLite file, which is created if absent; thread-safe. A context manager.
+
+    Raises StoreError, here and in every method, if the file can't be read or written.
+    """
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
         self._lock = threading.Lock()
-        self._connection = connect(path, _TABLE, timeout=_BUSY_S)
+        with self._told():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = connect(path, _ANSWERS, timeout=_BUSY_S)
+            try:
+                self._connection.execute(_REPLIES)
+                self._connection.execute("CREATE INDEX IF NOT EXISTS replies_of ON replies (key)")
+                self._add_finish_reason()
+            except BaseException:
+                self._connection.close()
+                raise
 
     def get(self, key: str) -> Answer | None:
         """The cached answer, or None."""
-        query = "SELECT text, input_tokens, output_tokens, cost_usd FROM answers WHERE key = ?"
-        with self._lock:
+        query = "SELECT text, input_tokens, output_tokens, cost_usd, finish_reason FROM answers WHERE key = ?"
+        with self._told():
             row = self._connection.execute(query, (key,)).fetchone()
         return None if row is None else Answer(*row)
 
-    def put(self, key: str, model: str, answer: Answer) -> None:
-        """Store `answer`; the first one under a key stays."""
-        values = (key, model, answer.text, answer.input_tokens, answer.output_tokens, answer.cost_usd)
+    def replies(self, key: str) -> list[StoredReply]:
+        """The replies under `key` that are no answer yet, in the order in which they came."""
+        query = (
+            "SELECT number, content, input_tokens, output_tokens, cost_usd FROM replies"
+            " WHERE key = ? ORDER BY number"
+        )
+        with self._told():
+            rows = self._connection.execute(query, (key,)).fetchall()
+        return [StoredReply(number, Reply(*reply)) for number, *reply in rows]
+
+    def put_reply(self, key: str, model: str, reply: Reply) -> StoredReply:
+        """Store a reply as it came."""
         statement = (
-            "INSERT OR IGNORE INTO answers (key, model, text, input_tokens, output_tokens, cost_usd)"
+            "INSERT INTO replies (key, model, content, input_tokens, output_tokens, cost_usd)"
             " VALUES (?, ?, ?, ?, ?, ?)"
         )
-        with self._lock:
+        values = (key, model, reply.content, reply.input_tokens, reply.output_tokens, reply.cost_usd)
+        with self._told():
+            number = self._connection.execute(statement, values).lastrowid
+        return StoredReply(number or 0, reply)
+
+    def put(self, key: str, model: str, answer: Answer, reply: int | None = None) -> None:
+        """Store `answer`; the first one under a key stays. `reply` is the number of the reply that it was."""
+        values = (
+            *(key, model, answer.text, answer.input_tokens, answer.output_tokens, answer.cost_usd),
+            answer.finish_reason,
+        )
+        statement = (
+            "INSERT OR IGNORE INTO answers"
+            " (key, model, text, input_tokens, output_tokens, cost_usd, finish_reason)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)"
+        )
+        with self._told(), self._transaction():
             self._connection.execute(statement, values)
+            self._connection.execute("DELETE FROM replies WHERE number = ?", (reply,))
+
+    def demote(self, key: str) -> None:
+        """Make an answer that is none a reply again: it was paid for, and its question is asked again."""
+        columns = "key, model, input_tokens, output_tokens, cost_usd, asked_at"
+        content = "json_object('outputs', json_array(text), 'finish_reason', finish_reason, 'body', NULL)"
+        with self._told(), self._transaction():
+            self._connection.execute(
+                f"INSERT INTO replies ({columns}, content)"  # noqa: S608 (names of columns)
+                f" SELECT {columns}, {content} FROM answers WHERE key = ?",
+                (key,),
+            )
+            self._connection.execute("DELETE FROM answers WHERE key = ?", (key,))
 
     def __len__(self) -> int:
-        with self._lock:
+        with self._told():
             return self._connection.execute("SELECT count(*) FROM answers").fetchone()[0]
 
     def close(self) -> None:
@@ -105,3 +192,36 @@ class ResponseCache:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _add_finish_reason(self) -> None:
+        """Files of earlier releases lack the column."""
+        columns = {name for _, name, *_ in self._connection.execute("PRAGMA table_info(answers)")}
+        if "finish_reason" not in columns:
+            try:
+                self._connection.execute("ALTER TABLE answers ADD COLUMN finish_reason TEXT")
+            except sqlite3.OperationalError as error:  # another process was faster
+                if "duplicate column" not in str(error):
+                    raise
+
+    @contextmanager
+    def _transaction(self) -> Generator[None]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        self._connection.execute("COMMIT")
+
+    @contextmanager
+    def _told(self) -> Generator[None]:
+        """One thread at a time; errors name the file and what to do."""
+        with self._lock:
+            try:
+                yield
+            except (sqlite3.Error, OSError) as error:
+                raise StoreError(
+                    f"{self._path}, the response cache of the language model, can't be used"
+                    f" ({type(error).__name__}: {error}): make it a file that can be read and written, on a"
+                    " disk with room; if it is damaged, move it away, and what it held is asked again"
+                ) from error

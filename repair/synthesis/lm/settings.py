@@ -4,12 +4,14 @@ Tested by `tests/repair/synthesis/lm/test_teacher.py`.
 """
 
 import os
-from dataclasses import dataclass, replace
+import re
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from repair.credentials import Credentials, origin, split_url
 from repair.errors import ConfigurationError
 from repair.extras import extra
-from repair.synthesis.lm.response_cache import Answer
+from repair.synthesis.lm.reply import Reply
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,9 +21,10 @@ class LanguageModel:
     model: str
     """LiteLLM's name, e.g. `openai/gpt-4o` or `anthropic/claude-3-opus`; a server of one's own with OpenAI's
     API is `openai/<its model>` with a `base_url`."""
-    base_url: str | None = None
-    """The address of the API, if not the provider's own."""
-    key_variable: str | None = None
+    base_url: str | None = field(default=None, repr=False)
+    """The address of the API, if not the provider's own. Its path may hold a token; a user and a password, or
+    a query, are refused."""
+    key_variable: str | None = field(default=None, repr=False)
     """The environment variable that holds the key; None: none is needed."""
     temperature: float | None = 0.0
     """None: the provider's default, which some models insist on."""
@@ -65,6 +68,18 @@ class LanguageModel:
         prices = (self.usd_per_million_input_tokens, self.usd_per_million_output_tokens)
         if None in prices and prices != (None, None):
             raise ConfigurationError("one of the two prices is set: set both, or none to use the public list")
+        if self.base_url is not None:
+            _check_address(self.base_url)
+
+    @property
+    def address(self) -> str | None:
+        """`scheme://host:port` of the API: all of the address that is shown or stored."""
+        return None if self.base_url is None else origin(self.base_url)
+
+    def credentials(self) -> Credentials:
+        """The key and the secret parts of the address, to mask them."""
+        key = os.environ.get(self.key_variable) if self.key_variable else None
+        return Credentials([key], [self.base_url])
 
     def sampling(self) -> dict[str, Any]:
         """Sampling parameters: an answer depends on them beside its question."""
@@ -82,19 +97,19 @@ class LanguageModel:
             key = os.environ.get(self.key_variable)
             if not key:
                 raise ConfigurationError(
-                    f"the environment variable {self.key_variable} is not set: it must hold the key of"
-                    f" {self.model}"
+                    f"the environment variable {_shown(self.key_variable)} is not set: it must hold the key"
+                    f" of {self.model}"
                 )
         address = {} if self.base_url is None else {"api_base": self.base_url}
         return {"api_key": key, "timeout": self.timeout_s, **address}
 
-    def priced(self, answer: Answer) -> Answer:
-        """`answer` with its cost by the prices set here, if they are set."""
+    def priced(self, reply: Reply) -> Reply:
+        """`reply` with its cost by the prices set here, if they are set."""
         paid, written = self.usd_per_million_input_tokens, self.usd_per_million_output_tokens
-        if paid is None or written is None or answer.input_tokens is None or answer.output_tokens is None:
-            return answer
-        cost = (answer.input_tokens * paid + answer.output_tokens * written) / 1e6
-        return replace(answer, cost_usd=cost)
+        if paid is None or written is None or reply.input_tokens is None or reply.output_tokens is None:
+            return reply
+        cost = (reply.input_tokens * paid + reply.output_tokens * written) / 1e6
+        return replace(reply, cost_usd=cost)
 
     def price(self) -> tuple[float, float] | None:
         """USD for a million tokens of questions and of answers: as set here, or as the public list has it."""
@@ -108,3 +123,23 @@ class LanguageModel:
         listed = model_info(provider, name)
         paid, written = listed.get("input_cost_per_token"), listed.get("output_cost_per_token")
         return None if paid is None or written is None else (paid * 1e6, written * 1e6)
+
+
+def _check_address(url: str) -> None:
+    parts = split_url(url, "the address of the model (base_url, REPAIR_MODEL_URL)")
+    if "@" in parts.netloc:
+        raise ConfigurationError(
+            f"the address of the model at {origin(url)} holds a user or a password, which its API does not"
+            " take: set the address without them, and name the environment variable that holds the key in"
+            " key_variable (REPAIR_MODEL_KEY_VARIABLE)"
+        )
+    if parts.query or parts.fragment:
+        raise ConfigurationError(
+            f"the address of the model at {origin(url)} has a query or a fragment, behind which no path of"
+            " its API can stand: set the address without it"
+        )
+
+
+def _shown(variable: str) -> str:
+    """The name of a variable; a mask where it may be the key itself, set in its place."""
+    return variable if re.fullmatch(r"[A-Z][A-Z0-9_]{0,63}", variable) else "that key_variable names"

@@ -5,7 +5,8 @@ as it arrives, so that a killed run resumes without paying twice. With more than
 verified while others are open, and only rows without a verified one are asked again.
 
 What would fail for every row alike (a wrong key, an unknown model, a service that is down) ends the stage
-with `TeacherError` or `ConfigurationError`: rows are not rejected for the mistakes of a deployment.
+with `TeacherError` or `ConfigurationError`, and a response cache that can't be written with `StoreError`:
+rows are not rejected for the mistakes of a deployment. Any other error is its row's.
 """
 
 import queue
@@ -18,9 +19,10 @@ from types import TracebackType
 
 import pyarrow as pa
 
-from repair.errors import ConfigurationError, InputError
+from repair.errors import ConfigurationError, InputError, RepairError
 from repair.language_servers.scheduler import VersionedServers
-from repair.line_diff.answer_block import diff_length
+from repair.line_diff.answer_block import diff_length, find_block
+from repair.line_diff.errors import NoDiffError
 from repair.prompt.sentinels import Example
 from repair.schema.outcomes import REASON, Reject, subschema
 from repair.schema.rows import RepairCandidateRow
@@ -36,7 +38,10 @@ from repair.text.files import files_of
 from repair.verification.verifier import READS, UNANSWERED, verify_rows
 
 REASONS = {
-    "teacher_failed": "this question was refused, or failed on every attempt; the detail says why",
+    "teacher_failed": "this question was refused, failed on every attempt, or got no answer that can be read"
+    " (empty, filtered, only tool calls); the detail says why, and a later run asks again",
+    "no_diff": "the answer has no diff, and the service did not end it as whole: the detail has its finish"
+    " reason (`length`: it was cut at `max_tokens`)",
     "answer_too_long": "the answer can't be a diff of the size that is learned from",
     "budget_exhausted": "another question could have passed the budget",
     "malformed_prompt": "the row can't be written as a prompt",
@@ -48,6 +53,13 @@ MOST_CHARACTERS = 40_000
 
 # Rows submitted ahead of the next outcome, per open question: a slow answer must not idle the others.
 _AHEAD = 4
+
+# Reasons of a row that has an answer: another candidate may fare better.
+_ANSWERED_BADLY = ("answer_too_long", "no_diff")
+
+_WHOLE = ("stop", None)  # finish reasons that say nothing against an answer
+
+_MOST_SAID = 500  # characters of a foreign error's text
 
 _SERVER_REASONS = UNANSWERED | {"servers_closed"}
 
@@ -138,8 +150,11 @@ class LmTeacher:
             except InputError:
                 continue
             for sample in range(self.candidates):
-                if self._client.cached(self._client.key(self.program, messages, sample)) is None:
-                    break
+                try:
+                    if self._client.cached(self._client.key(self.program, messages, sample)) is None:
+                        break
+                except QuestionFailedError:
+                    break  # told where the row is asked for
 
     def propose(self, rows: Iterable[RepairCandidateRow]) -> Iterator[Proposal | Reject]:
         """One outcome for each row, in order.
@@ -147,6 +162,7 @@ class LmTeacher:
         Raises:
             TeacherError: every row would fail alike.
             ConfigurationError: there is a budget, and what it limits is not known of an answer.
+            StoreError: the response cache can't be read or written.
         """
         remaining = iter(rows)
         window: deque[_Pending] = deque()
@@ -213,7 +229,14 @@ class LmTeacher:
             return Reject(row, "budget_exhausted", str(error))
         except QuestionFailedError as error:
             return Reject(row, "teacher_failed", str(error))
+        except RepairError:
+            raise  # every row would fail alike
+        except Exception as error:  # nobody foresaw it: it is this row's, and its neighbours go on
+            said = self._client.mask(f"{type(error).__name__}: {error}")
+            return Reject(row, "teacher_failed", said[:_MOST_SAID])
         pending.answers = (*pending.answers, answer)
+        if reject := _cut(row, answer, self.model.max_tokens):
+            return reject
         if (length := diff_length(answer.text)) > MOST_CHARACTERS:
             return Reject(row, "answer_too_long", f"{length} characters, at most {MOST_CHARACTERS}")
         return Proposal(answer.text, self.program.answer_format)
@@ -229,7 +252,7 @@ class LmTeacher:
             latest = pending.latest
             if isinstance(latest, Proposal):
                 pending.proposal = latest
-            answered_badly = isinstance(latest, Reject) and latest.reason == "answer_too_long"
+            answered_badly = isinstance(latest, Reject) and latest.reason in _ANSWERED_BADLY
             more = pending.sample + 1 < self.candidates and pending not in verified
             if more and (answered_badly or isinstance(latest, Proposal)):
                 pending.sample += 1
@@ -299,6 +322,18 @@ def _summed(proposal: Proposal, answers: Sequence[Answer]) -> Proposal:
         output_tokens=None if None in outputs else sum(filter(None, outputs)),
         cost_usd=None if None in costs else sum(filter(None, costs)),
     )
+
+
+def _cut(row: RepairCandidateRow, answer: Answer, max_tokens: int) -> Reject | None:
+    """The reject of an answer without a diff that the service did not end as whole."""
+    if answer.finish_reason in _WHOLE:
+        return None
+    try:
+        find_block(answer.text)
+    except NoDiffError as error:
+        at = f" at max_tokens {max_tokens}" if answer.finish_reason == "length" else ""
+        return Reject(row, error.reason, f"{error}; finish reason {answer.finish_reason}{at}")
+    return None
 
 
 def _example(row: RepairCandidateRow) -> Example:
