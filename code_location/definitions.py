@@ -52,6 +52,13 @@ ASSETS_OF_JOBS = {
 }
 JOBS = {name: dg.define_asset_job(name, assets) for name, assets in ASSETS_OF_JOBS.items()}
 
+
+def _address(field: str) -> str | None:
+    """An address as the environment variable that holds it: Dagster stores the values of resources, and an
+    address may hold a token."""
+    return dg.EnvVar(Settings.variable(field)) if getattr(SETTINGS, field) else None
+
+
 defs = dg.Definitions(
     assets=[asset for assets in ASSETS_OF_JOBS.values() for asset in assets],
     jobs=list(JOBS.values()),
@@ -64,7 +71,7 @@ defs = dg.Definitions(
         "recordings": RecordingsResource(uri=SETTINGS.recordings),
         "engine": EngineResource(master=SETTINGS.spark_master),
         "language_servers": LanguageServersResource(
-            url=SETTINGS.language_servers_url,
+            url=_address("language_servers_url") or "",
             token_variable=SETTINGS.language_servers_token_variable,
             cache=SETTINGS.server_cache,
             environment_name=SETTINGS.environment,
@@ -72,7 +79,7 @@ defs = dg.Definitions(
         ),
         "language_model": LanguageModelResource(
             model=SETTINGS.model,
-            base_url=SETTINGS.model_url or None,
+            base_url=_address("model_url"),
             key_variable=SETTINGS.model_key_variable or None,
             answers=str(SETTINGS.home / "answers.sqlite"),
         ),

@@ -43,7 +43,7 @@ def split_url(url: str, setting: str) -> SplitResult:
         parts, port = urlsplit(""), 0
     if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
         raise ConfigurationError(
-            f"{setting} is no HTTP address: expected one such as http://127.0.0.1:8080 (what is set is not"
+            f"{setting}: expected an address such as http://127.0.0.1:8080 (what is set is not"
             " shown, as it may hold a secret)"
         )
     return parts

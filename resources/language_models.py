@@ -8,7 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import dagster as dg
+from pydantic import Field
 
+from repair.credentials import origin
 from repair.errors import ConfigurationError
 from repair.language_servers.scheduler import VersionedServers
 from repair.synthesis.lm.judge import LmJudge
@@ -23,8 +25,8 @@ class LanguageModelResource(dg.ConfigurableResource[None]):
 
     model: str = ""
     """LiteLLM's name, e.g. `openai/gpt-4o`. Empty: none is configured."""
-    base_url: str | None = None
-    key_variable: str | None = None
+    base_url: str | None = Field(default=None, repr=False)
+    key_variable: str | None = Field(default=None, repr=False)
     """The environment variable that holds the key."""
     temperature: float | None = 0.0
     max_tokens: int = 1024
@@ -60,9 +62,15 @@ class LanguageModelResource(dg.ConfigurableResource[None]):
         return LanguageModel(**settings)
 
     def fingerprint_settings(self) -> str:
-        """The settings that decide the answers and their number, as JSON: the rest only affects speed."""
+        """The settings that decide the answers and their number, as JSON: the rest only affects speed.
+
+        Of the address it has `scheme://host:port`: what follows may be a token, and no other model.
+        """
         only_speed = {"answers", "concurrency", "timeout_s", "requests_per_minute", "tokens_per_minute"}
-        return json.dumps(self.model_dump(exclude=only_speed), sort_keys=True)
+        settings = self.model_dump(exclude={*only_speed, "key_variable"})
+        if self.base_url is not None:
+            settings["base_url"] = origin(self.base_url)
+        return json.dumps(settings, sort_keys=True)
 
     def judge(self) -> LmJudge:
         """An LLM judge of verified diffs, with a budget of its own; a context manager."""

@@ -5,6 +5,7 @@ from importlib.metadata import version
 
 import dagster as dg
 import pyarrow as pa
+from pydantic import Field
 
 from repair.execution.with_servers import WithServers
 from repair.language_servers.environment import NONE, installed
@@ -15,7 +16,7 @@ from repair.language_servers.shared import ServerSettings, SharedServers
 class LanguageServersResource(dg.ConfigurableResource[None]):
     """Pyright and ruff, kept warm for the life of the process, or the servers at `url`."""
 
-    url: str = ""
+    url: str = Field(default="", repr=False)
     """Address of servers behind HTTP, which have their own settings; empty: a pool in this process."""
     token_variable: str = TOKEN_VARIABLE
     """The environment variable that holds their token, where they need one."""

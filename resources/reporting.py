@@ -16,6 +16,8 @@ from repair.store.reader import PartitionStore
 PREVIEW_ROWS = 10
 CELL_CODE_POINTS = 160
 FIRST = ("reason", "detail")  # the most useful columns of a rejected row
+RAW = frozenset({"packet", "content", "payload"})
+"""What users wrote, unredacted: Dagster's database outlives the store, so only its size is shown."""
 LARGE = frozenset({"files", "later_states", "before", "after"})
 
 
@@ -25,7 +27,8 @@ def column_schema(schema: pa.Schema) -> dg.TableSchema:
 
 
 def preview(store: PartitionStore, manifest: Manifest, name: str) -> dg.TableMetadataValue:
-    """The first rows of a file of a partition; large columns are left out, and long cells are cut."""
+    """The first rows of a file of a partition; large columns are left out, long cells are cut, and of what is
+    raw only the size is shown."""
     rows: list[dict[str, Any]] = []
     for batch in store.read(
         manifest.asset, manifest.partition, name, texts=False, manifest=manifest, batch_rows=PREVIEW_ROWS
@@ -36,12 +39,14 @@ def preview(store: PartitionStore, manifest: Manifest, name: str) -> dg.TableMet
     names = [name for name in rows[0] if name not in LARGE] if rows else ["empty"]
     names.sort(key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST))
     return dg.MetadataValue.table(
-        [dg.TableRecord({name: _cell(row.get(name)) for name in names}) for row in rows],
+        [dg.TableRecord({name: _cell(name, row.get(name)) for name in names}) for row in rows],
         dg.TableSchema([dg.TableColumn(name) for name in names]),
     )
 
 
-def _cell(value: Any) -> str | int | float | bool | None:
+def _cell(name: str, value: Any) -> str | int | float | bool | None:
+    if name in RAW and value is not None:
+        return f"{len(value.encode(errors='replace') if isinstance(value, str) else value)} bytes"
     if value is None or isinstance(value, bool | int | float):
         return value
     text = str(value) if isinstance(value, str | datetime) else json.dumps(value, default=str)

@@ -29,6 +29,7 @@ from tests.model_server import (
     Exchange,
     ModelServer,
     broken_off,
+    empty,
     hangs,
     invalid_utf8,
     server_error,
@@ -62,7 +63,6 @@ BAD_ANSWERS = {
         "malformed",
         lambda n: unified_diff(original(n), original(n).replace("error:", "")) + "\n</diff>",
     ),
-    "empty": ("no_diff", lambda n: ""),
     "over-long": ("answer_too_long", lambda n: f"{right(n)}\n" + "+3 d\n" * 10_000 + "</diff>"),
     "a cheat": ("cheat", lambda n: f"-2 b = error:name{n}x\n</diff>"),
 }
@@ -73,6 +73,7 @@ TROUBLES = {
     "a time-out": lambda then: hangs(then, seconds=3 * TIMEOUT_S),
     "half a body": broken_off,
     "invalid UTF-8": invalid_utf8,
+    "no text": empty,
 }
 WAYS = [*BAD_ANSWERS, *TROUBLES]
 

@@ -27,8 +27,8 @@ from http import HTTPStatus
 from importlib.metadata import PackageNotFoundError, version
 from types import TracebackType
 from typing import NoReturn, Self, cast
-from urllib.parse import urlsplit
 
+from repair.credentials import Credentials, origin, split_url
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.errors import ConfigurationError
 from repair.extras import extra
@@ -62,12 +62,16 @@ _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 5.0
 _OPENING_PATIENCE_S = 60.0  # before the first response: a wrong address should show soon
 _CONNECT_S = 10.0
+_MOST_SAID = 300  # characters of an answer in an error
+_MOST_SCANNED = 10_000
 _HEALTH_S = 30.0  # an instance may have to be started for it
 _log = logging.getLogger(__name__)
 
 
 class RemoteLanguageServers:
     """Client of the servers at `url`, with `token`. A context manager; the first check connects.
+
+    A user and a password in the address are sent as Basic authentication, where there is no token.
 
     `at_once` is the number of concurrent POSTs of `check_many`; `timeout` the seconds for one response, which
     covers the server's queue and its own time limits; `patience` the seconds for which requests to a server
@@ -85,24 +89,33 @@ class RemoteLanguageServers:
         timeout: float = 300.0,
         patience: float = 600.0,
     ) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ConfigurationError(f"{url!r}: expected an address such as http://127.0.0.1:8080")
+        parts = split_url(url, "the address of the language servers (REPAIR_LANGUAGE_SERVERS_URL)")
+        self._shown = origin(url)
+        """All of the address that is shown: the rest may hold secrets."""
+        if "@" in parts.netloc and token:
+            raise ConfigurationError(
+                f"the address of the language servers at {self._shown} holds a user or a password, and"
+                f" {TOKEN_VARIABLE} is set: both need the same header; leave one of them out"
+            )
         if at_once < 1 or timeout <= 0 or patience <= 0:
             raise ConfigurationError(
                 "expected at_once >= 1, timeout > 0 and patience > 0, "
                 f"got {at_once}, {timeout} and {patience}"
             )
-        self._url = url.rstrip("/")
+        self._url = parts._replace(path=parts.path.rstrip("/"), query="", fragment="").geturl()
+        self._credentials = Credentials([token], [url, self._url])
         self._at_once = at_once
         self._patience = patience
         self._http = httpx.Client(
             headers={"Authorization": f"Bearer {token}"} if token else {},
+            params=httpx.QueryParams(parts.query),
             timeout=httpx.Timeout(timeout, connect=_CONNECT_S, pool=None),
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=at_once),
             verify=parts.scheme == "https",  # reading certificates would cost 0.1 s of a run's start
-            trust_env=not is_loopback(parts.hostname),  # no proxy between two processes of a machine
+            trust_env=not is_loopback(parts.hostname or ""),  # no proxy between two processes of a machine
         )
+        if self._shown != self._url:
+            logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs the whole address of each request
         self._threads = ThreadPoolExecutor(at_once, "remote-language-servers")
         self._closed = threading.Event()
         self._health: wire.Health | None = None
@@ -207,11 +220,11 @@ class RemoteLanguageServers:
             if len(results) != len(items):
                 raise wire.WireError(f"expected {len(items)} results, got {len(results)}")
         except wire.WireError as error:
-            message = f"{self._url} answered nonsense: {error}"
+            message = self._told(f" answered nonsense: {error}")
             raise _NoAnswerError(message, blamed=ServerCrashError(message)) from None
         if about != self._server().about:
             raise ServersChangedError(
-                f"{self._url} was {self._server().about} and is {about} now: run the partition again"
+                f"{self._shown} was {self._server().about} and is {about} now: run the partition again"
             )
         return results
 
@@ -228,12 +241,12 @@ class RemoteLanguageServers:
             health = wire.decode_health(answer)
         except wire.WireError as error:
             raise ConfigurationError(
-                f"{self._url}/health is no page of these language servers ({error}): is the address right?"
+                self._told(f"/health is no page of these language servers ({error}): is the address right?")
             ) from None
         for name, remote in health.about.versions.items():
             if remote != (here := _installed(name)):
                 _log.warning(
-                    "%s checks with %s %s, not with %s as installed here", self._url, name, remote, here
+                    "%s checks with %s %s, not with %s as installed here", self._shown, name, remote, here
                 )
         return health
 
@@ -263,14 +276,15 @@ class RemoteLanguageServers:
                 timeout=httpx.USE_CLIENT_DEFAULT if timeout is None else timeout,
             )
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            raise _NoAnswerError(f"{self._url}: {error}") from None
+            raise _NoAnswerError(self._told(f": {error}")) from None
         except httpx.RequestError as error:
-            message = f"{self._url}: {type(error).__name__}: {error}"
+            message = self._told(f": {type(error).__name__}: {error}")
             kind = ServerTimeoutError if isinstance(error, httpx.TimeoutException) else ServerCrashError
             raise _NoAnswerError(message, blamed=kind(message)) from None
         if response.status_code == HTTPStatus.OK:
             return response.content
-        message = f"{self._url} answered {response.status_code}: {response.text[:300]}"
+        said = self._credentials.mask(response.text[:_MOST_SCANNED])[:_MOST_SAID]
+        message = f"{self._shown} answered {response.status_code}: {said}"
         match response.status_code:
             case 429 | 503:
                 raise _NoAnswerError(message, wait=_retry_after(response))
@@ -280,6 +294,10 @@ class RemoteLanguageServers:
                 raise ConfigurationError(f"{message}; set {TOKEN_VARIABLE} to the token of the server")
             case _:
                 raise ConfigurationError(f"{message}; is the address right, and are both of one release?")
+
+    def _told(self, said: str) -> str:
+        """What a server or the network said, behind the server's address; neither shows a secret."""
+        return self._shown + self._credentials.mask(said)
 
     def _retrying(self, patience: float) -> Retrying:
         """Exponential backoff with jitter after `_NoAnswerError`, which ends before the patience does.

@@ -5,7 +5,7 @@ Tested by `tests/resources/test_language_servers.py`.
 
 import atexit
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -28,7 +28,7 @@ class ServerSettings:
     environment variable that holds their token in each process.
     """
 
-    url: str
+    url: str = field(repr=False)
     token_variable: str
     workers: int
     timeout: float

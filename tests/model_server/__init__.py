@@ -9,6 +9,7 @@
 from tests.model_server.scripts import (
     answers,
     broken_off,
+    empty,
     hangs,
     invalid_utf8,
     not_json,
@@ -24,6 +25,7 @@ __all__ = [
     "Script",
     "answers",
     "broken_off",
+    "empty",
     "hangs",
     "invalid_utf8",
     "not_json",

@@ -42,6 +42,11 @@ def server_error(then: Script, *, status: int = 500, times: int | None = 1) -> S
     return _first(times, lambda e: e.error(status, "something broke"), then)
 
 
+def empty(then: Script, *, times: int | None = 1) -> Script:
+    """A success without a text."""
+    return _first(times, written(""), then)
+
+
 def hangs(then: Script, *, times: int | None = 1, seconds: float = 30) -> Script:
     """Says nothing until the client has given up."""
 

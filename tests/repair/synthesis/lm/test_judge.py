@@ -133,7 +133,7 @@ def test_an_answer_is_paid_for_once(cache: Path) -> None:
 
 FAILING: dict[str, tuple[Script, dict[str, Any], str]] = {
     "prose": (written("I would keep it."), {}, "expected keep or drop"),
-    "nothing": (written(""), {}, "expected keep or drop"),
+    "nothing": (written(""), {}, "attempt 3: the reply is empty"),
     "a word too many": (written("<verdict>\nkeep it\n</verdict>"), {}, "expected keep or drop"),
     "refused": (lambda e: e.error(400, "no such thing"), {}, "attempt 1: "),
     "down": (server_error(KEEP, times=None), {}, "attempt 3: "),

@@ -126,7 +126,7 @@ def test_the_diff_is_found_in(form: str, cache: Path) -> None:
 UNIFIED = unified_diff(original(0), original(0).replace("error:", ""))
 
 BAD_ANSWERS = {
-    "nothing": ("no_diff", ""),
+    "nothing": ("teacher_failed", ""),
     "half of it": ("no_diff", "<diff>\n-2 b = error:name0x\n+2 b ="),
     "prose alone": ("no_diff", "I am sorry, but I can't see an error here."),
     "prose within": ("malformed", "<diff>\nReplace line 2:\n+2 b = name0x\n</diff>"),
