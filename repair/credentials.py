@@ -9,7 +9,6 @@ import html
 import json
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any
 from urllib.parse import SplitResult, parse_qsl, quote, quote_plus, unquote, urlsplit
 
 from repair.errors import ConfigurationError
@@ -27,6 +26,8 @@ _ORDINARY = frozenset(
     {"anthropic", "chat", "completions", "deployments", "endpoints", "engines", "inference", "messages"}
     | {"models", "openai", "openai-compatible", "projects", "responses", "serving", "serving-endpoints"}
 )
+_LONG = 12  # as short as keys of services get
+_WORD = re.compile(r"[A-Z]?[a-z_-]*|[A-Z_-]*")
 _VERSION = re.compile(r"v\d+\w*")
 
 
@@ -66,13 +67,24 @@ class Credentials:
     """Secret values (keys, tokens, and those within URLs) and how to mask them in a text.
 
     A value is found as it is and as JSON, HTML, a URL, Base64 or hexadecimal digits write it.
+    `unmistakable`: mask only what can be nothing else, in texts that must stay whole: a key may be a word
+    (some servers want `EMPTY`), and the word may stand in a program.
     """
 
-    def __init__(self, values: Iterable[str | None] = (), urls: Iterable[str | None] = ()) -> None:
+    def __init__(
+        self,
+        values: Iterable[str | None] = (),
+        urls: Iterable[str | None] = (),
+        *,
+        unmistakable: bool = False,
+    ) -> None:
         self._urls = {url: origin(url) for url in urls if url}
         secrets = {value for value in values if value}
         for url in self._urls:
             secrets.update(_secrets_of(url))
+        if unmistakable:
+            self._urls = {}  # their secret parts do
+            secrets = {secret for secret in secrets if len(secret) >= _LONG and not _WORD.fullmatch(secret)}
         forms = {form for secret in secrets for form in _forms(secret) if len(form) >= _SHORTEST}
         self._forms = sorted(forms, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, self._forms)), re.IGNORECASE) if forms else None
@@ -91,16 +103,6 @@ class Credentials:
                 if lowered.endswith(form[:length].lower()):
                     return text.rstrip()[:-length] + MASK
         return text
-
-    def masked(self, value: Any) -> Any:
-        """A JSON value with every text in it masked."""
-        if isinstance(value, str):
-            return self.mask(value)
-        if isinstance(value, dict):
-            return {self.mask(str(name)): self.masked(part) for name, part in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-        if isinstance(value, list):
-            return [self.masked(part) for part in value]  # pyright: ignore[reportUnknownVariableType]
-        return value
 
     def __repr__(self) -> str:
         return f"Credentials({len(self._forms)} forms)"
@@ -132,6 +134,7 @@ def _secrets_of(url: str) -> Iterator[str]:
 
 def _forms(secret: str) -> Iterator[str]:
     yield secret
+    yield quote(secret)
     yield quote(secret, safe="")
     yield quote_plus(secret)
     yield json.dumps(secret)[1:-1]

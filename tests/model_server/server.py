@@ -94,6 +94,7 @@ class ModelServer:
         self.requests: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.most_at_once = 0
+        self.path = "/v1/chat/completions"
         self.stopped = threading.Event()
         self._open = 0
         self._asked: Counter[str] = Counter()
@@ -143,7 +144,7 @@ class ModelServer:
                     server._open += 1
                     server.most_at_once = max(server.most_at_once, server._open)
                 try:
-                    if self.path != "/v1/chat/completions":
+                    if self.path != server.path:
                         self.send_error(404)
                     else:
                         server.script(Exchange(server, self, body))

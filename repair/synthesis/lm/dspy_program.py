@@ -97,7 +97,7 @@ class PaidLM(dspy.LM):
         self.sample = 0
         self.answer: Answer | None = None
         self._client, self._program = client, program
-        self._credentials = model.credentials()
+        self._credentials = model.credentials(unmistakable=True)
         self._last = threading.local()
 
     def update_history(self, entry: Mapping[str, Any]) -> None:

@@ -66,13 +66,14 @@ def answer_of(reply: Reply) -> tuple[str, str | None]:
     """
     content: dict[str, Any] = json.loads(reply.content)
     body, choice, message = _parts_of(content.get("body"))
-    finish_reason = _finish_reason(body, choice) or _word(content.get("finish_reason"))
+    understood = _word(content.get("finish_reason"))
+    finish_reason = _finish_reason(body, choice) or understood
     outputs = content.get("outputs")
     text = _text(outputs[0]) if isinstance(outputs, list) and outputs else ""
     if is_blank(text):
         text = _text(message) or _text(choice) or text
     said = f" (finish reason {finish_reason})" if finish_reason else ""
-    if {finish_reason, content.get("finish_reason")} & _BROKEN:
+    if {finish_reason, understood} & _BROKEN:
         raise NoAnswerError(f"the service ended the reply{said}, after {len(text)} characters")
     remaining, unfinished = after_thinking(text)
     if is_blank(remaining) or (unfinished and finish_reason == "length"):

@@ -76,10 +76,10 @@ class LanguageModel:
         """`scheme://host:port` of the API: all of the address that is shown or stored."""
         return None if self.base_url is None else origin(self.base_url)
 
-    def credentials(self) -> Credentials:
+    def credentials(self, *, unmistakable: bool = False) -> Credentials:
         """The key and the secret parts of the address, to mask them."""
         key = os.environ.get(self.key_variable) if self.key_variable else None
-        return Credentials([key], [self.base_url])
+        return Credentials([key], [self.base_url], unmistakable=unmistakable)
 
     def sampling(self) -> dict[str, Any]:
         """Sampling parameters: an answer depends on them beside its question."""

@@ -4,6 +4,7 @@ import gzip
 import json
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -11,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -402,3 +404,41 @@ def test_closing_ends_a_pause() -> None:
         with pytest.raises(ServersClosedError):
             remote.check({"a.py": ""}, "a.py")
         assert time.monotonic() - start < 5.0
+
+
+SECRET = "SECRETsecret"
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["user:{}@127.0.0.1:{}", "127.0.0.1:{1}/t/{0}", "127.0.0.1:{1}/?key={0}", "{}@127.0.0.1:{}/#{0}"],
+)
+def test_of_its_address_only_the_origin_is_shown(address: str, caplog: pytest.LogCaptureFixture) -> None:
+    with ScriptedHttpServers(answer) as scripted:
+        port = urlsplit(scripted.url).port
+    url = "http://" + address.format(SECRET, port)
+    unreachable = pytest.raises(ServersUnreachableError, match=f"http://127.0.0.1:{port}: ")
+    with caplog.at_level("INFO"), RemoteLanguageServers(url, patience=0.3) as remote, unreachable as error:
+        remote.check({"a.py": ""}, "a.py")
+    assert SECRET not in str(error.value) + caplog.text
+
+
+def test_a_token_that_a_server_echoes_is_masked() -> None:
+    for health in ((401, f"Bearer {SECRET}".encode()), (200, f"<p>{SECRET}</p>".encode())):
+        with ScriptedHttpServers(answer, health) as scripted:
+            refused = pytest.raises(ConfigurationError)
+            with RemoteLanguageServers(scripted.url, SECRET) as remote, refused as error:
+                _ = remote.versions
+            assert SECRET not in str(error.value)
+
+
+def test_a_user_and_a_password_in_the_address_are_basic_authentication() -> None:
+    with ScriptedHttpServers(answer) as scripted:
+        url = scripted.url.replace("://", f"://user:{SECRET}@")
+        with RemoteLanguageServers(url) as remote:
+            remote.check({"a.py": ""}, "a.py")
+        sent = "Basic " + b64encode(f"user:{SECRET}".encode()).decode()
+        assert [exchange.headers["Authorization"] for exchange in scripted.exchanges] == [sent]
+        with pytest.raises(ConfigurationError, match="both need the same header") as error:
+            RemoteLanguageServers(url, "token")
+        assert SECRET not in str(error.value)
