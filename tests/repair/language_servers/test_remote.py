@@ -411,7 +411,7 @@ SECRET = "SECRETsecret"
 
 @pytest.mark.parametrize(
     "address",
-    ["user:{}@127.0.0.1:{}", "127.0.0.1:{1}/t/{0}", "127.0.0.1:{1}/?key={0}", "{}@127.0.0.1:{}/#{0}"],
+    ["user:{0}@127.0.0.1:{1}", "127.0.0.1:{1}/t/{0}", "127.0.0.1:{1}/?key={0}", "{0}@127.0.0.1:{1}/#{0}"],
 )
 def test_of_its_address_only_the_origin_is_shown(address: str, caplog: pytest.LogCaptureFixture) -> None:
     with ScriptedHttpServers(answer) as scripted:
