@@ -1,5 +1,6 @@
 """Midnight snapshots: each day's partition begins and ends with the files of the project."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
@@ -11,6 +12,11 @@ from repair.replay.workspace import Workspace
 from repair.replay.workspace_file import Broken
 from repair.schema.events import EventKind, FileOperation
 from repair.text.paths import safe_path
+
+LARGEST_COPIES_OF_FILE = 256 << 20
+"""Bytes of all copies of one file in a project's added snapshots: those of 1 MiB on 256 days."""
+LARGEST_COPIES = 4 << 30
+"""Bytes of all copies in a project's added snapshots."""
 
 OnBroken = Callable[[str, str, Broken], None]
 """Called with project and path when a file can't be replayed or differs from its stored copy."""
@@ -27,7 +33,9 @@ def with_snapshots(events: Iterable[Event], on_broken: OnBroken = lambda *_: Non
 
     A file that can't be replayed is left out of every snapshot that is made up, until the source says
     again what it holds. A snapshot states the whole project, so the file's absence is a mismatch that
-    rejects what rests on it: a copy made up from a broken replay would confirm itself.
+    rejects what rests on it: a copy made up from a broken replay would confirm itself. The same goes for a
+    file whose copies would take more than `LARGEST_COPIES_OF_FILE`, or `LARGEST_COPIES` with those of the
+    others: few bytes on many days must not become a recording of any size.
     """
     files: _Files | None = None
     latest: datetime | None = None
@@ -73,6 +81,8 @@ class _Files(Workspace):
         self._project_id = project_id
         self._on_broken = on_broken
         self._sequence: int | None = None
+        self._copied: Counter[str] = Counter()
+        self._copied_in_all = 0
 
     def advance(self, events: list[Event]) -> None:
         """Apply the events of one instant."""
@@ -104,19 +114,36 @@ class _Files(Workspace):
 
     def snapshot(self, moment: datetime) -> Iterator[Event]:
         """One event per file that is not broken, in the order of the paths."""
-        sound = [(path, file) for path, file in sorted(self._files.items()) if file.state().broken is None]
-        for path, file in sound:
+        none = True
+        for path, file in sorted(self._files.items()):
+            if file.state().broken is not None:
+                continue
             text = file.state().text
+            content = (file.state().binary or b"") if text is None else text.encode()
+            if not self._may_copy(path, len(content)):
+                broken = Broken("too_large", "its copies at midnight take more bytes than they may")
+                file.break_off(broken)
+                self._report(path, broken)
+                continue
+            none = False
             yield Event(
                 self._project_id,
                 moment,
                 EventKind.SNAPSHOT,
                 path=path,
-                content=file.state().binary if text is None else text.encode(),
+                content=content,
                 version=file.version,
             )
-        if not sound:
+        if none:
             yield Event(self._project_id, moment, EventKind.SNAPSHOT)
+
+    def _may_copy(self, path: str, size: int) -> bool:
+        """Whether another copy of `size` bytes is within the limits; if so, it is counted."""
+        of_file, in_all = self._copied[path] + size, self._copied_in_all + size
+        if of_file > LARGEST_COPIES_OF_FILE or in_all > LARGEST_COPIES:
+            return False
+        self._copied[path], self._copied_in_all = of_file, in_all
+        return True
 
 
 def _is_stored(event: Event) -> bool:

@@ -1,3 +1,4 @@
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -8,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from repair.errors import InputError
+from repair.recording import snapshots as snapshots_module
 from repair.recording.event import Event, event_batch, numbered
 from repair.recording.snapshots import with_snapshots
 from repair.replay.workspace import workspaces_at
-from repair.replay.workspace_file import Broken
+from repair.replay.workspace_file import LARGEST_CONTENT, Broken
 from repair.schema.events import EVENTS, EventKind, FileOperation
 from tests.recorded import NOON, Typist, hours
 
@@ -243,3 +245,58 @@ def test_every_day_replays_from_its_own_snapshot_to_the_next(steps: list[tuple[i
         (state,) = workspaces_at(table, [(start + DAY - timedelta(microseconds=1), 2**62)])
         assert state.broken == {}
         assert {path: text.encode() for path, text in state.files.items()} == copies[start + DAY]
+
+
+def active_days(count: int) -> list[Event]:
+    """A file of 100 bytes and a smaller one, and something on each of some days that do not touch."""
+    files = {"large.bin": bytes(100), "small.py": b"x = 1\n"}
+    created = [
+        Event("p", NOON, EventKind.FILE, path=path, operation=FileOperation.CREATE, content=content)
+        for path, content in files.items()
+    ]
+    return created + [
+        Event("p", NOON + 2 * day * DAY, EventKind.EXECUTION, payload="{}") for day in range(1, count)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("of_file", "in_all", "large_copies", "small_copies"),
+    [
+        (10**6, 10**6, 19, 19),  # ten days: a copy before and after each, and none before the first
+        (500, 10**6, 5, 19),
+        (1900, 10**6, 19, 19),
+        (10**6, 5 * 106 + 6, 5, 6),  # what is in all of them counts together
+        (10**6, 90, 0, 15),
+    ],
+)
+def test_copies_at_midnight_are_limited(
+    monkeypatch: pytest.MonkeyPatch, of_file: int, in_all: int, large_copies: int, small_copies: int
+) -> None:
+    monkeypatch.setattr(snapshots_module, "LARGEST_COPIES_OF_FILE", of_file)
+    monkeypatch.setattr(snapshots_module, "LARGEST_COPIES", in_all)
+    told: list[tuple[str, str, str]] = []
+    events = list(
+        with_snapshots(
+            active_days(10), lambda project, path, broken: told.append((project, path, broken.reason))
+        )
+    )
+    copies = Counter(path for files in snapshots(events).values() for path in files)
+    assert (copies["large.bin"], copies["small.py"]) == (large_copies, small_copies)
+    left_out = [
+        path for path, count in (("large.bin", large_copies), ("small.py", small_copies)) if count < 19
+    ]
+    assert told == [("p", path, "too_large") for path in left_out]
+    assert len({event.timestamp for event in events if event.kind == EventKind.SNAPSHOT}) == 20
+    assert len([event for event in events if event.kind != EventKind.SNAPSHOT]) == 11
+
+
+def test_few_bytes_on_many_days_are_a_small_recording() -> None:
+    """16 MiB on 200 days took 6 GiB; the limit is reached after the first days, and memory stays small."""
+    days = [
+        replace(event, content=b"\xff" * LARGEST_CONTENT) if event.path == "large.bin" else event
+        for event in active_days(200)
+    ]
+    copied = sum(
+        len(event.content or b"") for event in with_snapshots(days) if event.kind == EventKind.SNAPSHOT
+    )
+    assert 16 * LARGEST_CONTENT <= copied <= snapshots_module.LARGEST_COPIES_OF_FILE + 400 * 6
