@@ -12,9 +12,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from repair.errors import InputError
+from repair.schema.events import EVENTS
+from repair.schema.typed_rows import MAY_BE_NULL
 from repair.store.atomic import whole_file
 
 BATCH_ROWS = 64
+_MAY_BE_NULL = {name.rpartition(".")[2] for name in MAY_BE_NULL}
 
 
 def read_rows(path: Path, schema: pa.Schema, what: str) -> Iterator[pa.RecordBatch]:
@@ -40,10 +43,44 @@ def read_rows(path: Path, schema: pa.Schema, what: str) -> Iterator[pa.RecordBat
                 f"column {field.name!r} of {path} is {found.field(field.name).type};"
                 f" expected {field.type}, as in {what}"
             )
-    for batch in parquet.iter_batches(batch_size=BATCH_ROWS, columns=schema.names, use_threads=False):
-        yield pa.RecordBatch.from_arrays(
-            [batch.column(field.name).cast(field.type) for field in schema], schema=schema
-        )
+    batches = parquet.iter_batches(batch_size=BATCH_ROWS, columns=schema.names, use_threads=False)
+    try:
+        for batch in batches:
+            columns = [batch.column(field.name).cast(field.type) for field in schema]
+            conformed = pa.RecordBatch.from_arrays(columns, schema=schema)
+            if (
+                schema != EVENTS
+            ):  # those come from strangers: the first stage rejects what they lack row by row
+                _check_whole(path, conformed)
+            yield conformed
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"{path} is damaged: {str(error)[:300]}") from error
+
+
+def _check_whole(path: Path, batch: pa.RecordBatch) -> None:
+    """Raise InputError for a null where a stage wrote none, and for text that is not UTF-8."""
+    try:
+        batch.validate(full=True)
+    except pa.ArrowInvalid as error:
+        raise InputError(f"{path} holds text that is not UTF-8: {str(error)[:300]}") from error
+    for field in batch.schema:
+        name = _null_in(batch.column(field.name), field.name)
+        if name is not None:
+            raise InputError(f"column {name!r} of {path} has nulls, and a stage writes none there")
+
+
+def _null_in(column: Any, name: str) -> str | None:
+    """The name of the first column with nulls in `column` that may not have them."""
+    if name.rpartition(".")[2] in _MAY_BE_NULL:
+        return None
+    if column.null_count:
+        return name
+    if pa.types.is_list(column.type):
+        return _null_in(column.flatten(), name)
+    if pa.types.is_struct(column.type):
+        parts = zip(column.type, column.flatten(), strict=True)
+        return next(filter(None, (_null_in(part, f"{name}.{field.name}") for field, part in parts)), None)
+    return None
 
 
 def _fits(found: pa.DataType, expected: pa.DataType) -> bool:

@@ -7,7 +7,8 @@ when its files are read in the order of their names.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from itertools import groupby, pairwise
 from operator import itemgetter
@@ -48,7 +49,9 @@ class Recording:
 
     def projects(self) -> pa.Table:
         """The record of each project, in the schema `PROJECTS`."""
-        return pq.read_table(f"{self._root}/{PROJECTS_FILE}", schema=PROJECTS, filesystem=self._arrow)
+        file = f"{self._root}/{PROJECTS_FILE}"
+        with _damage_told(file):
+            return pq.read_table(file, schema=PROJECTS, filesystem=self._arrow)
 
     def dates(self) -> list[date]:
         """The UTC dates with rows, rising; some hold nothing but the closing snapshot of the day before."""
@@ -56,7 +59,10 @@ class Recording:
         if not self._files.exists(folder):
             return []
         names = [str(name).rstrip("/").rsplit("/", 1)[-1] for name in self._files.ls(folder, detail=False)]
-        return sorted(date.fromisoformat(name[5:]) for name in names if name.startswith("date="))
+        try:
+            return sorted(date.fromisoformat(name[5:]) for name in names if name.startswith("date="))
+        except ValueError as error:
+            raise InputError(f"{folder} has a folder of no date ({error}); take it away") from None
 
     def events(
         self, start: datetime, end: datetime, project_ids: Iterable[str] | None = None
@@ -159,12 +165,14 @@ class Recording:
             raise ValueError("start and end need a time zone")
         if self._latest is None or self._latest[0] != (start, end):
             files = self._parts_between(start, end)
-            window = _Window(self._dataset(files), start, end) if files else None
+            with _damage_told(self.uri):
+                window = _Window(self._dataset(files), start, end) if files else None
             self._latest = ((start, end), window)
         return self._latest[1]
 
     def _dataset(self, files: list[str]) -> Any:
-        return ds.dataset(files, schema=EVENTS, format="parquet", filesystem=self._arrow)
+        with _damage_told(self.uri):
+            return ds.dataset(files, schema=EVENTS, format="parquet", filesystem=self._arrow)
 
     def _parts_between(self, start: datetime, end: datetime) -> list[str]:
         days = [day for day in self.dates() if _day(start) <= day <= _day(end)]
@@ -196,16 +204,28 @@ class _Window:
 
     def batches(self, wanted: Any) -> Iterator[pa.RecordBatch]:
         """The rows for which the filter `wanted` holds, in the order of the files."""
-        scanned = self.dataset.to_batches(
-            filter=wanted, batch_size=1 << 14, batch_readahead=2, fragment_readahead=2
-        )
-        return (batch for batch in scanned if batch.num_rows)
+        with _damage_told(", ".join(self.dataset.files[:2])):
+            scanned = self.dataset.to_batches(
+                filter=wanted, batch_size=1 << 14, batch_readahead=2, fragment_readahead=2
+            )
+            yield from (batch for batch in scanned if batch.num_rows)
 
     def _ids(self, wanted: Any) -> set[str]:
         names: set[str] = set()
         for batch in self.dataset.to_batches(columns=["project_id"], filter=wanted):
             names.update(batch.column(0).unique().to_pylist())
         return names
+
+
+@contextmanager
+def _damage_told(what: str) -> Generator[None]:
+    """Raise InputError where Arrow finds a file damaged; an error of the file system goes on."""
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise InputError(f"{what} is damaged or no part of a recording: {str(error)[:300]}") from None
 
 
 def _by_project(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[str, pa.RecordBatch]]:

@@ -7,6 +7,9 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+from repair.errors import InputError
+from repair.messages import shown
+
 
 def workspace_sha256(files: Mapping[str, str]) -> str:
     """SHA-256 in hexadecimal over path, NUL, UTF-8 text, NUL of each file, in the order of the paths."""
@@ -22,5 +25,8 @@ def files_of(row: Mapping[str, Any], column: str = "files") -> dict[str, str]:
 
 
 def text_of(row: Mapping[str, Any]) -> str:
-    """The file that a row with `path` and `files` is about."""
-    return next(file["text"] for file in row["files"] if file["path"] == row["path"])
+    """The file that a row with `path` and `files` is about. Raises InputError if it is not among them."""
+    text = next((file["text"] for file in row["files"] if file["path"] == row["path"]), None)
+    if text is None:
+        raise InputError(f"{shown(row['path'])} is not among the {len(row['files'])} files of its row")
+    return text

@@ -5,6 +5,8 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
@@ -77,6 +79,96 @@ def test_bad_rows_are_named_and_do_not_stop_an_import(exported: Path, tmp_path: 
     assert result.exit_code == 0
     assert counts(result)["malformed_event"] == 1
     assert f"{exported}/events.jsonl, line 3: malformed_event: event lacks project_id" in result.stderr
+
+
+@pytest.mark.parametrize("kind", ["[/b]", "[red]x", "\x1b[31mx", "x\u202ey", "k" * 900])
+def test_a_strangers_kind_is_no_markup_and_moves_no_cursor(exported: Path, kind: str) -> None:
+    with (exported / "events.jsonl").open("a") as events:
+        row = {"project_id": "p", "timestamp": NOON.isoformat(), "kind": kind}
+        events.write(json.dumps(row) + "\n" + json.dumps(row | {"kind": "file", "operation": kind}) + "\n")
+    result = run("import", "events", exported, "--check")
+    assert result.exit_code == 1
+    for line in result.stdout.splitlines() + result.stderr.splitlines():
+        assert line.isprintable()
+        assert len(line) < 500
+    assert "[/b]" not in kind or "[/b]" in result.stdout
+
+
+def test_a_wrong_value_of_any_size_is_cut(exported: Path) -> None:
+    with (exported / "events.jsonl").open("a") as events:
+        for wrong in (
+            {"kind": ["x" * 10**6]},
+            {"timestamp": "x" * 10**6},
+            {"x" * 10**6: 1},
+            {"packet": "x" * 10**6},
+        ):
+            row = {"project_id": "p", "timestamp": NOON.isoformat(), "kind": "ot", "path": "a.py"}
+            events.write(json.dumps(row | wrong) + "\n")
+    result = run("import", "events", exported, "--check")
+    assert [f"line {line}: " in result.stderr for line in (3, 4, 5, 6)] == [True] * 4
+    assert len(result.stderr) < 3000
+
+
+def odd_places(folder: Path) -> dict[str, Path]:
+    """What stands where a file or a folder is due."""
+    places = {
+        name: folder / name for name in ("missing", "empty", "loop", "garbage", "table.parquet", "no.parquet")
+    }
+    places["empty"].mkdir()
+    places["loop"].symlink_to("loop")
+    places["garbage"].write_bytes(bytes(range(256)) * 9)
+    places["no.parquet"].write_bytes(bytes(range(256)) * 9)
+    pq.write_table(pa.table({"a": [1]}), places["table.parquet"])
+    named = ("projects.jsonl", "projects.parquet", "events.jsonl", "main.py", "pyproject.toml", "events", "p")
+    for name, make in {
+        "folders": Path.mkdir,
+        "loops": lambda path: path.symlink_to(path.name),
+        "bytes": lambda path: path.write_bytes(b"\xff\x00" * 99),
+        "nothing": Path.touch,
+    }.items():
+        places[name] = folder / name
+        for file in named:
+            places[name].mkdir(exist_ok=True)
+            make(places[name] / file)
+    for name, file in {
+        "unread": "date=2024-01-01/part.parquet",
+        "undated": "date=never/part.parquet",
+    }.items():
+        (folder / name / "events" / file).parent.mkdir(parents=True)
+        (folder / name / "events" / file).write_bytes(b"x")
+        pq.write_table(pa.table({"project_id": ["p"]}), folder / name / "projects.parquet")
+        places[name] = folder / name
+    return places
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "import events PLACE --check",
+        "import events EXPORTED --out PLACE",
+        "import events EXPORTED --projects PLACE --check",
+        "import ot PLACE --check",
+        "import simulated --projects 1 --days 1 --corpus PLACE --check",
+        "replay PLACE --file main.py --at 2024-01-01T12:00:00Z",
+        "replay PLACE --file main.py --at 2024-01-01T12:00:00Z --project p",
+        "run session_events PLACE --out OUT",
+        "run session_events PLACE --out PLACE",
+        "run repair_candidates PLACE --out OUT",
+        "export PLACE verified_diffs 2024-01-01 --out OUT",
+        "stale PLACE",
+    ],
+)
+def test_what_stands_where_a_file_is_due_ends_in_one_line(
+    command: str, exported: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    for name, place in odd_places(folder).items():
+        words = {"PLACE": place, "EXPORTED": exported, "OUT": tmp_path / f"{name}.out"}
+        result = run(*(words.get(word, word) for word in command.split()))
+        assert "Traceback" not in result.output, name
+        if result.exit_code == 1 and "--check" not in command:
+            assert result.stderr.count("\n") <= 2, result.stderr
 
 
 def test_check_writes_nothing_and_tells_by_its_exit_status(exported: Path, tmp_path: Path) -> None:
