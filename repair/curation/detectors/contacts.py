@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
-from repair.curation.detectors.findings import Finding, Source
+from repair.curation.detectors.findings import MARK, Finding, Source
 from repair.curation.detectors.placeholders import HOSTS_OF_NOBODY, MAILBOXES_OF_NOBODY
 from repair.extras import extra
 
@@ -36,7 +36,7 @@ _DOT = re.compile(r"[ \[({<]+(?i:dot|\.)[ \])}>]+")
 _ENDINGS = frozenset("com org net edu gov io dev de fr uk co nl ch at eu it es us ca au jp cn ru br in info ai app me se no fi dk be pl cz".split())
 
 _PLUS = re.compile(
-    r"(?<![\w+.\-/*^=])(?:\+|00(?=[1-9]\d{0,2}[ ./()-]))[1-9]\d{0,3}(?:[ ./-]{0,2}\(\d{1,5}\)|[ ./-]?\d{1,14}+){1,7}(?![\w-]|\.\d)"
+    r"(?<![\w+.\-/*^=])(?:\+|00(?=[1-9]\d{0,2}[ ./()-]))[1-9]\d{0,3}(?:[ ./-]{0,2}\(\d{1,5}\)|\)?[ ./-]?\d{1,14}+){1,7}(?![\w-]|\.\d)"
 )
 # Parts that every match has, and that are fast to find: most texts have none.
 _DIALLED = re.compile(r"\+[1-9]|00[1-9]\d{0,2}[ ./()-]")
@@ -79,7 +79,7 @@ def _at(source: Source, position: int) -> Iterator[Finding]:
     if before is None:
         return
     name = before[0].lstrip("._%+-")
-    if not name or not name[-1].isalnum() and name[-1] != "_" or not name[0].isascii():
+    if MARK in name or not name or not name[-1].isalnum() and name[-1] != "_" or not name[0].isascii():
         return
     start = position - len(name)
     ending = host[0].rpartition(".")[2].lower()

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from repair.curation.detectors.findings import MARK, Finding, Source
 
 _HEAD = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----")
+_KEY_LINE = re.compile(r"[A-Za-z0-9+/=]{12}")
 _MOST = 20_000
 # What can be nothing but key material: lines of base64, maybe quoted or joined by escapes.
 _MATERIAL = re.compile(r"(?:(?:\\[nrt]|[\s\"'+,\\])*+[A-Za-z0-9+/=]{40,}+)+(?:(?:\\[nr]|[\s\"'+,\\])*+[A-Za-z0-9+/]{4,}+={1,2}+)?")
@@ -30,7 +31,7 @@ def find_key_blocks(source: Source) -> Iterator[Finding]:
             if head.start() < done:
                 continue
             end = _end(text, head.end())
-            if end > head.end():
+            if _KEY_LINE.search(text, head.end(), end):
                 yield Finding(head.end(), end, None if MARK in text[head.end() : end] else "key block")
             done = max(end, head.end())
     if "Private-" in text:

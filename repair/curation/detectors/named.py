@@ -23,10 +23,12 @@ from repair.curation.detectors.randomness import looks_random
 # The parts of a name that make it one of a secret. Searched in lower case.
 _ROOTS = re.compile(
     r"secret|token|pass(?:w|phrase|code|(?![a-z]))|pwd|pw(?<![a-z]..)(?![a-z])|key(?![a-z])|credential"
-    r"|fernet|salt|pepper|auth(?:oriz|(?![a-z]))|session_?id|webhook|cookie|signature|hmac|sig(?<![a-z]...)(?![a-z])|seed(?![a-z])|mnemonic|dsn(?![a-z])"
+    r"|fernet|salt|pepper|auth(?:oriz|(?![a-z]))|session_?id|webhook|cookie|hmac|sig(?<![a-z]...)(?![a-z])|seed(?![a-z])|mnemonic|dsn(?![a-z])"
 )
-_HELD = ("secret", "token", "pass", "pwd", "pw", "key", "credential", "fernet", "salt", "pepper", "auth", "session", "webhook",
-         "cookie", "signature", "hmac", "sig", "seed", "mnemonic", "dsn")
+_HELD = tuple(
+    "secret token pass pwd pw key credential fernet salt pepper auth session webhook cookie hmac sig seed mnemonic "
+    "dsn".split()
+)
 _NAME = re.compile(r"[\w-]*+")
 _NAME_BEFORE = re.compile(r"[\w-]*\Z")
 _PASSWORD = re.compile(r"passw|passphrase|passcode|pwd|(?<![a-z])pass(?![a-z])|(?<![a-z])pw(?![a-z])")
@@ -40,12 +42,16 @@ _ABOUT = re.compile(
     r"scheme|location|in|locator|rule|rules|option|options|flag|parameter|param|params|argument|arg|vocab|tokenizer|pad|eos|bos|unk|mask|cls|sep)\d*\Z"
 )
 _NO_SECRET = re.compile(
-    r"sha-?_?\d|md5|hash|digest|checksum|tokeniz|keyword|keyboard|key_?error|foreign|primary|(?<![a-z])(?:sort|dict|cache|json|row|col|partition|map|lookup|public|s3|"
+    r"sha-?_?\d|md5|hash(?!i)|digest|checksum|tokeniz|keyword|keyboard|key_?error|foreign|primary|(?<![a-z])(?:sort|dict|cache|json|row|col|partition|map|lookup|public|s3|"
     r"object|storage|index|group|config|sha\w*|md5)[_-]?key|pubkey|hotkey|passing|compass|bypass|passenger"
 )
 _DIRECT = re.compile(
     r"['\"]?\s*(?:\]\s*|\)\s*)?(?::\s*[\w.\[\]| ,]{1,80}?)?\s*(?::=|==|!=|=>|=|:|\bis\b|\bin\b)\s*(?:\\\s*)?[(\[{\s]*(?:(?:[A-Z]\w{0,40}|str|bytes|bytearray)\(\s*)?(?:[rbuf]{1,2}(?=\Z))?"
 )
+_COMPARED = re.compile(r"['\"][ ]?(?:==|!=)[ ]?(?:\w{1,40}\.){0,3}\Z")
+_OTHER_NAME = re.compile(r"(?<![=!<>])=(?!=)|:")
+_SYNTAX = re.compile(r"[()\[\]{};\n]")
+_CONTINUED = re.compile(r"(?:[=:(\[{\\]|\bor|\belse)\s*\Z")
 _DEFAULT = re.compile(r"['\"]\s*,\s*(?:default\s*=\s*)?")
 _READER = re.compile(r"(?:get|getenv|pop|setdefault|env|environ|config|default|read|str|secret|setenv|putenv|set|option|header|var)\w*\s*\(\s*\Z")
 _WITHIN = re.compile(
@@ -54,9 +60,10 @@ _WITHIN = re.compile(
 _VALUE = re.compile(r"[!-~]{4,512}")
 _SIGNS = re.compile(r"[!@#$%^&*?~+]")
 # Regular expressions, escapes, wildcards.
-_PATTERN = re.compile(r"\\|\(\?|\.\*|\]\+|\]\*|\[\^|\[[aA0]-|\*\Z|\{\d")
+_PATTERN = re.compile(r"\\|\(\?|\.\*|\]\+|\]\*|\[\^|\[[aA0]-|\*\Z|\{\d|\A0x[01]\.")
 _IDENTIFIER = re.compile(r"[A-Za-z_][\w]*(?:\.[A-Za-z_]\w*)*(?:\(\)?)?")
 _MOST_GAP = 300
+_MOST_VALUE = 600
 _MOST_LITERALS = 6
 
 
@@ -83,62 +90,71 @@ def _given(source: Source, start: int, end: int, name: str) -> Iterator[Finding]
         return
     literal = source.literals.around(start, end)
     if literal is None:
-        yield from _in_code(source, end, name)
+        yield from _in_code(source, start, end, name)
     elif literal.prefix != "#" and (literal.body_end == end or source.text[end : literal.body_end] in ("]", ":", "=")) and (
         literal.body_start == start or source.text[literal.body_start : start] in ("-", "--", "[", "$", ":")
     ):
-        yield from _in_code(source, literal.end, name, key=literal)
+        yield from _in_code(source, start, literal.end, name, key=literal)
     else:
         yield from _in_text(source, end, literal.body_end, name)
 
 
-def _in_code(source: Source, end: int, name: str, key: Literal | None = None) -> Iterator[Finding]:
-    """The strings after a name (or the string `key` that is one), up to the end of the statement."""
-    text, literals = source.text, source.literals
-    previous, direct_possible, depth = end, True, 0
-    for literal in literals.after(end, _MOST_LITERALS):
-        gap = text[previous : literal.start]
+def _in_code(source: Source, start: int, end: int, name: str, key: Literal | None = None) -> Iterator[Finding]:
+    """The strings after a name (or the string `key` that is one), and one that it is compared with before."""
+    text = source.text
+    if key is None and (compared := _COMPARED.search(text, max(0, start - 140), start)) is not None:
+        before = source.literals.around(compared.start(), compared.start() + 1)
+        yield from _of_literal(text, before, name, direct=True)
+    direct = in_brackets = False
+    for order, (literal, gap) in enumerate(_rest_of_statement(source, end)):
+        if order == 0:
+            direct = _DIRECT.fullmatch(gap if key is None else f"'{gap}") is not None or _is_default(text, key, gap)
+            in_brackets = direct and gap.rstrip("rbuf \n\r\t").endswith(("(", "[", "{"))
+        elif gap.strip() == ",":
+            # Of `("a", "b")` each is given to the name; of `auth=(user, password)` the second is one.
+            name = "password" if name.endswith("auth") else name
+            direct = in_brackets
+        elif gap.strip() == "=" and direct:
+            pass  # name: "type" = value
+        elif _OTHER_NAME.search(gap):
+            return
+        else:
+            direct = False
+        yield from _of_literal(text, literal, name, direct=direct)
+
+
+def _rest_of_statement(source: Source, end: int) -> Iterator[tuple[Literal, str]]:
+    """The strings from `end` to the end of the statement, each with the code before it."""
+    depth, previous = 0, end
+    for literal in source.literals.after(end, _MOST_LITERALS):
+        gap = source.text[previous : literal.start]
+        previous = literal.end
         if len(gap) > _MOST_GAP:
             return
-        ends = False
-        for character in gap:
-            if character in "([{":
-                depth += 1
-            elif character in ")]}":
-                depth -= 1
-            elif (character in "\r\n" and depth <= 0 and not gap.rstrip(" \t\r\n").endswith(("=", ":", "(", "[", "{", ",", "\\", "or", "else"))) or character == ";":
-                ends = True
-        if ends:
-            return
-        if literal.prefix == "#":
-            previous = literal.end
-            continue
-        direct = direct_possible and _DIRECT.fullmatch(gap if key is None else "'" + gap) is not None
-        if not direct and key is not None and direct_possible and _DEFAULT.fullmatch("'" + gap):
-            direct = _READER.search(text, max(0, key.start - 60), key.start) is not None
-        # The next name of the same call or dict has a value of its own.
-        if not direct and ("=" in gap.replace("==", "") or ":" in gap) and previous != end:
-            return
-        finding = _of_literal(text, literal, name, direct)
-        if finding is not None:
-            yield finding
-        direct_possible = direct_possible and direct and text[literal.end : literal.end + 1] in ("", " ", ",", "\n") and gap.rstrip().endswith(("[", "{", "("))
-        if direct and not direct_possible and not gap.rstrip().endswith(("(", "[", "{")):
-            after = text[literal.end : literal.end + 12].lstrip(" ")
-            if not after.startswith(("if", "or", "+", "'", '"', "\\")):
+        for match in _SYNTAX.finditer(gap):
+            depth += (match[0] in "([{") - (match[0] in ")]}")
+            if match[0] == ";" or (match[0] == "\n" and depth <= 0 and not _CONTINUED.search(gap[: match.start()])):
                 return
-        previous = literal.end
+        if literal.prefix != "#":
+            yield literal, gap
 
 
-def _of_literal(text: str, literal: Literal, name: str, direct: bool) -> Finding | None:
-    value = text[literal.body_start : literal.body_end]
-    core = value.strip()
-    shift = value.find(core)
-    if _VALUE.fullmatch(core) is None or ("{" in core and "f" in literal.prefix):
-        return None
-    if _is_secret(core, name, direct):
-        return Finding(literal.body_start + shift, literal.body_start + shift + len(core), "value")
-    return None
+def _is_default(text: str, key: Literal | None, gap: str) -> bool:
+    """Whether a string is what a reader of settings gets beside a key: `getenv("KEY", "value")`, `"--key", "value"`."""
+    if key is None or _DEFAULT.fullmatch(f"'{gap}") is None:
+        return False
+    return text[key.body_start] == "-" or _READER.search(text, max(0, key.start - 60), key.start) is not None
+
+
+def _of_literal(text: str, literal: Literal | None, name: str, *, direct: bool) -> Iterator[Finding]:
+    if literal is None or literal.body_end - literal.body_start > _MOST_VALUE:
+        return
+    body = text[literal.body_start : literal.body_end]
+    value = body.strip()
+    start = literal.body_start + body.find(value)
+    is_template = "{" in value and "f" in literal.prefix
+    if _VALUE.fullmatch(value) and not is_template and _is_secret(value, name, direct):
+        yield Finding(start, start + len(value), "value")
 
 
 def _in_text(source: Source, end: int, most: int, name: str) -> Iterator[Finding]:

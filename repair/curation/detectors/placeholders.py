@@ -5,7 +5,8 @@ Tested by `tests/repair/curation/test_privacy.py`.
 
 import re
 
-_TEMPLATE = re.compile(r"[{}<>]|\$\(|%\(|%s|\$[A-Za-z_]|^%|%$|\.\.\.|…|\*\*\*|^\$|xxx|XXX")
+_TEMPLATE = re.compile(r"[{}<>]|\$\(|%\(|(?<!\w)%s|\$[A-Z_]{3}|^\$[A-Za-z_]\w*$|^%|%$|\.\.\.|…|\*\*\*|^\$|xxx|XXX")
+_MOST_TEMPLATE = 40  # in longer random values any of these signs may occur
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _PLACEHOLDER_WORDS = frozenset(
     "a abc access account acme allowed an and another any api app apikey auth authorization aws bad bar baz bearer "
@@ -55,7 +56,7 @@ HOSTS_OF_NOBODY = (
 
 def is_placeholder(value: str) -> bool:
     """Whether `value` stands for a secret: a template, or made of words such as `your`, `key` and `here`."""
-    if _TEMPLATE.search(value):
+    if len(value) < _MOST_TEMPLATE and _TEMPLATE.search(value):
         return True
     if len(set(value)) <= 2:
         return True

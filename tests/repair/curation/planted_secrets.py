@@ -160,7 +160,7 @@ def planted(seed: int = 1) -> Iterator[Planted]:
         yield from lines("telephone by its name", number, 'phone = "§"', "# Tel.: §", 'x = {"mobile": "§"}')
 
     for address in ("93.184.216.34", "52.95.110.1", "5.9.23.114", "185.60.216.35"):
-        yield from lines("IPv4", address, 'connect("§", 80)', "# server §", 'HOST = "§"', '"http://§:8080/x"', 'ALLOWED_HOSTS = [\n    "a",\n    "§",\n]', "'ssh bob§@'", "ip = '§'")
+        yield from lines("IPv4", address, 'connect("§", 80)', "# server §", 'HOST = "§"', '"http://§:8080/x"', 'ALLOWED_HOSTS = [\n    "a",\n    "§",\n]', "'ssh bob@§'", "ip = '§'")
     for address in ("2a00:1450:4001:82b::200e", "2001:41d0:8:e8ad::1", "2600:1f18:1234:5678:9abc:def0:1234:5678", "2a01:4f8:c17:b8f::2"):
         yield from lines("IPv6", address, 'connect("§")', "# host §", '"http://[§]:80/"')
     for address in ("3c:22:fb:9a:4e:d1", "F0-18-98-2B-7C-A3", "dc:a6:32:4f:91:0b"):

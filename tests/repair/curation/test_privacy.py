@@ -8,10 +8,9 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from repair.curation import privacy
 from repair.curation.privacy import Redactor, redact
 
 # Shapes only, put together here so that scanners of this repository rest; none was ever valid.
@@ -214,25 +213,3 @@ def test_the_standard_library_is_hardly_touched() -> None:
     assert len(texts) > 50
     # E-mail addresses in docstrings of several lines are what remains.
     assert changed < 10
-
-
-PREFILTERS = {
-    privacy._TOKENS: privacy._may_hold_token,
-    privacy._KEY_BLOCK: privacy._may_hold_key_block,
-    privacy._OPEN_KEY_BLOCK: privacy._may_hold_key_block,
-    privacy._URL_PASSWORD: privacy._may_hold_url_password,
-    privacy._ASSIGNED: privacy._may_hold_assigned,
-    privacy._HOME: privacy._may_hold_home,
-    privacy._EMAIL: privacy._may_hold_email,
-    privacy._ADDRESS: privacy._may_hold_address,
-    privacy._PHONE: privacy._may_hold_phone,
-}
-
-
-@pytest.mark.parametrize("pattern", PREFILTERS, ids=lambda pattern: pattern.pattern.strip()[:12])
-@settings(suppress_health_check=list(HealthCheck), deadline=None, max_examples=60)
-@given(data=st.data())
-def test_no_text_that_a_pattern_finds_is_passed_over(pattern: re.Pattern[str], data: st.DataObject) -> None:
-    text = data.draw(st.from_regex(pattern))
-    assert pattern.search(text)
-    assert PREFILTERS[pattern](text)
