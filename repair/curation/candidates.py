@@ -146,6 +146,8 @@ class _Redacted:
 
     def __init__(self, row: _DecidedRow) -> None:
         redactor = Redactor()
+        for file in row["files"]:
+            redactor.learn(file["text"], python=is_python(file["path"]))
 
         def clean(path: str, text: str | None) -> str | None:
             return None if text is None else redactor.redact(text, python=is_python(path))

@@ -50,6 +50,12 @@ _DETECTORS: tuple[Callable[[Source], Iterator[Finding]], ...] = (
 _PASSES = 4
 """A placeholder may show what the secret hid: `a@b.com@c.com`. So a text is searched until nothing is found."""
 
+_REPEATED = frozenset({"token", "value", "password"})
+_LEAST_REPEATED = 8
+_SHOWN = 50
+"""Characters of a string that pyright shows in a message, followed by an ellipsis."""
+_QUOTED = re.compile(r"(?<=['\"])[^'\"\r\n]{8,600}(?=['\"])")
+
 _DOCUMENTATION = ("192.0.2", "198.51.100", "203.0.113")
 
 
@@ -68,6 +74,7 @@ class Redactor:
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         self._numbers: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        self._repeats: dict[str, str] = {}
 
     @property
     def count(self) -> int:
@@ -75,13 +82,29 @@ class Redactor:
         return self.counts.total()
 
     def redact(self, text: str, *, python: bool = True) -> str:
-        """`text` with placeholders. `python`: in code, what may be an expression is kept."""
+        """`text` with placeholders. `python`: in code, what may be an expression is kept.
+
+        A secret that was found once is replaced wherever it is a whole string: in later texts, and in
+        messages of the servers, which show strings without the name that they are given to.
+        """
         for _ in range(_PASSES):
             found = _findings(text, python)
             if not found:
                 break
             text = self._replaced(text, found)
-        return text
+        return _QUOTED.sub(self._repeat, text) if self._repeats else text
+
+    def learn(self, text: str, *, python: bool = True) -> None:
+        """Takes note of the secrets of a text: `redact` knows them in whatever text comes first."""
+        for finding in _findings(text, python):
+            self._placeholder(finding, text[finding.start : finding.end])
+
+    def _repeat(self, match: re.Match[str]) -> str:
+        placeholder = self._repeats.get(match[0])
+        if placeholder is None:
+            return match[0]
+        self.counts["repeat"] += 1
+        return placeholder
 
     def _replaced(self, text: str, found: tuple[Finding, ...]) -> str:
         parts: list[str] = []
@@ -89,14 +112,19 @@ class Redactor:
         for finding in found:
             parts += text[position : finding.start], self._placeholder(finding, text[finding.start : finding.end])
             position = finding.end
+            self.counts[finding.kind or ""] += 1
         return "".join([*parts, text[position:]])
 
     def _placeholder(self, finding: Finding, secret: str) -> str:
         kind = finding.kind or ""
-        self.counts[kind] += 1
         numbers = self._numbers[_NUMBERED_AS.get(kind, kind)]
         number = numbers.setdefault(finding.value or secret, len(numbers) + 1)
-        return _PLACEHOLDERS[kind](secret, number)
+        placeholder = _PLACEHOLDERS[kind](secret, number)
+        if kind in _REPEATED and len(secret) >= _LEAST_REPEATED:
+            self._repeats.setdefault(secret, placeholder)
+            if len(secret) > _SHOWN:
+                self._repeats.setdefault(f"{secret[:_SHOWN]}…", f"{placeholder[:_SHOWN]}…")
+        return placeholder
 
 
 _NUMBERED_AS = {"email": "user", "password": "value"}

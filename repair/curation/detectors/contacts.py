@@ -9,6 +9,7 @@ import ast
 import re
 from collections.abc import Iterator
 from functools import cache
+from typing import Any
 
 from repair.curation.detectors.findings import MARK, Finding, Source
 from repair.curation.detectors.placeholders import HOSTS_OF_NOBODY, MAILBOXES_OF_NOBODY
@@ -49,6 +50,7 @@ _NATIONAL = re.compile(
     r"[A-Za-z_ \t]{0,12}[\"']?[\]]?[ \t.]{0,2}[:=(,]{0,2}[ \t]{0,2}[\"']?[ ]?"
     r"(?P<number>\(?\d{1,5}\)?(?:[ ./-]{0,2}\(?\d{1,5}\)?){1,6})(?![\w-]|\.\d)"
 )
+_SHORTER = re.compile(r"(.*\d\)?)[ ./-]+[(\d)]+\Z")
 _NO_PHONE = re.compile(r"(?i)isbn|issn|(?<![a-z])ean|upc|(?<![a-z])sku|serial|doi|orcid|isni|part[ _]?n|version|coord|offset|score|delta|diff|balance|amount|timezone|utc")
 _DATE = re.compile(r"(?:19|20)\d\d[-./]\d\d?[-./]\d\d?|\d\d?[-./]\d\d?[-./](?:19|20)\d\d")
 
@@ -108,16 +110,13 @@ def _is_address_in_broken_code(source: Source, name: str, ending: str, end: int)
     return not _parses(source.text)
 
 
-@cache
-def _region_codes() -> frozenset[str]:
-    return frozenset(map(str, phonenumbers.COUNTRY_CODE_TO_REGION_CODE))
-
-
 def find_phones(source: Source) -> Iterator[Finding]:
     """Telephone numbers (kind `digits`) in strings and comments."""
     text = source.text
+    done = 0
     for hit in _DIALLED.finditer(text):
-        if (match := _PLUS.match(text, hit.start())) is not None:
+        if hit.start() >= done and (match := _PLUS.match(text, hit.start())) is not None:
+            done = match.end()
             yield from _international(source, match.start(), match[0])
     if any(pattern.search(text) for pattern in _AMERICAN_PARTS):
         for match in _AMERICAN.finditer(text):
@@ -147,27 +146,38 @@ def _checked(source: Source, start: int, end: int) -> Iterator[Finding]:
 def _international(source: Source, start: int, number: str) -> Iterator[Finding]:
     """The longest part of `number` that a telephone may have, cut between its groups."""
     while True:
-        digits = re.sub(r"\D", "", number)
         groups = re.findall(r"\d+", number)
-        national = digits[2:] if digits.startswith("00") else digits
-        grouped = len(groups) > 1
-        if len(national) < 8 or "." in number and (len(groups) < 3 or min(map(len, groups[1:])) < 2):
+        # `+44 (0)20` names the digit that is dialled within the country.
+        digits = "".join(re.findall(r"\d+", number.replace("(0)", "")))
+        digits = digits.removeprefix("00")
+        dotted = "." in number and (len(groups) < 3 or min(map(len, groups[1:])) < 2)
+        if len(digits) < 8 or dotted:
             return
-        if (grouped or len(national) >= 10) and not national.endswith("00000") and _is_possible(national):
+        is_long = len(groups) > 1 or len(digits) >= 10
+        if is_long and not digits.endswith("00000") and _is_possible(digits):
             yield from _checked(source, start, start + len(number))
             return
-        shorter = re.match(r"(.*\d\)?)[ ./-]+[(\d)]+\Z", number)
+        shorter = _SHORTER.match(number)
         if shorter is None:
             return
         number = shorter[1]
 
 
 def _is_possible(digits: str) -> bool:
-    try:
-        return phonenumbers.is_possible_number(phonenumbers.parse(f"+{digits}"))
-    except phonenumbers.NumberParseException:
-        # The digits that follow the country code, as many write them: +44 (0)20.
-        return False
+    """Whether a country has numbers of that length."""
+    return any(len(digits) - size in _lengths(int(digits[:size])) for size in (1, 2, 3))
+
+
+@cache
+def _lengths(country_code: int) -> frozenset[int]:
+    """How long the numbers of a country are, without its code."""
+    known: Any = phonenumbers.PhoneMetadata
+    regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(country_code, ())
+    found = [
+        known.metadata_for_nongeo_region(country_code) if region == "001" else known.metadata_for_region(region)
+        for region in regions
+    ]
+    return frozenset(length for metadata in found if metadata for length in metadata.general_desc.possible_length)
 
 
 def _parses(text: str) -> bool:

@@ -13,7 +13,7 @@ _FOLDER = re.compile(
     r"(?P<before>/|\\{1,4}+)(?P<folder>home|Users|USERS|users|Documents and Settings|Documents%20and%20Settings)(?P<after>/|\\{1,4}+)"
     r"(?P<name>\w[\w.@-]{0,63}+(?:[ ][\w.-]{1,32}+){0,3}(?=\\)|\w[\w.@-]{0,63}+)"
 )
-_BEFORE = re.compile(r"(?:[\w.$%~+:|@-]|[/\\])*\Z")
+_BEFORE = re.compile(r"(?<![\w.$%~+:|@/\\-])[\w.$%~+:|@/\\-]*+\Z")
 # Protocols whose paths are those of a machine.
 _FILE_SCHEMES = re.compile(r"(?:file|sqlite(?:\+\w+)?|duckdb|git\+file|unix|vscode(?:-\w+)*|smb|sftp|scp|ssh|rsync|lance|s?ftp|local)\Z", re.IGNORECASE)
 _ABSOLUTE = re.compile(r"/|\\{2,8}[\w.$]|/?[A-Za-z][:|]|[\w.-]{1,64}:/|\\\Z|~|\.{0,2}\Z")

@@ -105,10 +105,11 @@ def _in_code(source: Source, start: int, end: int, name: str, key: Literal | Non
     if key is None and (compared := _COMPARED.search(text, max(0, start - 140), start)) is not None:
         before = source.literals.around(compared.start(), compared.start() + 1)
         yield from _of_literal(text, before, name, direct=True)
-    direct = in_brackets = False
+    direct = in_brackets = is_pair = False
     for order, (literal, gap) in enumerate(_rest_of_statement(source, end)):
         if order == 0:
             direct = _DIRECT.fullmatch(gap if key is None else f"'{gap}") is not None or _is_default(text, key, gap)
+            is_pair = key is not None and not direct
             in_brackets = direct and gap.rstrip("rbuf \n\r\t").endswith(("(", "[", "{"))
         elif gap.strip() == ",":
             # Of `("a", "b")` each is given to the name; of `auth=(user, password)` the second is one.
@@ -121,6 +122,8 @@ def _in_code(source: Source, start: int, end: int, name: str, key: Literal | Non
         else:
             direct = False
         yield from _of_literal(text, literal, name, direct=direct)
+        if is_pair:
+            return  # of `setattr(x, "api_key", "value")`, or a list of names
 
 
 def _rest_of_statement(source: Source, end: int) -> Iterator[tuple[Literal, str]]:

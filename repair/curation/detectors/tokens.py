@@ -86,7 +86,7 @@ def _of_candidate(source: Source, word: str, start: int) -> Iterator[Finding]:
     if _DIGIT.search(word) is None:
         return
     for match in _WHOLE.finditer(word):
-        if unusual_share(match[0]) > 0.3:
+        if len(set(match[0])) > 8:
             yield Finding(start + match.start(), start + match.end(), "token")
     for match in _SHAPE.finditer(word):
         # A fixed length is kept: only a JWT goes on after a full stop.
