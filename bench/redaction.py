@@ -16,7 +16,7 @@ from time import process_time
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "repair" / "curation"))
 
-from planted_secrets import LOOK_ALIKES, planted  # noqa: E402  # pyright: ignore
+from planted_secrets import LOOK_ALIKES, planted  # noqa: E402
 
 from repair.curation.privacy import Redactor, redact  # noqa: E402
 
@@ -40,7 +40,8 @@ def false_alarms(show: bool) -> None:
     changed = [(text, after) for text in LOOK_ALIKES if (after := redact(text)[0]) != text]
     for text, after in changed if show else ():
         print(f"changed: {text}\n      to {after}")
-    print(f"false alarms on look-alikes: {len(changed)} of {len(LOOK_ALIKES)} ({len(changed) / len(LOOK_ALIKES):.1%})")
+    share = len(changed) / len(LOOK_ALIKES)
+    print(f"false alarms on look-alikes: {len(changed)} of {len(LOOK_ALIKES)} ({share:.1%})")
 
 
 def speed(folder: Path) -> None:
@@ -60,7 +61,9 @@ def speed(folder: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seeds", type=int, default=3, help="drawings of the planted secrets")
     parser.add_argument("--code", type=Path, default=Path(ast.__file__).parent, help="folder of Python files")
     parser.add_argument("--show", action="store_true", help="print what was missed and what was changed")

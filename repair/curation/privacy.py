@@ -3,17 +3,17 @@ r"""Redaction: replaces secrets and personal data in a workspace, before any lan
 | data | placeholder |
 |---|---|
 | keys and tokens by their shapes | their head, `REDACTED`, a number |
-| what a name like `api_key` or `password` is given; passwords in URLs and headers; long random values | `REDACTED`, a number |
+| what a name like `api_key` or `password` is given, passwords in URLs and headers, random values | the same |
 | private keys | their lines, each of `REDACTED` |
 | e-mail addresses | `user1@example.com` |
 | names in `/home/NAME`, `/Users/NAME`, `C:\Users\NAME` | `user1` |
-| public IPv4, IPv6 and MAC addresses | `192.0.2.1`, `2001:db8::1`, `00:00:5e:00:53:01`, reserved for documentation |
+| public IPv4, IPv6 and MAC addresses | `192.0.2.1`, `2001:db8::1`, `00:00:5e:00:53:01`: for documentation |
 | telephone and card numbers, IBANs, social security numbers | their form, the digits of a number |
 
 In a workspace equal secrets get equal placeholders and different ones different placeholders. Redaction keeps
-line breaks and tokens: a string stays a string of its prefix, and what might be an expression (`x@w.T`) is not
-replaced in code. Placeholders are no secrets themselves: redacting twice changes nothing more. They are numbered, not hashed, so
-that nobody can find a short secret by trying all.
+line breaks and tokens: a string stays a string of its prefix, and what might be an expression (`x@w.T`) is
+not replaced in code. Placeholders are no secrets themselves: redacting twice changes nothing more. They are
+numbered, not hashed, so that nobody can find a short secret by trying all.
 
 What is found and what is not: `docs/redaction.md`.
 """
@@ -48,7 +48,7 @@ _DETECTORS: tuple[Callable[[Source], Iterator[Finding]], ...] = (
 """In the order of precedence: of findings that overlap, the first detector's counts."""
 
 _PASSES = 4
-"""A placeholder may show what the secret hid: `a@b.com@c.com`. So a text is searched until nothing is found."""
+"""A placeholder may show what its secret hid, as in `a@b.com@c.com`: search until nothing is found."""
 
 _REPEATED = frozenset({"token", "value", "password"})
 _LEAST_REPEATED = 8
@@ -110,7 +110,10 @@ class Redactor:
         parts: list[str] = []
         position = 0
         for finding in found:
-            parts += text[position : finding.start], self._placeholder(finding, text[finding.start : finding.end])
+            parts += (
+                text[position : finding.start],
+                self._placeholder(finding, text[finding.start : finding.end]),
+            )
             position = finding.end
             self.counts[finding.kind or ""] += 1
         return "".join([*parts, text[position:]])
@@ -171,6 +174,11 @@ def _documentation_ipv4(_: str, number: int) -> str:
     return f"{_DOCUMENTATION[block % len(_DOCUMENTATION)]}.{last + 1}"
 
 
+def _documentation_mac(secret: str, number: int) -> str:
+    # 00-00-5E-00-53-00 to FF: RFC 7042.
+    return f"00:00:5e:00:53:{number % 256:02x}".replace(":", secret[2])
+
+
 _PLACEHOLDERS: dict[str, Callable[[str, int], str]] = {
     "key block": _masked_block,
     "token": _masked_token,
@@ -180,12 +188,7 @@ _PLACEHOLDERS: dict[str, Callable[[str, int], str]] = {
     "email": lambda _, number: f"user{number}@example.com",
     "ipv4": _documentation_ipv4,
     "ipv6": lambda _, number: f"2001:db8::{number:x}",
-    "mac": lambda secret, number: _documentation_mac(secret, number),
+    "mac": _documentation_mac,
     "digits": _masked_digits,
     "iban": lambda secret, number: secret[:2] + _masked_digits(secret[2:], number),
 }
-
-
-def _documentation_mac(secret: str, number: int) -> str:
-    # 00-00-5E-00-53-00 to FF: RFC 7042.
-    return f"00:00:5e:00:53:{number % 256:02x}".replace(":", secret[2])

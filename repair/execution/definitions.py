@@ -47,7 +47,13 @@ PARTS_OF_THEIR_OWN = frozenset({"repair.diagnostics.types:TYPES"})
 PYTHON_GRAMMAR = frozenset({"ast", "builtins", "keyword", "symtable", "token", "tokenize", "unicodedata"})
 """Standard modules whose results change with Python's minor version."""
 
-DISTRIBUTIONS = {"composer": "mosaicml", "dspy": "dspy-ai", "google": "protobuf"}
+DISTRIBUTIONS = {
+    "composer": "mosaicml",
+    "dspy": "dspy-ai",
+    "google": "protobuf",
+    "kingfisher_sdk": "kingfisher-secret-scanner",
+    "phonenumbers": "phonenumberslite",
+}
 """Packages whose distribution has another name."""
 
 PYTHON_TABLES = frozenset({("sys", "stdlib_module_names"), ("sys", "builtin_module_names")})

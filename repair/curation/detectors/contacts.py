@@ -22,28 +22,39 @@ _PLACEHOLDER_MAILBOX = re.compile(r"user\d+")
 _BEFORE_AT = re.compile(r"[\w.%+-]{1,64}\Z")
 _HOST = re.compile(r"(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}(?![\w-])")
 _FILE_ENDINGS = frozenset(
-    "png jpg jpeg gif svg webp ico bmp css js mjs ts jsx tsx json html htm xml yaml yml toml ini cfg txt pdf gz tgz tar whl egg "
-    "dll exe bin csv tsv ttf woff map lock log tex bib wav mp3 mp4 pyc pyi ipynb jar war class proto sql bak tmp utf".split()
+    """
+    png jpg jpeg gif svg webp ico bmp css js mjs ts jsx tsx json html htm xml yaml yml toml ini cfg txt pdf
+    gz tgz tar whl egg dll exe bin csv tsv ttf woff map lock log tex bib wav mp3 mp4 pyc pyi ipynb jar war
+    class proto sql bak tmp utf
+    """.split()  # noqa: SIM905
 )
 _VERSION_OR_SCALE = re.compile(r"v?\d+(?:\.\d+)+\.?|v\d+\.|\d+x\.")
 _COMMON_ENDINGS = frozenset({"com", "org", "edu", "gov"})
 _SPELLED = re.compile(
     r"(?<![\w.+-])(?P<name>[A-Za-z0-9][\w.+-]{0,63}+)"
     r"(?:[ ]?[\[({<][ ]?(?i:at|@)[ ]?[\])}>][ ]?|[ ](?P<plain>(?i:at))[ ])"
-    r"(?P<host>[A-Za-z0-9-]{1,63}(?:(?:[ ]?[\[({<][ ]?(?i:dot|\.)[ ]?[\])}>][ ]?|[ ](?i:dot)[ ]|\.)[A-Za-z0-9-]{1,63}){1,4})(?![\w-])"
+    r"(?P<host>[A-Za-z0-9-]{1,63}(?:(?:[ ]?[\[({<][ ]?(?i:dot|\.)[ ]?[\])}>][ ]?|[ ](?i:dot)[ ]"
+    r"|\.)[A-Za-z0-9-]{1,63}){1,4})(?![\w-])"
 )
 _BRACKETED_AT = re.compile(r"[\[({<] ?(?:at|@) ?[\])}>]")
 _DOT = re.compile(r"[ \[({<]+(?i:dot|\.)[ \])}>]+")
-_ENDINGS = frozenset("com org net edu gov io dev de fr uk co nl ch at eu it es us ca au jp cn ru br in info ai app me se no fi dk be pl cz".split())
+_ENDINGS = frozenset(
+    """
+    com org net edu gov io dev de fr uk co nl ch at eu it es us ca au jp cn ru br in info ai app me se no fi
+    dk be pl cz
+    """.split()  # noqa: SIM905
+)
 
 _PLUS = re.compile(
-    r"(?<![\w+.\-/*^=])(?:\+|00(?=[1-9]\d{0,2}[ ./()-]))[1-9]\d{0,3}(?:[ ./-]{0,2}\(\d{1,5}\)|\)?[ ./-]?\d{1,14}+){1,7}(?![\w-]|\.\d)"
+    r"(?<![\w+.\-/*^=])(?:\+|00(?=[1-9]\d{0,2}[ ./()-]))[1-9]\d{0,3}(?:[ ./-]{0,2}\(\d{1,5}\)"
+    r"|\)?[ ./-]?\d{1,14}+){1,7}(?![\w-]|\.\d)"
 )
 # Parts that every match has, and that are fast to find: most texts have none.
 _DIALLED = re.compile(r"\+[1-9]|00[1-9]\d{0,2}[ ./()-]")
 _AMERICAN_PARTS = (re.compile(r"\(\d{3}\)[ ]?\d"), re.compile(r"-\d{3}-\d{4}"), re.compile(r"\.\d{3}\.\d{4}"))
 _AMERICAN = re.compile(
-    r"(?<![\w+.\-/])(?:1[ .-])?(?:\(\d{3}\)[ ]?\d{3}[ .-]\d{4}|(?P<sign>[.-])?\d{3}(?P<join>[-.])\d{3}(?P=join)\d{4})(?![\w-]|\.\d)"
+    r"(?<![\w+.\-/])(?:1[ .-])?(?:\(\d{3}\)[ ]?\d{3}[ .-]\d{4}"
+    r"|(?P<sign>[.-])?\d{3}(?P<join>[-.])\d{3}(?P=join)\d{4})(?![\w-]|\.\d)"
 )
 _PHONE_WORD = re.compile(r"(?:phone|tel|telephone|mobile|cell|fax|whatsapp|telefon|handy|hotline)(?![a-z])")
 _NATIONAL = re.compile(
@@ -51,7 +62,10 @@ _NATIONAL = re.compile(
     r"(?P<number>\(?\d{1,5}\)?(?:[ ./-]{0,2}\(?\d{1,5}\)?){1,6})(?![\w-]|\.\d)"
 )
 _SHORTER = re.compile(r"(.*\d\)?)[ ./-]+[(\d)]+\Z")
-_NO_PHONE = re.compile(r"(?i)isbn|issn|(?<![a-z])ean|upc|(?<![a-z])sku|serial|doi|orcid|isni|part[ _]?n|version|coord|offset|score|delta|diff|balance|amount|timezone|utc")
+_NO_PHONE = re.compile(
+    r"(?i)isbn|issn|(?<![a-z])ean|upc|(?<![a-z])sku|serial|doi|orcid|isni|part[ _]?n|version|coord"
+    r"|offset|score|delta|diff|balance|amount|timezone|utc"
+)
 _DATE = re.compile(r"(?:19|20)\d\d[-./]\d\d?[-./]\d\d?|\d\d?[-./]\d\d?[-./](?:19|20)\d\d")
 
 
@@ -68,7 +82,12 @@ def find_emails(source: Source) -> Iterator[Finding]:
             host = _DOT.sub(".", match["host"])
             spelled = " dot " in match["host"].lower() or not match["plain"]
             ending = host.rpartition(".")[2].lower()
-            if spelled and ending in _ENDINGS and source.is_inside(*match.span()) and not _is_nobodys(match["name"], host):
+            if (
+                spelled
+                and ending in _ENDINGS
+                and source.is_inside(*match.span())
+                and not _is_nobodys(match["name"], host)
+            ):
                 yield Finding(*match.span(), "email", f"{match['name']}@{host}".lower())
 
 
@@ -81,16 +100,18 @@ def _at(source: Source, position: int) -> Iterator[Finding]:
     if before is None:
         return
     name = before[0].lstrip("._%+-")
-    if MARK in name or not name or not name[-1].isalnum() and name[-1] != "_" or not name[0].isascii():
+    if MARK in name or not name or (not name[-1].isalnum() and name[-1] != "_") or not name[0].isascii():
         return
     start = position - len(name)
     ending = host[0].rpartition(".")[2].lower()
     if ending in _FILE_ENDINGS or _is_nobodys(name, host[0]):
         return
     # A version after a path of a URL, a picture for screens of double density.
-    if _VERSION_OR_SCALE.match(host[0]) and not host[0][0].isalpha() or re.match(r"v\d", host[0]):
+    if (_VERSION_OR_SCALE.match(host[0]) and not host[0][0].isalpha()) or re.match(r"v\d", host[0]):
         return
-    if not source.is_inside(start, host.end()) and not _is_address_in_broken_code(source, name, ending, host.end()):
+    if not source.is_inside(start, host.end()) and not _is_address_in_broken_code(
+        source, name, ending, host.end()
+    ):
         return
     yield Finding(start, host.end(), "email", text[start : host.end()].lower())
 
@@ -138,7 +159,11 @@ def _checked(source: Source, start: int, end: int) -> Iterator[Finding]:
     digits = re.sub(r"\D", "", source.text[start:end])
     if digits.startswith("00000") or len(set(digits)) <= 2 or not source.is_inside(start, end):
         return
-    if _DATE.search(source.text[start:end]) or _NO_PHONE.search(source.line_before(start, 60)) or any(mark in source.text[start:end] for mark in ("..", "--")):
+    if (
+        _DATE.search(source.text[start:end])
+        or _NO_PHONE.search(source.line_before(start, 60))
+        or any(mark in source.text[start:end] for mark in ("..", "--"))
+    ):
         return
     yield Finding(start, end, "digits", digits)
 
@@ -174,10 +199,14 @@ def _lengths(country_code: int) -> frozenset[int]:
     known: Any = phonenumbers.PhoneMetadata
     regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(country_code, ())
     found = [
-        known.metadata_for_nongeo_region(country_code) if region == "001" else known.metadata_for_region(region)
+        known.metadata_for_nongeo_region(country_code)
+        if region == "001"
+        else known.metadata_for_region(region)
         for region in regions
     ]
-    return frozenset(length for metadata in found if metadata for length in metadata.general_desc.possible_length)
+    return frozenset(
+        length for metadata in found if metadata for length in metadata.general_desc.possible_length
+    )
 
 
 def _parses(text: str) -> bool:

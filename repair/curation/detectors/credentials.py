@@ -16,10 +16,19 @@ from repair.curation.detectors.randomness import looks_random
 _AUTHORITY = re.compile(r"[^\s/?#'\"`\\]{3,256}")
 _CONTINUED = re.compile(r"[^\s'\"`\\@<>{}]{1,64}@(?=[\w.-]+[:/])")
 _SCHEME_END = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,20}\Z")
-_USUAL_PASSWORDS = frozenset("admin guest postgres root mysql redis rabbitmq mongo mongodb minio user pw pass".split())
-_SCHEME = re.compile(r"(?P<scheme>bearer|basic|token|apikey|api-key|digest|splunk|ssws|genie-?key|bot)[ ]{1,2}(?=[a-z0-9])")
+_USUAL_PASSWORDS = frozenset(
+    """
+    admin guest postgres root mysql redis rabbitmq mongo mongodb minio user pw pass
+    """.split()  # noqa: SIM905
+)
+_SCHEME = re.compile(
+    r"(?P<scheme>bearer|basic|token|apikey|api-key|digest|splunk|ssws|genie-?key|bot)[ ]{1,2}(?=[a-z0-9])"
+)
 _HEADER = re.compile(r"[A-Za-z0-9+/_.~=-]{8,4096}+")
-_LOGIN = re.compile(r"(?<![\w-])(?:-u|--user|--auth|--userpwd)(?:[ =]|',[ ]?')['\"]?[\w.@-]{1,64}:(?P<value>[^\s'\"\\@:]{4,128})")
+_LOGIN = re.compile(
+    r"(?<![\w-])(?:-u|--user|--auth|--userpwd)(?:[ =]"
+    r"|',[ ]?')['\"]?[\w.@-]{1,64}:(?P<value>[^\s'\"\\@:]{4,128})"
+)
 
 
 def find_credentials(source: Source) -> Iterator[Finding]:
@@ -53,7 +62,11 @@ def _in_urls(text: str) -> Iterator[Finding]:
             port = authority[0].rpartition(":")[2]
             if more and not port.isdigit():
                 end = more.end()
-        if end > start and "@" in text[start:end] and _SCHEME_END.search(text[max(0, position - 21) : position]):
+        if (
+            end > start
+            and "@" in text[start:end]
+            and _SCHEME_END.search(text[max(0, position - 21) : position])
+        ):
             yield from _of_authority(text, start, end)
         position = text.find("://", start)
 

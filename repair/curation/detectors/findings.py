@@ -45,7 +45,7 @@ class Source:
 
     @cached_property
     def long_words(self) -> list[tuple[int, str]]:
-        """Runs of 20 and more characters of base64, base64url and full stops, a digit among them: start, text."""
+        """Start and text of runs of 20 characters and more that may be of a token, a digit among them."""
         found = _LONG_WORD.finditer(self.text)
         return [(match.start(), match[0]) for match in found if _DIGIT.search(match[0])]
 
@@ -66,7 +66,7 @@ class Source:
         """
         window = self.text[max(0, position - most) : position]
         lines = window.split("\n")
-        if len(lines) == 1 or not (lines[-1].lstrip() or "'")[0] in "'\"0123456789([{bfru":
+        if len(lines) == 1 or (lines[-1].lstrip() or "'")[0] not in "'\"0123456789([{bfru":
             return lines[-1]
         indent = len(lines[-1]) - len(lines[-1].lstrip())
         for line in reversed(lines[:-1]):

@@ -1,4 +1,6 @@
-r"""User names in paths: home folders of Linux, macOS and Windows, also in file URLs, WSL, network and escaped paths.
+r"""User names in paths: home folders of Linux, macOS and Windows.
+
+Also in file URLs, network paths, WSL, and with escaped separators.
 
 Tested by `tests/repair/curation/test_privacy.py`.
 """
@@ -10,12 +12,17 @@ from repair.curation.detectors.findings import Finding, Source
 from repair.curation.detectors.placeholders import NOBODY, ROUTES
 
 _FOLDER = re.compile(
-    r"(?P<before>/|\\{1,4}+)(?P<folder>home|Users|USERS|users|Documents and Settings|Documents%20and%20Settings)(?P<after>/|\\{1,4}+)"
+    r"(?P<before>/|\\{1,4}+)(?P<folder>home|Users|USERS|users|Documents and Settings"
+    r"|Documents%20and%20Settings)(?P<after>/|\\{1,4}+)"
     r"(?P<name>\w[\w.@-]{0,63}+(?:[ ][\w.-]{1,32}+){0,3}(?=\\)|\w[\w.@-]{0,63}+)"
 )
 _BEFORE = re.compile(r"(?<![\w.$%~+:|@/\\-])[\w.$%~+:|@/\\-]*+\Z")
 # Protocols whose paths are those of a machine.
-_FILE_SCHEMES = re.compile(r"(?:file|sqlite(?:\+\w+)?|duckdb|git\+file|unix|vscode(?:-\w+)*|smb|sftp|scp|ssh|rsync|lance|s?ftp|local)\Z", re.IGNORECASE)
+_FILE_SCHEMES = re.compile(
+    r"(?:file|sqlite(?:\+\w+)?|duckdb|git\+file|unix|vscode(?:-\w+)*|smb|sftp|scp|ssh|rsync|lance"
+    r"|s?ftp|local)\Z",
+    re.IGNORECASE,
+)
 _ABSOLUTE = re.compile(r"/|\\{2,8}[\w.$]|/?[A-Za-z][:|]|[\w.-]{1,64}:/|\\\Z|~|\.{0,2}\Z")
 _FILE_ENDING = re.compile(r"\.(?:html?|php|aspx?|jsp|js|css|py|json|xml|txt|md|png|jpe?g|svg|gif|ico|rst)\Z")
 _TILDE = re.compile(r"(?<![\w/~.\\)\]])~(?P<name>[a-z][a-z0-9_.-]{2,31})(?=[/\\][A-Za-z._])")
@@ -26,7 +33,12 @@ def find_home_folders(source: Source) -> Iterator[Finding]:
     """User names (kind `user`); not those of web addresses, and not accounts that every machine has."""
     text = source.text
     lowered = source.lowered
-    if "home" in lowered or "users" in lowered or "documents and settings" in lowered or "and%20settings" in lowered:
+    if (
+        "home" in lowered
+        or "users" in lowered
+        or "documents and settings" in lowered
+        or "and%20settings" in lowered
+    ):
         for match in _FOLDER.finditer(text):
             if match["before"][0] == match["after"][0] and _is_root(text, match):
                 yield from _of_name(text, match.start("name"), match["name"])
@@ -42,9 +54,11 @@ def _is_root(text: str, match: re.Match[str]) -> bool:
     before = _BEFORE.search(window)
     head = before[0] if before else ""
     outside = window[: len(window) - len(head)][-1:]
-    if match["folder"] == "users" and not re.search(r"(?i)(?:(?<![a-z])[a-z][:|]|/mnt/[a-z]|/cygdrive/[a-z]|\A/[a-z])\Z", head):
+    if match["folder"] == "users" and not re.search(
+        r"(?i)(?:(?<![a-z])[a-z][:|]|/mnt/[a-z]|/cygdrive/[a-z]|\A/[a-z])\Z", head
+    ):
         return False  # of an API
-    scheme, colon, rest = head.rpartition("://")
+    scheme, colon, _ = head.rpartition("://")
     if colon:
         return _FILE_SCHEMES.search(scheme) is not None
     if outside and outside in ")]":
@@ -66,6 +80,6 @@ def _of_name(text: str, start: int, name: str) -> Iterator[Finding]:
     lowered = name.lower()
     if not name or lowered in NOBODY or _PLACEHOLDER.fullmatch(lowered) or lowered.isdigit():
         return
-    if lowered in ROUTES or last and _FILE_ENDING.search(lowered):
+    if lowered in ROUTES or (last and _FILE_ENDING.search(lowered)):
         return
     yield Finding(start, end, "user", name)

@@ -8,13 +8,21 @@ from collections.abc import Iterator
 
 from repair.curation.detectors.findings import MARK, Finding, Source
 
-_HEAD = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----")
+_HEAD = re.compile(
+    r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----"
+)
 _KEY_LINE = re.compile(r"[A-Za-z0-9+/=]{12}")
 _MOST = 20_000
 # What can be nothing but key material: lines of base64, maybe quoted or joined by escapes.
-_MATERIAL = re.compile(r"(?:(?:\\[nrt]|[\s\"'+,\\])*+[A-Za-z0-9+/=]{40,}+)+(?:(?:\\[nr]|[\s\"'+,\\])*+[A-Za-z0-9+/]{4,}+={1,2}+)?")
+_MATERIAL = re.compile(
+    r"(?:(?:\\[nrt]|[\s\"'+,\\])*+[A-Za-z0-9+/=]{40,}+)+(?:(?:\\[nr]"
+    r"|[\s\"'+,\\])*+[A-Za-z0-9+/]{4,}+={1,2}+)?"
+)
 _PUTTY = re.compile(r"Private-Lines:[ \t]*\d{1,4}")
-_PUTTY_LINES = re.compile(r"(?:(?:\\[nr]|[\s\"'+,])*+[A-Za-z0-9+/=]{40,}+)*+(?:(?:\\[nr]|[\s\"'+,])*+[A-Za-z0-9+/]{4,}+={0,2}+(?=[\s\"'\\]|\Z))?")
+_PUTTY_LINES = re.compile(
+    r"(?:(?:\\[nr]|[\s\"'+,])*+[A-Za-z0-9+/=]{40,}+)*+(?:(?:\\[nr]"
+    r"|[\s\"'+,])*+[A-Za-z0-9+/]{4,}+={0,2}+(?=[\s\"'\\]|\Z))?"
+)
 _PUTTY_MAC = re.compile(r"Private-(?:MAC|Hash):[ \t]*([0-9a-f]{40,64})")
 _AGE = re.compile(r"(?<![\w-])AGE-SECRET-KEY-1([0-9A-Za-z]{20,100})(?!\w)")
 
@@ -48,7 +56,7 @@ def find_key_blocks(source: Source) -> Iterator[Finding]:
 
 
 def _end(text: str, start: int) -> int:
-    """The end of the block that starts at `start`: before its last line, or of what is surely its material."""
+    """The end of the block from `start` on: before its last line, or of what is surely its material."""
     end = text.find("-----", start, start + _MOST)
     if end >= 0 and text.startswith("-----END ", end):
         return end

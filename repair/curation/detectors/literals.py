@@ -11,12 +11,14 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 # Possessive repeats: each character is looked at once.
-# Possessive repeats: each character is looked at once. Each match begins with one of three characters, so that
-# the search skips all others.
+# Possessive repeats: each character is looked at once. Each match begins with one of three characters, so
+# that the search skips all others.
 _LITERAL = re.compile(
     r"[#'\"](?:(?<=\#)(?P<comment>[^\r\n]*+)"
-    r"|(?<=')(?:''(?P<single3>(?:[^'\\]++|\\[\s\S]|'(?!''))*+)(?:'''|\\?\Z)|(?P<single>(?:[^'\\\r\n]++|\\(?:\r\n|[\s\S]))*+)'?)"
-    r'|(?<=")(?:""(?P<double3>(?:[^"\\]++|\\[\s\S]|"(?!""))*+)(?:"""|\\?\Z)|(?P<double>(?:[^"\\\r\n]++|\\(?:\r\n|[\s\S]))*+)"?))'
+    r"|(?<=')(?:''(?P<single3>(?:[^'\\]++|\\[\s\S]|'(?!''))*+)(?:'''|\\?\Z)"
+    r"|(?P<single>(?:[^'\\\r\n]++|\\(?:\r\n|[\s\S]))*+)'?)"
+    r'|(?<=")(?:""(?P<double3>(?:[^"\\]++|\\[\s\S]|"(?!""))*+)(?:"""|\\?\Z)'
+    r'|(?P<double>(?:[^"\\\r\n]++|\\(?:\r\n|[\s\S]))*+)"?))'
 )
 _BODIES = ("comment", "single3", "double3", "single", "double")
 _PREFIX = re.compile(r"(?<!\w)[rRbBuUfFtT]{1,2}\Z")

@@ -1,8 +1,8 @@
 """Secrets by name: the string that is given to a name like `api_key` or `password` in the same statement.
 
 The relation is found among tokens, not in the tree: a name (an identifier, or a string such as `"API_KEY"`),
-then the next string literals of the statement. In strings, comments and text that is no program, it is `NAME=value`, `name:
-value`, `--name value` and `"name": "value"`.
+then the next string literals of the statement. In strings, comments and text that is no program, it is
+`NAME=value`, `name: value`, `--name value` and `"name": "value"`.
 
 | names | a value is a secret if |
 |---|---|
@@ -23,39 +23,56 @@ from repair.curation.detectors.randomness import looks_random
 # The parts of a name that make it one of a secret. Searched in lower case.
 _ROOTS = re.compile(
     r"secret|token|pass(?:w|phrase|code|(?![a-z]))|pwd|pw(?<![a-z]..)(?![a-z])|key(?![a-z])|credential"
-    r"|fernet|salt|pepper|auth(?:oriz|(?![a-z]))|session_?id|webhook|cookie|hmac|sig(?<![a-z]...)(?![a-z])|seed(?![a-z])|mnemonic|dsn(?![a-z])"
+    r"|fernet|salt|pepper|auth(?:oriz|(?![a-z]))|session_?id|webhook|cookie|hmac"
+    r"|sig(?<![a-z]...)(?![a-z])|seed(?![a-z])|mnemonic|dsn(?![a-z])"
 )
 _HELD = tuple(
-    "secret token pass pwd pw key credential fernet salt pepper auth session webhook cookie hmac sig seed mnemonic "
-    "dsn".split()
+    """
+    secret token pass pwd pw key credential fernet salt pepper auth session webhook cookie hmac sig seed
+    mnemonic dsn
+    """.split()  # noqa: SIM905
 )
 _NAME = re.compile(r"[\w-]*+")
 _NAME_BEFORE = re.compile(r"[\w-]*\Z")
 _PASSWORD = re.compile(r"passw|passphrase|passcode|pwd|(?<![a-z])pass(?![a-z])|(?<![a-z])pw(?![a-z])")
-_STRONG = re.compile(r"secret|api[_-]?key|access[_-]?key|auth[_-]?key|private[_-]?key|signing[_-]?key|encryption[_-]?key")
+_STRONG = re.compile(
+    r"secret|api[_-]?key|access[_-]?key|auth[_-]?key|private[_-]?key|signing[_-]?key|encryption[_-]?key"
+)
 # A name whose last words say that it is about a secret, and holds none.
 _ABOUT = re.compile(
-    r"(?:file|filename|path|paths|dir|url|uri|name|names|field|fields|type|types|policy|model|header|prefix|suffix|format|regex|pattern|"
-    r"length|len|size|count|limit|max|min|expiry|expires|expire|ttl|timeout|env|var|label|title|error|errors|message|msg|help|hint|endpoint|class|"
-    r"index|column|template|placeholder|description|text|widget|form|view|page|route|kind|version|algorithm|alg|hash|hashes|digest|strength|"
-    r"validator|validators|manager|provider|backend|hasher|hashers|encoder|reset|prompt|id|ids|input|selector|xpath|css|attr|attribute|mode|status|"
-    r"scheme|location|in|locator|rule|rules|option|options|flag|parameter|param|params|argument|arg|vocab|tokenizer|pad|eos|bos|unk|mask|cls|sep)\d*\Z"
+    r"(?:file|filename|path|paths|dir|url|uri|name|names|field|fields|type|types|policy|model|header"
+    r"|prefix|suffix|format|regex|pattern|"
+    r"length|len|size|count|limit|max|min|expiry|expires|expire|ttl|timeout|env|var|label|title|error"
+    r"|errors|message|msg|help|hint|endpoint|class|"
+    r"index|column|template|placeholder|description|text|widget|form|view|page|route|kind|version"
+    r"|algorithm|alg|hash|hashes|digest|strength|"
+    r"validator|validators|manager|provider|backend|hasher|hashers|encoder|reset|prompt|id|ids|input"
+    r"|selector|xpath|css|attr|attribute|mode|status|"
+    r"scheme|location|in|locator|rule|rules|option|options|flag|parameter|param|params|argument|arg"
+    r"|vocab|tokenizer|pad|eos|bos|unk|mask|cls|sep)\d*\Z"
 )
 _NO_SECRET = re.compile(
-    r"sha-?_?\d|md5|hash(?!i)|digest|checksum|tokeniz|keyword|keyboard|key_?error|foreign|primary|(?<![a-z])(?:sort|dict|cache|json|row|col|partition|map|lookup|public|s3|"
+    r"sha-?_?\d|md5|hash(?!i)|digest|checksum|tokeniz|keyword|keyboard|key_?error|foreign|primary"
+    r"|(?<![a-z])(?:sort|dict|cache|json|row|col|partition|map|lookup|public|s3|"
     r"object|storage|index|group|config|sha\w*|md5)[_-]?key|pubkey|hotkey|passing|compass|bypass|passenger"
 )
 _DIRECT = re.compile(
-    r"['\"]?\s*(?:\]\s*|\)\s*)?(?::\s*[\w.\[\]| ,]{1,80}?)?\s*(?::=|==|!=|=>|=|:|\bis\b|\bin\b)\s*(?:\\\s*)?[(\[{\s]*(?:(?:[A-Z]\w{0,40}|str|bytes|bytearray)\(\s*)?(?:[rbuf]{1,2}(?=\Z))?"
+    r"['\"]?\s*(?:\]\s*|\)\s*)?(?::\s*[\w.\[\]| ,]{1,80}?)?\s*(?::=|==|!=|=>|=|:|\bis\b"
+    r"|\bin\b)\s*(?:\\\s*)?[(\[{\s]*(?:(?:[A-Z]\w{0,40}|str|bytes"
+    r"|bytearray)\(\s*)?(?:[rbuf]{1,2}(?=\Z))?"
 )
 _COMPARED = re.compile(r"['\"][ ]?(?:==|!=)[ ]?(?:\w{1,40}\.){0,3}\Z")
 _OTHER_NAME = re.compile(r"(?<![=!<>])=(?!=)|:")
 _SYNTAX = re.compile(r"[()\[\]{};\n]")
 _CONTINUED = re.compile(r"(?:[=:(\[{\\]|\bor|\belse)\s*\Z")
 _DEFAULT = re.compile(r"['\"]\s*,\s*(?:default\s*=\s*)?")
-_READER = re.compile(r"(?:get|getenv|pop|setdefault|env|environ|config|default|read|str|secret|setenv|putenv|set|option|header|var)\w*\s*\(\s*\Z")
+_READER = re.compile(
+    r"(?:get|getenv|pop|setdefault|env|environ|config|default|read|str|secret|setenv|putenv|set"
+    r"|option|header|var)\w*\s*\(\s*\Z"
+)
 _WITHIN = re.compile(
-    r"\\?['\"]?[ \t]*(?P<sign>=|:=|:|=>|[ ](?=[^\s]))[ \t]*(?:\\?['\"])?(?P<value>[^\s'\"\\;,&|<>(){}\[\]`]{5,512})"
+    r"\\?['\"]?[ \t]*(?P<sign>=|:=|:|=>|[ ](?=[^\s]))[ \t]*(?:\\?['\"])?(?P<value>[^\s'\"\\;,&"
+    r"|<>(){}\[\]`]{5,512})"
 )
 _VALUE = re.compile(r"[!-~]{4,512}")
 _SIGNS = re.compile(r"[!@#$%^&*?~+]")
@@ -76,8 +93,10 @@ def find_named(source: Source) -> Iterator[Finding]:
     for root in _ROOTS.finditer(lowered):
         if root.start() < done:
             continue
-        start = root.start() - len(_NAME_BEFORE.search(lowered, max(0, root.start() - 60), root.start())[0])  # pyright: ignore[reportOptionalSubscript]
-        end = done = _NAME.match(lowered, root.end(), root.end() + 60).end()  # pyright: ignore[reportOptionalMemberAccess]
+        before = _NAME_BEFORE.search(lowered, max(0, root.start() - 60), root.start())
+        after = _NAME.match(lowered, root.end(), root.end() + 60)
+        start = before.start() if before else root.start()
+        end = done = after.end() if after else root.end()
         name = lowered[start:end].strip("-_ ")
         if len(name) > 80 or _NO_SECRET.search(name):
             continue
@@ -91,15 +110,22 @@ def _given(source: Source, start: int, end: int, name: str) -> Iterator[Finding]
     literal = source.literals.around(start, end)
     if literal is None:
         yield from _in_code(source, start, end, name)
-    elif literal.prefix != "#" and (literal.body_end == end or source.text[end : literal.body_end] in ("]", ":", "=")) and (
-        literal.body_start == start or source.text[literal.body_start : start] in ("-", "--", "[", "$", ":")
+    elif (
+        literal.prefix != "#"
+        and (literal.body_end == end or source.text[end : literal.body_end] in ("]", ":", "="))
+        and (
+            literal.body_start == start
+            or source.text[literal.body_start : start] in ("-", "--", "[", "$", ":")
+        )
     ):
         yield from _in_code(source, start, literal.end, name, key=literal)
     else:
         yield from _in_text(source, end, literal.body_end, name)
 
 
-def _in_code(source: Source, start: int, end: int, name: str, key: Literal | None = None) -> Iterator[Finding]:
+def _in_code(
+    source: Source, start: int, end: int, name: str, key: Literal | None = None
+) -> Iterator[Finding]:
     """The strings after a name (or the string `key` that is one), and one that it is compared with before."""
     text = source.text
     if key is None and (compared := _COMPARED.search(text, max(0, start - 140), start)) is not None:
@@ -108,7 +134,9 @@ def _in_code(source: Source, start: int, end: int, name: str, key: Literal | Non
     direct = in_brackets = is_pair = False
     for order, (literal, gap) in enumerate(_rest_of_statement(source, end)):
         if order == 0:
-            direct = _DIRECT.fullmatch(gap if key is None else f"'{gap}") is not None or _is_default(text, key, gap)
+            direct = _DIRECT.fullmatch(gap if key is None else f"'{gap}") is not None or _is_default(
+                text, key, gap
+            )
             is_pair = key is not None and not direct
             in_brackets = direct and gap.rstrip("rbuf \n\r\t").endswith(("(", "[", "{"))
         elif gap.strip() == ",":
@@ -136,14 +164,16 @@ def _rest_of_statement(source: Source, end: int) -> Iterator[tuple[Literal, str]
             return
         for match in _SYNTAX.finditer(gap):
             depth += (match[0] in "([{") - (match[0] in ")]}")
-            if match[0] == ";" or (match[0] == "\n" and depth <= 0 and not _CONTINUED.search(gap[: match.start()])):
+            if match[0] == ";" or (
+                match[0] == "\n" and depth <= 0 and not _CONTINUED.search(gap[: match.start()])
+            ):
                 return
         if literal.prefix != "#":
             yield literal, gap
 
 
 def _is_default(text: str, key: Literal | None, gap: str) -> bool:
-    """Whether a string is what a reader of settings gets beside a key: `getenv("KEY", "value")`, `"--key", "value"`."""
+    """Whether a string comes after `key` as its value: `getenv("KEY", "value")`, `"--key", "value"`."""
     if key is None or _DEFAULT.fullmatch(f"'{gap}") is None:
         return False
     return text[key.body_start] == "-" or _READER.search(text, max(0, key.start - 60), key.start) is not None
@@ -207,7 +237,12 @@ def _is_about_other(name: str) -> bool:
 
 
 def _is_password(value: str) -> bool:
-    if not 5 <= len(value) <= 128 or "/" in value or value.endswith((":", "(", ")")) or value.startswith((".", "-", "(", "[")):
+    if (
+        not 5 <= len(value) <= 128
+        or "/" in value
+        or value.endswith((":", "(", ")"))
+        or value.startswith((".", "-", "(", "["))
+    ):
         return False
     if value.isdigit():
         return 6 <= len(value) <= 16
@@ -218,4 +253,7 @@ def _is_password(value: str) -> bool:
 def _is_written(value: str) -> bool:
     """Whether words make it up, with a number behind: `password_1`, `new-password2`."""
     core = value.rstrip("0123456789_-")
-    return is_placeholder(core) or re.fullmatch(r"[a-z]+(?:\.[a-z_]+)+\d*|[A-Z][A-Z_]+_\d|utf-?\d+|sha\d+|md5", value) is not None
+    return (
+        is_placeholder(core)
+        or re.fullmatch(r"[a-z]+(?:\.[a-z_]+)+\d*|[A-Z][A-Z_]+_\d|utf-?\d+|sha\d+|md5", value) is not None
+    )

@@ -5,17 +5,39 @@ letters and digits about 70 % of the neighbours are unusual, in identifiers 5 to
 """
 
 import re
+from itertools import pairwise
 
 _USUAL = frozenset(
     first + second
     for first, seconds in (
         part.split(":")
-        for part in (
-            "a:bcdfgiklmnprstuvwxy b:aceilorsuy c:acdehiklorstu d:adeilorstu e:abcdefghilmnopqrstvwxy f:aefilorstu "
-            "g:aehilnorsu h:aeiortu i:abcdefglmnoprstvxz k:eis l:acdeilopstuy m:abeilmopsu n:acdefgiklnopstuv "
-            "o:abcdfgiklmnoprstuvw p:aehiloprstuy q:u r:acdefgiklmnoprstuvy s:acehiklmnopstuwy t:acdefhilmoprstuy "
-            "u:abcdefgilmnprst v:aeio w:aehinors x:ceipt y:npst z:e"
-        ).split()
+        for part in [
+            "a:bcdfgiklmnprstuvwxy",
+            "b:aceilorsuy",
+            "c:acdehiklorstu",
+            "d:adeilorstu",
+            "e:abcdefghilmnopqrstvwxy",
+            "f:aefilorstu",
+            "g:aehilnorsu",
+            "h:aeiortu",
+            "i:abcdefglmnoprstvxz",
+            "k:eis",
+            "l:acdeilopstuy",
+            "m:abeilmopsu",
+            "n:acdefgiklnopstuv",
+            "o:abcdfgiklmnoprstuvw",
+            "p:aehiloprstuy",
+            "q:u",
+            "r:acdefgiklmnoprstuvy",
+            "s:acehiklmnopstuwy",
+            "t:acdefhilmoprstuy",
+            "u:abcdefgilmnprst",
+            "v:aeio",
+            "w:aehinors",
+            "x:ceipt",
+            "y:npst",
+            "z:e",
+        ]
     )
     for second in seconds
 )
@@ -31,7 +53,7 @@ def unusual_share(value: str) -> float:
     that few words have; steps through the alphabet (`abc`, `123`) are not.
     """
     unusual = pairs = 0
-    for first, second in zip(value, value[1:], strict=False):
+    for first, second in pairwise(value):
         if not (first.isalnum() and second.isalnum()):
             continue
         pairs += 1

@@ -1,10 +1,8 @@
 """Keys and tokens by their shapes: the rules of Kingfisher, and the shapes that those do not know.
 
 Kingfisher (MongoDB, Apache-2.0) searches with one compiled automaton for its rules of some 400 providers. It
-does not report a token that its rules take for made up, or that lacks what they want beside it; the shapes below are from
-the providers' descriptions, and are reported wherever they stand.
-
-Tested by `tests/repair/curation/test_privacy.py`.
+does not report a token that its rules take for made up, or that lacks what they want beside it; the shapes
+below are from the providers' descriptions, and are reported wherever they stand.
 """
 
 import re
@@ -32,21 +30,29 @@ _HEADS = (
     r"pypi-|npm_|rubygems_|cio(?=[A-Za-z0-9]{32}\b)|oy2(?=[a-z0-9]{43}\b)|dckr_[op]at_",  # packages, images
     r"SG\.|key-(?=[0-9a-f]{32}\b)|xkeysib-|re_",  # mail
     r"(?:AC|SK)(?=[0-9a-f]{32}\b)",  # Twilio
-    r"dapi(?=[0-9a-f]{32})|do[opr]_v1_|nfp_|dp\.(?:pt|st|ct|sa|scim|audit)\.|hv[sbr]\.|pul-|fo1_|fm[12][ar]?_|rnd_",
-    r"shp(?:at|ca|pa|ss)_|sq0(?:atp|csp|idp)-|EAAA(?=[\w-]{56,})|PMAK-|lin_(?:api|oauth)_|NR(?:AK|II|JS|BR|AA)-|figd_|ntn_|secret_",
-    r"pscale_(?:tkn|pw|oauth)_|sb[pt]_|sb_secret_|sntry[su]_|gl(?:c|sa)_|AT(?:ATT3|CTT3|BB)|tskey-[a-z]+-|ngrok_|dt0c01\.",
-    r"(?:[sp]k\.)?eyJ(?=[\w-]{10,}+\.[\w-]{2,}+)|pat(?=[A-Za-z0-9]{14}\.[0-9a-f]{64})|CFPAT-|rdme_|phc_|phx_|bkua_|CCIPAT_|pnu_",
-    r"LTAI(?=[A-Za-z0-9]{12,20}\b)|AKID(?=[A-Za-z0-9]{32}\b)|AQVN|t1\.[A-Z0-9]|y0_|sl\.|duffel_live_|EZAK|FLWSECK-|CLOJARS_|EAA(?=[A-Za-z0-9]{60,})",
+    r"dapi(?=[0-9a-f]{32})|do[opr]_v1_|nfp_|dp\.(?:pt|st|ct|sa|scim|audit)\.|hv[sbr]\.|pul-|fo1_"
+    r"|fm[12][ar]?_|rnd_",
+    r"shp(?:at|ca|pa|ss)_|sq0(?:atp|csp|idp)-|EAAA(?=[\w-]{56,})|PMAK-|lin_(?:api|oauth)_|NR(?:AK|II"
+    r"|JS|BR|AA)-|figd_|ntn_|secret_",
+    r"pscale_(?:tkn|pw|oauth)_|sb[pt]_|sb_secret_|sntry[su]_|gl(?:c|sa)_|AT(?:ATT3|CTT3|BB)"
+    r"|tskey-[a-z]+-|ngrok_|dt0c01\.",
+    r"(?:[sp]k\.)?eyJ(?=[\w-]{10,}+\.[\w-]{2,}+)|pat(?=[A-Za-z0-9]{14}\.[0-9a-f]{64})|CFPAT-|rdme_"
+    r"|phc_|phx_|bkua_|CCIPAT_|pnu_",
+    r"LTAI(?=[A-Za-z0-9]{12,20}\b)|AKID(?=[A-Za-z0-9]{32}\b)|AQVN|t1\.[A-Z0-9]|y0_|sl\.|duffel_live_"
+    r"|EZAK|FLWSECK-|CLOJARS_|EAA(?=[A-Za-z0-9]{60,})",
 )
 _DIGIT = re.compile(r"[0-9]")
 _SHAPE = re.compile(r"(?<![A-Za-z0-9])(?P<head>" + "|".join(_HEADS) + r")(?P<tail>[A-Za-z0-9_.+~-]{14,}+)")
 # A shape whose beginning is random too.
 _WHOLE = re.compile(
-    r"(?<![\w-])(?:[0-9a-f]{32}-us\d{1,2}|[0-9a-f]{32}-[0-9a-f]{8}-[0-9a-f]{8}|[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_-]{40,128}"
-    r"|[MNO][\w-]{22,27}\.[\w-]{6}\.[\w-]{27,40}|[0-9a-f]{40}NRAL|[A-Za-z0-9_~.]{3}\dQ~[A-Za-z0-9_~.-]{31,34})(?![\w-])"
+    r"(?<![\w-])(?:[0-9a-f]{32}-us\d{1,2}|[0-9a-f]{32}-[0-9a-f]{8}-[0-9a-f]{8}"
+    r"|[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_-]{40,128}"
+    r"|[MNO][\w-]{22,27}\.[\w-]{6}\.[\w-]{27,40}|[0-9a-f]{40}NRAL"
+    r"|[A-Za-z0-9_~.]{3}\dQ~[A-Za-z0-9_~.-]{31,34})(?![\w-])"
 )
 _HOOK = re.compile(
-    r"(?:hooks\.slack\.com/(?:services|workflows)/|discord(?:app)?\.com/api/webhooks/|webhook\.office\.com/webhookb2/)"
+    r"(?:hooks\.slack\.com/(?:services|workflows)/|discord(?:app)?\.com/api/webhooks/"
+    r"|webhook\.office\.com/webhookb2/)"
     r"(?P<secret>[A-Za-z0-9/@_-]{20,256})"
 )
 _TELEGRAM = re.compile(r"(?<![\w-])\d{8,10}:AA[\w-]{32,40}(?![\w-])")
@@ -55,7 +61,8 @@ _ACCOUNT_KEY = re.compile(r"(?:Account|SharedAccess|Shared)Key=(?P<secret>[A-Za-
 _ANY_PREFIX = re.compile(r"(?:[A-Za-z][A-Za-z0-9]{1,15}[_-]){1,3}(?P<tail>[A-Za-z0-9]{24,128})(?![\w-])")
 # What says that a random part names something public.
 _PUBLIC_PREFIX = re.compile(
-    r"(?i)sha\d*|md5|hash|commit|img|image|file|chunk|build|cache|tmp|temp|snapshot|test|id|uuid|rev|release|layer|digest|pk|pub|run|job|"
+    r"(?i)sha\d*|md5|hash|commit|img|image|file|chunk|build|cache|tmp|temp|snapshot|test|id|uuid|rev"
+    r"|release|layer|digest|pk|pub|run|job|"
     r"trace|span|msg|req|evt|usr|user|cus|vpc|subnet|arn|node|font|asset|obj"
 )
 
@@ -114,7 +121,7 @@ def _is_tail(tail: str) -> bool:
 
 @cache
 def _kingfisher() -> "kingfisher_sdk.Scanner":
-    """The scanner, once a process. Its rules take 3 seconds to compile, and 0.2 from Kingfisher's cache on disk."""
+    """The scanner, once a process: 3 seconds to compile its rules, 0.2 from Kingfisher's cache on disk."""
     return kingfisher_sdk.Scanner(kingfisher_sdk.Rules(), base64=False)
 
 

@@ -1,5 +1,7 @@
 """Planted secrets by kind, and look-alikes: drawn from descriptions of the formats. None was ever valid."""
 
+# ruff: noqa: E501 (a table: the forms of a kind beside each other)
+
 import base64
 import random
 import string
@@ -55,17 +57,35 @@ def planted(seed: int = 1) -> Iterator[Planted]:
     }  # fmt: skip
     for provider, values in tokens.items():
         for value in values:
-            yield from lines(f"token: {provider}", value, 'client = Client("§")', "# old key: §", "x = {'a': ['§']}")
+            yield from lines(
+                f"token: {provider}", value, 'client = Client("§")', "# old key: §", "x = {'a': ['§']}"
+            )
 
     jwt = ".".join(
         base64.urlsafe_b64encode(part).decode().rstrip("=")
-        for part in (b'{"alg":"HS256","typ":"JWT"}', b'{"sub":"1234567","iat":1516239022}', chance.randbytes(32))
+        for part in (
+            b'{"alg":"HS256","typ":"JWT"}',
+            b'{"sub":"1234567","iat":1516239022}',
+            chance.randbytes(32),
+        )
     )
-    yield from lines("JWT", jwt, 'decode("§")', 'headers = {"Authorization": "Bearer §"}', "curl = '''\ncurl -H 'Authorization: Bearer §' x\n'''")
+    yield from lines(
+        "JWT",
+        jwt,
+        'decode("§")',
+        'headers = {"Authorization": "Bearer §"}',
+        "curl = '''\ncurl -H 'Authorization: Bearer §' x\n'''",
+    )
 
     aws = draw(B62 + "+/", 40)
     identifier = "AKIA" + draw(string.ascii_uppercase + "234567", 16)
-    yield from lines("AWS", identifier, "aws_access_key_id = '§'", 's3 = boto3.client("s3", "§")', "# [default] aws_access_key_id=§")
+    yield from lines(
+        "AWS",
+        identifier,
+        "aws_access_key_id = '§'",
+        's3 = boto3.client("s3", "§")',
+        "# [default] aws_access_key_id=§",
+    )
     yield from lines(
         "AWS", aws, "aws_secret_access_key = '§'", f'session = Session("{identifier}", "§")', 'ENV = """\nAWS_SECRET_ACCESS_KEY=§\n"""',
         'os.environ["AWS_SECRET_ACCESS_KEY"] = "§"', "client('s3', aws_secret_access_key='§')",
@@ -78,9 +98,21 @@ def planted(seed: int = 1) -> Iterator[Planted]:
         yield Planted("private key", f'KEY = """{pem}"""\n', material[128:150])
         yield Planted("private key", f"KEY = {pem + chr(10)!r}\n", material[128:150])
     broken = "".join(f'    "{line}\\n"\n' for line in body.split("\n"))
-    yield Planted("private key", f'KEY = (\n    "-----BEGIN PRIVATE KEY-----\\n"\n{broken}    "-----END PRIVATE KEY-----"\n)\n', material[128:150])
-    yield Planted("private key", f'{{"type": "service_account", "private_key": "-----BEGIN PRIVATE KEY-----\\n{material[:400]}\\n-----END PRIVATE KEY-----\\n"}}\n', material[128:150])
-    yield Planted("private key", f'"""-----BEGIN PGP PRIVATE KEY BLOCK-----\n\n{body}\n=aB3d\n-----END PGP PRIVATE KEY BLOCK-----"""\n', material[128:150])
+    yield Planted(
+        "private key",
+        f'KEY = (\n    "-----BEGIN PRIVATE KEY-----\\n"\n{broken}    "-----END PRIVATE KEY-----"\n)\n',
+        material[128:150],
+    )
+    yield Planted(
+        "private key",
+        f'{{"type": "service_account", "private_key": "-----BEGIN PRIVATE KEY-----\\n{material[:400]}\\n-----END PRIVATE KEY-----\\n"}}\n',
+        material[128:150],
+    )
+    yield Planted(
+        "private key",
+        f'"""-----BEGIN PGP PRIVATE KEY BLOCK-----\n\n{body}\n=aB3d\n-----END PGP PRIVATE KEY BLOCK-----"""\n',
+        material[128:150],
+    )
     ppk = f"PuTTY-User-Key-File-3: ssh-rsa\nEncryption: none\nComment: k\nPublic-Lines: 1\nAAAAB3NzaC1yc2E=\nPrivate-Lines: 13\n{body}\nPrivate-MAC: {hexes(64)}\n"
     yield Planted("private key", f'PPK = """{ppk}"""\n', material[128:150])
     age = "AGE-SECRET-KEY-1" + draw("QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L", 58)
@@ -93,15 +125,29 @@ def planted(seed: int = 1) -> Iterator[Planted]:
             "password in a URL", word, '"postgresql://admin:§@db.acme.io:5432/x"', "engine = create_engine('mysql+pymysql://root:§@10.0.0.5/app')",
             '"redis://:§@cache.acme.io:6379/0"', '"mongodb+srv://app:§@cluster0.ab1cd.mongodb.net/test"', '"https://bob:§@git.acme.io/x.git"', "# amqp://svc:§@mq/vhost",
         )  # fmt: skip
-    yield from lines("password in a URL", b62(20), '"https://§@github.com/acme/x.git"', '"https://oauth2:§@gitlab.com/a/b.git"')
+    yield from lines(
+        "password in a URL",
+        b62(20),
+        '"https://§@github.com/acme/x.git"',
+        '"https://oauth2:§@gitlab.com/a/b.git"',
+    )
     yield from lines(
         "connection string", password, '"Driver={ODBC Driver 17};Server=db;Uid=sa;Pwd=§;"', '"Server=tcp:db.acme.io;User ID=sa;Password=§;Encrypt=yes"',
         '"jdbc:mysql://db.acme.io/x?user=app&password=§"', 'dsn = "host=db dbname=x user=app password=§"', '"jdbc:sqlserver://db:1433;user=sa;password=§;"',
     )  # fmt: skip
     account = base64.b64encode(chance.randbytes(64)).decode()
-    yield from lines("connection string", account, '"DefaultEndpointsProtocol=https;AccountName=acme;AccountKey=§;EndpointSuffix=core.windows.net"', 'storage_key = "§"')
+    yield from lines(
+        "connection string",
+        account,
+        '"DefaultEndpointsProtocol=https;AccountName=acme;AccountKey=§;EndpointSuffix=core.windows.net"',
+        'storage_key = "§"',
+    )
     shared = base64.b64encode(chance.randbytes(32)).decode()
-    yield from lines("connection string", shared, '"Endpoint=sb://x.servicebus.windows.net/;SharedAccessKeyName=Root;SharedAccessKey=§"')
+    yield from lines(
+        "connection string",
+        shared,
+        '"Endpoint=sb://x.servicebus.windows.net/;SharedAccessKeyName=Root;SharedAccessKey=§"',
+    )
 
     key = {"hex": hexes(32), "mixed": b62(20), "lower": draw(string.ascii_lowercase + string.digits, 24), "base32": draw(string.ascii_uppercase + "234567", 32), "base64": draw(URL64, 43)}  # fmt: skip
     for value in key.values():
@@ -120,10 +166,26 @@ def planted(seed: int = 1) -> Iterator[Planted]:
             "cmd = 'tool --api-key § run'", "cmd = 'tool --token=§ run'", 'x = \'{"api_key": "§"}\'', 'x = "{\\"api_key\\": \\"§\\"}"', "# token: §", "cmd = 'curl -H \"X-Api-Key: §\" x'",
             "cmd = 'export SECRET_TOKEN=§'",
         )  # fmt: skip
-        yield from lines("authorization header", value, 'h = {"Authorization": "Bearer §"}', "h['Authorization'] = 'Token §'", "# Authorization: Bearer §")
+        yield from lines(
+            "authorization header",
+            value,
+            'h = {"Authorization": "Bearer §"}',
+            "h['Authorization'] = 'Token §'",
+            "# Authorization: Bearer §",
+        )
     basic = base64.b64encode(f"bob:{password}".encode()).decode()
-    yield from lines("authorization header", basic, 'h = {"Authorization": "Basic §"}', "# curl -H 'Authorization: Basic §'")
-    yield from lines("Django SECRET_KEY", draw("abcdefghijklmnopqrstuvwxyz0123456789!@#$%^&*(-_=+)", 50), "SECRET_KEY = 'django-insecure-§'", "SECRET_KEY = '§'")
+    yield from lines(
+        "authorization header",
+        basic,
+        'h = {"Authorization": "Basic §"}',
+        "# curl -H 'Authorization: Basic §'",
+    )
+    yield from lines(
+        "Django SECRET_KEY",
+        draw("abcdefghijklmnopqrstuvwxyz0123456789!@#$%^&*(-_=+)", 50),
+        "SECRET_KEY = 'django-insecure-§'",
+        "SECRET_KEY = '§'",
+    )
     for word in (password, weak, "Tr0ub4dor&3", "S3cr3t!pw"):
         yield from lines(
             "password by its name", word,
@@ -137,21 +199,59 @@ def planted(seed: int = 1) -> Iterator[Planted]:
         )  # fmt: skip
 
     fernet = base64.urlsafe_b64encode(chance.randbytes(32)).decode()
-    yield from lines("random value in a call", fernet, 'box = Fernet("§")', 'box = Fernet(b"§")', 'run("§")', 'x = "§"')
-    yield from lines("random value in a call", hexes(64), 'hmac.new(bytes.fromhex("§"), x)', 'cipher = AES.new(unhexlify("§"))', 'master = "§"', 'client.login("bob", "§")', 'salt = "§"')
+    yield from lines(
+        "random value in a call", fernet, 'box = Fernet("§")', 'box = Fernet(b"§")', 'run("§")', 'x = "§"'
+    )
+    yield from lines(
+        "random value in a call",
+        hexes(64),
+        'hmac.new(bytes.fromhex("§"), x)',
+        'cipher = AES.new(unhexlify("§"))',
+        'master = "§"',
+        'client.login("bob", "§")',
+        'salt = "§"',
+    )
 
     mailbox = draw(string.ascii_lowercase, 6)
     yield from lines(
         "e-mail", f"{mailbox}.smith@corp-{mailbox[:3]}.io", '__author__ = "Ann <§>"', "# mail § for help", 'send("§")', '"mailto:§"', "'''\nWritten by §.\n'''", 'x = "§,b"', 'author_email="§",',
     )  # fmt: skip
-    for spelled in ("{} [at] corp [dot] io", "{}[at]corp.io", "{} (at) corp.io", "{}(at)corp(dot)io", "{} at corp dot com", "{} AT corp DOT org", "{}<at>corp.io"):
-        yield from lines("e-mail", mailbox, "# mail " + spelled.format("§"), "'''" + spelled.format("§") + "'''")
+    for spelled in (
+        "{} [at] corp [dot] io",
+        "{}[at]corp.io",
+        "{} (at) corp.io",
+        "{}(at)corp(dot)io",
+        "{} at corp dot com",
+        "{} AT corp DOT org",
+        "{}<at>corp.io",
+    ):
+        yield from lines(
+            "e-mail", mailbox, "# mail " + spelled.format("§"), "'''" + spelled.format("§") + "'''"
+        )
     yield from lines("e-mail", "root@acme.io", 'to = "§"')
     yield from lines("e-mail", "info@acme.co.uk", 'to = "§"')
 
     for number in (
-        *("+33 1 42 68 53 00", "+49 170 1234567", "+49 (0)30 901820", "+44 20 7946 0958", "+1 212-664-7665", "+1 (212) 664-7665", "+91 98765 43210", "+81-3-1234-5678"),
-        *("+12126647665", "+4917012345678", "+39 06 6982 1234", "+55 11 91234-5678", "+61 2 9374 4000", "+1.212.664.7665", "0049 30 901820", "+7 (495) 123-45-67"),
+        *(
+            "+33 1 42 68 53 00",
+            "+49 170 1234567",
+            "+49 (0)30 901820",
+            "+44 20 7946 0958",
+            "+1 212-664-7665",
+            "+1 (212) 664-7665",
+            "+91 98765 43210",
+            "+81-3-1234-5678",
+        ),
+        *(
+            "+12126647665",
+            "+4917012345678",
+            "+39 06 6982 1234",
+            "+55 11 91234-5678",
+            "+61 2 9374 4000",
+            "+1.212.664.7665",
+            "0049 30 901820",
+            "+7 (495) 123-45-67",
+        ),
     ):
         yield from lines("telephone with country code", number, "# call §", 'x = "§"', '"""\nFon §\n"""')
     for number in ("(212) 664-7665", "212-664-7665", "212.664.7665", "1-212-664-7665"):
@@ -160,8 +260,23 @@ def planted(seed: int = 1) -> Iterator[Planted]:
         yield from lines("telephone by its name", number, 'phone = "§"', "# Tel.: §", 'x = {"mobile": "§"}')
 
     for address in ("93.184.216.34", "52.95.110.1", "5.9.23.114", "185.60.216.35"):
-        yield from lines("IPv4", address, 'connect("§", 80)', "# server §", 'HOST = "§"', '"http://§:8080/x"', 'ALLOWED_HOSTS = [\n    "a",\n    "§",\n]', "'ssh bob@§'", "ip = '§'")
-    for address in ("2a00:1450:4001:82b::200e", "2001:41d0:8:e8ad::1", "2600:1f18:1234:5678:9abc:def0:1234:5678", "2a01:4f8:c17:b8f::2"):
+        yield from lines(
+            "IPv4",
+            address,
+            'connect("§", 80)',
+            "# server §",
+            'HOST = "§"',
+            '"http://§:8080/x"',
+            'ALLOWED_HOSTS = [\n    "a",\n    "§",\n]',
+            "'ssh bob@§'",
+            "ip = '§'",
+        )
+    for address in (
+        "2a00:1450:4001:82b::200e",
+        "2001:41d0:8:e8ad::1",
+        "2600:1f18:1234:5678:9abc:def0:1234:5678",
+        "2a01:4f8:c17:b8f::2",
+    ):
         yield from lines("IPv6", address, 'connect("§")', "# host §", '"http://[§]:80/"')
     for address in ("3c:22:fb:9a:4e:d1", "F0-18-98-2B-7C-A3", "dc:a6:32:4f:91:0b"):
         yield from lines("MAC", address, 'wake("§")', "# §")
@@ -173,21 +288,58 @@ def planted(seed: int = 1) -> Iterator[Planted]:
         parts = [digits[sum(groups[:index]) : sum(groups[: index + 1])] for index in range(len(groups))]
         for number in (digits, " ".join(parts), "-".join(parts)):
             yield from lines("payment card", number, 'pay("§")', "# card §")
-    for iban in ("DE89370400440532013000", "GB82 WEST 1234 5698 7654 32", "FR14 2004 1010 0505 0001 3M02 606", "CH9300762011623852957", "NL91ABNA0417164300"):
+    for iban in (
+        "DE89370400440532013000",
+        "GB82 WEST 1234 5698 7654 32",
+        "FR14 2004 1010 0505 0001 3M02 606",
+        "CH9300762011623852957",
+        "NL91ABNA0417164300",
+    ):
         yield from lines("IBAN", iban, 'pay("§")', "# §")
-    yield from lines("US social security number", f"{chance.randint(100, 665)}-{chance.randint(10, 99)}-{chance.randint(1000, 9999)}", 'ssn = "§"', "# SSN §")
+    yield from lines(
+        "US social security number",
+        f"{chance.randint(100, 665)}-{chance.randint(10, 99)}-{chance.randint(1000, 9999)}",
+        'ssn = "§"',
+        "# SSN §",
+    )
 
     for path in (
-        *("/home/§/x.txt", "/Users/§/Documents", "file:///home/§/x", "sqlite:////home/§/x.db", "/mnt/c/Users/§/x", "/c/Users/§/x", "/cygdrive/c/Users/§/x"),
-        *("/var/home/§/x", "/export/home/§/x", "C:/Users/§/x", "file:///C:/Users/§/x", "/usr/home/§", "~§/x", "/Volumes/Data/Users/§/x"),
-        *(r"C:\Users\§\x", r"c:\\users\\§\\x", r"C:\Documents and Settings\§\x", r"\\wsl$\Ubuntu\home\§\x", r"\\wsl.localhost\Ubuntu\home\§\x", r"\\server\Users\§\x", r"D:\\\\Users\\\\§\\\\x"),
+        *(
+            "/home/§/x.txt",
+            "/Users/§/Documents",
+            "file:///home/§/x",
+            "sqlite:////home/§/x.db",
+            "/mnt/c/Users/§/x",
+            "/c/Users/§/x",
+            "/cygdrive/c/Users/§/x",
+        ),
+        *(
+            "/var/home/§/x",
+            "/export/home/§/x",
+            "C:/Users/§/x",
+            "file:///C:/Users/§/x",
+            "/usr/home/§",
+            "~§/x",
+            "/Volumes/Data/Users/§/x",
+        ),
+        *(
+            r"C:\Users\§\x",
+            r"c:\\users\\§\\x",
+            r"C:\Documents and Settings\§\x",
+            r"\\wsl$\Ubuntu\home\§\x",
+            r"\\wsl.localhost\Ubuntu\home\§\x",
+            r"\\server\Users\§\x",
+            r"D:\\\\Users\\\\§\\\\x",
+        ),
     ):
         for name in ("alice.smith" if path[0] != "~" else "alice", "bwayne"):
-            yield from lines("user name in a path", name, f'p = "{path}"', f"# see {path}", f"open(r'{path}')")
+            yield from lines(
+                "user name in a path", name, f'p = "{path}"', f"# see {path}", f"open(r'{path}')"
+            )
 
 
 LOOK_ALIKES = tuple(
-    '''
+    """
 __version__ = "4.3.2.1"
 VERSION_INFO = "24.33.122.31"
 SUPPORTED_VERSIONS = ["4.3.2.1", "24.33.25.1"]
@@ -319,6 +471,6 @@ error = "Invalid token at position 12"
 SECRET_NAMES = ["DB_PASSWORD_V2", "API_KEY_2"]
 parser.add_argument("--token-file2", help="file with the token")
 signature = inspect.signature(function)
-'''.strip().splitlines()  # noqa: SIM905
+""".strip().splitlines()
 )
 """Texts of one line each that hold no secret."""

@@ -153,7 +153,9 @@ def test_text_that_is_no_program_is_redacted_everywhere() -> None:
 
 KINDS = {
     kind: list(cases)
-    for kind, cases in groupby(sorted(planted(seed=11), key=lambda case: case.kind), key=lambda case: case.kind)
+    for kind, cases in groupby(
+        sorted(planted(seed=11), key=lambda case: case.kind), key=lambda case: case.kind
+    )
 }
 
 
@@ -258,7 +260,7 @@ SECRETS = [
     r"C:\Users\alice\x",
     "+49 170 1234567",
     "password='Zx81Kq02LmP7Vt93'",
-    "token: hunter2!x",
+    "password: hunter2!x",
     "?apiKey=5b7e1c09d4a84f6e93c2a1f0b8d7e6c5",
     "Bearer Zt9kQ2vLx8PmB4rY7sWd",
     "alice [at] corp [dot] io",

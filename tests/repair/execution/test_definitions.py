@@ -173,6 +173,8 @@ def test_the_parts_name_what_was_reached(tmp_path: Path):
         ("def f():\n from rensa import RMinHash\n return RMinHash()", "rensa"),
         ("from google.protobuf import message\ndef f(): return message.Message", "protobuf"),
         ("from composer import Trainer\ndef f(): return Trainer()", "mosaicml"),
+        ("import kingfisher_sdk\ndef f(): return kingfisher_sdk.Rules()", "kingfisher-secret-scanner"),
+        ("import phonenumbers\ndef f(): return phonenumbers.parse('')", "phonenumberslite"),
         ("import ast\ndef f(): return ast.parse('')", "python"),
         ("import sys\ndef f(x): return x in sys.stdlib_module_names", "python"),
         ("def f(x): return compile(x, '', 'exec')", "python"),
