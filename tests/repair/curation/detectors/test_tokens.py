@@ -1,4 +1,4 @@
-"""Tokens: prefixes that no list has, the look-alikes of known ones, and Kingfisher beside letters that are not ASCII."""
+"""Tokens: unknown prefixes, look-alikes of known ones, positions beside letters that are not ASCII."""
 
 import pytest
 
