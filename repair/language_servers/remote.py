@@ -174,19 +174,25 @@ class RemoteLanguageServers:
         """Encoded requests that fit in one POST; a request that fits in none is replaced by its result."""
         health = self._server()
         max_items = min(_BATCH, health.max_workspaces)
+        most_values = wire.most_values(health.max_bytes)
         batch: list[bytes | Result] = []
-        size = wire.EMPTY_BYTES
+        size, values = wire.EMPTY_BYTES, 0
         for request in requests:
             item: bytes | Result = wire.encode_request(request)
             length = len(item) + 1  # a comma
             if wire.EMPTY_BYTES + length > health.max_bytes:
                 message = f"a workspace of {length:,} bytes; the server takes {health.max_bytes:,} at once"
                 item, length = Result(error=TooLargeRequestError(message)), 0
-            if batch and (len(batch) >= max_items or size + length > health.max_bytes):
+            added = wire.values_of(request)
+            if added + wire.EMPTY_VALUES > most_values:
+                message = f"a workspace of {added:,} values; the server takes {most_values:,} at once"
+                item, length, added = Result(error=TooLargeRequestError(message)), 0, 0
+            full = len(batch) >= max_items or size + length > health.max_bytes
+            if batch and (full or values + added + wire.EMPTY_VALUES > most_values):
                 yield batch
-                batch, size = [], wire.EMPTY_BYTES
+                batch, size, values = [], wire.EMPTY_BYTES, 0
             batch.append(item)
-            size += length
+            size, values = size + length, values + added
         if batch:
             yield batch
 

@@ -17,6 +17,8 @@ with extra("function"):
 
 TOKEN_VARIABLE = "REPAIR_LANGUAGE_SERVERS_TOKEN"  # noqa: S105 (the name, not the token)
 _VARIABLES = {"token": TOKEN_VARIABLE, "port": "PORT"}
+_WORST_BODY = 16  # times its bytes: as bytes, and in wide characters as text and as values
+_LEAST_MEMORY = 1 << 20
 _SPARE_THREADS = 16  # they refuse what is too much, and say that the instance is healthy
 
 Count = Annotated[int, Field(gt=0), Expected("a number above 0")]
@@ -43,7 +45,10 @@ class FunctionSettings(BaseModel):
     | `REPAIR_FUNCTION_MAX_WORKSPACES` | workspaces of a POST | 64 |
     | `REPAIR_FUNCTION_MAX_WAITING` | concurrent POSTs; more get status 429 | 32 |
 
-    Up to `MAX_WAITING` bodies are in memory at once: with the defaults, half a GiB of them.
+    All bodies that are being read, parsed and checked take at most `MAX_WAITING` times `MAX_BYTES` together
+    (or 16 times, if that is more): with the defaults half a GiB, counted as bytes, as text and as values.
+    What would be more gets status 429 as well. One body alone can take 13 times its bytes, and holds at most
+    one value for each 64 of `MAX_BYTES`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -68,6 +73,11 @@ class FunctionSettings(BaseModel):
         if self.token is not None and not (self.token.isascii() and self.token.isprintable() and self.token):
             raise ValueError(f"{TOKEN_VARIABLE}: expected printable ASCII characters")
         return self
+
+    @property
+    def memory_bytes(self) -> int:
+        """For all bodies together; enough for the worst single one."""
+        return max(self.max_waiting, _WORST_BODY) * self.max_bytes + _LEAST_MEMORY
 
     @property
     def threads(self) -> int:

@@ -24,6 +24,7 @@ A text may hold lone surrogates, which have no UTF-8 form: they are sent in thre
 
 import gzip
 import json
+import re
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -35,6 +36,9 @@ from repair.language_servers.servers import Request, Result
 
 VERSION = 1
 _GZIP_WORTH_BYTES = 1024
+_BYTES_OF_A_VALUE = 64
+_MEMORY_OF_A_VALUE = 240  # the largest: a table with one entry
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 _REASONS = {kind.reason: kind for kind in LanguageServerError.__subclasses__()}
 _DIAGNOSTIC: dict[str, Any] = {field.name: field.type for field in fields(Diagnostic)}
 _RESULT = [field.name for field in fields(Result)]
@@ -84,6 +88,8 @@ def body_of(items: Sequence[bytes]) -> bytes:
 
 
 EMPTY_BYTES = len(body_of([]))
+EMPTY_VALUES = 8
+"""As many values as a body without requests has, or more."""
 
 
 def decode_requests(body: Any) -> list[Request]:
@@ -141,6 +147,42 @@ def load(data: bytes) -> Any:
         return json.loads(data.decode("utf-8", "surrogatepass"))
     except (ValueError, RecursionError) as error:
         raise WireError(f"expected JSON in UTF-8: {error}") from None
+
+
+def most_values(max_bytes: int) -> int:
+    """How many values the JSON of a POST of at most `max_bytes` may hold."""
+    return max(1024, max_bytes // _BYTES_OF_A_VALUE)
+
+
+def values_in(data: bytes, most: int) -> int:
+    """How many values JSON holds at most, which is counted without making them, up to more than `most`."""
+    values, texts, end = 1, 0, 0
+    for text in _STRING.finditer(data):
+        values += _marks(data, end, text.start())
+        texts, end = texts + 1, text.end()
+        if values > most or texts > 2 * most:  # a table has two texts for each entry
+            return most + 1
+    return values + _marks(data, end, len(data))
+
+
+def _marks(data: bytes, start: int, end: int) -> int:
+    return sum(data.count(mark, start, end) for mark in (b",", b"[", b"{"))
+
+
+def values_of(request: Request) -> int:
+    """As many values as `values_in` finds in a request, or more."""
+    return len(request.files) + len(request.paths or ()) + len(request.edited or ()) + 8
+
+
+def text_bytes(data: bytes) -> int:
+    """The memory that JSON takes at most as text."""
+    widest = max(data, default=0)  # of UTF-8: how wide Python's characters are follows from it
+    return len(data) * (4 if widest >= 0xF0 else 2 if widest >= 0xC4 else 1)
+
+
+def value_bytes(data: bytes, values: int) -> int:
+    """The memory that JSON of so many values takes at most once they are made."""
+    return text_bytes(data) + _MEMORY_OF_A_VALUE * values
 
 
 def packed(data: bytes) -> tuple[bytes, dict[str, str]]:
