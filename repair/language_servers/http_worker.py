@@ -51,7 +51,8 @@ class Worker(ThreadWorker):
         if conn.parser is None:
             conn.parser = get_parser(self.cfg, cast(Any, _Timed(conn.sock)), conn.client)
             conn.initialized = True
-        conn.head = bytearray(conn.parser.unreader.take_buffered())
+        unreader: Any = conn.parser.unreader
+        conn.head = bytearray(unreader.take_buffered())
         if _is_whole(conn.head):
             self._start(conn)
             return

@@ -71,17 +71,8 @@ def test_idle_clients_stop_nobody(instance: Instance, data: str) -> None:
         assert time.monotonic() - began < 8
 
 
-def test_authorized_bodies_that_do_not_come_stop_no_health_and_end(instance: Instance) -> None:
-    head = f"{POST}{AUTHORIZED}Content-Length: 1000\r\n\r\n".encode()
-    with ExitStack() as stack:
-        clients = [stack.enter_context(connected(instance, head)) for _ in range(IDLE)]
-        assert httpx.get(f"{instance.url}/health", trust_env=False, timeout=5).status_code == 200
-        answers = [client.recv(65536).split(b" ")[1] for client in clients]
-    assert set(answers) == {b"408", b"429"}
-    healthy_and_working(instance)
-
-
-def test_a_head_that_drips_ends(instance: Instance) -> None:
+def drip_a_head(instance: Instance) -> None:
+    """A line of a head every half second, until the connection ends."""
     with connected(instance, b"GET /health HTTP/1.1\r\n") as client:
         client.settimeout(0.5)
         began, ended = time.monotonic(), False
@@ -94,6 +85,18 @@ def test_a_head_that_drips_ends(instance: Instance) -> None:
                 continue
             except ConnectionError:
                 ended = True
+
+
+def test_bodies_and_heads_that_do_not_come_stop_no_health_and_end(instance: Instance) -> None:
+    head = f"{POST}{AUTHORIZED}Content-Length: 1000\r\n\r\n".encode()
+    with ThreadPoolExecutor(1) as thread, ExitStack() as stack:
+        dripped = thread.submit(drip_a_head, instance)
+        clients = [stack.enter_context(connected(instance, head)) for _ in range(IDLE)]
+        assert httpx.get(f"{instance.url}/health", trust_env=False, timeout=5).status_code == 200
+        answers = [client.recv(65536).split(b" ")[1] for client in clients]
+        dripped.result()
+    assert set(answers) == {b"408", b"429"}
+    healthy_and_working(instance)
 
 
 def test_the_answer_to_a_refused_body_comes_before_its_end(instance: Instance) -> None:
@@ -153,7 +156,7 @@ DENSE = {
     "tables": b"[" + b"{}," * (LIMIT // 3 - 2) + b"{}]",
     "numbers": b"[" + b"1.5," * (LIMIT // 4 - 2) + b"1]",
     "small texts": b"[" + b'"\xc3\xa9",' * (LIMIT // 5 - 2) + b"1]",
-    "entries": b"{" + b",".join(b'"%d":{"":0}' % number for number in range(LIMIT // 20)) + b"}",
+    "tables in tables": b"{" + b",".join(b'"%d":{"":0}' % number for number in range(LIMIT // 20)) + b"}",
     "in files": b'{"form":"%b","requests":[{"files":{' % wire.FORM.encode()
     + b'"":[],' * (LIMIT // 6 - 20)
     + b'"a":""}}]}',
