@@ -22,7 +22,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from code_location.definitions import SETTINGS, defs
 from code_location.summary import print_funnel, print_summary
-from partitions.dates import DEFAULT_FIRST_DATE, dates_between, window
+from partitions.dates import (
+    DEFAULT_FIRST_DATE,
+    DateSettings,
+    dates_between,
+    days_before_the_first,
+    window,
+)
 from partitions.keys import Key
 from partitions.types import DIAGNOSTIC_TYPES
 from repair.recording.layout import is_recording
@@ -50,17 +56,37 @@ def import_sample(folder: Path) -> None:
 
 
 def recorded_dates(recording: Recording) -> list[str]:
-    """Keys of the date partitions on which something was recorded."""
+    """Keys of the date partitions on which something was recorded; days outside of them are told."""
     days = recording.active_dates()
     if not days:
         raise SystemExit(f"{recording.uri} holds no events; import some with `repair import`")
     first, last = (datetime.combine(day, time(), UTC) for day in (days[0], days[-1]))
     active = {datetime.combine(day, time(), UTC) for day in days}
-    return [
+    keys = [
         key
         for key in dates_between(first, last)
         if any(window(key)[0] <= day < window(key)[1] for day in active)
     ]
+    before = days_before_the_first(days)
+    if not keys:
+        raise SystemExit(
+            f"No day of {recording.uri} is in a partition: {len(days)} days, {days[0]} to {days[-1]}."
+            f" Partitions begin where {DateSettings.variable('first_date')} says, and end with the last one "
+            f"that is over: set {DateSettings.variable('first_date')}={days[0]}"
+            + ("" if before else ", or wait until the day is over (UTC)")
+        )
+    if before:
+        CONSOLE.print(
+            f"{len(before)} of {len(days)} recorded days, {before[0]} to {before[-1]}, are before the first "
+            f"partition and are left out: {DateSettings.variable('first_date')}={before[0]} takes them in."
+        )
+    unfinished = [day for day in days if datetime.combine(day, time(), UTC) >= window(keys[-1])[1]]
+    if unfinished:
+        CONSOLE.print(
+            f"{len(unfinished)} of {len(days)} recorded days, from {unfinished[0]} on, are left out: their "
+            "partition is not over yet (UTC)."
+        )
+    return keys
 
 
 def materialize(jobs: Iterable[tuple[str, Key]], instance: dg.DagsterInstance, title: str) -> Counter[str]:

@@ -7,7 +7,8 @@ or `monthly`: a ten-year git history is 120 months and not 3,650 days) and `REPA
 Tested by `tests/partitions/test_partitions.py`.
 """
 
-from datetime import UTC, date, datetime
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
 import dagster as dg
@@ -42,7 +43,7 @@ class DateSettings(BaseSettings):
         Field(default="daily", description="`daily`, `weekly` or `monthly` partitions")
     )
     first_date: Annotated[date, BeforeValidator(_date), Expected("YYYY-MM-DD")] = Field(
-        default=DEFAULT_FIRST_DATE, description="the first partition"
+        default=DEFAULT_FIRST_DATE, description="a day of the first partition"
     )
 
     @classmethod
@@ -58,12 +59,22 @@ class DateSettings(BaseSettings):
         """The environment variable of a field."""
         return f"{PREFIX}{field.upper()}"
 
+    def first_day(self) -> date:
+        """The first day of the window that `first_date` is in: Dagster itself begins with the next one.
+
+        Weeks begin on Sunday, as Dagster's do.
+        """
+        if self.cadence == "weekly":
+            return self.first_date - timedelta(days=self.first_date.isoweekday() % 7)
+        return self.first_date.replace(day=1) if self.cadence == "monthly" else self.first_date
+
     def partitions(self) -> dg.TimeWindowPartitionsDefinition:
-        """The date partitions that these settings ask for."""
-        return _DEFINITIONS[self.cadence](start_date=self.first_date.isoformat(), timezone="UTC")
+        """The date partitions that these settings ask for; `first_date` is in the first of them."""
+        return _DEFINITIONS[self.cadence](start_date=self.first_day().isoformat(), timezone="UTC")
 
 
-DATES = DateSettings.load().partitions()
+_SETTINGS = DateSettings.load()
+DATES = _SETTINGS.partitions()
 
 
 def window(date: str) -> tuple[datetime, datetime]:
@@ -75,6 +86,11 @@ def window(date: str) -> tuple[datetime, datetime]:
 def dates_between(first: datetime, last: datetime) -> list[str]:
     """Keys of the date partitions that hold an instant of [first, last], in order."""
     return [key for key in DATES.get_partition_keys() if window(key)[1] > first and window(key)[0] <= last]
+
+
+def days_before_the_first(days: Iterable[date]) -> list[date]:
+    """The days before the first partition, in order: no run reads them."""
+    return sorted(day for day in days if day < _SETTINGS.first_day())
 
 
 def last_dates(date: str, count: int) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from partitions.dates import DATES, window
+from partitions.dates import DATES, DateSettings, days_before_the_first, window
 from partitions.keys import DATE, Key
 from repair.diagnostics.codes import type_of_code
 from repair.diagnostics.style import is_stylistic
@@ -94,4 +94,14 @@ def session_events(
         writer.write(PROJECT_ROWS_TABLE, ranges.table())
         return {**totals.figures(), "projects": projects.num_rows}
 
-    return stage.materialize(work, rows_in=recording.count(start, end))
+    outside = recording.active_dates(days_before_the_first(recording.dates()))
+    if outside:
+        context.log.warning(
+            "%d recorded days, %s to %s, are before the first partition, so no run reads them: %s=%s would",
+            *(len(outside), outside[0], outside[-1], DateSettings.variable("first_date"), outside[0]),
+        )
+    return stage.materialize(
+        work,
+        rows_in=recording.count(start, end),
+        metadata=lambda _: {"recorded_days_before_the_first_partition": len(outside)},
+    )

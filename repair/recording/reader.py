@@ -131,9 +131,9 @@ class Recording:
         window = self._window(start, end)
         return 0 if window is None else window.dataset.count_rows(filter=window.wanted)
 
-    def active_dates(self) -> list[date]:
-        """The dates on which more was recorded than the midnight snapshot of the day before."""
-        return [day for day in self.dates() if self._is_active(day)]
+    def active_dates(self, days: Iterable[date] | None = None) -> list[date]:
+        """The dates, of `days` if given, on which more was recorded than the midnight's snapshot."""
+        return [day for day in (self.dates() if days is None else days) if self._is_active(day)]
 
     def fingerprint(self, start: datetime, end: datetime) -> str:
         """SHA-256, in hexadecimal, over the files that `events(start, end)` and `projects()` read.

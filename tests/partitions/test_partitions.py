@@ -1,9 +1,12 @@
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from typing import Literal
 
 import dagster as dg
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from partitions.dates import DateSettings, dates_between, last_dates, window
+from partitions.dates import DateSettings, dates_between, days_before_the_first, last_dates, window
 from partitions.keys import DATE_AND_TYPE, Key
 from partitions.types import DIAGNOSTIC_TYPES
 from repair.diagnostics.types import OTHER
@@ -60,6 +63,44 @@ def test_the_cadence_is_configuration(
 ):
     set_only(monkeypatch, environment)
     assert DateSettings.load().partitions().get_partition_keys()[1] == second
+
+
+@pytest.mark.parametrize(
+    ("cadence", "day", "first"),
+    [
+        ("daily", "2024-05-01", "2024-05-01"),
+        ("weekly", "2024-05-01", "2024-04-28"),  # a Wednesday; weeks begin on Sunday
+        ("weekly", "2024-05-04", "2024-04-28"),  # a Saturday
+        ("weekly", "2024-05-05", "2024-05-05"),
+        ("weekly", "2026-01-05", "2026-01-04"),  # the default date
+        ("weekly", "2024-01-03", "2023-12-31"),
+        ("monthly", "2015-01-15", "2015-01-01"),
+        ("monthly", "2015-01-01", "2015-01-01"),
+        ("monthly", "2024-02-29", "2024-02-01"),
+    ],
+)
+def test_the_first_partition_holds_the_first_date(
+    cadence: str, day: str, first: str, monkeypatch: pytest.MonkeyPatch
+):
+    set_only(monkeypatch, {"REPAIR_CADENCE": cadence, "REPAIR_FIRST_DATE": day})
+    partitions = DateSettings.load().partitions()
+    assert partitions.get_partition_keys()[0] == first
+    window = partitions.time_window_for_partition_key(first)
+    assert window.start.date().isoformat() <= day < window.end.date().isoformat()
+
+
+@given(st.dates(date(2000, 1, 1), date(2025, 1, 1)), st.sampled_from(["daily", "weekly", "monthly"]))
+def test_no_first_date_is_in_front_of_the_first_partition(
+    day: date, cadence: Literal["daily", "weekly", "monthly"]
+):
+    partitions = DateSettings(cadence=cadence, first_date=day).partitions()
+    found = partitions.time_window_for_partition_key(partitions.get_first_partition_key() or "")
+    assert found.start.date() <= day < found.end.date()
+
+
+def test_days_before_the_first_partition_are_in_none():
+    days = [date(2026, 1, 6), date(2026, 1, 4), date(2025, 1, 1), date(2026, 1, 5)]
+    assert days_before_the_first(days) == [date(2025, 1, 1), date(2026, 1, 4)]
 
 
 @pytest.mark.parametrize(
