@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,8 @@ def test_the_oldest_are_evicted(tmp_path: Path) -> None:
         cache.put(f"{number:04}", [ONE])
     kept = [number for number in range(1025) if cache.get(f"{number:04}") is not None]
     assert kept == list(range(kept[0], 1025))
-    assert cache._size() <= 20_000
+    assert cache._connection is not None
+    assert cache._size(cache._connection) <= 20_000
     cache.close()
 
 
@@ -50,9 +52,76 @@ def test_a_damaged_file_is_replaced(tmp_path: Path) -> None:
     cache.close()
 
 
+def folder_in_its_place(path: Path) -> None:
+    path.mkdir()
+
+
+def file_in_place_of_its_folder(path: Path) -> None:
+    path.parent.rmdir()
+    path.parent.write_text("")
+
+
+def link_to_nowhere(path: Path) -> None:
+    path.symlink_to(path.parent / "absent" / "cache.sqlite")
+
+
+def damaged_and_not_to_be_replaced(path: Path) -> None:
+    path.write_bytes(b"no database" * 1000)
+    Path(f"{path}-wal").mkdir()
+
+
+@pytest.mark.parametrize(
+    "obstacle",
+    [folder_in_its_place, file_in_place_of_its_folder, link_to_nowhere, damaged_and_not_to_be_replaced],
+)
+def test_a_file_that_cannot_be_opened_is_warned_of_once_and_done_without(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, obstacle: Callable[[Path], None]
+) -> None:
+    path = tmp_path / "cache" / "cache.sqlite"
+    path.parent.mkdir()
+    obstacle(path)
+    cache = ResultCache(path)
+    for _ in range(3):
+        cache.put("k", [ONE])
+        assert cache.get("k") is None
+    cache.close()
+    [record] = caplog.records
+    assert str(path) in record.getMessage()
+
+
+def test_a_disk_that_is_full_is_warned_of_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    cache = ResultCache(tmp_path / "cache.sqlite")
+    cache.put("before", [ONE])
+    assert cache._connection is not None
+    [[pages]] = cache._connection.execute("PRAGMA page_count")
+    cache._connection.execute(f"PRAGMA max_page_count = {pages}")  # SQLite's own way to a full disk
+    many = [replace(ONE, message=os.urandom(9000).hex())]
+    for number in range(3):
+        cache.put(f"{number}", many)
+        assert cache.get(f"{number}") is None
+    assert cache.get("before") == [ONE]
+    cache.close()
+    [record] = caplog.records
+    assert "full" in record.getMessage()
+
+
+def test_a_read_only_file_is_warned_of_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    cache = ResultCache(tmp_path / "cache.sqlite")
+    cache.put("before", [ONE])
+    assert cache._connection is not None
+    cache._connection.execute("PRAGMA query_only = ON")  # root may write any file
+    for _ in range(3):
+        cache.put("k", [ONE])
+    assert cache.get("before") == [ONE]
+    assert cache.get("k") is None
+    cache.close()
+    assert len(caplog.records) == 1
+
+
 def test_a_damaged_row_is_absent(tmp_path: Path) -> None:
     cache = ResultCache(tmp_path / "cache.sqlite")
     cache.put("k", [ONE])
+    assert cache._connection is not None
     with cache._connection:
         cache._connection.execute("UPDATE results SET value = ?", (b"nonsense",))
     assert cache.get("k") is None
