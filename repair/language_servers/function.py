@@ -38,6 +38,7 @@ from repair.language_servers.errors import ServersClosedError
 from repair.language_servers.memory_budget import MemoryBudget, NoRoomError, Share
 from repair.language_servers.servers import LanguageServers
 from repair.language_servers.settings import TOKEN_VARIABLE, FunctionSettings
+from repair.messages import shown
 
 with extra("function"):
     import flask
@@ -102,7 +103,7 @@ class Function:
         most = self._settings.max_bytes
         encoding = request.headers.get("Content-Encoding", "identity").lower()
         if encoding not in ("gzip", "identity"):
-            message = f"Content-Encoding {encoding!r}: expected gzip or none"
+            message = f"Content-Encoding {shown(encoding)}: expected gzip or none"
             raise _RefusedError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unknown_encoding", message)
         body = bytearray()
         for chunk in self._chunks(request):
@@ -151,9 +152,8 @@ class Function:
             share.hold(len(body) + wire.text_bytes(body) + wire.value_bytes(body, values))
             loaded = wire.load(body)
             if wire.form_of(loaded) != wire.FORM:
-                message = (
-                    f"expected the form {wire.FORM}, got {wire.form_of(loaded)!r}: install equal releases"
-                )
+                form = shown(wire.form_of(loaded))
+                message = f"expected the form {wire.FORM}, got {form}: install equal releases"
                 raise _RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, "other_form", message)
             requests = wire.decode_requests(loaded)
         except wire.WireError as error:

@@ -28,11 +28,16 @@ import re
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, TypeGuard, cast
+from typing import Annotated, Any, TypeVar
 
+from msgspec import Meta, Struct, defstruct
+from msgspec.structs import asdict, astuple
+
+from repair.declared_types import UnexpectedValueError, converted
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.language_servers.errors import LanguageServerError
 from repair.language_servers.servers import Request, Result
+from repair.messages import shown
 
 VERSION = 1
 _GZIP_WORTH_BYTES = 1024
@@ -40,8 +45,46 @@ _BYTES_OF_A_VALUE = 64
 _MEMORY_OF_A_VALUE = 240  # the largest: a table with one entry
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 _REASONS = {kind.reason: kind for kind in LanguageServerError.__subclasses__()}
-_DIAGNOSTIC: dict[str, Any] = {field.name: field.type for field in fields(Diagnostic)}
-_RESULT = [field.name for field in fields(Result)]
+T = TypeVar("T")
+
+
+class _ErrorFields(Struct, forbid_unknown_fields=True):
+    reason: str
+    message: str
+
+
+def _struct(kind: type, **types: Any) -> type[Struct]:
+    """A declared type with the fields of the dataclass `kind`, all of which must be there, and no others."""
+    known = [(field.name, types.get(field.name, field.type)) for field in fields(kind)]
+    return defstruct(f"{kind.__name__}Fields", known, forbid_unknown_fields=True)
+
+
+_DIAGNOSTIC = _struct(Diagnostic)
+_RESULT = _struct(Result, diagnostics=list[_DIAGNOSTIC], error=_ErrorFields | None)
+
+
+class _Envelope(Struct):
+    """What is looked at first: another form has other fields."""
+
+    form: Any = None
+
+
+class _Body(Struct):
+    requests: list[Request]
+
+
+class _AboutFields(Struct, kw_only=True):
+    versions: dict[str, str]
+    environment: str
+
+
+class _HealthFields(_AboutFields):
+    max_bytes: Annotated[int, Meta(gt=0)]
+    max_workspaces: Annotated[int, Meta(gt=0)]
+
+
+class _Answer(_AboutFields):
+    results: list[_RESULT]  # pyright: ignore[reportInvalidTypeForm] - made of the dataclass
 
 
 def _form() -> str:
@@ -94,15 +137,12 @@ EMPTY_VALUES = 8
 
 def decode_requests(body: Any) -> list[Request]:
     """The requests in a loaded body whose form is `FORM`. Raises `WireError`."""
-    rows = _table(body, "the body").get("requests")
-    if not _is_list(rows):
-        raise WireError('expected a list under "requests"')
-    return [_request(row, f"requests[{number}]") for number, row in enumerate(rows)]
+    return _converted(body, _Body, "body").requests
 
 
 def form_of(body: Any) -> Any:
     """The `form` of a loaded body. Raises `WireError`."""
-    return _table(body, "the body").get("form")
+    return _converted(body, _Envelope, "body").form
 
 
 def encode_results(results: Sequence[Result], about: About) -> bytes:
@@ -112,11 +152,11 @@ def encode_results(results: Sequence[Result], about: About) -> bytes:
 
 def decode_results(answer: bytes) -> tuple[list[Result], About]:
     """The inverse of `encode_results`. Raises `WireError`."""
-    table = _table(load(answer), "the answer")
-    rows = table.get("results")
-    if table.get("form") != FORM or not _is_list(rows):
-        raise WireError(f"expected results in the form {FORM}, got {table.get('form')!r}")
-    return [_result(row, f"results[{number}]") for number, row in enumerate(rows)], _about_of(table)
+    found = _of_form(answer, _Answer)
+    about = About(found.versions, found.environment)
+    return [
+        _result(result, f"answer.results[{number}]") for number, result in enumerate(found.results)
+    ], about
 
 
 def encode_health(health: Health) -> bytes:
@@ -127,13 +167,8 @@ def encode_health(health: Health) -> bytes:
 
 def decode_health(answer: bytes) -> Health:
     """The inverse of `encode_health`. Raises `WireError`."""
-    table = _table(load(answer), "the answer")
-    if table.get("form") != FORM:
-        raise WireError(f"expected the form {FORM}, got {table.get('form')!r}")
-    limits = [table.get(name) for name in ("max_bytes", "max_workspaces")]
-    if not all(isinstance(limit, int) and limit > 0 for limit in limits):
-        raise WireError("expected the limits max_bytes and max_workspaces")
-    return Health(_about_of(table), *cast("list[int]", limits))
+    found = _of_form(answer, _HealthFields)
+    return Health(About(found.versions, found.environment), found.max_bytes, found.max_workspaces)
 
 
 def encode_error(name: str, message: str) -> bytes:
@@ -213,79 +248,38 @@ def _json(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
 
 
-def _is_table(value: object) -> TypeGuard[dict[str, Any]]:
-    return isinstance(value, dict)
+def _converted(value: Any, declared: type[T], name: str) -> T:
+    try:
+        return converted(value, declared, name)
+    except UnexpectedValueError as error:
+        raise WireError(str(error)) from None
 
 
-def _is_list(value: object) -> TypeGuard[list[Any]]:
-    return isinstance(value, list)
-
-
-def _is_text(value: object) -> TypeGuard[str]:
-    return isinstance(value, str)
-
-
-def _table(value: object, name: str) -> dict[str, Any]:
-    if not _is_table(value):
-        raise WireError(f"expected a JSON object as {name}")
-    return value
-
-
-def _request(row: Any, where: str) -> Request:
-    table = _table(row, where)
-    files = table.get("files")
-    if not _is_table(files) or not all(map(_is_text, files.values())):
-        raise WireError(f"expected {where}.files to hold a text for each path")
-    return Request(files, _paths(table, "paths", where), _paths(table, "edited", where))
-
-
-def _paths(table: dict[str, Any], name: str, where: str) -> tuple[str, ...] | None:
-    paths = table.get(name)
-    if paths is None:
-        return None
-    if not _is_list(paths) or not all(map(_is_text, paths)):
-        raise WireError(f"expected {where}.{name} to be a list of paths, or null")
-    return tuple(paths)
+def _of_form(answer: bytes, declared: type[T]) -> T:
+    loaded = load(answer)
+    form = _converted(loaded, _Envelope, "answer").form
+    if form != FORM:
+        raise WireError(f"answer.form is {shown(form)}, expected {FORM}")
+    return _converted(loaded, declared, "answer")
 
 
 def _encoded(result: Result) -> dict[str, Any]:
-    row = {name: getattr(result, name) for name in _RESULT}
+    row = {field.name: getattr(result, field.name) for field in fields(Result)}
     error = result.error and {"reason": result.error.reason, "message": str(result.error)}
     return {**row, "diagnostics": [diagnostic.as_row() for diagnostic in result.diagnostics], "error": error}
 
 
-def _result(row: Any, where: str) -> Result:
-    values: dict[str, Any]
-    values = {name: tuple(value) if _is_list(value) else value for name, value in _table(row, where).items()}
-    if set(values) != set(_RESULT) or not isinstance(values["diagnostics"], tuple):
-        raise WireError(f"expected {where} to have {', '.join(_RESULT)}")
-    values["diagnostics"] = [_diagnostic(diagnostic, where) for diagnostic in values["diagnostics"]]
-    values["error"] = _error(values["error"], where)
+def _result(found: Struct, where: str) -> Result:
+    values = asdict(found)
+    values["diagnostics"] = [Diagnostic(*astuple(diagnostic)) for diagnostic in values["diagnostics"]]
+    error: _ErrorFields | None = values["error"]
+    if error is not None:
+        kind = _REASONS.get(error.reason)
+        if kind is None:
+            raise WireError(f"{where}.error.reason is {shown(error.reason)}, expected a known reason")
+        values["error"] = kind(error.message)
     return Result(**values)
-
-
-def _diagnostic(row: Any, where: str) -> Diagnostic:
-    if not _is_table(row) or {name: type(value) for name, value in row.items()} != _DIAGNOSTIC:
-        raise WireError(f"expected the diagnostics of {where} to have {', '.join(_DIAGNOSTIC)}")
-    return Diagnostic.from_row(row)
-
-
-def _error(row: Any, where: str) -> LanguageServerError | None:
-    if row is None:
-        return None
-    table = _table(row, f"{where}.error")
-    kind, message = _REASONS.get(str(table.get("reason"))), table.get("message")
-    if kind is None or not isinstance(message, str):
-        raise WireError(f"expected {where}.error to have a known reason and a message")
-    return kind(message)
 
 
 def _about(about: About) -> dict[str, Any]:
     return {"versions": dict(about.versions), "environment": about.environment}
-
-
-def _about_of(table: Mapping[str, Any]) -> About:
-    versions, environment = table.get("versions"), table.get("environment")
-    if not _is_table(versions) or not all(map(_is_text, versions.values())) or not _is_text(environment):
-        raise WireError("expected versions and an environment")
-    return About(versions, environment)

@@ -123,3 +123,32 @@ def test_nonsense_is_no_answer(answer: Any) -> None:
     wire.decode_results(json.dumps(RIGHT).encode())
     with pytest.raises(wire.WireError):
         wire.decode_results(json.dumps(answer).encode())
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ([], "body is [], expected an object"),
+        ({}, "body lacks requests"),
+        ({"requests": {}}, "body.requests is {}, expected a list"),
+        ({"requests": [1]}, "body.requests[0] is 1, expected an object"),
+        ({"requests": [{}]}, "body.requests[0] lacks files"),
+        ({"requests": [{"files": []}]}, "body.requests[0].files is [], expected an object"),
+        ({"requests": [{"files": {"a": "", "b\ud800": 1}}]}, "files['b\\ud800'] is 1, expected a string"),
+        (
+            {"requests": [{"files": {}, "paths": ["a", 2]}]},
+            "body.requests[0].paths[1] is 2, expected a string",
+        ),
+        ({"requests": [{"files": {}, "edited": "a"}]}, "edited is 'a', expected a list or null"),
+        ({"requests": [{"files": {}}, {"files": "x" * 10**6}]}, "body.requests[1].files is 'xxxx"),
+    ],
+)
+def test_what_is_no_request_is_told_by_its_place(body: Any, told: str) -> None:
+    with pytest.raises(wire.WireError) as raised:
+        wire.decode_requests(body)
+    assert told in str(raised.value)
+    assert len(str(raised.value)) < 300
+
+
+def test_a_field_of_a_request_that_is_not_known_is_ignored() -> None:
+    assert wire.decode_requests({"requests": [{"files": {}, "more": 1}], "more": 1}) == [Request({})]
