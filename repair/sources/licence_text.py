@@ -63,7 +63,8 @@ _RIDER = re.compile(
     r"|\b(?:only|us(?:e|ed|age)|using|train(?:ing|ed)?|learning|not|no|non|never|without|except|unless|must)\b"
     r"|\b(?:shall|may not|cannot|evaluation|internal|academic|educational|personal|purposes?|terms|rights?)\b"
     r"|\b(?:patents?|subject|llms?|models?|datasets?|scraping|mining|agree\w*|allow\w*|reserved?)\b"
-    r"|\b(?:void|deny|denied)\b",
+    r"|\b(?:void|deny|denied|solely|contact|request\w*|consent|authori[sz]\w*|gratis|fees?|paid|[al]?gpl\S*)\b"
+    r"|\b(?:nc|banned|opt|refus\w*|revok\w*|waiv\w*|resale|crawl\w*|scrap\w*|robots?|bots?|neural)\b",
     re.IGNORECASE,
 )
 

@@ -188,3 +188,24 @@ def test_a_stored_copy_that_was_tampered_with_is_named_and_what_rests_on_it_reje
     assert not again.passed
     assert "owl/area_0.py" in again.metadata["mismatches"].value[0]
     assert house.manifest("repair_examples", LATER_NAMES).rows_out == 0
+
+
+def test_damaged_texts_are_removed_and_written_again_by_the_stage_that_needs_them(tmp_path: Path) -> None:
+    record(tmp_path / "recording", [typing_errors("p", [1])])
+    house = House(tmp_path)
+    house.events()
+    house.diagnostics("F821")
+    before = {stage: house.store.table(stage, NAMES.segments()) for stage in STAGES}
+    for path in Path(house.store.base_uri).glob("texts/**/*.parquet"):
+        content = bytearray(path.read_bytes())
+        content[len(content) // 3] ^= 4
+        path.write_bytes(content)
+    result = house.diagnostics("F821")
+    remade = [
+        event.materialization.metadata["remade"].value
+        for event in result.get_asset_materialization_events()
+        if "remade" in event.materialization.metadata
+    ]
+    assert remade
+    assert "texts" in str(remade[0])
+    assert {stage: house.store.table(stage, NAMES.segments()) for stage in STAGES} == before

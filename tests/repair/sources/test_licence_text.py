@@ -170,6 +170,10 @@ def test_a_name_within_a_text_holds_no_rider() -> None:
         ("Copyright (c) 2024 Acme. Ask before you read this.", False),
         ("Copyright 2024 Acme; do not copy", False),
         ("2024 Jane Doe", False),
+        ("Copyright 2024 Acme (GPLv3)", False),
+        ("Copyright 2024 Acme, contact us", False),
+        ("Copyright 2024 Acme hobby projects solely", False),
+        ("Copyright 2024 Acme this is meant for people alone", False),
     ],
 )
 def test_copyright_notices(line: str, notice: bool) -> None:
