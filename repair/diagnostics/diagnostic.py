@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+HINT = "hint"
+"""The severity of what is no fault: that code is unreachable. Reported where it is asked for."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Diagnostic:

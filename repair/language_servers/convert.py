@@ -6,29 +6,40 @@ Tested by `tests/repair/language_servers/test_exactness.py`.
 from collections.abc import Iterable
 from typing import Any
 
-from repair.diagnostics.diagnostic import Diagnostic
+from repair.diagnostics.diagnostic import HINT, Diagnostic
 from repair.text.lines import BYTE_ORDER_MARK, lines_of
 from repair.text.positions import LineOffsets
 
 _SEVERITIES = {1: "error", 2: "warning", 3: "information"}
+_HINT = 4
+_UNREACHABLE = frozenset(
+    {
+        "Code is structurally unreachable",
+        "Code is not analyzed because condition is statically evaluated as false",
+        "Type analysis indicates code is unreachable",
+    }
+)
 # As ruff's own language server has it: what stops a program is an error, the rest warns.
 _RUFF_ERRORS = frozenset({"F821", "E902", "E999", "invalid-syntax"})
+UNREACHABLE = "unreachable"
+"""Stands for the rule in the code of a hint on unreachable code: `pyright[unreachable]`."""
 
 
 def from_pyright(path: str, text: str, items: Iterable[dict[str, Any]]) -> list[Diagnostic]:
     """Diagnostics of an LSP report on `path`, whose text is `text`.
 
-    Hints are left out: they grey out unused or unreachable code in an editor, and the command line does
-    not print them.
+    Of the hints, which grey out code in an editor, those on unreachable code are converted, with the code
+    `UNREACHABLE`. The others are left out.
     """
     offsets = _Offsets(text)
     result: list[Diagnostic] = []
     for item in items:
-        severity = _SEVERITIES.get(item.get("severity", 1))
+        severity, rule = _SEVERITIES.get(item.get("severity", 1)), item.get("code")
+        if item.get("severity") == _HINT and item["message"] in _UNREACHABLE:
+            severity, rule = HINT, UNREACHABLE
         if severity is None:
             continue
         start, end = item["range"]["start"], item["range"]["end"]
-        rule = item.get("code")
         result.append(
             Diagnostic(
                 path=path,

@@ -220,7 +220,11 @@ def _remembers_version(settings: Mapping[str, Any]) -> bool:
 def _initialize(root: str) -> dict[str, Any]:
     capabilities = {
         "workspace": {"configuration": True, "workspaceFolders": True},
-        "textDocument": {"diagnostic": {"dynamicRegistration": True}},
+        "textDocument": {
+            "diagnostic": {"dynamicRegistration": True},
+            # where a client knows the tag "unnecessary" (1), pyright also pulls hints on unreachable code
+            "publishDiagnostics": {"tagSupport": {"valueSet": [1]}},
+        },
     }
     folders = [{"uri": root, "name": "workspaces"}]
     return {"processId": None, "rootUri": root, "capabilities": capabilities, "workspaceFolders": folders}

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from repair.diagnostics.diagnostic import Diagnostic
+from repair.diagnostics.diagnostic import HINT, Diagnostic
 from repair.errors import ConfigurationError
 from repair.language_servers import programs
 from repair.language_servers.cache import ResultCache
@@ -26,7 +26,7 @@ from repair.language_servers.workspace import PreparedWorkspace
 from repair.ordered_map import ordered_map
 
 _BATCH = 8  # workspaces that share one ruff run
-_FORM = "linux, form 2"  # of the cached results; part of a key, as are the versions and the environment
+_FORM = "linux, form 3"  # of the cached results; part of a key, as are the versions and the environment
 _AHEAD = 4  # batches for each worker that are read ahead of the results
 
 
@@ -36,11 +36,14 @@ class Request:
 
     `edited`, without `paths`: files that are, or may be, edited. Then only the files that an edit of them may
     reach (`repair.text.python_imports`) are wanted: the diagnostics of the others can't change.
+
+    `hints`: whether the code that pyright finds unreachable is wanted too, as diagnostics of severity `hint`.
     """
 
     files: Mapping[str, str]
     paths: tuple[str, ...] | None = None
     edited: tuple[str, ...] | None = None
+    hints: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,8 +192,10 @@ class LanguageServers:
         }
         outcomes = self._outcomes(distinct)
         return [
-            _result(outcomes[key], item) if isinstance(item, PreparedWorkspace) else Result(error=item)
-            for key, item in zip(keys, prepared, strict=True)
+            _result(outcomes[key], item, hints=request.hints)
+            if isinstance(item, PreparedWorkspace)
+            else Result(error=item)
+            for key, item, request in zip(keys, prepared, requests, strict=True)
         ]
 
     def _outcomes(self, workspaces: Mapping[str, PreparedWorkspace]) -> dict[str, CheckOutcome]:
@@ -229,7 +234,8 @@ def _prepared(request: Request, python: str) -> PreparedWorkspace | LanguageServ
         return error
 
 
-def _result(outcome: CheckOutcome, workspace: PreparedWorkspace) -> Result:
+def _result(outcome: CheckOutcome, workspace: PreparedWorkspace, *, hints: bool) -> Result:
     if isinstance(outcome, LanguageServerError):
         return Result(error=outcome, ignored=workspace.ignored)
-    return Result(outcome, ignored=workspace.ignored)
+    wanted = outcome if hints else [diagnostic for diagnostic in outcome if diagnostic.severity != HINT]
+    return Result(wanted, ignored=workspace.ignored)

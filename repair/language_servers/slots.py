@@ -97,7 +97,9 @@ def configuration(settings: Mapping[str, Any], slots: int, outside: Iterable[Pat
     for name in _PATTERNS:
         if name in kept:
             kept[name] = _within("repair-slot-*", kept[name])
-    return {**kept, "exclude": [], "extraPaths": searched, "executionEnvironments": environments}
+    paths = {"exclude": [], "extraPaths": searched, "executionEnvironments": environments}
+    # it decides about hints alone, which the command line does not print
+    return {**kept, **paths, "enableReachabilityAnalysis": True}
 
 
 def _within(slot: str, paths: Sequence[str]) -> list[str]:

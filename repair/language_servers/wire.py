@@ -3,7 +3,7 @@
 ```
 POST /          Authorization: Bearer <token>, Content-Encoding: gzip (or none)
     {"form": FORM, "requests": [{"files": {path: text, ...}, "paths": [path, ...] or null,
-                                 "edited": [path, ...] or null}, ...]}
+                                 "edited": [path, ...] or null, "hints": true or false}, ...]}
 200 {"form": FORM, "versions": {"pyright": ..., "ruff": ...}, "environment": ...,
      "results": [{"diagnostics": [{...}, ...], "error": null or {"reason": ..., "message": ...}}, ...]}
                 one result for each request, in order
@@ -122,7 +122,8 @@ class Health:
 
 def encode_request(request: Request) -> bytes:
     """One item of a body's `requests`."""
-    return _json({"files": dict(request.files), "paths": request.paths, "edited": request.edited})
+    asked = {"paths": request.paths, "edited": request.edited, "hints": request.hints}
+    return _json({"files": dict(request.files), **asked})
 
 
 def body_of(items: Sequence[bytes]) -> bytes:

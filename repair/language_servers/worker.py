@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from repair.diagnostics.diagnostic import Diagnostic
+from repair.diagnostics.diagnostic import HINT, Diagnostic
 from repair.language_servers import command_line, ruff
 from repair.language_servers.environment import Installed
 from repair.language_servers.errors import LanguageServerError, ServerCrashError, ServerTimeoutError
@@ -23,6 +23,7 @@ from repair.language_servers.workspace import PreparedWorkspace
 
 _ATTEMPTS = 2
 _SERVERS = 3  # configurations whose servers stay warm
+_ABOUT_REACHABILITY = frozenset({"defineConstant", "pythonPlatform", "pythonVersion"})
 
 # The diagnostics of a workspace, or the error.
 CheckOutcome = list[Diagnostic] | LanguageServerError
@@ -83,11 +84,23 @@ class Worker:
                 if poolable(workspace.settings):
                     return self._warm_server(key, settings).check(workspace)
                 folder, python = self._fresh("command"), self._environment.python
-                return command_line.check(self._programs, workspace, folder, python, self._timeout)
+                found = command_line.check(self._programs, workspace, folder, python, self._timeout)
+                return found + self._hints(workspace)
             except (ServerCrashError, ServerTimeoutError) as raised:
                 error = raised
                 self._end_server(key)
         return error
+
+    def _hints(self, workspace: PreparedWorkspace) -> list[Diagnostic]:
+        """What the command line does not print: a warm server's hints, by the settings that decide them."""
+        settings = {name: value for name, value in workspace.settings.items() if name in _ABOUT_REACHABILITY}
+        key = json.dumps(settings, sort_keys=True)
+        try:
+            found = self._warm_server(key, settings).check(workspace)
+        except (ServerCrashError, ServerTimeoutError):
+            self._end_server(key)
+            raise
+        return [diagnostic for diagnostic in found if diagnostic.severity == HINT]
 
     def _warm_server(self, key: str, settings: Mapping[str, Any]) -> PyrightServer:
         server = self._servers.get(key)

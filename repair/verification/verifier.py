@@ -13,7 +13,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from repair.diagnostics.diagnostic import Diagnostic, format_diagnostic, format_diagnostics
+from repair.diagnostics.codes import server_and_rule
+from repair.diagnostics.diagnostic import HINT, Diagnostic, format_diagnostic, format_diagnostics
 from repair.language_servers import (
     LanguageServerError,
     Request,
@@ -32,7 +33,7 @@ from repair.schema.outcomes import DETAIL, KEY, REASON, Reject, outcome_batch, s
 from repair.schema.rows import SynthesizedDiffRow
 from repair.schema.stages import SYNTHESIZED_DIFFS, VERIFIED_DIFFS
 from repair.text.files import files_of, workspace_sha256
-from repair.verification.cheats import workspace_cheat
+from repair.verification.cheats import Cheat, WorkspaceChange, comments
 from repair.verification.comparison import Comparison, is_present
 
 UNANSWERED = frozenset({ServerCrashError.reason, ServerTimeoutError.reason})
@@ -156,15 +157,49 @@ def examine(
         if not is_present(diagnostic, before):
             evidence = f"before the diff: no {format_diagnostic(diagnostic)}"
             return Verdict(False, "diagnostic_absent", evidence, fewest, repaired[path], others)
-        after = yield Request(repaired, edited=edited)
+        reported = yield Request(repaired, edited=edited, hints=True)
+        after = [found for found in reported if found.severity != HINT]
+        reason, evidence = _compared(Comparison(workspace, repaired, before, after), diagnostic)
+        if reason is None:
+            change = WorkspaceChange(workspace, repaired, diagnostic, changes)
+            found = yield from _cheat(change, before, reported, edited)
+            reason, evidence = ("cheat", str(found)) if found else (reason, evidence)
     except LanguageServerError as error:
         return Verdict(False, error.reason, str(error), fewest, repaired[path], others)
-    reason, evidence = _compared(Comparison(workspace, repaired, before, after), diagnostic)
-    if reason is None and (found := workspace_cheat(workspace, repaired, diagnostic, changes)):
-        reason, evidence = "cheat", str(found)
-    if reason is None and _requires_other_python(workspace, repaired):
-        reason, evidence = "cheat", "settings: setup.py: the project requires another version of Python"
     return Verdict(reason is None, reason, evidence, fewest, repaired[path], others, tuple(after))
+
+
+def _cheat(
+    change: WorkspaceChange,
+    before: Sequence[Diagnostic],
+    after: Sequence[Diagnostic],
+    edited: tuple[str, ...],
+) -> CheckCoroutine[Cheat | None]:
+    """The cheat in a diff that the servers are content with; what they know about it is asked of them."""
+    if found := change.static_cheat():
+        return found
+    if _requires_other_python(change.workspace, change.repaired):
+        return Cheat("settings", "setup.py: the project requires another version of Python")
+    bare = change.without_added_comments()
+    if bare is not None:
+        revealed = yield Request(bare, edited=edited, hints=True)
+        hidden = comments.suppressed(after, revealed)
+        old = change.without_removed_comments(configuring=False) if hidden else None
+        if old is not None:
+            uncovered = yield Request(old, edited=edited)
+            hidden = comments.suppressed(after, revealed, comments.suppressed(before, uncovered))
+        if hidden:
+            return comments.suppression(hidden)
+        after = revealed
+    old = change.without_removed_comments(configuring=True)
+    if old is not None and not is_present(change.diagnostic, (yield Request(old, edited=edited))):
+        return comments.taken_away(change.workspace, old, change.diagnostic)
+    found = change.unreachable(after)
+    if found and server_and_rule(change.diagnostic.code)[0] != "pyright":
+        # pyright reports nothing of its own in unreachable code: another server's may always have been there
+        hints = yield Request(change.workspace, edited=edited, hints=True)
+        return None if change.was_unreachable(hints) else found
+    return found
 
 
 def _requires_other_python(workspace: Mapping[str, str], repaired: Mapping[str, str]) -> bool:

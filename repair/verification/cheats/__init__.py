@@ -27,26 +27,28 @@ A doubtful case is no cheat: the judge comes later. Where deletion is the repair
 unused expression, a stray token), deletions are no cheat.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.line_diff.numbered import LineDiff
-from repair.verification.cheats import deletions, evasions
+from repair.verification.cheats import comments, deletions, evasions, reachability, types
 from repair.verification.cheats.change import Cheat, DiagnosedChange
 from repair.verification.cheats.other_files import other_file_cheat
 
-__all__ = ["Cheat", "cheat", "workspace_cheat"]
+__all__ = ["Cheat", "WorkspaceChange", "cheat", "comments"]
 
 _RULES = (
-    evasions.suppression,
+    evasions.no_type_check,
     deletions.gone,
     deletions.emptied,
-    evasions.unreachable,
+    reachability.dead_expression,
     evasions.swallowed,
     evasions.dynamic_access,
     deletions.quoted_expression,
-    evasions.any_type,
+    types.any_type,
+    types.untyped,
     evasions.stub,
     deletions.deleted_use,
 )
@@ -63,22 +65,55 @@ def cheat(original: str, repaired: str, diagnostic: Diagnostic, diff: LineDiff) 
     return next((found for rule in _RULES if (found := rule(change)) is not None), None)
 
 
-def workspace_cheat(
-    workspace: Mapping[str, str],
-    repaired: Mapping[str, str],
-    diagnostic: Diagnostic,
-    changes: Mapping[str, LineDiff],
-) -> Cheat | None:
-    """`cheat` for a diff of several files that makes `repaired` of `workspace` (both path -> text).
+@dataclass(frozen=True, slots=True)
+class WorkspaceChange:
+    """A diff of one or several files that makes `repaired` of `workspace` (both path -> text).
 
     `changes` has the diff of each changed file.
     """
-    path = diagnostic.path
-    if path in changes and (found := cheat(workspace[path], repaired[path], diagnostic, changes[path])):
-        return found
-    others = sorted(other for other in changes if other != path)
-    if not others:
-        return None
-    own = DiagnosedChange(workspace[path], repaired[path], diagnostic, changes.get(path, LineDiff()))
-    found_in_others = (other_file_cheat(other, workspace[other], repaired[other], own) for other in others)
-    return next((found for found in found_in_others if found is not None), None)
+
+    workspace: Mapping[str, str]
+    repaired: Mapping[str, str]
+    diagnostic: Diagnostic
+    changes: Mapping[str, LineDiff]
+
+    def static_cheat(self) -> Cheat | None:
+        """The cheat that the texts show; the servers are not asked."""
+        path = self.diagnostic.path
+        if path in self.changes and (
+            found := cheat(self.workspace[path], self.repaired[path], self.diagnostic, self.changes[path])
+        ):
+            return found
+        others = sorted(other for other in self.changes if other != path)
+        found_in_others = (
+            other_file_cheat(other, self.workspace[other], self.repaired[other], self._own, self.workspace)
+            for other in others
+        )
+        return next((found for found in found_in_others if found is not None), None)
+
+    def without_added_comments(self) -> dict[str, str] | None:
+        """See `comments.without_added_comments`."""
+        return comments.without_added_comments(self.workspace, self.repaired, self.changes)
+
+    def without_removed_comments(self, *, configuring: bool) -> dict[str, str] | None:
+        """See `comments.without_removed_comments`."""
+        return comments.without_removed_comments(
+            self.workspace, self.repaired, self.changes, configuring=configuring
+        )
+
+    def unreachable(self, after: Sequence[Diagnostic]) -> Cheat | None:
+        """The cheat if the diagnosed code is unreachable now, by the hints in `after`."""
+        hints = reachability.unreachable_ranges(after, self.diagnostic.path)
+        return reachability.hidden(self._own, hints) if hints else None
+
+    def was_unreachable(self, before: Sequence[Diagnostic]) -> bool:
+        """Whether the diagnosed code was unreachable in the original, by the hints in `before`."""
+        hints = reachability.unreachable_ranges(before, self.diagnostic.path)
+        return reachability.was_hidden(self._own, hints)
+
+    @property
+    def _own(self) -> DiagnosedChange:
+        """The change of the diagnostic's own file."""
+        path = self.diagnostic.path
+        diff = self.changes.get(path, LineDiff())
+        return DiagnosedChange(self.workspace[path], self.repaired[path], self.diagnostic, diff)

@@ -3,21 +3,18 @@
 Tested by `tests/repair/verification/cheats/test_cheats.py`.
 """
 
-import ast
 import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 from repair.diagnostics.codes import type_of_code
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.line_diff.numbered import LineDiff
 from repair.text.lines import lines_of
 from repair.verification.cheats.logical_lines import LogicalLine, counterparts, read_both
-
-FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-DEFINITIONS = (*FUNCTIONS, ast.ClassDef)
+from repair.verification.cheats.syntax import Position, SyntaxTree, string_value, tree_of
 
 ABOUT_NAMES = frozenset(
     {
@@ -42,7 +39,7 @@ class Cheat:
 class TextPair:
     """A file before and after the diff; derived data is computed on demand.
 
-    Line numbers count from 1. A tree is None where the text does not parse.
+    Line numbers count from 1.
     """
 
     def __init__(self, original: str, repaired: str) -> None:
@@ -51,26 +48,19 @@ class TextPair:
         self.old, self.new = read_both(original, repaired)
 
     @cached_property
-    def trees(self) -> tuple[ast.Module, ast.Module] | None:
-        """The syntax trees of both texts, if both parse."""
-        old, new = self.old_tree, self.new_tree
-        return (old, new) if old and new else None
+    def old_tree(self) -> SyntaxTree:
+        """The original's syntax tree."""
+        return tree_of("\n".join(self.old_rows))
 
     @cached_property
-    def old_tree(self) -> ast.Module | None:
-        """The original's."""
-        return parsed(self.old_rows)
-
-    @cached_property
-    def new_tree(self) -> ast.Module | None:
+    def new_tree(self) -> SyntaxTree:
         """The repaired text's."""
-        return parsed(self.new_rows)
+        return tree_of("\n".join(self.new_rows))
 
     @cached_property
     def added_strings(self) -> list[str]:
         """Strings of the repaired text that the original does not have."""
-        old = Counter(_strings(self.old_tree))
-        return list(Counter(_strings(self.new_tree)) - old) if self.old_tree or self.new_tree else []
+        return list(Counter(_strings(self.new_tree)) - Counter(_strings(self.old_tree)))
 
 
 class DiagnosedChange(TextPair):
@@ -86,7 +76,7 @@ class DiagnosedChange(TextPair):
         self.diagnosed_text = row[diagnostic.start_column : end]
         """The diagnosed text, up to the end of its first line."""
         self.column = len(row[: diagnostic.start_column].encode(errors="replace"))
-        """Where it begins, in bytes of UTF-8 as `ast` counts."""
+        """Where it begins, in bytes of UTF-8 as the tree counts."""
 
     @cached_property
     def counterparts(self) -> dict[LogicalLine, LogicalLine | None]:
@@ -109,32 +99,10 @@ class DiagnosedChange(TextPair):
         return next((line for line in self.new.lines if line.first == new_number), None)
 
 
-def parsed(rows: list[str]) -> ast.Module | None:
-    """The syntax tree of a text given as lines, or None if it does not parse."""
-    try:
-        return ast.parse("\n".join(rows))
-    except (SyntaxError, ValueError, RecursionError):  # ValueError: a null character
-        return None
-
-
-@lru_cache(maxsize=8)
-def nodes_of(tree: ast.Module) -> tuple[ast.AST, ...]:
-    """All nodes of a tree, from the outside in. Cached, since every rule iterates over them."""
-    return tuple(ast.walk(tree))
-
-
-def first_line(statement: ast.stmt) -> int:
-    """The line on which a statement begins, decorators included."""
-    decorators = statement.decorator_list if isinstance(statement, DEFINITIONS) else []
-    return min([statement.lineno, *(decorator.lineno for decorator in decorators)])
-
-
-def statement_at(line: LogicalLine | None, tree: ast.Module) -> ast.stmt | None:
-    """The statement whose head is `line`."""
-    if line is None:
-        return None
-    statements = (node for node in nodes_of(tree) if isinstance(node, ast.stmt))
-    return next((statement for statement in statements if statement.lineno == line.first), None)
+def position_of(line: LogicalLine) -> Position:
+    """Where a line of code begins, for the tree."""
+    number, column = line.starts[0]
+    return number - 1, column
 
 
 def source_of(line: LogicalLine, rows: list[str]) -> str:
@@ -153,7 +121,7 @@ def without_spaces(text: str) -> str:
     return re.sub(r"[\s#]+", "", text)
 
 
-def _strings(tree: ast.Module | None) -> Iterator[str]:
-    for node in nodes_of(tree) if tree else ():
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield node.value
+def _strings(tree: SyntaxTree) -> Iterator[str]:
+    for node in tree.of_type("string", "concatenated_string"):
+        if value := string_value(node):
+            yield value

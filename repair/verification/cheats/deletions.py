@@ -3,23 +3,22 @@
 Tested by `tests/repair/verification/cheats/test_cheats.py`.
 """
 
-import ast
 import re
 from collections import Counter
+
+from tree_sitter import Node
 
 from repair.diagnostics.codes import SYNTAX
 from repair.verification.cheats.change import (
     ABOUT_NAMES,
-    DEFINITIONS,
     Cheat,
     DiagnosedChange,
-    first_line,
-    nodes_of,
     quote,
     source_of,
     without_spaces,
 )
 from repair.verification.cheats.logical_lines import LogicalLine
+from repair.verification.cheats.syntax import field, text
 
 # Rules whose repair may be a deletion.
 _MAY_DELETE = frozenset(
@@ -37,7 +36,13 @@ _ACTING = frozenset({"return", "raise", "def", "class", "if", "elif", "for", "wh
 }
 _IMPORTING = frozenset({"import", "from"})
 _ASSIGNING = re.compile(r"(?:\*\*|//|>>|<<|[-+*/%&|^@:])?=")
-_WORD = re.compile(r"[^\W\d]\w*")
+_NO_EXPRESSION = frozenset({"identifier", "string", "integer", "float", "true", "false", "none"})
+_IMPORTS = frozenset({"import_statement", "import_from_statement", "future_import_statement"})
+_IMPORTED = frozenset({"aliased_import", "dotted_name"})
+# Nodes whose `name` is no use of it, and those that are built on one of their parts.
+_NAMING = frozenset({"keyword_argument", "function_definition", "class_definition", "default_parameter"})
+_BUILT_ON = {"attribute": ("object", "attribute"), "subscript": ("value",), "call": ("function",)}
+_AROUND = frozenset({"await", "list_splat", "unary_operator", "not_operator"})
 # Comments of other languages, and what a merge leaves behind.
 _NO_CODE = re.compile(r"\s*(?://|/\*|\*|--|<!--|<<<<<<<|=======|>>>>>>>|```)")
 
@@ -88,9 +93,9 @@ def quoted_expression(change: DiagnosedChange) -> Cheat | None:
     """The diagnosed expression became a string that spells it."""
     use = _diagnosed_use(change)
     # `name` for `"name"` is a slip that a repair puts right.
-    if use is None or isinstance(use, (ast.alias, ast.Name, ast.Constant, ast.JoinedStr)):
+    if use is None or use.type in _NO_EXPRESSION:
         return None
-    source = ast.unparse(use)
+    source = text(use)
     if any(without_spaces(source) == without_spaces(string) for string in change.added_strings):
         return Cheat("quoted", f"{quote(source)} is a string now")
     return None
@@ -103,14 +108,17 @@ def deleted_use(change: DiagnosedChange) -> Cheat | None:
         return None
     missing = len(before.tokens) - len(after.tokens)
     use = _diagnosed_use(change) if missing > 0 else None
-    if use is None or (isinstance(use, ast.alias) and not _was_needed(use.asname or use.name, change)):
+    if use is None or (use.type in _IMPORTED and not _was_needed(_bound_name(use), change)):
         return None
-    end = (use.end_lineno or 0, use.end_col_offset or 0)
-    inside = [i for i, at in enumerate(before.starts) if (use.lineno, use.col_offset) <= at < end]
+    inside = [
+        index
+        for index, (number, column) in enumerate(before.starts)
+        if use.start_point <= (number - 1, column) < use.end_point
+    ]
     for start in range(len(after.tokens) + 1):
         rest = before.tokens[:start] + before.tokens[start + missing :]
         if rest == after.tokens and inside and start <= inside[0] and inside[-1] < start + missing:
-            return Cheat("deleted_code", f"{quote(ast.unparse(use))} was left out of line {before.first}")
+            return Cheat("deleted_code", f"{quote(text(use))} was left out of line {before.first}")
     return None
 
 
@@ -155,15 +163,17 @@ def _is_prose(line: LogicalLine) -> bool:
 
 def _lost_definition(change: DiagnosedChange, lost: LogicalLine) -> str | None:
     """The outermost function or class around `lost` that was deleted as well."""
-    if change.trees is None:
-        return lost.tokens[1] if lost.tokens[0] in ("def", "class") else None
-    heads = {line.first for line, counterpart in change.counterparts.items() if counterpart is None}
-    around = (
-        node
-        for node in nodes_of(change.trees[0])
-        if isinstance(node, DEFINITIONS) and first_line(node) <= lost.first <= (node.end_lineno or 0)
-    )
-    return next((definition.name for definition in around if definition.lineno in heads), None)
+    heads = {line.first - 1 for line, counterpart in change.counterparts.items() if counterpart is None}
+    for node in change.old_tree.definitions():
+        first, last = _with_decorators(node, change).start_point[0], node.end_point[0]
+        if first <= lost.first - 1 <= last and node.start_point[0] in heads:
+            return text(field(node, "name"))
+    return None
+
+
+def _with_decorators(definition: Node, change: DiagnosedChange) -> Node:
+    above = change.old_tree.parent(definition)
+    return above if above is not None and above.type == "decorated_definition" else definition
 
 
 def _idle_instead(change: DiagnosedChange) -> LogicalLine | None:
@@ -175,31 +185,33 @@ def _idle_instead(change: DiagnosedChange) -> LogicalLine | None:
     )
 
 
-def _diagnosed_use(change: DiagnosedChange) -> ast.expr | ast.alias | None:
-    """The expression that is built on the diagnosed name: for `f` in `a + f.g(x)`, `f.g(x)`."""
-    if change.trees is None:
+def _diagnosed_use(change: DiagnosedChange) -> Node | None:
+    """The expression that is built on the diagnosed name, for `f` in `a + f.g(x)`: `f.g(x)`. Or an import's
+    name."""
+    tree = change.old_tree
+    use = tree.at((change.line - 1, change.column))
+    if use is None:
         return None
-    position = (change.line, change.column)
-    around = [
-        node
-        for node in nodes_of(change.trees[0])
-        if isinstance(node, (ast.expr, ast.alias, ast.keyword))
-        and (node.lineno, node.col_offset) <= position < (node.end_lineno or 0, node.end_col_offset or 0)
-    ]
-    if not around:
+    above = tree.parent(use)
+    if any(node.type in _IMPORTS for node in tree.ancestors(use)):
+        while use is not None and use.type not in _IMPORTED:
+            use = tree.parent(use)
+        above = tree.parent(use) if use is not None else None
+        return above if above is not None and above.type == "aliased_import" else use
+    if above is not None and above.type == "string":
+        use, above = above, tree.parent(above)
+    if use.type not in _NO_EXPRESSION or (above is not None and _names(above, use)):
         return None
-    # `ast.walk` goes outside in
-    use = around.pop()
-    while around:
-        outer = around.pop()
-        match outer:
-            case ast.Attribute(value=inner) | ast.Subscript(value=inner) | ast.Call(func=inner):
-                falls = inner is use
-            case ast.Await() | ast.Starred() | ast.UnaryOp():
-                falls = True
-            case _:
-                falls = False
-        if not falls:
-            break
-        use = outer
-    return use if isinstance(use, (ast.expr, ast.alias)) else None
+    while above is not None and (
+        above.type in _AROUND or any(field(above, name) == use for name in _BUILT_ON.get(above.type, ()))
+    ):
+        use, above = above, tree.parent(above)
+    return use
+
+
+def _names(node: Node, part: Node) -> bool:
+    return node.type in _NAMING and field(node, "name") == part
+
+
+def _bound_name(imported: Node) -> str:
+    return text(field(imported, "alias")) or text(imported)

@@ -3,48 +3,57 @@
 Tested by `tests/repair/verification/cheats/test_cheats.py`.
 """
 
-import ast
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 
+from tree_sitter import Node
+
 from repair.verification.cheats.change import (
     ABOUT_NAMES,
-    FUNCTIONS,
     Cheat,
     DiagnosedChange,
     TextPair,
-    first_line,
-    nodes_of,
+    position_of,
     quote,
-    statement_at,
 )
-from repair.verification.cheats.logical_lines import LogicalLines
-
-_SUPPRESSION = re.compile(
-    r"#\s*(?:type:\s*ignore|pyright:\s*(?!strict\b)\w|(?:(?:ruff|flake8):\s*)?noqa\b|pylint:\s*disable"
-    r"|mypy:\s*\w|pyre-(?:ignore|fixme|unsafe)).*",
-    re.IGNORECASE,
+from repair.verification.cheats.syntax import (
+    SyntaxTree,
+    field,
+    name_of,
+    statements,
+    string_value,
+    text,
+    within,
 )
-_NO_TYPE_CHECK = re.compile(r"\s*(@\s*(?:\w+\s*\.\s*)*no_type_check\b.*)")
-_NEVER = re.compile(r"False|0|None|''|(?:False|0) and .*")
-_FOR_CHECKERS = re.compile(r"(?P<negated>not )?(?:\w+\.)?TYPE_CHECKING")
-_LEAVING = re.compile(r"(?:return|raise|break|continue)\b|(?:sys\.|os\.)?_?(?:exit|quit)\(")
-_SUPPRESS = re.compile(r"(?:\w+\.)?suppress\(")
-_LOOKUPS = frozenset({"getattr", "setattr", "delattr", "eval", "exec", "import_module", "__import__"})
-_NAMESPACE = re.compile(r"(?:\b(?:globals|locals|vars)\(.*\)|\.__dict__)$")
+
+# What finds a module or a variable by a text, or runs it: any name of the diagnosed code in it is enough.
+_FINDS_ALL = frozenset(
+    {
+        *("eval", "exec", "compile", "import_module", "__import__", "import_string", "locate", "modules"),
+        *("resolve_name", "globals", "locals", "vars", "__dict__", "__builtins__", "_getframe"),
+    }
+)
+# What finds an attribute by its name, as well.
+_LOOKUPS = _FINDS_ALL | {
+    *("getattr", "setattr", "delattr", "getattr_static", "attrgetter", "methodcaller", "getmembers"),
+    *("__getattribute__", "__getattr__", "__setattr__", "__delattr__"),
+}
+# An attribute by a computed name.
+_BY_NAME = frozenset({"getattr", "setattr", "delattr", "attrgetter", "methodcaller", "getattr_static"})
+_COMPUTED = frozenset({"binary_operator", "call", "subscript", "string", "concatenated_string"})
+_FORBIDDEN = frozenset({"no_type_check", "no_type_check_decorator"})
+_IDLE = frozenset({"pass_statement", "continue_statement"})
+_CONSTANT = frozenset(
+    {"string", "concatenated_string", "ellipsis", "none", "true", "false", "integer", "float"}
+)
 
 
-def suppression(texts: TextPair) -> Cheat | None:
-    """A comment or decorator that suppresses diagnostics was added."""
-    added = _suppressions(texts.new, texts.new_rows) - _suppressions(texts.old, texts.old_rows)
+def no_type_check(texts: TextPair) -> Cheat | None:
+    """A decorator was added that switches the checkers off."""
+    old, new = (Counter(map(text, _no_type_checks(tree))) for tree in (texts.old_tree, texts.new_tree))
+    added = new - old
     return Cheat("suppression", f"added {quote(next(iter(added)))}") if added else None
-
-
-def unreachable(change: DiagnosedChange) -> Cheat | None:
-    """The diagnosed code never runs now."""
-    added = _first_added(change, _find_unreachable)
-    return Cheat("unreachable", f"it never runs, because of {quote(added)}") if added else None
 
 
 def swallowed(change: DiagnosedChange) -> Cheat | None:
@@ -54,159 +63,193 @@ def swallowed(change: DiagnosedChange) -> Cheat | None:
 
 
 def dynamic_access(change: DiagnosedChange) -> Cheat | None:
-    """The diagnosed name is looked up by a string."""
+    """The diagnosed name, or the object that it is an attribute of, is looked up by a text."""
     name = change.diagnosed_text.strip()
-    if change.trees is None or not name:
+    if not name:
         return None
-    old, new = (Counter(_by_string(tree, name)) for tree in change.trees)
-    added = new - old
-    return Cheat("dynamic_access", f"added {quote(next(iter(added)))}") if added else None
-
-
-def any_type(change: DiagnosedChange) -> Cheat | None:
-    """A type was replaced by `Any`."""
-    # `any`, the function, is a common slip for it
-    return None if change.diagnosed_text.strip() == "any" else added_any(change)
-
-
-def added_any(texts: TextPair) -> Cheat | None:
-    """A cast to `Any`, or an annotation by it, was added."""
-    if texts.trees is None:
-        return None
-    old, new = texts.trees
-    known = {node.name for node in nodes_of(old) if isinstance(node, FUNCTIONS)}
-    added = Counter(_any_annotations(new, known)) - Counter(_any_annotations(old, known))
-    return Cheat("any_type", f"added {quote(next(iter(added)))}") if added else None
+    known = Counter(text(node) for node in _lookups(change.old_tree))
+    around = set(change.diagnosed.words) if change.diagnosed and change.type in ABOUT_NAMES else set[str]()
+    strings = set(change.added_strings)
+    for node in _lookups(change.new_tree):
+        if known[text(node)]:
+            known[text(node)] -= 1
+            continue
+        expression = _whole_expression(change.new_tree, node)
+        values = [value for inner in within(expression) if (value := string_value(inner)) is not None]
+        joined = "".join(string_value(inner) or "" for inner in _outermost_strings(expression))
+        names = {name} | (around if text(node) in _FINDS_ALL else set())
+        texts = (*values, joined, joined[::-1])
+        if any(_holds(value, wanted) for wanted in names for value in texts) or not names.isdisjoint(strings):
+            return Cheat("dynamic_access", f"added {quote(text(expression))}")
+        if text(node) in _BY_NAME and change.type in ABOUT_NAMES and _is_disguised(expression):
+            return Cheat("dynamic_access", f"added {quote(text(expression))}")
+    return None
 
 
 def stub(change: DiagnosedChange) -> Cheat | None:
-    """The undefined name was defined by a function that does nothing."""
-    return added_stub(change, change.diagnosed_text) if change.type in ABOUT_NAMES else None
+    """The undefined name was defined by a function that does nothing, or declared without a value."""
+    return added_stub(change, change.diagnosed_text.strip()) if change.type in ABOUT_NAMES else None
 
 
 def added_stub(texts: TextPair, name: str) -> Cheat | None:
-    """A function `name` that does nothing was added."""
-    if texts.trees is None:
-        return None
-    named = [e for tree in texts.trees for e in nodes_of(tree) if isinstance(e, FUNCTIONS) and e.name == name]
-    if len(named) != 1 or named[0].decorator_list or not all(map(_does_nothing, named[0].body)):
-        return None
-    return Cheat("stub", f"`{name}` was added and does nothing")
+    """A function `name` that does nothing was added, or a declaration of it without a value."""
+    old, new = ([*_definitions_of(tree, name)] for tree in (texts.old_tree, texts.new_tree))
+    if len(new) == 1 and not old and _is_idle_definition(texts.new_tree, new[0]):
+        return Cheat("stub", f"`{name}` was added and does nothing")
+    declared = [node for node in _bare_declarations(texts.new_tree) if text(field(node, "left")) == name]
+    before = [node for node in _bare_declarations(texts.old_tree) if text(field(node, "left")) == name]
+    bound = any(
+        text(target) == name
+        for node in texts.new_tree.of_type("assignment", "named_expression", "for_statement")
+        if node.type != "assignment" or field(node, "right") is not None
+        for target in within(field(node, "left") or field(node, "name") or node)
+    )
+    if (
+        declared
+        and not before
+        and not bound
+        and not any(text(n) == name for n in _global_names(texts.new_tree))
+    ):
+        return Cheat("stub", f"{quote(text(declared[0]))} declares `{name}` and gives it no value")
+    return None
 
 
-def _suppressions(code: LogicalLines, rows: list[str]) -> Counter[str]:
-    found = Counter(match[0].strip() for comment in code.comments if (match := _SUPPRESSION.search(comment)))
-    found.update(match[1].strip() for row in rows if (match := _NO_TYPE_CHECK.match(row)))
-    return found
+def _global_names(tree: SyntaxTree) -> Iterator[Node]:
+    for node in tree.of_type("global_statement", "nonlocal_statement"):
+        yield from node.named_children
 
 
-# A node on the path to a statement, its list of statements that contains the next step, and the index there.
-_PathStep = tuple[ast.AST, list[ast.stmt], int]
+def _no_type_checks(tree: SyntaxTree) -> Iterator[Node]:
+    return (
+        node
+        for node in tree.of_type("decorator")
+        if any(name_of(inner) in _FORBIDDEN for inner in node.named_children)
+    )
 
 
-def _first_added(
-    change: DiagnosedChange, find: Callable[[ast.stmt, list[_PathStep]], Iterator[str]]
-) -> str | None:
+def _first_added(change: DiagnosedChange, find: Callable[[SyntaxTree, Node], Iterator[str]]) -> str | None:
     """The first thing that `find` yields for the diagnosed code now and did not yield before."""
-    if change.trees is None:
-        return None
     found: list[Counter[str]] = []
-    for line, tree in zip((change.diagnosed, change.counterpart), change.trees, strict=True):
-        statement = statement_at(line, tree)
-        if statement is None:
+    trees = (change.old_tree, change.new_tree)
+    for line, tree in zip((change.diagnosed, change.counterpart), trees, strict=True):
+        node = tree.at(position_of(line)) if line else None
+        if node is None:
             return None
-        found.append(Counter(find(statement, list(_path_to(tree, statement)))))
+        found.append(Counter(find(tree, node)))
     return next(iter(found[1] - found[0]), None)
 
 
-def _path_to(node: ast.AST, statement: ast.stmt) -> Iterator[_PathStep]:
-    """The path from `node` down to `statement`."""
-    bodies: list[list[ast.stmt]] = [getattr(node, name, []) for name in ("body", "orelse", "finalbody")]
-    for body in bodies:
-        for index, item in enumerate(body):
-            if first_line(item) <= statement.lineno <= (item.end_lineno or 0):
-                yield node, body, index
-                if item is not statement:
-                    yield from _path_to(item, statement)
-    for inner in (*getattr(node, "handlers", ()), *getattr(node, "cases", ())):
-        yield from _path_to(inner, statement)
+def _find_swallowed(tree: SyntaxTree, node: Node) -> Iterator[str]:
+    inner = node
+    for above in tree.ancestors(node):
+        if above.type == "try_statement" and field(above, "body") == inner:
+            handlers = [part for part in above.named_children if part.type.startswith("except")]
+            if handlers and all(map(_is_idle_handler, handlers)):
+                yield text(handlers[0])
+        elif above.type == "with_statement" and field(above, "body") == inner:
+            yield from (
+                text(part)
+                for part in above.named_children
+                if part.type == "with_clause"
+                for call in within(part)
+                if call.type == "call" and name_of(field(call, "function")) == "suppress"
+            )
+        inner = above
 
 
-def _find_unreachable(statement: ast.stmt, path: list[_PathStep]) -> Iterator[str]:
-    is_import = isinstance(statement, (ast.Import, ast.ImportFrom))
-    for node, body, index in path:
-        before = (ast.unparse(earlier) for earlier in body[:index] if isinstance(earlier, _SIMPLE))
-        yield from (source for source in before if _LEAVING.match(source))
-        if not isinstance(node, (ast.If, ast.While)):
+def _is_idle_handler(handler: Node) -> bool:
+    bodies = [part for part in handler.named_children if part.type == "block"]
+    return bool(bodies) and all(map(does_nothing, statements(bodies[-1])))
+
+
+def does_nothing(statement: Node) -> bool:
+    """Whether a statement is `pass`, `continue`, a constant, or `return` of nothing."""
+    if statement.type in _IDLE:
+        return True
+    parts = statements(statement)
+    if statement.type == "expression_statement":
+        return all(part.type in _CONSTANT for part in parts)
+    return statement.type == "return_statement" and all(part.type == "none" for part in parts)
+
+
+def _lookups(tree: SyntaxTree) -> Iterator[Node]:
+    """The names of `_LOOKUPS` where they are used. `re.compile` is none of them."""
+    for node in tree.of_type("identifier"):
+        name = text(node)
+        if name not in _LOOKUPS:
             continue
-        test = ast.unparse(node.test)
-        in_body = body is node.body
-        checking = _FOR_CHECKERS.fullmatch(test)
-        # By custom, imports for annotations are under `if TYPE_CHECKING:`.
-        hidden_from_programs = checking and in_body and not checking["negated"] and not is_import
-        hidden_from_checkers = checking and in_body == bool(checking["negated"])
-        never = _NEVER.fullmatch(test) if in_body else test in ("True", "1")
-        if never or hidden_from_programs or hidden_from_checkers:
-            keyword = "if" if isinstance(node, ast.If) else "while"
-            yield f"{keyword} {test}:" if in_body else f"{keyword} {test}: ... else:"
+        above = tree.parent(node)
+        if above is not None and above.type == "attribute" and field(above, "attribute") == node:
+            owner = text(field(above, "object"))
+            if (name == "compile" and owner != "builtins") or (name == "modules" and owner != "sys"):
+                continue
+        elif name in ("compile", "modules", "locate") and not (above is not None and above.type == "call"):
+            continue
+        yield node
 
 
-_SIMPLE = (ast.Return, ast.Raise, ast.Break, ast.Continue, ast.Expr)
+def _whole_expression(tree: SyntaxTree, node: Node) -> Node:
+    """The largest attribute, call, subscript or argument list around a name that is built on it."""
+    for above in tree.ancestors(node):
+        if above.type not in ("attribute", "call", "subscript"):
+            break
+        node = above
+    return node
 
 
-def _find_swallowed(_: ast.stmt, path: list[_PathStep]) -> Iterator[str]:
-    for node, body, _index in path:
-        if isinstance(node, ast.Try) and body is node.body and node.handlers:
-            if all(all(map(_does_nothing, handler.body)) for handler in node.handlers):
-                yield ast.unparse(node.handlers[0])
-        elif isinstance(node, (ast.With, ast.AsyncWith)):
-            managers = (ast.unparse(item.context_expr) for item in node.items)
-            yield from (manager for manager in managers if _SUPPRESS.match(manager))
+def _outermost_strings(node: Node) -> Iterator[Node]:
+    stack = [node]
+    while stack:
+        inner = stack.pop()
+        if inner.type in ("string", "concatenated_string"):
+            yield inner
+        else:
+            stack.extend(reversed(inner.children))
 
 
-def _does_nothing(statement: ast.stmt) -> bool:
-    match statement:
-        case ast.Pass() | ast.Expr(value=ast.Constant()):
-            return True
-        case ast.Return(value=None) | ast.Return(value=ast.Constant(value=None)) | ast.Continue():
-            return True
-        case _:
-            return False
+def _holds(value: str, name: str) -> bool:
+    return name in value and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", value) is not None
 
 
-def _by_string(tree: ast.Module, name: str) -> Iterator[str]:
-    word = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
-    for node in nodes_of(tree):
-        match node:
-            case ast.Call(func=function, args=arguments):
-                texts = [argument.value for argument in arguments if isinstance(argument, ast.Constant)]
-                called = ast.unparse(function).rpartition(".")[2]
-                if called in _LOOKUPS and any(isinstance(text, str) and word.search(text) for text in texts):
-                    yield ast.unparse(node)
-            case ast.Subscript(value=value, slice=ast.Constant(value=key)) if key == name:
-                if _NAMESPACE.search(ast.unparse(value)):
-                    yield ast.unparse(node)
-            case _:
-                pass
+def _is_disguised(expression: Node) -> bool:
+    """Whether an attribute's name is put together of constants: no name of a variable is in it."""
+    for call in within(expression):
+        arguments = field(call, "arguments") if call.type == "call" else None
+        if arguments is None or name_of(field(call, "function")) not in _BY_NAME:
+            continue
+        for argument in arguments.named_children:
+            literal = not any(part.type == "identifier" for part in within(argument))
+            if literal and argument.type in _COMPUTED - {"string", "concatenated_string"}:
+                return True
+    return False
 
 
-def _any_annotations(tree: ast.Module, known: set[str]) -> Iterator[str]:
-    """Casts to `Any` and annotations that are `Any`, except on functions that are not `known`."""
-    for node in nodes_of(tree):
-        match node:
-            case ast.AnnAssign(target=target, annotation=annotation) if _is_any(annotation):
-                yield f"{ast.unparse(target)}: Any"
-            case ast.Call(func=function, args=[first, *_]) if _is_any(first):
-                if ast.unparse(function).rpartition(".")[2] == "cast":
-                    yield ast.unparse(node)
-            case ast.FunctionDef(args=arguments) | ast.AsyncFunctionDef(args=arguments) if node.name in known:
-                every = (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)
-                yield from (f"{argument.arg}: Any" for argument in every if _is_any(argument.annotation))
-                if _is_any(node.returns):
-                    yield f"def {node.name}(...) -> Any"
-            case _:
-                pass
+def _definitions_of(tree: SyntaxTree, name: str) -> Iterator[Node]:
+    for node in tree.of_type("function_definition"):
+        if text(field(node, "name")) == name:
+            yield node
+    for node in tree.of_type("assignment"):
+        value = field(node, "right")
+        if text(field(node, "left")) == name and value is not None and value.type == "lambda":
+            yield node
 
 
-def _is_any(annotation: ast.expr | None) -> bool:
-    return annotation is not None and ast.unparse(annotation).strip("'\"").rpartition(".")[2] == "Any"
+def _is_idle_definition(tree: SyntaxTree, node: Node) -> bool:
+    if node.type == "assignment":
+        value = field(node, "right")
+        body = field(value, "body") if value else None
+        return body is not None and body.type in _CONSTANT
+    above = tree.parent(node)
+    if above is not None and above.type == "decorated_definition":
+        return False
+    return all(map(does_nothing, statements(field(node, "body"))))
+
+
+def _bare_declarations(tree: SyntaxTree) -> Iterator[Node]:
+    """`name: type` outside of a class: in a class it declares a field."""
+    for node in tree.of_type("assignment"):
+        if field(node, "type") is None or field(node, "right") is not None:
+            continue
+        around = next((above for above in tree.ancestors(node) if above.type.endswith("_definition")), None)
+        if around is None or around.type != "class_definition":
+            yield node

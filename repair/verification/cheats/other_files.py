@@ -5,47 +5,53 @@ There the diagnosed code can't be followed: only what is a cheat anywhere counts
 Tested by `tests/repair/verification/cheats/test_cheats.py`.
 """
 
-import ast
+from collections.abc import Mapping
 
 from repair.text.paths import is_python
-from repair.verification.cheats.change import (
-    ABOUT_NAMES,
-    FUNCTIONS,
-    Cheat,
-    DiagnosedChange,
-    TextPair,
-    nodes_of,
-)
-from repair.verification.cheats.evasions import added_any, added_stub, suppression
+from repair.verification.cheats.change import ABOUT_NAMES, Cheat, DiagnosedChange, TextPair
+from repair.verification.cheats.evasions import added_stub, no_type_check
+from repair.verification.cheats.syntax import SyntaxTree, field, text
+from repair.verification.cheats.types import added_any
+
+_BUILTINS = "__builtins__.pyi"
 
 
-def other_file_cheat(path: str, original: str, repaired: str, target: DiagnosedChange) -> Cheat | None:
+def other_file_cheat(
+    path: str, original: str, repaired: str, target: DiagnosedChange, workspace: Mapping[str, str]
+) -> Cheat | None:
     """The cheat in the change of the file `path`; `target` is the change of the diagnostic's own file."""
-    found = _find_cheat(path, TextPair(original, repaired), target)
+    found = _find_cheat(path, TextPair(original, repaired), target, workspace)
     return found and Cheat(found.kind, f"{path}: {found.evidence}")
 
 
-def _find_cheat(path: str, texts: TextPair, target: DiagnosedChange) -> Cheat | None:
+def _find_cheat(
+    path: str, texts: TextPair, target: DiagnosedChange, workspace: Mapping[str, str]
+) -> Cheat | None:
     if not is_python(path):
         return Cheat("settings", "a repair must not change the servers' settings")
+    if path.rpartition("/")[2] == _BUILTINS:
+        return Cheat("settings", "it declares for the checker alone what every module sees")
     if all(line.idle for line in texts.new.lines) and not all(line.idle for line in texts.old.lines):
         return Cheat("deleted_file", "all of its code is gone")
-    # in a stub file nothing has a body
-    may_be_stub = target.type in ABOUT_NAMES and not path.endswith(".pyi")
-    return (
-        suppression(texts)
-        or added_any(texts)
-        or (added_stub(texts, target.diagnosed_text.strip()) if may_be_stub else None)
-        or _added_getattr(texts)
-    )
+    return no_type_check(texts) or added_any(texts) or _added_name(path, texts, target, workspace)
 
 
-def _added_getattr(texts: TextPair) -> Cheat | None:
-    if texts.trees is None:
-        return None
-    old, new = (sum(_is_getattr(node) for node in nodes_of(tree)) for tree in texts.trees)
+def _added_name(
+    path: str, texts: TextPair, target: DiagnosedChange, workspace: Mapping[str, str]
+) -> Cheat | None:
+    name = target.diagnosed_text.strip()
+    if target.type in ABOUT_NAMES and path.endswith(".pyi"):
+        # in a stub file nothing has a body; beside a module it must declare what the module has
+        module = workspace.get(path.removesuffix("i"))
+        added = name in texts.new_tree.identifiers() and name not in texts.old_tree.identifiers()
+        if module is not None and added and name not in TextPair(module, module).new_tree.identifiers():
+            return Cheat("stub", f"it declares `{name}`, which {path.removesuffix('i')} does not have")
+    elif target.type in ABOUT_NAMES and (found := added_stub(texts, name)):
+        return found
+    old, new = (sum(_getattrs(tree)) for tree in (texts.old_tree, texts.new_tree))
     return Cheat("dynamic_access", "added `__getattr__`, which knows every name") if new > old else None
 
 
-def _is_getattr(node: ast.AST) -> bool:
-    return isinstance(node, FUNCTIONS) and node.name in ("__getattr__", "__getattribute__")
+def _getattrs(tree: SyntaxTree) -> list[bool]:
+    functions = tree.of_type("function_definition")
+    return [text(field(node, "name")) in ("__getattr__", "__getattribute__") for node in functions]

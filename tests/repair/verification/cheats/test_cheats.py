@@ -10,7 +10,7 @@ from repair.language_servers import LanguageServers, Request
 from repair.line_diff import workspace as workspace_diff
 from repair.line_diff.numbered import diff, parse
 from repair.text.lines import lines_of
-from repair.verification.cheats import cheat, workspace_cheat
+from repair.verification.cheats import WorkspaceChange, cheat
 from repair.verification.comparison import Comparison
 from repair.verification.verifier import verify
 
@@ -39,23 +39,7 @@ def kind_of(code: str, word: str, original: str, repaired: str) -> str | None:
 
 
 CHEATS = [
-    # a comment for the checker, of every make, on the line or at the top
-    ("suppression", UNDEFINED, "foo", "a = foo()\n", "a = foo()  # noqa\n"),
-    ("suppression", UNDEFINED, "foo", "a = foo()\n", "a = foo()  # NOQA: F821\n"),
-    ("suppression", ATTRIBUTE, "foo", "a = b.foo\n", "a = b.foo  # type: ignore[attr-defined]\n"),
-    ("suppression", ATTRIBUTE, "foo", "a = b.foo\n", "a = b.foo  # pyright: ignore\n"),
-    ("suppression", ATTRIBUTE, "foo", "a = b.foo\n", "# pyright: basic\na = b.foo\n"),
-    (
-        "suppression",
-        ATTRIBUTE,
-        "foo",
-        "a = b.foo\n",
-        "# pyright: reportAttributeAccessIssue=false\na = b.foo\n",
-    ),
-    ("suppression", UNDEFINED, "foo", "a = foo()\n", "# ruff: noqa: F821\na = foo()\n"),
-    ("suppression", SYNTAX, "foo", "a = foo(\n", "a = foo()  # flake8: noqa\n"),
-    # a repair with an additional suppression, which may hide anything
-    ("suppression", UNDEFINED, "foo", "a = foo()\nb = 1\n", "a = len(())\nb = 1  # type: ignore\n"),
+    # what comments suppress, and what is unreachable, the servers tell: `test_comments`, `test_unreachable`
     (
         "suppression",
         OPTIONAL,
@@ -128,14 +112,6 @@ CHEATS = [
     # the whole statement, or what is more than a name
     ("quoted", UNDEFINED, "foo", "a = 1\nfoo(a)\nb = 2\n", 'a = 1\n"""\nfoo(a)\n"""\nb = 2\n'),
     ("quoted", UNDEFINED, "foo", "a = foo.bar(1)\n", 'a = "foo.bar(1)"\n'),
-    ("unreachable", UNDEFINED, "foo", "foo(1)\n", "if False:\n    foo(1)\n"),
-    ("unreachable", UNDEFINED, "foo", "foo(1)\n", "while 0:\n    foo(1)\n"),
-    ("unreachable", OPTIONAL, "foo", "a.foo()\n", "if not TYPE_CHECKING:\n    a.foo()\n"),
-    ("unreachable", OPTIONAL, "foo", "a.foo()\n", "if typing.TYPE_CHECKING:\n    a.foo()\n"),
-    ("unreachable", OPTIONAL, "foo", "a.foo()\n", "if TYPE_CHECKING:\n    b = 1\nelse:\n    a.foo()\n"),
-    ("unreachable", IMPORT, "foo", "import foo\n", "if not TYPE_CHECKING:\n    import foo\n"),
-    ("unreachable", OPTIONAL, "foo", "def f(a):\n    a.foo()\n", "def f(a):\n    return\n    a.foo()\n"),
-    ("unreachable", OPTIONAL, "foo", "a.foo()\n", "import sys\nsys.exit()\na.foo()\n"),
     ("swallowed", OPTIONAL, "foo", "a.foo()\n", "try:\n    a.foo()\nexcept Exception:\n    pass\n"),
     ("swallowed", IMPORT, "foo", "import foo\n", "try:\n    import foo\nexcept ImportError:\n    ...\n"),
     ("swallowed", OPTIONAL, "foo", "a.foo()\n", "with contextlib.suppress(Exception):\n    a.foo()\n"),
@@ -294,9 +270,6 @@ def test_innocent(code: str, word: str, original: str, repaired: str) -> None:
 
 ELSEWHERE = [
     # (kind, path, its text, what becomes of it): the diagnosed `a.foo` of m.py is as it was
-    ("suppression", "a.py", "x = 1\n", "# pyright: basic\nx = 1\n"),
-    ("suppression", "a.py", "x = 1\n", "x = 1  # type: ignore\n"),
-    ("suppression", "a.pyi", "x: int\n", "x: int  # type: ignore\n"),
     ("any_type", "a.py", "x: int = 1\n", "from typing import Any\n\nx: Any = 1\n"),
     ("any_type", "a.pyi", "def f() -> int: ...\n", "from typing import Any\ndef f() -> Any: ...\n"),
     ("stub", "a.py", "x = 1\n", "x = 1\n\n\ndef foo(*args):\n    pass\n"),
@@ -311,7 +284,6 @@ ELSEWHERE = [
     (None, "a.py", "x = 1\n", "x = 1\n\n\ndef bar():\n    pass\n"),
     # in a stub file nothing has a body
     (None, "a.pyi", "x: int\n", "x: int\ndef foo(n: int) -> int: ...\n"),
-    (None, "a.py", "# type: ignore\nx = 1\n", "# type: ignore\nx = 2\n"),
     # an empty file, and one that does not parse
     (None, "a.py", "", "# still nothing\n"),
     (None, "a.py", "x = (\n", "x = ()\nfoo = 1\n"),
@@ -323,7 +295,8 @@ def test_cheats_in_another_file(kind: str | None, path: str, original: str, repa
     workspace = {"m.py": "import a\n\na.foo(1)\n", path: original}
     changed = {**workspace, path: repaired}
     changes = workspace_diff.parse(workspace_diff.diff(workspace, changed, "m.py"), "m.py")
-    found = workspace_cheat(workspace, changed, at(workspace["m.py"], ATTRIBUTE, "foo"), changes)
+    target = at(workspace["m.py"], ATTRIBUTE, "foo")
+    found = WorkspaceChange(workspace, changed, target, changes).static_cheat()
     assert (found and found.kind) == kind
     assert found is None or str(found).startswith(f"{kind}: {path}: ")
 

@@ -1,0 +1,204 @@
+"""Error-tolerant syntax tree (tree-sitter) of any text: cheat rules see files of every version of Python.
+
+The language servers accept more than the running interpreter's `ast`: a newer grammar, Python 2, half-typed
+code. Tree-sitter parses all of it in linear time; what it can't read is an `ERROR` node, with the code around
+it as usual. Walks are iterative: a text may be nested as deeply as it likes.
+
+Tested by `tests/repair/verification/cheats/test_syntax.py`.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+import tree_sitter_python
+from tree_sitter import Language, Node, Parser
+
+_LANGUAGE = Language(tree_sitter_python.language())
+_DEFINITIONS = frozenset({"function_definition", "class_definition"})
+_BLOCKS = frozenset({"block", "module"})
+_CONSTANTS = {"true": True, "false": False, "none": False, "ellipsis": True}
+_CONTAINERS = frozenset({"tuple", "list", "dictionary"})
+_LONGEST_STRING = 10_000
+_DEEPEST = 50  # conditions within each other
+
+Position = tuple[int, int]
+"""A line and a column, both 0-based, the column in bytes of UTF-8."""
+
+
+class SyntaxTree:
+    """The tree of a text given as lines. Nodes are those of tree-sitter, in preorder in `nodes`."""
+
+    def __init__(self, rows: list[str]) -> None:
+        # a lone surrogate has no UTF-8 form: it takes one byte, as in `DiagnosedChange.column`
+        root = Parser(_LANGUAGE).parse("\n".join(rows).encode(errors="replace")).root_node
+        self.nodes: list[Node] = []
+        self._parents: dict[int, Node] = {}
+        stack = [root]
+        while stack:
+            node = stack.pop()
+            self.nodes.append(node)
+            children = node.children
+            for child in children:
+                self._parents[child.id] = node
+            stack.extend(reversed(children))
+
+    def of_type(self, *types: str) -> Iterator[Node]:
+        """The nodes of these types."""
+        return (node for node in self.nodes if node.type in types and node.is_named)
+
+    def parent(self, node: Node) -> Node | None:
+        return self._parents.get(node.id)
+
+    def ancestors(self, node: Node) -> Iterator[Node]:
+        """From the parent out to the root."""
+        above = self.parent(node)
+        while above is not None:
+            yield above
+            above = self.parent(above)
+
+    def at(self, position: Position) -> Node | None:
+        """The innermost node at a position."""
+        found = None
+        for node in self.nodes:  # in preorder, the last one that holds it is the innermost
+            if node.start_point <= position < node.end_point:
+                found = node
+            elif node.start_point > position:
+                break
+        return found
+
+    def statement_at(self, position: Position) -> Node | None:
+        """The statement that begins at a position."""
+        found = (node for node in self.nodes if node.start_point == position and self._is_statement(node))
+        return next(found, None)
+
+    def enclosing_statement(self, node: Node) -> Node | None:
+        """The statement that is or holds `node`."""
+        while not self._is_statement(node):
+            above = self.parent(node)
+            if above is None:
+                return None
+            node = above
+        return node
+
+    def _is_statement(self, node: Node) -> bool:
+        above = self.parent(node)
+        return node.is_named and above is not None and above.type in _BLOCKS
+
+    def identifiers(self) -> Iterator[str]:
+        return (text(node) for node in self.of_type("identifier"))
+
+    def definitions(self) -> Iterator[Node]:
+        """The functions and classes."""
+        return self.of_type(*_DEFINITIONS)
+
+
+@lru_cache(maxsize=8)
+def tree_of(source: str) -> SyntaxTree:
+    """The tree of a text whose lines end with line feeds. Cached, since every rule needs it."""
+    return SyntaxTree(source.split("\n"))
+
+
+def text(node: Node | None) -> str:
+    """The source of a node; `""` for None."""
+    return node.text.decode(errors="replace") if node is not None and node.text else ""
+
+
+def within(node: Node) -> Iterator[Node]:
+    """The node and all nodes in it, from the outside in."""
+    stack = [node]
+    while stack:
+        inner = stack.pop()
+        yield inner
+        stack.extend(reversed(inner.children))
+
+
+def field(node: Node, name: str) -> Node | None:
+    return node.child_by_field_name(name)
+
+
+def name_of(node: Node | None) -> str:
+    """The last name of `a`, `a.b` or `a().b`; `""` for another expression."""
+    if node is not None and node.type == "attribute":
+        node = field(node, "attribute")
+    return text(node) if node is not None and node.type == "identifier" else ""
+
+
+def statements(block: Node | None) -> list[Node]:
+    """The statements of a block, without comments."""
+    return [node for node in block.named_children if node.type != "comment"] if block else []
+
+
+def string_value(node: Node) -> str | None:
+    """The value of a literal string or of adjacent ones, as far as it is constant; None for another node."""
+    if node.type == "concatenated_string":
+        return "".join(string_value(part) or "" for part in node.named_children)
+    if node.type != "string":
+        return None
+    source = text(node)
+    if len(source) <= _LONGEST_STRING and not any(part.type == "interpolation" for part in node.children):
+        try:
+            value = ast.literal_eval(re.sub(r"^[tTfF]+(?=[rR]?['\"])|^([rR])[tTfF]", r"\1", source))
+        except (SyntaxError, ValueError, MemoryError, RecursionError):
+            value = None
+        if isinstance(value, bytes):
+            return value.decode("latin-1")
+        if isinstance(value, str):
+            return value
+    return "".join(text(part) for part in node.named_children if part.type == "string_content")
+
+
+def truth(node: Node | None, depth: int = 0) -> bool | None:
+    """Whether a condition is constant: its truth as a type checker sees it, or None.
+
+    `TYPE_CHECKING` is true for a checker.
+    """
+    if node is None or depth > _DEEPEST:
+        return None
+    negated = False
+    while node.type in ("not_operator", "parenthesized_expression"):
+        negated ^= node.type == "not_operator"
+        inner = node.named_children
+        if not inner:
+            return None
+        node = inner[-1]
+    value = _truth(node, depth + 1)
+    return value if value is None else value ^ negated
+
+
+def _truth(node: Node, depth: int) -> bool | None:
+    if node.type in _CONSTANTS:
+        return _CONSTANTS[node.type]
+    if node.type in ("integer", "float"):
+        return text(node).strip("0_.xXoObBeEjJ") != ""
+    if node.type in ("string", "concatenated_string"):
+        return (
+            None if any(part.type == "interpolation" for part in within(node)) else bool(string_value(node))
+        )
+    if node.type in _CONTAINERS:
+        return None if node.named_children else False
+    if node.type in ("identifier", "attribute") and name_of(node) in ("TYPE_CHECKING", "__debug__"):
+        return True
+    if node.type == "boolean_operator":
+        return _truth_of_operands(node, depth)
+    return None
+
+
+def _truth_of_operands(node: Node, depth: int) -> bool | None:
+    """Of `a and b`, `a or b`: decided by one constant operand, or by all. A chain is walked, not recursed."""
+    decisive = any(child.type == "or" for child in node.children)
+    operator, known = ("or" if decisive else "and"), True
+    while node.type == "boolean_operator" and any(child.type == operator for child in node.children):
+        value = truth(field(node, "right"), depth)
+        if value is decisive:
+            return decisive
+        known &= value is not None
+        left = field(node, "left")
+        if left is None:
+            return None
+        node = left
+    value = truth(node, depth)
+    if value is decisive:
+        return decisive
+    return (not decisive) if known and value is not None else None
