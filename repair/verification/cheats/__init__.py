@@ -1,23 +1,24 @@
 """Cheat detection: does a diff silence a diagnostic instead of repairing the code?
 
-The servers can't detect that: deleted code has no errors. `cheat` compares the two texts of the file
-statically. It follows the diagnosed line of code into the repaired text: it was kept, replaced by another
-line, or deleted.
+The servers can't detect that by themselves: deleted code has no errors. `cheat` compares the two texts of
+the file statically. It follows the diagnosed line of code into the repaired text: it was kept, replaced by
+another line, or deleted. What the servers know, they are asked (`comments`, `reachability`). The rules see
+any text that the servers accept: their syntax tree tolerates errors (`syntax`).
 
 | kind | |
 |---|---|
-| `suppression` | a suppression comment or decorator (`# type: ignore`, `# noqa`, ...) was added |
+| `suppression` | without the comments that it adds, the servers report something; or `@no_type_check` |
 | `deleted_file` | no code is left |
 | `commented_out` | the diagnosed code is a comment now |
 | `quoted` | it is the text of a string now |
 | `deleted_definition` | it was deleted with the function or class around it |
 | `emptied` | it, or its body, was replaced by `pass`, `...` or the like |
 | `deleted_code` | it, or the diagnosed name, was deleted without a replacement |
-| `unreachable` | it never runs now: under `if False:` or `if TYPE_CHECKING:`, after a new `return` |
+| `unreachable` | it never runs now: pyright greys it out, or a constant condition in an expression does |
 | `swallowed` | it is in a new `try` whose handlers do nothing |
-| `dynamic_access` | the name is now looked up by a string: `getattr`, `globals()`, `import_module` |
-| `any_type` | a cast to `Any`, or an annotation by it, was added |
-| `stub` | a function of the undefined name was added that does nothing |
+| `dynamic_access` | the name is now looked up by a text: `getattr`, `vars`, `sys.modules`, `eval`, ... |
+| `any_type` | its type was taken from the checker: `Any`, a mere cast, a parameter without a type |
+| `stub` | the undefined name was added as a function that does nothing, or declared without a value |
 | `settings` | the diff changes the servers' settings |
 
 In the other files that a diff changes, the diagnosed code can't be followed. There the kinds are `settings`,

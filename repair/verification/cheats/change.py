@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from tree_sitter import Node
+
 from repair.diagnostics.codes import type_of_code
 from repair.diagnostics.diagnostic import Diagnostic
-from repair.line_diff.numbered import LineDiff
+from repair.line_diff.numbered import LineDiff, hunks
 from repair.text.lines import lines_of
 from repair.verification.cheats.logical_lines import LogicalLine, counterparts, read_both
 from repair.verification.cheats.syntax import Position, SyntaxTree, string_value, tree_of
@@ -46,6 +48,19 @@ class TextPair:
         self.old_rows = lines_of(original)
         self.new_rows = lines_of(repaired)
         self.old, self.new = read_both(original, repaired)
+        self._added = frozenset(
+            number - 1
+            for hunk in hunks(original, repaired)
+            for number in range(hunk.new_start, hunk.new_start + len(hunk.added))
+        )
+
+    def is_added(self, node: Node) -> bool:
+        """Whether a node of the repaired text has an added line.
+
+        Where the original does not parse, its tree may lack what is in the repaired text's: only what is
+        added counts.
+        """
+        return any(row in self._added for row in range(node.start_point[0], node.end_point[0] + 1))
 
     @cached_property
     def old_tree(self) -> SyntaxTree:
@@ -60,7 +75,8 @@ class TextPair:
     @cached_property
     def added_strings(self) -> list[str]:
         """Strings of the repaired text that the original does not have."""
-        return list(Counter(_strings(self.new_tree)) - Counter(_strings(self.old_tree)))
+        new = (value for node, value in _strings(self.new_tree) if self.is_added(node))
+        return list(Counter(new) - Counter(value for _, value in _strings(self.old_tree)))
 
 
 class DiagnosedChange(TextPair):
@@ -121,7 +137,7 @@ def without_spaces(text: str) -> str:
     return re.sub(r"[\s#]+", "", text)
 
 
-def _strings(tree: SyntaxTree) -> Iterator[str]:
+def _strings(tree: SyntaxTree) -> Iterator[tuple[Node, str]]:
     for node in tree.of_type("string", "concatenated_string"):
         if value := string_value(node):
-            yield value
+            yield node, value

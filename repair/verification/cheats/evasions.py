@@ -5,7 +5,7 @@ Tested by `tests/repair/verification/cheats/test_cheats.py`.
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from tree_sitter import Node
 
@@ -17,6 +17,7 @@ from repair.verification.cheats.change import (
     position_of,
     quote,
 )
+from repair.verification.cheats.logical_lines import LogicalLine
 from repair.verification.cheats.syntax import (
     SyntaxTree,
     field,
@@ -51,15 +52,16 @@ _CONSTANT = frozenset(
 
 def no_type_check(texts: TextPair) -> Cheat | None:
     """A decorator was added that switches the checkers off."""
-    old, new = (Counter(map(text, _no_type_checks(tree))) for tree in (texts.old_tree, texts.new_tree))
-    added = new - old
+    new = filter(texts.is_added, _no_type_checks(texts.new_tree))
+    added = Counter(map(text, new)) - Counter(map(text, _no_type_checks(texts.old_tree)))
     return Cheat("suppression", f"added {quote(next(iter(added)))}") if added else None
 
 
 def swallowed(change: DiagnosedChange) -> Cheat | None:
     """Exceptions of the diagnosed code are swallowed now."""
-    added = _first_added(change, _find_swallowed)
-    return Cheat("swallowed", f"its errors end in {quote(added)}") if added else None
+    new = filter(change.is_added, _find_swallowed(change.new_tree, change.counterpart))
+    added = Counter(map(text, new)) - Counter(map(text, _find_swallowed(change.old_tree, change.diagnosed)))
+    return Cheat("swallowed", f"its errors end in {quote(next(iter(added)))}") if added else None
 
 
 def dynamic_access(change: DiagnosedChange) -> Cheat | None:
@@ -67,10 +69,13 @@ def dynamic_access(change: DiagnosedChange) -> Cheat | None:
     name = change.diagnosed_text.strip()
     if not name:
         return None
-    known = Counter(text(node) for node in _lookups(change.old_tree))
+    kept = (text(node) for node in _lookups(change.new_tree) if not change.is_added(node))
+    known = Counter(text(node) for node in _lookups(change.old_tree)) - Counter(kept)
     around = set(change.diagnosed.words) if change.diagnosed and change.type in ABOUT_NAMES else set[str]()
     strings = set(change.added_strings)
     for node in _lookups(change.new_tree):
+        if not change.is_added(node):
+            continue
         if known[text(node)]:
             known[text(node)] -= 1
             continue
@@ -94,27 +99,22 @@ def stub(change: DiagnosedChange) -> Cheat | None:
 def added_stub(texts: TextPair, name: str) -> Cheat | None:
     """A function `name` that does nothing was added, or a declaration of it without a value."""
     old, new = ([*_definitions_of(tree, name)] for tree in (texts.old_tree, texts.new_tree))
-    if len(new) == 1 and not old and _is_idle_definition(texts.new_tree, new[0]):
+    if len(new) == 1 and not old and texts.is_added(new[0]) and _is_idle_definition(texts.new_tree, new[0]):
         return Cheat("stub", f"`{name}` was added and does nothing")
     declared = [node for node in _bare_declarations(texts.new_tree) if text(field(node, "left")) == name]
     before = [node for node in _bare_declarations(texts.old_tree) if text(field(node, "left")) == name]
-    bound = any(
-        text(target) == name
-        for node in texts.new_tree.of_type("assignment", "named_expression", "for_statement")
-        if node.type != "assignment" or field(node, "right") is not None
-        for target in within(field(node, "left") or field(node, "name") or node)
-    )
-    if (
-        declared
-        and not before
-        and not bound
-        and not any(text(n) == name for n in _global_names(texts.new_tree))
-    ):
+    bound = [text(node) for node in _bound(texts.new_tree)]
+    if declared and texts.is_added(declared[0]) and not before and name not in bound:
         return Cheat("stub", f"{quote(text(declared[0]))} declares `{name}` and gives it no value")
     return None
 
 
-def _global_names(tree: SyntaxTree) -> Iterator[Node]:
+def _bound(tree: SyntaxTree) -> Iterator[Node]:
+    """What is given a value: targets of assignments and loops, and names that a function makes global."""
+    for node in tree.of_type("assignment", "named_expression", "for_statement"):
+        target = field(node, "left") or field(node, "name")
+        if target is not None and (node.type != "assignment" or field(node, "right") is not None):
+            yield from within(target)
     for node in tree.of_type("global_statement", "nonlocal_statement"):
         yield from node.named_children
 
@@ -127,34 +127,22 @@ def _no_type_checks(tree: SyntaxTree) -> Iterator[Node]:
     )
 
 
-def _first_added(change: DiagnosedChange, find: Callable[[SyntaxTree, Node], Iterator[str]]) -> str | None:
-    """The first thing that `find` yields for the diagnosed code now and did not yield before."""
-    found: list[Counter[str]] = []
-    trees = (change.old_tree, change.new_tree)
-    for line, tree in zip((change.diagnosed, change.counterpart), trees, strict=True):
-        node = tree.at(position_of(line)) if line else None
-        if node is None:
-            return None
-        found.append(Counter(find(tree, node)))
-    return next(iter(found[1] - found[0]), None)
-
-
-def _find_swallowed(tree: SyntaxTree, node: Node) -> Iterator[str]:
-    inner = node
-    for above in tree.ancestors(node):
+def _find_swallowed(tree: SyntaxTree, line: LogicalLine | None) -> Iterator[Node]:
+    """The handlers and context managers that swallow the errors of a line of code."""
+    inner = tree.at(position_of(line)) if line else None
+    for above in tree.ancestors(inner) if inner else ():
         if above.type == "try_statement" and field(above, "body") == inner:
             handlers = [part for part in above.named_children if part.type.startswith("except")]
             if handlers and all(map(_is_idle_handler, handlers)):
-                yield text(handlers[0])
+                yield handlers[0]
         elif above.type == "with_statement" and field(above, "body") == inner:
-            yield from (
-                text(part)
-                for part in above.named_children
-                if part.type == "with_clause"
-                for call in within(part)
-                if call.type == "call" and name_of(field(call, "function")) == "suppress"
-            )
+            clauses = (part for part in above.named_children if part.type == "with_clause")
+            yield from (part for part in clauses if any(map(_is_suppress, within(part))))
         inner = above
+
+
+def _is_suppress(node: Node) -> bool:
+    return node.type == "call" and name_of(field(node, "function")) == "suppress"
 
 
 def _is_idle_handler(handler: Node) -> bool:

@@ -5,7 +5,9 @@ There the diagnosed code can't be followed: only what is a cheat anywhere counts
 Tested by `tests/repair/verification/cheats/test_cheats.py`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+
+from tree_sitter import Node
 
 from repair.text.paths import is_python
 from repair.verification.cheats.change import ABOUT_NAMES, Cheat, DiagnosedChange, TextPair
@@ -48,10 +50,11 @@ def _added_name(
             return Cheat("stub", f"it declares `{name}`, which {path.removesuffix('i')} does not have")
     elif target.type in ABOUT_NAMES and (found := added_stub(texts, name)):
         return found
-    old, new = (sum(_getattrs(tree)) for tree in (texts.old_tree, texts.new_tree))
-    return Cheat("dynamic_access", "added `__getattr__`, which knows every name") if new > old else None
+    old = list(_getattrs(texts.old_tree))
+    new = [node for node in _getattrs(texts.new_tree) if texts.is_added(node)]
+    return Cheat("dynamic_access", "added `__getattr__`, which knows every name") if new and not old else None
 
 
-def _getattrs(tree: SyntaxTree) -> list[bool]:
+def _getattrs(tree: SyntaxTree) -> Iterator[Node]:
     functions = tree.of_type("function_definition")
-    return [text(field(node, "name")) in ("__getattr__", "__getattribute__") for node in functions]
+    return (node for node in functions if text(field(node, "name")) in ("__getattr__", "__getattribute__"))

@@ -8,7 +8,7 @@ leave nothing (`if self.head is not None:`, where `head` was only ever None).
 In an expression (`x if False else y`) pyright skips the dead part without a hint: there the constant
 conditions are found here.
 
-Tested by `tests/repair/verification/cheats/test_unreachable.py`.
+Tested by `tests/repair/verification/cheats/test_with_servers.py`.
 """
 
 import re
@@ -20,7 +20,7 @@ from repair.diagnostics.codes import SYNTAX
 from repair.diagnostics.diagnostic import HINT, Diagnostic
 from repair.verification.cheats.change import Cheat, DiagnosedChange, quote
 from repair.verification.cheats.logical_lines import LogicalLine
-from repair.verification.cheats.syntax import Position, SyntaxTree, field, statements, text, truth, within
+from repair.verification.cheats.syntax import Position, SyntaxTree, field, text, truth, within
 
 _BY_TYPES = "Type analysis"
 _OF_THE_MACHINE = re.compile(r"\bversion_info\b|\bplatform\b|\bos\s*\.\s*name\b")
@@ -59,10 +59,10 @@ def dead_expression(change: DiagnosedChange) -> Cheat | None:
     """The diagnosed code is in the part of an expression that a constant condition rules out now."""
     if change.type == SYNTAX or change.diagnosed is None or change.counterpart is None:
         return None
-    before = _dead_parts(change.old_tree, [(change.line - 1, change.column)])
-    after = _dead_parts(change.new_tree, list(_places(change, change.counterpart)))
-    if after and not before:
-        return Cheat("unreachable", f"it is never evaluated, because of {quote(after)}")
+    before = _dead_part(change.old_tree, [(change.line - 1, change.column)])
+    after = _dead_part(change.new_tree, list(_places(change, change.counterpart)))
+    if after is not None and before is None and change.is_added(after):
+        return Cheat("unreachable", f"it is never evaluated, because of {quote(text(after))}")
     return None
 
 
@@ -82,8 +82,8 @@ def _places(change: DiagnosedChange, line: LogicalLine) -> Iterator[Position]:
         yield number - 1, column
 
 
-def _dead_parts(tree: SyntaxTree, places: Sequence[Position]) -> str | None:
-    found: str | None = None
+def _dead_part(tree: SyntaxTree, places: Sequence[Position]) -> Node | None:
+    found: Node | None = None
     for place in places:
         node = tree.at(place)
         dead = next(_ruled_out(tree, node), None) if node else None
@@ -93,23 +93,23 @@ def _dead_parts(tree: SyntaxTree, places: Sequence[Position]) -> str | None:
     return found
 
 
-def _ruled_out(tree: SyntaxTree, node: Node) -> Iterator[str]:
+def _ruled_out(tree: SyntaxTree, node: Node) -> Iterator[Node]:
     inner = node
     for above in tree.ancestors(node):
         if above.type == "conditional_expression":
             parts = above.named_children
             dead = {True: parts[2:], False: parts[:1], None: []}[truth(parts[1]) if len(parts) == 3 else None]
             if inner in dead:
-                yield text(above)
+                yield above
         elif above.type == "boolean_operator" and field(above, "right") == inner:
             decisive = any(child.type == "or" for child in above.children)
             if truth(field(above, "left")) is decisive:
-                yield text(above)
+                yield above
         elif above.type.endswith("comprehension") or above.type == "generator_expression":
             conditions = [part for part in above.named_children if part.type == "if_clause"]
             for condition in conditions:
                 if condition != inner and truth(condition.named_children[-1]) is False:
-                    yield text(above)
+                    yield above
         inner = above
 
 
@@ -133,7 +133,7 @@ def _conditions(tree: SyntaxTree, start: Position) -> Iterator[Node]:
     block = tree.parent(statement) if statement else None
     if statement is None or block is None:
         return
-    siblings = statements(block)
+    siblings = tree.siblings(statement)
     index = siblings.index(statement) if statement in siblings else 0
     if index:
         for node in within(siblings[index - 1]):

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 import tree_sitter_python
-from tree_sitter import Language, Node, Parser
+from tree_sitter import Language, Node, Parser, Range
 
 _LANGUAGE = Language(tree_sitter_python.language())
 _DEFINITIONS = frozenset({"function_definition", "class_definition"})
@@ -21,6 +21,13 @@ _BLOCKS = frozenset({"block", "module"})
 _CONSTANTS = {"true": True, "false": False, "none": False, "ellipsis": True}
 _CONTAINERS = frozenset({"tuple", "list", "dictionary"})
 _LONGEST_STRING = 10_000
+# A line at the margin that is no statement of its own.
+_CONTINUING = re.compile(r"(?:else|elif|except|finally)\b")
+_SPANNING = _CONTAINERS | {
+    *("string", "argument_list", "parameters", "set", "parenthesized_expression", "import_from_statement"),
+    *("dictionary_comprehension", "list_comprehension", "set_comprehension", "generator_expression"),
+}
+_MOST_PIECES = 20_000
 _DEEPEST = 50  # conditions within each other
 
 Position = tuple[int, int]
@@ -28,14 +35,29 @@ Position = tuple[int, int]
 
 
 class SyntaxTree:
-    """The tree of a text given as lines. Nodes are those of tree-sitter, in preorder in `nodes`."""
+    """The tree of a text given as lines. Nodes are those of tree-sitter, in preorder in `nodes`.
+
+    An error may spoil the statement after it. So a text that does not parse is parsed once more, each of its
+    top-level statements alone: an error stays in its own.
+    """
 
     def __init__(self, rows: list[str]) -> None:
         # a lone surrogate has no UTF-8 form: it takes one byte, as in `DiagnosedChange.column`
-        root = Parser(_LANGUAGE).parse("\n".join(rows).encode(errors="replace")).root_node
+        source = "\n".join(rows).encode(errors="replace")
+        parser = Parser(_LANGUAGE)
+        self._roots = [parser.parse(source).root_node]
+        self._load()
+        if self._roots[0].has_error and len(pieces := self._pieces(rows, source)) > 1:
+            self._roots = []
+            for piece in pieces:
+                parser.included_ranges = [piece]
+                self._roots.append(parser.parse(source).root_node)
+            self._load()
+
+    def _load(self) -> None:
         self.nodes: list[Node] = []
         self._parents: dict[int, Node] = {}
-        stack = [root]
+        stack = list(reversed(self._roots))
         while stack:
             node = stack.pop()
             self.nodes.append(node)
@@ -43,6 +65,31 @@ class SyntaxTree:
             for child in children:
                 self._parents[child.id] = node
             stack.extend(reversed(children))
+
+    def _pieces(self, rows: list[str], source: bytes) -> list[Range]:
+        """The ranges of the top-level statements."""
+        inside: set[int] = set()  # lines that begin within a string or brackets
+        for node in self.nodes:
+            first, last = node.start_point[0], node.end_point[0]
+            if first < last and node.type in _SPANNING and not node.has_error:
+                inside.update(range(first + 1, last + 1))
+        starts = [
+            number
+            for number, row in enumerate(rows)
+            if row[:1] not in ("", " ", "\t", "#", ")", "]", "}")
+            and number not in inside
+            and not _CONTINUING.match(row)
+            and not (number and rows[number - 1].startswith("@"))
+        ]
+        offsets = [0]
+        for row in rows:
+            offsets.append(offsets[-1] + len(row.encode(errors="replace")) + 1)
+        bounds = sorted({0, *starts})[-_MOST_PIECES:]
+        ends = [*bounds[1:], len(rows)]
+        return [
+            Range((first, 0), (last, 0), offsets[first], min(offsets[last], len(source)))
+            for first, last in zip(bounds, ends, strict=True)
+        ]
 
     def of_type(self, *types: str) -> Iterator[Node]:
         """The nodes of these types."""
@@ -81,6 +128,12 @@ class SyntaxTree:
                 return None
             node = above
         return node
+
+    def siblings(self, statement: Node) -> list[Node]:
+        """The statements of the block that a statement is in, itself included."""
+        block = self.parent(statement)
+        blocks = self._roots if block is None or block.type == "module" else [block]
+        return [inner for found in blocks for inner in statements(found)]
 
     def _is_statement(self, node: Node) -> bool:
         above = self.parent(node)

@@ -1,8 +1,9 @@
 """Cheat rules for lost types: the diagnosed code is as it was, and a checker no longer knows its type.
 
-Tested by `tests/repair/verification/cheats/test_cheats.py`.
+Tested by `tests/repair/verification/cheats/test_with_servers.py`.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 
@@ -20,8 +21,7 @@ from repair.verification.cheats.change import (
 )
 from repair.verification.cheats.syntax import SyntaxTree, field, name_of, text, within
 
-_TYPE_COMMENT = "# type:"
-_ANNOTATED = frozenset({"typed_parameter", "typed_default_parameter"})
+_TYPE_COMMENT = re.compile(r"#\s*type:\s*([^#]*[^#\s])")
 
 
 def any_type(change: DiagnosedChange) -> Cheat | None:
@@ -35,8 +35,8 @@ def any_type(change: DiagnosedChange) -> Cheat | None:
 def added_any(texts: TextPair) -> Cheat | None:
     """A cast to `Any`, or an annotation by it, was added."""
     known = {text(field(node, "name")) for node in texts.old_tree.of_type("function_definition")}
-    old, new = (Counter(_any_annotations(tree, known)) for tree in (texts.old_tree, texts.new_tree))
-    added = new - old
+    new = (found for node, found in _any_annotations(texts.new_tree, known) if texts.is_added(node))
+    added = Counter(new) - Counter(found for _, found in _any_annotations(texts.old_tree, known))
     return Cheat("any_type", f"added {quote(next(iter(added)))}") if added else None
 
 
@@ -47,26 +47,25 @@ def untyped(change: DiagnosedChange) -> Cheat | None:
     return _unannotated(change) or _untyped_helper(change)
 
 
-def _any_annotations(tree: SyntaxTree, known: set[str]) -> Iterator[str]:
+def _any_annotations(tree: SyntaxTree, known: set[str]) -> Iterator[tuple[Node, str]]:
     """Casts to `Any` and annotations that are `Any`, except on functions that are not `known`."""
-    names = _names_of(tree, "Any")
-    casts = _names_of(tree, "cast")
+    names, casts = _names_of(tree, "Any"), _names_of(tree, "cast")
     for node in tree.nodes:
         if node.type == "assignment" and _is_any(field(node, "type"), names):
-            yield f"{text(field(node, 'left'))}: Any"
-        elif node.type == "comment" and text(node).startswith(_TYPE_COMMENT):
-            if _is_any_text(text(node).removeprefix(_TYPE_COMMENT).partition("#")[0].strip(), names):
-                yield text(node)
+            yield node, f"{text(field(node, 'left'))}: Any"
+        elif node.type == "comment" and (found := _TYPE_COMMENT.match(text(node))):
+            if _is_any_text(found[1], names):
+                yield node, found[0]
         elif node.type == "call" and name_of(field(node, "function")) in casts:
             arguments = _arguments(node)
             if arguments and _is_any(arguments[0], names):
-                yield text(node)
+                yield node, text(node)
         elif node.type == "function_definition" and text(field(node, "name")) in known:
-            for parameter in _parameters(node):
-                if _is_any(field(parameter, "type"), names):
-                    yield text(parameter)
-            if _is_any(field(node, "return_type"), names):
-                yield f"def {text(field(node, 'name'))}(...) -> Any"
+            typed = (part for part in _parameters(node) if _is_any(field(part, "type"), names))
+            yield from ((part, text(part)) for part in typed)
+            returned = field(node, "return_type")
+            if returned is not None and _is_any(returned, names):
+                yield returned, f"def {text(field(node, 'name'))}(...) -> Any"
 
 
 def _mere_cast(change: DiagnosedChange) -> Cheat | None:
@@ -123,7 +122,7 @@ def _in_any_container(change: DiagnosedChange) -> Cheat | None:
     known = set(change.old_tree.identifiers())
     for node in change.new_tree.of_type("assignment"):
         target, annotation = text(field(node, "left")), field(node, "type")
-        if annotation is None or target in known or target not in after.tokens:
+        if annotation is None or target in known or target not in after.tokens or not change.is_added(node):
             continue
         if any(name_of(inner) in names for inner in within(annotation)):
             return Cheat("any_type", f"the code is about {quote(text(node))} now")
@@ -141,7 +140,7 @@ def _unannotated(change: DiagnosedChange) -> Cheat | None:
         if annotation.start_point <= diagnosed < annotation.end_point:
             continue
         after = new[function, parameter]
-        if after.type == "identifier":
+        if after.type == "identifier" and change.is_added(after):
             return Cheat("any_type", f"{quote(text(node))} of `{function}` has no type any more")
     return None
 
@@ -168,6 +167,8 @@ def _untyped_helper(change: DiagnosedChange) -> Cheat | None:
     for node in _functions(change.new_tree):
         if known[_head(node)]:
             known[_head(node)] -= 1
+            continue
+        if not change.is_added(node):
             continue
         loose = {
             _parameter_name(parameter)

@@ -205,12 +205,12 @@ def test_what_was_tampered_with_is_named(what: str) -> None:
 def test_a_verdict_that_other_rules_would_give_is_told() -> None:
     """The servers are content, and a later rule against cheats is not."""
     row = verified()
-    line_diff = row["line_diff"].replace("+1 # first", "+1 # type: ignore")
+    line_diff = row["line_diff"].replace("+1 # first", "+1 def __getattr__(name): return name")
     row |= {"line_diff": line_diff, "answer": f"<diff>\n{line_diff}\n</diff>"}
-    row["repaired_files"][0]["text"] = "# type: ignore\nx = error:elsewhere\n"
+    row["repaired_files"][0]["text"] = "def __getattr__(name): return name\nx = error:elsewhere\n"
     proof = proof_of(row)
     assert set(proof.faults) == {"verdict"}
-    assert "verdict: cheat: suppression: helper.py" in str(proof)
+    assert "verdict: cheat: dynamic_access: helper.py" in str(proof)
 
 
 def test_a_redacted_row_is_held_to_the_hash_of_what_it_holds() -> None:

@@ -198,7 +198,7 @@ ACROSS = [
     ("content_mismatch", f"{RIGHT}\n#helper.py\n-2 x = 1"),
     # each file has a way around of its own
     ("cheat", f"-2 b = error:name\n#helper.py\n{HELPER}"),
-    ("cheat", f"{RIGHT}\n#helper.py\n+1 # type: ignore"),
+    ("cheat", f"{RIGHT}\n#helper.py\n+1 def __getattr__(name): return name"),
 ]
 
 

@@ -39,7 +39,7 @@ def kind_of(code: str, word: str, original: str, repaired: str) -> str | None:
 
 
 CHEATS = [
-    # what comments suppress, and what is unreachable, the servers tell: `test_comments`, `test_unreachable`
+    # what comments suppress, and what is unreachable, the servers tell: `test_with_servers`
     (
         "suppression",
         OPTIONAL,
