@@ -56,11 +56,13 @@ class SyntaxTree:
 
     def _load(self) -> None:
         self.nodes: list[Node] = []
+        self._types: list[str] = []
         self._parents: dict[int, Node] = {}
         stack = list(reversed(self._roots))
         while stack:
             node = stack.pop()
             self.nodes.append(node)
+            self._types.append(node.type)
             children = node.children
             for child in children:
                 self._parents[child.id] = node
@@ -93,7 +95,8 @@ class SyntaxTree:
 
     def of_type(self, *types: str) -> Iterator[Node]:
         """The nodes of these types."""
-        return (node for node in self.nodes if node.type in types and node.is_named)
+        kinds = zip(self.nodes, self._types, strict=True)
+        return (node for node, kind in kinds if kind in types and node.is_named)
 
     def parent(self, node: Node) -> Node | None:
         return self._parents.get(node.id)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from repair.diagnostics.diagnostic import Diagnostic
@@ -57,6 +57,7 @@ class Needing(FunctionServers):
 SIZES = st.integers(1, 12)
 
 
+@settings(deadline=None)
 @given(SIZES, st.data())
 def test_the_result_repairs_and_no_hunk_of_it_can_go(size: int, data: st.DataObject) -> None:
     line = data.draw(st.integers(0, size - 1))
@@ -78,6 +79,7 @@ def test_the_result_repairs_and_no_hunk_of_it_can_go(size: int, data: st.DataObj
             assert not verify(workspace, servers.target, line_diff, servers).accepted
 
 
+@settings(deadline=None)
 @given(SIZES, st.integers(0, 30), st.data())
 def test_no_more_checks_than_allowed(size: int, most: int, data: st.DataObject) -> None:
     needed = data.draw(st.sets(st.integers(0, size - 1), min_size=1))
