@@ -115,7 +115,8 @@ def _fault(row: ReproducedDiagnosticRow) -> tuple[str, str] | None:
     if is_stylistic(diagnostic["code"]):
         return "stylistic", f"{diagnostic['code']} is a matter of style"
     if (reason := quality.low_quality(text_of(row))) is not None:
-        return reason, row["path"]
+        language = quality.language_of(text_of(row)) if reason == "other_language" else None
+        return reason, f"{row['path']}: {language}" if language else row["path"]
     return None
 
 

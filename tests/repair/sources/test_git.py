@@ -385,8 +385,17 @@ def test_a_named_licence_that_does_not_permit_is_no_consent(repo: Repo, licence:
 
 
 def test_git_is_asked_for_all_that_the_servers_read(repo: Repo) -> None:
-    names = ["a.py", "b.pyi", "d/pyproject.toml", "pyrightconfig.json", "ruff.toml", ".ruff.toml", "x/y/z.py"]
-    for name in [*names, "a.pyc", "setup.cfg", "README.md", "my-ruff.toml"]:
+    names = [
+        "a.py",
+        "b.pyi",
+        "d/pyproject.toml",
+        "pyrightconfig.json",
+        "ruff.toml",
+        ".ruff.toml",
+        "x/y/z.py",
+        "setup.cfg",
+    ]
+    for name in [*names, "a.pyc", "tox.ini", "README.md", "my-ruff.toml"]:
         repo.write(name, "x\n")
     repo.commit()
     assert all(is_readable(name) for name in names)
