@@ -53,8 +53,8 @@ ASSETS_OF_JOBS = {
 JOBS = {name: dg.define_asset_job(name, assets) for name, assets in ASSETS_OF_JOBS.items()}
 
 
-def _address(field: str) -> str | None:
-    """An address as the environment variable that holds it: Dagster stores the values of resources, and an
+def _variable(field: str) -> str | None:
+    """A setting as the environment variable that holds it: Dagster stores the values of resources, and an
     address may hold a token."""
     return dg.EnvVar(Settings.variable(field)) if getattr(SETTINGS, field) else None
 
@@ -71,7 +71,7 @@ defs = dg.Definitions(
         "recordings": RecordingsResource(uri=SETTINGS.recordings),
         "engine": EngineResource(master=SETTINGS.spark_master),
         "language_servers": LanguageServersResource(
-            url=_address("language_servers_url") or "",
+            url=_variable("language_servers_url") or "",
             token_variable=SETTINGS.language_servers_token_variable,
             cache=SETTINGS.server_cache,
             environment_name=SETTINGS.environment,
@@ -79,8 +79,8 @@ defs = dg.Definitions(
         ),
         "language_model": LanguageModelResource(
             model=SETTINGS.model,
-            base_url=_address("model_url"),
-            key_variable=SETTINGS.model_key_variable or None,
+            base_url=_variable("model_url"),
+            key_variable=_variable("model_key_variable"),
             answers=str(SETTINGS.home / "answers.sqlite"),
         ),
         "trainer": TrainerResource(recipe=SETTINGS.recipe),

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from urllib.parse import SplitResult, parse_qsl, quote, quote_plus, unquote, urlsplit
+from urllib.request import getproxies
 
 from repair.errors import ConfigurationError
 
@@ -63,6 +64,11 @@ def origin(url: str) -> str:
     return f"{parts.scheme}://{host}" + ("" if port is None else f":{port}")
 
 
+def proxies() -> list[str]:
+    """The proxies that the environment names: their addresses often hold a password."""
+    return [url for scheme, url in getproxies().items() if scheme != "no"]
+
+
 class Credentials:
     """Secret values (keys, tokens, and those within URLs) and how to mask them in a text.
 
@@ -79,7 +85,7 @@ class Credentials:
         unmistakable: bool = False,
     ) -> None:
         self._urls = {url: origin(url) for url in urls if url}
-        secrets = {value for value in values if value}
+        secrets = {form for value in values if value for form in (value, value.strip())}
         for url in self._urls:
             secrets.update(_secrets_of(url))
         if unmistakable:

@@ -68,7 +68,7 @@ class LanguageModelResource(dg.ConfigurableResource[None]):
         """
         only_speed = {"answers", "concurrency", "timeout_s", "requests_per_minute", "tokens_per_minute"}
         settings = self.model_dump(exclude={*only_speed, "key_variable"})
-        if self.base_url is not None:
+        if self.base_url:
             settings["base_url"] = origin(self.base_url)
         return json.dumps(settings, sort_keys=True)
 

@@ -28,7 +28,7 @@ from importlib.metadata import PackageNotFoundError, version
 from types import TracebackType
 from typing import NoReturn, Self, cast
 
-from repair.credentials import Credentials, origin, split_url
+from repair.credentials import Credentials, origin, proxies, split_url
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.errors import ConfigurationError
 from repair.extras import extra
@@ -103,7 +103,7 @@ class RemoteLanguageServers:
                 f"got {at_once}, {timeout} and {patience}"
             )
         self._url = parts._replace(path=parts.path.rstrip("/"), query="", fragment="").geturl()
-        self._credentials = Credentials([token], [url, self._url])
+        self._credentials = Credentials([token], [url, self._url, *proxies()])
         self._at_once = at_once
         self._patience = patience
         self._http = httpx.Client(

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repair.credentials import MASK, Credentials, origin, split_url
+from repair.credentials import MASK, Credentials, origin, proxies, split_url
 from repair.errors import ConfigurationError
 
 KEY = "sk-fake/9+aZ&q'1 Lä\"7"
@@ -76,6 +76,13 @@ def test_of_an_address_scheme_host_and_port_are_shown(url: str, shown: str) -> N
     assert origin(url) == shown
     said = Credentials(urls=[url]).mask(f"can't reach {url}: {url}/chat/completions")
     assert "SECRET" not in said and said.startswith("can't reach ")
+
+
+def test_the_password_of_a_proxy_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://user:SECRET@proxy.example.org:3128")
+    monkeypatch.setenv("NO_PROXY", "localhost")
+    said = Credentials(urls=proxies()).mask("407 from http://user:SECRET@proxy.example.org:3128, user:SECRET")
+    assert said == f"407 from http://proxy.example.org:3128, {MASK}"
 
 
 @pytest.mark.parametrize(

@@ -266,6 +266,7 @@ def _is_fatal(error: BaseException) -> bool:
         exceptions.LMBillingError,
         exceptions.LMConfigurationError,
         exceptions.LMUnsupportedModelError,
+        ImportError,  # an extra is not installed
     )
     # 404: no such model, or no such address
     return isinstance(error, for_all) or getattr(error, "status", None) == 404

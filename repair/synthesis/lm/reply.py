@@ -17,6 +17,9 @@ from repair.line_diff.answer_block import after_thinking
 # A reply that ended so is not the model's answer, whatever text came with it.
 _BROKEN = frozenset({"content_filter", "error"})
 
+# OpenAI's words, which most services use; other words are told as DSPy understands them.
+_FINISH_REASONS = frozenset({"stop", "length", "tool_calls", "function_call", "content_filter"})
+
 _REASONING = ("reasoning_content", "reasoning", "thinking")
 _LARGEST = 2**63 - 1  # of an integer in SQLite and in Parquet
 _MOST_SHOWN = 200
@@ -67,7 +70,8 @@ def answer_of(reply: Reply) -> tuple[str, str | None]:
     content: dict[str, Any] = json.loads(reply.content)
     body, choice, message = _parts_of(content.get("body"))
     understood = _word(content.get("finish_reason"))
-    finish_reason = _finish_reason(body, choice) or understood
+    own = _word(choice.get("finish_reason")) or _word(body.get("stop_reason"))
+    finish_reason = own if own in _FINISH_REASONS else understood or own
     outputs = content.get("outputs")
     text = _text(outputs[0]) if isinstance(outputs, list) and outputs else ""
     if is_blank(text):
@@ -97,11 +101,6 @@ def _parts_of(body: Any) -> tuple[Mapping[str, Any], Mapping[str, Any], Any]:
     choices = body.get("choices")
     choice = _mapping(cast("list[Any]", choices)[0]) if isinstance(choices, list) and choices else {}
     return body, choice, choice.get("message")
-
-
-def _finish_reason(body: Mapping[str, Any], choice: Mapping[str, Any]) -> str | None:
-    """The service's own word, where it has one."""
-    return _word(choice.get("finish_reason")) or _word(body.get("stop_reason"))
 
 
 def _text(value: Any) -> str:

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from repair.credentials import Credentials, origin, split_url
+from repair.credentials import Credentials, origin, proxies, split_url
 from repair.errors import ConfigurationError
 from repair.extras import extra
 from repair.synthesis.lm.reply import Reply
@@ -68,18 +68,17 @@ class LanguageModel:
         prices = (self.usd_per_million_input_tokens, self.usd_per_million_output_tokens)
         if None in prices and prices != (None, None):
             raise ConfigurationError("one of the two prices is set: set both, or none to use the public list")
-        if self.base_url is not None:
+        if self.base_url:
             _check_address(self.base_url)
 
     @property
     def address(self) -> str | None:
         """`scheme://host:port` of the API: all of the address that is shown or stored."""
-        return None if self.base_url is None else origin(self.base_url)
+        return origin(self.base_url) if self.base_url else None
 
     def credentials(self, *, unmistakable: bool = False) -> Credentials:
         """The key and the secret parts of the address, to mask them."""
-        key = os.environ.get(self.key_variable) if self.key_variable else None
-        return Credentials([key], [self.base_url], unmistakable=unmistakable)
+        return Credentials([self._key()], [self.base_url, *proxies()], unmistakable=unmistakable)
 
     def sampling(self) -> dict[str, Any]:
         """Sampling parameters: an answer depends on them beside its question."""
@@ -94,14 +93,18 @@ class LanguageModel:
         # OpenAI's clients refuse to run without a key, servers of one's own ignore it.
         key: str | None = "not-needed"
         if self.key_variable is not None:
-            key = os.environ.get(self.key_variable)
+            key = self._key()
             if not key:
                 raise ConfigurationError(
                     f"the environment variable {_shown(self.key_variable)} is not set: it must hold the key"
                     f" of {self.model}"
                 )
-        address = {} if self.base_url is None else {"api_base": self.base_url}
+        address = {} if not self.base_url else {"api_base": self.base_url}
         return {"api_key": key, "timeout": self.timeout_s, **address}
+
+    def _key(self) -> str | None:
+        """The key, without the newline that a file of secrets ends with."""
+        return os.environ.get(self.key_variable, "").strip() if self.key_variable else None
 
     def priced(self, reply: Reply) -> Reply:
         """`reply` with its cost by the prices set here, if they are set."""

@@ -255,6 +255,24 @@ def test_whatever_a_library_returns_is_a_text_or_no_answer(
             assert kept.get("k") == answer
 
 
+FINISH_REASONS = [
+    # the service's own, what DSPy makes of it, what is told
+    ("tool_calls", "tool_call", "tool_calls"),
+    ("end_turn", "stop", "stop"),
+    ("max_tokens", "length", "length"),
+    ("eos", None, "eos"),
+    (None, "length", "length"),
+    (7, None, None),
+]
+
+
+@pytest.mark.parametrize(("own", "understood", "told"), FINISH_REASONS)
+def test_a_finish_reason_is_told_in_the_usual_words(own: Any, understood: Any, told: str | None) -> None:
+    for body in ({"choices": [{"finish_reason": own}]}, {"stop_reason": own}):
+        reply = reply_of(["text"], {"response": Response(understood, body)})
+        assert answer_of(reply) == ("text", told)
+
+
 def test_objects_of_a_library_are_stored_by_their_fields() -> None:
     class Part:
         text = "hello"
