@@ -151,7 +151,10 @@ def find_phones(source: Source) -> Iterator[Finding]:
         number = match["number"].rstrip(" ./-(")
         digits = sum(map(str.isdigit, number))
         grouped = 7 <= digits <= 15 and digits < len(number) and not _DATE.search(number)
-        if grouped or (9 <= digits <= 15 and digits == len(number) and number[0] == "0"):
+        end = match.start("number") + len(number)
+        quoted = text[match.start("number") - 1] in "'\"" and text[end : end + 1] in ("'", '"')
+        plain = 9 <= digits <= 15 and digits == len(number) and (number[0] == "0" or quoted)
+        if grouped or (plain and "id" not in match[0] and not "1234567890".startswith(number)):
             yield from _checked(source, match.start("number"), match.start("number") + len(number))
 
 
@@ -175,7 +178,7 @@ def _international(source: Source, start: int, number: str) -> Iterator[Finding]
         # `+44 (0)20` names the digit that is dialled within the country.
         digits = "".join(re.findall(r"\d+", number.replace("(0)", "")))
         digits = digits.removeprefix("00")
-        dotted = "." in number and (len(groups) < 3 or min(map(len, groups[1:])) < 2)
+        dotted = "." in number and not _is_dotted(groups)
         if len(digits) < 8 or dotted:
             return
         is_long = len(groups) > 1 or len(digits) >= 10
@@ -186,6 +189,15 @@ def _international(source: Source, start: int, number: str) -> Iterator[Finding]
         if shorter is None:
             return
         number = shorter[1]
+
+
+def _is_dotted(groups: list[str]) -> bool:
+    """Whether full stops part a telephone number into groups, and not a decimal number."""
+    return (
+        len(groups) > 3
+        or (len(groups) == 3 and min(map(len, groups)) > 1)
+        or (groups[0] == "1" and len(groups[-1]) == 10)
+    )
 
 
 def _is_possible(digits: str) -> bool:

@@ -22,16 +22,17 @@ from repair.curation.detectors.randomness import looks_random
 
 # The parts of a name that make it one of a secret. Searched in lower case.
 _ROOTS = re.compile(
-    r"secret|token|pass(?:w|phrase|code|(?![a-z]))|pwd|pw(?<![a-z]..)(?![a-z])|key(?![a-z])|credential"
-    r"|fernet|salt|pepper|auth(?:oriz|(?![a-z]))|session_?id|webhook|cookie|hmac"
+    r"secret|token|pass(?:w|phrase|code|(?![a-z]))|pwd|pw(?<![a-z]..)(?![a-z])|key(?![a-z])|credential|creds(?![a-z])"
+    r"|fernet|salt|pepper|auth(?:oriz|(?![a-z]))|session(?:_?id|(?==))|webhook|cookie|hmac"
     r"|sig(?<![a-z]...)(?![a-z])|seed(?![a-z])|mnemonic|dsn(?![a-z])"
 )
 _HELD = tuple(
     """
-    secret token pass pwd pw key credential fernet salt pepper auth session webhook cookie hmac sig seed
+    secret token pass pwd pw key cred fernet salt pepper auth session webhook cookie hmac sig seed
     mnemonic dsn
     """.split()  # noqa: SIM905
 )
+_PAIRS = ("auth", "credentials", "creds")
 _NAME = re.compile(r"[\w-]*+")
 _NAME_BEFORE = re.compile(r"[\w-]*\Z")
 _PASSWORD = re.compile(r"passw|passphrase|passcode|pwd|(?<![a-z])pass(?![a-z])|(?<![a-z])pw(?![a-z])")
@@ -131,18 +132,21 @@ def _in_code(
     if key is None and (compared := _COMPARED.search(text, max(0, start - 140), start)) is not None:
         before = source.literals.around(compared.start(), compared.start() + 1)
         yield from _of_literal(text, before, name, direct=True)
-    direct = in_brackets = is_pair = False
+    direct = in_brackets = is_assigned = is_pair = False
     for order, (literal, gap) in enumerate(_rest_of_statement(source, end)):
         if order == 0:
             direct = _DIRECT.fullmatch(gap if key is None else f"'{gap}") is not None or _is_default(
                 text, key, gap
             )
             is_pair = key is not None and not direct
+            is_assigned = direct and gap.strip() == "="
             in_brackets = direct and gap.rstrip("rbuf \n\r\t").endswith(("(", "[", "{"))
         elif gap.strip() == ",":
             # Of `("a", "b")` each is given to the name; of `auth=(user, password)` the second is one.
-            name = "password" if name.endswith("auth") else name
-            direct = in_brackets
+            name = "password" if name.endswith(_PAIRS) else name
+            direct = in_brackets or is_assigned
+        elif gap.strip() == ":" and in_brackets:
+            direct = True  # passwords = {user: password}
         elif gap.strip() == "=" and direct:
             pass  # name: "type" = value
         elif _OTHER_NAME.search(gap):
@@ -206,7 +210,8 @@ def _in_text(source: Source, end: int, most: int, name: str) -> Iterator[Finding
         # A call in a docstring has a name there; an assignment of a shell, YAML and a command do not.
         if "(" in before or "." in value or not any(map(str.isdigit, value)):
             return
-    if value.startswith(("/", "./", "~", "http")) or "://" in value:
+    is_path = value.startswith(("/", "./", "~", "http")) or "://" in value
+    if is_path and (value.count("/") > 3 or not looks_random(value, 32)):
         return
     if _is_secret(value, name, True):
         yield Finding(start, start + len(value), "value")

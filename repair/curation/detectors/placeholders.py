@@ -21,7 +21,7 @@ _PLACEHOLDER_WORDS = frozenset(
     insert insecure invalid is it jwt key keys local localhost login long mail matching me missing mock must
     my mypass mypassword n name new newpass newpassword no none not null of old oldpass oldpassword on
     openai optional or param parameter pass passcode passphrase passwd password passwords path personal
-    placeholder please plain prod private prompt public put pw pwd qwerty random raw real redacted refresh
+    placeholder please plain prod private prompt public put pw pwd random raw real redacted refresh
     remember replace request required reset right root same sample sec second secret secrets secure security
     select sent server service session set setting settings should sign signature signing some something
     string strong super supersecret temp temporary test tester testing tests text that the this to todo
@@ -84,5 +84,7 @@ def is_placeholder(value: str) -> bool:
     core = value.strip(_ENDS)
     if not core:
         return value in ("123456", "12345678", "1234567890")
+    if len(core) < 3 and len(value) > 7:
+        return False
     words = [word.lower() for word in _WORDS.findall(core)]
     return not any(map(str.isdigit, core)) and all(word in _PLACEHOLDER_WORDS for word in words)

@@ -55,6 +55,9 @@ _HOOK = re.compile(
     r"|webhook\.office\.com/webhookb2/)"
     r"(?P<secret>[A-Za-z0-9/@_-]{20,256})"
 )
+_TWITTER = re.compile(r"(?<!\w)A{18,24}[A-Za-z0-9]{1,80}%[A-Za-z0-9%]{10,200}")
+_PAYPAL = re.compile(r"access_token\$production\$[0-9a-z]{16}\$[0-9a-f]{32}")
+_MWS = re.compile(r"amzn\.mws\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TELEGRAM = re.compile(r"(?<![\w-])\d{8,10}:AA[\w-]{32,40}(?![\w-])")
 _ACCOUNT_KEY = re.compile(r"(?:Account|SharedAccess|Shared)Key=(?P<secret>[A-Za-z0-9+/]{20,128}={0,2})")
 # A prefix that nobody told us of before a random part.
@@ -80,6 +83,9 @@ def find_tokens(source: Source) -> Iterator[Finding]:
     for needed, pattern, group in (
         ("/", _HOOK, "secret"),
         (":AA", _TELEGRAM, 0),
+        ("AAAAAAAAAAAAAAAAAA", _TWITTER, 0),
+        ("$production$", _PAYPAL, 0),
+        ("amzn.mws.", _MWS, 0),
         ("Key=", _ACCOUNT_KEY, "secret"),
     ):
         if needed in text:
