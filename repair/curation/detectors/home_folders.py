@@ -25,6 +25,7 @@ _FILE_SCHEMES = re.compile(
 )
 _ABSOLUTE = re.compile(r"/|\\{2,8}[\w.$]|/?[A-Za-z][:|]|[\w.-]{1,64}:/|\\\Z|~|\.{0,2}\Z")
 _FILE_ENDING = re.compile(r"\.(?:html?|php|aspx?|jsp|js|css|py|json|xml|txt|md|png|jpe?g|svg|gif|ico|rst)\Z")
+_API = re.compile(r"/(?:api|rest|scim|graph|v\d(?:\.\d)?)(?=/|\Z)", re.IGNORECASE)
 _TILDE = re.compile(r"(?<![\w/~.\\)\]])~(?P<name>[a-z][a-z0-9_.-]{2,31})(?=[/\\][A-Za-z._])")
 _PLACEHOLDER = re.compile(r"user\d+")
 
@@ -61,7 +62,7 @@ def _is_root(text: str, match: re.Match[str]) -> bool:
     scheme, colon, _ = head.rpartition("://")
     if colon:
         return _FILE_SCHEMES.search(scheme) is not None
-    if outside and outside in ")]":
+    if (outside and outside in ")]") or _API.search(head):
         return False
     path = head + match["before"]
     # `file:/home`, `-I/home`, `PATH=/usr/bin:/home` begin an absolute path within.

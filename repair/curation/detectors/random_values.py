@@ -47,6 +47,10 @@ _PUBLIC_HEADS = (
     "AQAB",
     "d09G",
     "gASV",
+    "sha1-",
+    "sha256-",
+    "sha384-",
+    "sha512-",
 )
 _DATA_BEFORE = re.compile(r"[A-Za-z0-9+/=]{24}(?:\\n)?['\",+ \\]{0,4}\n\Z")
 _DATA_AFTER = re.compile(r"(?:\\n['\"]?)?\n[ \t]*[bru]{0,2}['\"]?[A-Za-z0-9+/]{24}")
