@@ -157,6 +157,7 @@ def _licence(repository: GitRepository) -> tuple[str | None, list[str]]:
             texts[path] = repository.blob(entry.blob).decode(errors="replace")
     found = project_licence(texts)
     refusals += [f"{path}: {reason}" for path, reason in found.refused.items()]
+    refusals = [refusal if refusal.isprintable() else repr(refusal) for refusal in refusals]
     return None if refusals else found.licence, refusals
 
 

@@ -126,8 +126,13 @@ def why_refused(text: str) -> str:
     if not tags:
         return "not the whole text of a known permissive licence"
     if all(permitted_expression(tag) for tag in tags):
-        return f"says more than its tag SPDX-License-Identifier: {tags[0][:80]}"
-    return f"SPDX-License-Identifier: {tags[0][:80]} does not permit it"
+        return f"says more than its tag SPDX-License-Identifier: {_shown(tags[0])}"
+    return f"SPDX-License-Identifier: {_shown(tags[0])} does not permit it"
+
+
+def _shown(tag: str) -> str:
+    """A stranger's words for a terminal: short, and without what it would take for a command."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in tag[:80])
 
 
 def _split_tags(text: str) -> tuple[list[str], str]:

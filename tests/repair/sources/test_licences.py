@@ -147,6 +147,10 @@ def test_all_licence_files_must_permit(
         ("SPDX-License-Identifier: BUSL-1.1", "SPDX-License-Identifier: BUSL-1.1 does not permit it"),
         ("SPDX-License-Identifier: MIT\nmore", "says more than its tag SPDX-License-Identifier: MIT"),
         (BUSL, "not the whole text of a known permissive licence"),
+        (
+            "SPDX-License-Identifier: \x1b[31mX",
+            "SPDX-License-Identifier: \N{REPLACEMENT CHARACTER}[31mX does not permit it",
+        ),
     ],
 )
 def test_a_refusal_says_why(text: str, reason: str) -> None:
