@@ -28,6 +28,7 @@ from repair.store.definition_records import record_definitions
 from repair.store.manifest import Manifest, fingerprint
 from repair.store.reader import PartitionStore
 from repair.store.writer import PartitionWriter
+from repair.unexpected import UNEXPECTED
 from resources.engine import Engine, LocalEngine
 from resources.reporting import column_schema, preview
 
@@ -88,7 +89,22 @@ def _add_up(manifest: Manifest) -> CheckVerdict:
     )
 
 
+def _nothing_unexpected(manifest: Manifest) -> CheckVerdict:
+    count = manifest.rejects.get(UNEXPECTED, 0)
+    said = "every reject has a reason that was foreseen"
+    if count:
+        said = (
+            f"{count} of {manifest.rows_in} rows met an error that no step foresaw: "
+            f"look at the rejects with the reason {UNEXPECTED!r} and report the class that their detail names"
+        )
+    return CheckVerdict(not count, said, {"unexpected": count})
+
+
 _ROWS_ADD_UP = ManifestCheck(ROWS_ADD_UP, "Rows in equal rows out plus rejects.", _add_up, blocking=True)
+_NOTHING_UNEXPECTED = ManifestCheck(
+    "nothing_unexpected", "No row met an error that no step foresaw.", _nothing_unexpected
+)
+_ALWAYS = (_ROWS_ADD_UP, _NOTHING_UNEXPECTED)
 
 
 def share_check(name: str, description: str, *, at_least: float) -> ManifestCheck:
@@ -122,7 +138,7 @@ def check_specs(
                 blocking=check.blocking,
                 partitions_def=partitions_def,
             )
-            for check in (_ROWS_ADD_UP, *checks)
+            for check in (*_ALWAYS, *checks)
         ]
 
 
@@ -310,7 +326,7 @@ class Stage:
                 "rejected_rows": rejected,
                 **(metadata(manifest) if metadata else {}),
             },
-            check_results=[self._check(check, manifest, rejected) for check in (_ROWS_ADD_UP, *self.checks)],
+            check_results=[self._check(check, manifest, rejected) for check in (*_ALWAYS, *self.checks)],
             data_version=dg.DataVersion(manifest.data_version),
         )
 

@@ -14,6 +14,7 @@ from repair.diagnostics.matching import match
 from repair.diagnostics.style import is_stylistic
 from repair.language_servers import Request, errors
 from repair.language_servers.scheduler import Servers
+from repair.schema.guards import rejecting
 from repair.schema.outcomes import KEY, Reject, beside, outcome_batch, subschema
 from repair.schema.rows import ReproducedDiagnosticRow
 from repair.schema.stages import REPAIR_CANDIDATES
@@ -94,18 +95,22 @@ def redact(batches: Iterable[pa.RecordBatch], servers: Servers) -> Iterator[pa.R
     are theirs from then on.
     """
     for batch in batches:
-        outcomes = [_redacted(row) for row in batch.to_pylist()]
+        outcomes = [rejecting(_redacted, row) for row in batch.to_pylist()]
         yield outcome_batch(_confirmed(outcomes, servers), ADDS)
 
 
 def _screened(row: ReproducedDiagnosticRow) -> dict[str, Any]:
-    reason, detail = _fault(row) or (None, None)
-    return {
-        KEY: row[KEY],
-        "reject_reason": reason,
-        "reject_detail": detail,
-        "task": None if reason else task_text(row),
-    }
+    found = rejecting(_filtered, row)
+    if isinstance(found, Reject):
+        return {KEY: row[KEY], "reject_reason": found.reason, "reject_detail": found.detail, "task": None}
+    return {KEY: row[KEY], "reject_reason": None, "reject_detail": None, "task": found}
+
+
+def _filtered(row: ReproducedDiagnosticRow) -> str | Reject:
+    """The text that near-duplicates are found by."""
+    if (fault := _fault(row)) is not None:
+        return Reject(row, *fault)
+    return task_text(row)
 
 
 def _fault(row: ReproducedDiagnosticRow) -> tuple[str, str] | None:
@@ -194,4 +199,5 @@ def _confirmed(outcomes: list[_Redacted | Reject], servers: Servers) -> Iterator
             if result.error is not None:
                 yield Reject(outcome.row, result.error.reason, str(result.error))
             else:
-                yield outcome.confirmed(list(result.diagnostics))
+                found = list(result.diagnostics)
+                yield rejecting(lambda _, outcome=outcome, found=found: outcome.confirmed(found), outcome.row)

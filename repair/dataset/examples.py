@@ -5,18 +5,21 @@ Tested by `tests/repair/verification/test_proof.py` and `tests/code_location/tes
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
 
+from repair import unexpected
 from repair.dataset.splits import SPLIT_SEED, split_of
 from repair.prompt.rows import prompt_of
 from repair.prompt.sentinels import PROMPT_VERSION, PromptError, render_response
+from repair.schema.guards import rejecting
 from repair.schema.outcomes import KEY, Reject, outcome_batch, subschema
 from repair.schema.rows import VerifiedDiffRow
 from repair.schema.stages import REPAIR_EXAMPLES
 
-REASONS = {"malformed_prompt": "the row can't be written as a prompt and a response"}
+REASONS = {"malformed_prompt": "the row can't be written as a prompt and a response", **unexpected.REASONS}
 
 READS = (KEY, "project_id", "path", "files", "diagnostic", "teacher", "line_diff")
 ADDS = subschema(REPAIR_EXAMPLES, (KEY, "example_id", "split", "code", "response", "prompt_version"))
@@ -26,7 +29,8 @@ def examples(batches: Iterable[pa.RecordBatch], *, split_seed: int = SPLIT_SEED)
     """The example stage: outcomes of `ADDS` for rows of `VERIFIED_DIFFS`."""
     for batch in batches:
         rows = batch.select(READS).to_pylist()
-        yield outcome_batch((_example(row, split_seed) for row in rows), ADDS)
+        step = partial(_example, split_seed=split_seed)
+        yield outcome_batch((rejecting(step, row) for row in rows), ADDS)
 
 
 def _example(row: VerifiedDiffRow, split_seed: int) -> dict[str, Any] | Reject:

@@ -7,9 +7,11 @@ from typing import Any
 
 import pyarrow as pa
 
+from repair import unexpected
 from repair.curation.diagnostic_text import task_text
 from repair.curation.near_duplicates import NearDuplicates
 from repair.dataset.splits import TEST
+from repair.schema.guards import rejecting
 from repair.schema.outcomes import Reject, outcome_batch
 from repair.schema.rows import RepairExampleRow
 from repair.text.files import text_of
@@ -39,6 +41,7 @@ REASONS = {
     "contaminated": "a benchmark sample has the same project, or nearly the same file",
     "cap_code": "the mixture has enough examples of the diagnostic code",
     "near_duplicate": "nearly the same diagnostic, lines around it and repair as an earlier example",
+    **unexpected.REASONS,
 }
 
 
@@ -75,16 +78,21 @@ def mixture(
         sample = checked[key]
         return None if sample is None else f"the file nearly equals that of sample {sample}"
 
+    def task_of(row: RepairExampleRow) -> str | Reject:
+        if row["split"] == TEST:
+            return Reject(row, "held_out", f"project {row['project_id']} is for tests")
+        if (why := contamination(row)) is not None:
+            return Reject(row, "contaminated", why)
+        return task_text(row, row["line_diff"])
+
     pending: list[tuple[str, dict[str, Any], str]] = []
     for batch in examples:
         rejects: list[Reject] = []
         for row in batch.to_pylist():
-            if row["split"] == TEST:
-                rejects.append(Reject(row, "held_out", f"project {row['project_id']} is for tests"))
-            elif (why := contamination(row)) is not None:
-                rejects.append(Reject(row, "contaminated", why))
+            task = rejecting(task_of, row)
+            if isinstance(task, Reject):
+                rejects.append(task)
             else:
-                task = task_text(row, row["line_diff"])
                 pending.append((rank(seed, row["example_id"]), _without_text(row), task))
         yield outcome_batch(rejects, MIXTURE)
     pending.sort(key=lambda item: item[0])

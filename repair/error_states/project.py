@@ -16,11 +16,13 @@ from repair.replay.timeline import Change, StoredCopy, changes
 from repair.replay.workspace import Mismatch, State, Workspace
 from repair.replay.workspace_file import Broken
 from repair.schema.events import EventError, EventKind
+from repair.schema.guards import rejecting
 from repair.schema.outcomes import Reject, outcome_batch
 from repair.schema.stages import ERROR_STATES
 from repair.text.files import workspace_sha256
 from repair.text.lines import lines_of
 from repair.text.paths import PYTHON_SUFFIXES, is_python, is_readable, path_fault
+from repair.unexpected import UNEXPECTED, detail_of, is_of_the_run
 
 SETTLE_SECONDS = 3.0
 LARGEST_WORKSPACE = 16 << 20
@@ -87,12 +89,16 @@ def replay_project(
     workspace, mismatches = Workspace(), list[Mismatch]()
     try:
         _replay(changes(events), rows, workspace, mismatches, timedelta(seconds=settle_seconds))
+        outcomes = [rejecting(lambda _, episode=episode: episode.outcome(), episode.row) for episode in rows]
     except EventError as error:
         outcomes: list[dict[str, Any] | Reject] = [
             Reject(episode.row, error.reason, str(error)) for episode in rows
         ]
-    else:
-        outcomes = [episode.outcome() for episode in rows]
+    except Exception as error:
+        if is_of_the_run(error):
+            raise
+        detail = detail_of(error)
+        outcomes = [Reject(episode.row, UNEXPECTED, detail) for episode in rows]
     return outcomes, _comparison(workspace, mismatches)
 
 

@@ -3,6 +3,7 @@
 Tested by `tests/repair/test_pipeline.py`.
 """
 
+from repair import unexpected
 from repair.curation import policy
 from repair.error_states import sampling
 
@@ -31,4 +32,5 @@ REASONS = {
     "range_outside_file": "the diagnostic's line is after the last one of the file",
     "malformed_event": "a row of the project is not an event",
     **BROKEN_FILE,
+    **unexpected.REASONS,
 }

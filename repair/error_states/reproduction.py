@@ -3,6 +3,7 @@
 import itertools
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -10,6 +11,7 @@ import pyarrow as pa
 from repair.diagnostics.matching import match
 from repair.language_servers import Request, Result, errors
 from repair.language_servers.scheduler import VersionedServers
+from repair.schema.guards import rejecting
 from repair.schema.outcomes import KEY, Reject, outcome_batch, subschema
 from repair.schema.stages import REPRODUCED_DIAGNOSTICS
 
@@ -66,7 +68,8 @@ def reproduce(batches: Iterable[pa.RecordBatch], servers: VersionedServers) -> I
         checked = rows.popleft()
         answers = itertools.chain([first], itertools.islice(results, len(checked) - 1))
         outcomes = [
-            _outcome(row, result, server_versions) for row, result in zip(checked, answers, strict=True)
+            rejecting(partial(_outcome, result=result, server_versions=server_versions), row)
+            for row, result in zip(checked, answers, strict=True)
         ]
         yield outcome_batch(outcomes, ADDS)
 

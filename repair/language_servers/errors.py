@@ -8,6 +8,7 @@ LanguageServerError
 ├── UnencodableTextError   unencodable_text   a text has no UTF-8 form (a lone surrogate)
 ├── UnknownFileError       unknown_file       the path to check is not a file of the workspace
 ├── ServersClosedError     servers_closed     used after `close()`
+├── UnexpectedCheckError   unexpected         an error that no step foresaw, on this workspace alone
 ├── TooLargeRequestError   too_large_request  one workspace is larger than the server behind HTTP accepts
 ├── ServersUnreachableError servers_unreachable  no answer over HTTP until the client's patience ran out
 └── ServersChangedError    servers_changed    the versions behind HTTP changed during the run
@@ -16,6 +17,7 @@ LanguageServerError
 Tested by `tests/repair/language_servers/test_remote.py`.
 """
 
+from repair import unexpected
 from repair.errors import LanguageServerError
 
 REASONS = {
@@ -26,6 +28,7 @@ REASONS = {
     "unknown_file": "the named file is not in the workspace",
     "servers_closed": "the servers were closed during the check",
     "too_large_request": "one workspace is larger than the servers behind HTTP accept",
+    **unexpected.REASONS,
 }
 """Reject reasons of rows without a result of the servers: reason -> meaning."""
 
@@ -72,6 +75,12 @@ class TooLargeRequestError(LanguageServerError):
     reason = "too_large_request"
 
 
+class UnexpectedCheckError(LanguageServerError):
+    """An error of our own that no step foresaw, on one workspace: the message begins with its class."""
+
+    reason = "unexpected"
+
+
 class ServersUnreachableError(LanguageServerError):
     """No answer over HTTP until the client's patience ran out. It is raised, never a row's reason."""
 
@@ -82,3 +91,10 @@ class ServersChangedError(LanguageServerError):
     """The versions behind HTTP changed during the run. It is raised, never a row's reason."""
 
     reason = "servers_changed"
+
+
+def unexpected_check(error: Exception) -> UnexpectedCheckError:
+    """The result of a workspace whose check raised `error`. An error of the run is raised."""
+    if unexpected.is_of_the_run(error):
+        raise error
+    return UnexpectedCheckError(unexpected.detail_of(error))

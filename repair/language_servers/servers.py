@@ -19,7 +19,7 @@ from repair.errors import ConfigurationError
 from repair.language_servers import programs
 from repair.language_servers.cache import ResultCache
 from repair.language_servers.environment import Environment, installed, nothing_installed
-from repair.language_servers.errors import LanguageServerError, ServersClosedError
+from repair.language_servers.errors import LanguageServerError, ServersClosedError, unexpected_check
 from repair.language_servers.scratch import Scratch
 from repair.language_servers.worker import CheckOutcome, Worker
 from repair.language_servers.workspace import PreparedWorkspace
@@ -232,6 +232,8 @@ def _prepared(request: Request, python: str) -> PreparedWorkspace | LanguageServ
         return PreparedWorkspace.of(request.files, request.paths, request.edited, python)
     except LanguageServerError as error:
         return error
+    except Exception as error:
+        return unexpected_check(error)
 
 
 def _result(outcome: CheckOutcome, workspace: PreparedWorkspace, *, hints: bool) -> Result:

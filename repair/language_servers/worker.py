@@ -15,7 +15,12 @@ from typing import Any
 from repair.diagnostics.diagnostic import HINT, Diagnostic
 from repair.language_servers import command_line, ruff
 from repair.language_servers.environment import Installed
-from repair.language_servers.errors import LanguageServerError, ServerCrashError, ServerTimeoutError
+from repair.language_servers.errors import (
+    LanguageServerError,
+    ServerCrashError,
+    ServerTimeoutError,
+    unexpected_check,
+)
 from repair.language_servers.programs import Programs
 from repair.language_servers.pyright_server import HEAP_MB, PyrightServer
 from repair.language_servers.slots import poolable, server_settings
@@ -89,6 +94,9 @@ class Worker:
             except (ServerCrashError, ServerTimeoutError) as raised:
                 error = raised
                 self._end_server(key)
+            except Exception as raised:
+                self._end_server(key)
+                return unexpected_check(raised)
         return error
 
     def _hints(self, workspace: PreparedWorkspace) -> list[Diagnostic]:
@@ -128,7 +136,7 @@ class Worker:
             server.close()
 
     def _ruff_outcomes(self, workspaces: Sequence[PreparedWorkspace]) -> list[CheckOutcome]:
-        with contextlib.suppress(LanguageServerError):
+        with contextlib.suppress(Exception):
             return list(ruff.check(self._programs, workspaces, self._fresh("ruff"), self._timeout))
         # one of them broke the run: check them one by one
         return [self._ruff_outcome(workspace) for workspace in workspaces]
@@ -138,6 +146,8 @@ class Worker:
             return ruff.check(self._programs, [workspace], self._fresh("ruff"), self._timeout)[0]
         except LanguageServerError as error:
             return error
+        except Exception as error:
+            return unexpected_check(error)
 
     def _fresh(self, name: str) -> Path:
         return self._folder / f"{name}-{next(self._numbers)}"

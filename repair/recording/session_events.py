@@ -14,6 +14,7 @@ from repair.messages import shown
 from repair.recording.validation import Problem, check_batch, lacks, pc, readable, rows_where
 from repair.schema.events import EventKind
 from repair.schema.outcomes import DETAIL, REASON, ROWS, outcome_schema
+from repair.unexpected import UNEXPECTED, detail_of, is_of_the_run
 
 
 def session_events(
@@ -28,7 +29,7 @@ def session_events(
     seen: dict[str, _Numbers] = {}
     stored: dict[str, _Snapshot] = {}
     for recorded in batches:
-        problems = check_batch(recorded, now=now or datetime.now(UTC))
+        problems = _problems(recorded, now or datetime.now(UTC))
         batch, _ = readable(recorded)
         names, sequences = batch.column("project_id").to_pylist(), batch.column("sequence").to_pylist()
         copies = _stored_paths(batch, problems)
@@ -52,6 +53,19 @@ def session_events(
                     "store each file once",
                 )
         yield _outcome(batch, problems)
+
+
+def _problems(batch: pa.RecordBatch, now: datetime) -> dict[int, Problem]:
+    """`check_batch`; where it fails on a row that nobody foresaw, row by row."""
+    try:
+        return check_batch(batch, now=now)
+    except Exception as error:
+        if is_of_the_run(error):
+            raise
+        if batch.num_rows == 1:
+            return {0: Problem(UNEXPECTED, "an event that can be checked", detail_of(error))}
+    rows = [_problems(batch.slice(row, 1), now) for row in range(batch.num_rows)]
+    return {row: found[0] for row, found in enumerate(rows) if found}
 
 
 def _stored_paths(batch: pa.RecordBatch, problems: dict[int, Problem]) -> dict[int, tuple[int, str]]:

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute
 
+from repair import unexpected
 from repair.errors import InputError
 from repair.messages import printable, shown
 from repair.ot.packets import decode_packet
@@ -67,6 +68,7 @@ REASONS = {
     "too_large": "a content, packet, payload or other text has more bytes than it may have",
     "duplicate_event": "an earlier row of the project has its sequence, or is of the same snapshot and path",
     "unknown_project": "the table of projects does not have the event's project",
+    **unexpected.REASONS,
 }
 """Why a recorded row is no event: reject reason -> meaning."""
 

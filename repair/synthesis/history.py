@@ -9,15 +9,18 @@ states are those of the diagnostic's file, so that a fix which needs another fil
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.language_servers import errors
 from repair.language_servers.scheduler import CheckCoroutine, Servers, run_stream
 from repair.prompt.sentinels import render_response
+from repair.schema.guards import guarded
 from repair.schema.outcomes import Reject
 from repair.schema.rows import LaterStateRow, RepairCandidateRow
 from repair.synthesis.teacher import Proposal
 from repair.text.files import files_of
+from repair.unexpected import UNEXPECTED
 from repair.verification.minimize import MinimizedFix, smallest_repair
 from repair.verification.verifier import UNANSWERED, Verdict
 
@@ -52,7 +55,11 @@ class HistoryTeacher:
 
     def propose(self, rows: Iterable[RepairCandidateRow]) -> Iterator[Proposal | Reject]:
         """One outcome for each row, in order."""
-        yield from run_stream(map(_propose, rows), self.servers, at_once=self.rows_at_once)
+        yield from run_stream(map(_guarded, rows), self.servers, at_once=self.rows_at_once)
+
+
+def _guarded(row: RepairCandidateRow) -> CheckCoroutine[Proposal | Reject]:
+    return guarded(_propose(row), partial(Reject, row, UNEXPECTED))
 
 
 def _propose(row: RepairCandidateRow) -> CheckCoroutine[Proposal | Reject]:

@@ -40,7 +40,9 @@ class Runs:
         self.count = 0
 
 
-def graph(runs: Runs, *, lose: int = 0, keep: int = 6, seed: int = 1) -> list[dg.AssetsDefinition]:
+def graph(
+    runs: Runs, *, lose: int = 0, keep: int = 6, seed: int = 1, reason: str = "odd"
+) -> list[dg.AssetsDefinition]:
     """`numbers` -> `kept`: `kept` keeps some rows, rejects some, and loses `lose` without a word."""
     half = share_check("share", "Rows that go on.", at_least=0.5)
 
@@ -71,7 +73,7 @@ def graph(runs: Runs, *, lose: int = 0, keep: int = 6, seed: int = 1) -> list[dg
             runs.count += 1
             for batch in stage.rows("numbers"):
                 rows = batch.to_pylist()[lose:]
-                rejects = (Reject(row, "odd") for row in rows[keep:])
+                rejects = (Reject(row, reason) for row in rows[keep:])
                 writer.write_outcomes(outcome_batch([*rows[:keep], *rejects], SCHEMA))
 
         return stage.materialize(work)
@@ -157,6 +159,15 @@ def test_a_share_below_the_bar_warns_and_does_not_stop(tmp_path: Path):
     assert (warned.passed, warned.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert "4 of 10 (40%)" in (warned.description or "")
     assert "rejected_rows" in warned.metadata
+
+
+@pytest.mark.parametrize(("reason", "passed"), [("odd", True), ("unexpected", False)])
+def test_an_error_that_no_step_foresaw_warns(tmp_path: Path, reason: str, passed: bool):
+    result = run(graph(Runs(), reason=reason), tmp_path)
+    assert result.success
+    warned = check(result, "kept", "nothing_unexpected")
+    assert (warned.passed, warned.severity) == (passed, dg.AssetCheckSeverity.WARN)
+    assert passed or "4 of 10 rows" in (warned.description or "")
 
 
 @pytest.mark.parametrize(

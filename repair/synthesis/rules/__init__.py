@@ -9,6 +9,7 @@ The proposal is the first of at most four candidates that the servers accept.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from repair.diagnostics.codes import SYNTAX, type_of_code
 from repair.diagnostics.diagnostic import Diagnostic
@@ -16,12 +17,14 @@ from repair.language_servers import errors
 from repair.language_servers.scheduler import CheckCoroutine, Servers, run_stream
 from repair.line_diff.numbered import diff
 from repair.prompt.sentinels import render_response
+from repair.schema.guards import guarded
 from repair.schema.outcomes import Reject
 from repair.schema.rows import RepairCandidateRow
 from repair.synthesis.rules import names, syntax
 from repair.synthesis.teacher import Proposal
 from repair.text.files import files_of
 from repair.text.lines import lines_of, split_mark
+from repair.unexpected import UNEXPECTED
 from repair.verification.verifier import UNANSWERED, examine
 
 MOST_CANDIDATES = 4
@@ -45,7 +48,7 @@ class RulesTeacher:
 
     def propose(self, rows: Iterable[RepairCandidateRow]) -> Iterator[Proposal | Reject]:
         """One outcome for each row, in order."""
-        yield from run_stream(map(_propose, rows), self.servers, at_once=self.rows_at_once)
+        yield from run_stream(map(_guarded, rows), self.servers, at_once=self.rows_at_once)
 
 
 def candidates(text: str, diagnostic: Diagnostic) -> list[str]:
@@ -66,6 +69,10 @@ def candidates(text: str, diagnostic: Diagnostic) -> list[str]:
         if len(found) == MOST_CANDIDATES:
             break
     return list(found)
+
+
+def _guarded(row: RepairCandidateRow) -> CheckCoroutine[Proposal | Reject]:
+    return guarded(_propose(row), partial(Reject, row, UNEXPECTED))
 
 
 def _propose(row: RepairCandidateRow) -> CheckCoroutine[Proposal | Reject]:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,7 @@ from repair.language_servers import (
     ServerCrashError,
     ServersClosedError,
     ServerTimeoutError,
+    ruff,
 )
 from repair.language_servers.environment import nothing_installed
 from repair.language_servers.programs import Programs, programs
@@ -242,6 +244,29 @@ def test_a_server_whose_slots_are_used_up_has_no_room(tmp_path: Path) -> None:
         assert not server.has_room(1500)
     finally:
         server.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [(PreparedWorkspace, "of"), (PyrightServer, "check"), (ruff, "check")]
+)
+def test_an_error_that_no_step_foresaw_is_that_of_its_workspace(
+    kind: Any, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = getattr(kind, name)
+
+    def raising(*given: Any, **named: Any) -> Any:
+        if "cursed.py" in str(given):
+            raise KeyError("range")
+        return step(*given, **named)
+
+    monkeypatch.setattr(kind, name, raising)
+    with LanguageServers() as servers:
+        cursed = Request({"cursed.py": "x = y\n"})
+        before, failed, after = servers.check_many([Request(snapshot(1)), cursed, Request(snapshot(2))])
+    assert messages(before) == expected(1)
+    assert messages(after) == expected(2)
+    assert failed.error is not None
+    assert (failed.error.reason, str(failed.error)) == ("unexpected", "KeyError: 'range'")
 
 
 def test_nothing_stays_behind(tmp_path: Path) -> None:
