@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from repair.errors import InputError
+from repair.messages import shown
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -32,9 +33,9 @@ def export(store: str, asset: str, partition: str, out: Path) -> None:
     opened = PartitionStore(store)
     stored = {"|".join(segments.values()): segments for segments in opened.partitions(asset)}
     if partition not in stored:
-        shown = ", ".join(sorted(stored)[:10]) + (", ..." if len(stored) > 10 else "")
+        names = ", ".join(sorted(stored)[:10]) + (", ..." if len(stored) > 10 else "")
         raise InputError(
-            f"{store} has no partition {partition!r} of {asset}; it has {shown or 'none of that asset'}"
+            f"{store} has no partition {shown(partition)} of {asset}; it has {names or 'none of that asset'}"
         )
     rows = opened.read(asset, stored[partition])
     first = next(rows)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from repair.errors import ConfigurationError
+from repair.messages import shown
 
 if TYPE_CHECKING:
     from repair.recording.reader import Recording
@@ -37,7 +38,7 @@ def replay(events: str, path: str, at: str, project_id: str | None) -> None:
         moment = None
     if moment is None or moment.tzinfo is None:
         raise click.BadParameter(
-            f"{at!r} is no time with a zone, such as 2024-05-06T12:00:00Z", param_hint="--at"
+            f"{shown(at)} is no time with a zone, such as 2024-05-06T12:00:00Z", param_hint="--at"
         )
     recording = Recording(events)
     click.echo(text_at(recording, project_id or _only_project(recording), path, moment), nl=False)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from repair.errors import ConfigurationError
+from repair.messages import shown
 
 if TYPE_CHECKING:
     from repair.pipeline import Settings, StageSpec
@@ -63,7 +64,7 @@ def _spec(name: str) -> "StageSpec":
     from repair.pipeline import BY_NAME
 
     if name not in BY_NAME:
-        raise ConfigurationError(f"there is no stage {name!r}: expected one of {', '.join(BY_NAME)}")
+        raise ConfigurationError(f"there is no stage {shown(name)}: expected one of {', '.join(BY_NAME)}")
     return BY_NAME[name]
 
 
@@ -73,12 +74,12 @@ def _settings(spec: "StageSpec", given: Iterable[str]) -> Mapping[str, Any]:
     for text in given:
         name, _, value = text.partition("=")
         if name not in known:
-            raise ConfigurationError(f"{spec.name} has no setting {name!r}: {_shown(known)}")
+            raise ConfigurationError(f"{spec.name} has no setting {shown(name)}: {_shown(known)}")
         try:
             chosen[name] = known[name].annotation(value)
         except ValueError as error:
             kind = known[name].annotation.__name__
-            raise ConfigurationError(f"{name} is {value!r}: expected a value of type {kind}") from error
+            raise ConfigurationError(f"{name} is {shown(value)}: expected a value of type {kind}") from error
     return chosen
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from repair.error_states.settled_texts import PathTimeline, Start
+from repair.messages import shown
 from repair.replay.timeline import Change, StoredCopy, changes
 from repair.replay.workspace import Mismatch, State, Workspace
 from repair.replay.workspace_file import Broken
@@ -151,7 +152,7 @@ def _fault(path: str, line: int, state: State) -> Broken | None:
     """Why a diagnostic at `path` does not rest on a known workspace."""
     fault = path_fault(path)
     if fault is not None:
-        return Broken("unsafe_path", f"{path!r}: {fault}")
+        return Broken("unsafe_path", f"{shown(path)}: {fault}")
     if not is_python(path):
         return Broken("not_python", f"{path}: expected a file that ends in {' or '.join(PYTHON_SUFFIXES)}")
     broken = path if path in state.broken else min(state.broken, default=None)

@@ -11,6 +11,7 @@ import pyarrow as pa
 from repair.diagnostics.matching import match
 from repair.language_servers import Request, Result, errors
 from repair.language_servers.scheduler import VersionedServers
+from repair.messages import shown
 from repair.schema.guards import rejecting
 from repair.schema.outcomes import KEY, Reject, outcome_batch, subschema
 from repair.schema.stages import REPRODUCED_DIAGNOSTICS
@@ -82,7 +83,7 @@ def _outcome(
         return Reject(row, result.error.reason, str(result.error))
     if all(file["path"] != path for file in row["files"]):
         return Reject(
-            row, UNKNOWN_FILE, f"{path!r} is not among the {len(row['files'])} files of the workspace"
+            row, UNKNOWN_FILE, f"{shown(path)} is not among the {len(row['files'])} files of the workspace"
         )
     in_file = [diagnostic for diagnostic in result.diagnostics if diagnostic.path == path]
     matched = match(recorded, in_file)

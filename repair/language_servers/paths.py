@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 from repair.language_servers.errors import UnencodableTextError, UnsafePathError
+from repair.messages import shown
 from repair.text.paths import path_fault
 
 
@@ -23,7 +24,8 @@ def encoded(files: Mapping[str, str]) -> dict[str, bytes]:
         for parent in PurePosixPath(path).parents:
             if str(parent) in files:
                 raise UnsafePathError(
-                    f"{path!r}: {str(parent)!r} is a file of the same workspace; one of them has to go"
+                    f"{shown(path)}: {shown(str(parent))} is a file of the same workspace;"
+                    " one of them has to go"
                 )
         try:
             result[path] = files[path].encode()

@@ -15,6 +15,7 @@ from repair.language_servers.paths import encoded
 from repair.language_servers.python_version import project_python
 from repair.language_servers.ruff_settings import ruff_files
 from repair.language_servers.targets import checked
+from repair.messages import shown
 from repair.text.paths import is_python
 from repair.text.python_imports import reached
 
@@ -60,7 +61,7 @@ class PreparedWorkspace:
             for path in targets:
                 if path not in data or not is_python(path):
                     raise UnknownFileError(
-                        f"{path!r} is no Python file of the workspace, which has {len(data)} files"
+                        f"{shown(path)} is no Python file of the workspace, which has {len(data)} files"
                     )
         pyright = pyright_configuration(files)
         settings: dict[str, Any] = json.loads(pyright.text or "{}")

@@ -58,6 +58,7 @@ from dataclasses import dataclass
 from repair.errors import InputError
 from repair.line_diff import numbered as line_diffs
 from repair.line_diff import workspace as workspace_diff
+from repair.messages import shown
 from repair.text.lines import BYTE_ORDER_MARK, lines_of, split_mark
 
 PROMPT_VERSION = "2"
@@ -150,7 +151,7 @@ def parse(text: str) -> Example:
 def _question(example: Example) -> str:
     code = lines_of(split_mark(example.text)[1])
     if "\n" in example.path or "\r" in example.path:
-        raise PromptError(f"the path {example.path!r} holds a line break: it must fit on one line")
+        raise PromptError(f"the path {shown(example.path)} holds a line break: it must fit on one line")
     if not 0 <= example.error_line < len(code):
         raise PromptError(
             f"{example.path}: no line {example.error_line} (0-based) for the error in {len(code)} lines"

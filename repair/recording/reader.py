@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from pyarrow.fs import FSSpecHandler, PyFileSystem
 
 from repair.errors import InputError
+from repair.messages import shown
 from repair.recording.event import midnight
 from repair.recording.layout import EVENTS_FOLDER, PROJECTS_FILE
 from repair.schema.events import EVENTS, PROJECTS, TIMESTAMP, EventKind
@@ -110,7 +111,7 @@ class Recording:
         for project_id, pieces in groupby(_by_project(window.batches(window.within)), key=itemgetter(0)):
             if project_id not in left:
                 raise InputError(
-                    f"{self.uri}: the rows of project {project_id!r} are not together on {day}; "
+                    f"{self.uri}: the rows of project {shown(project_id)} are not together on {day}; "
                     "`repair import events` puts them in order"
                 )
             left.remove(project_id)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
 from repair.errors import InputError
+from repair.messages import shown
 from repair.recording.event import Event, midnight
 from repair.replay.timeline import Change, StoredCopy
 from repair.replay.workspace import Workspace
@@ -45,7 +46,8 @@ def with_snapshots(events: Iterable[Event], on_broken: OnBroken = lambda *_: Non
         group = list(together)
         if latest is not None and moment < latest:
             raise InputError(
-                f"events of project {group[0].project_id!r} are not in time order: {moment} after {latest}"
+                f"events of project {shown(group[0].project_id)} are not in time order: "
+                f"{moment} after {latest}"
             )
         latest = moment
         first = files is None

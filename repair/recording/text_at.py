@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from repair.errors import InputError
+from repair.messages import shown
 from repair.recording.reader import Recording
 from repair.recording.session_events import session_events
 from repair.replay.workspace import State, workspaces_at
@@ -28,7 +29,9 @@ def text_at(recording: Recording, project_id: str, path: str, moment: datetime) 
     """
     state = _state(recording, project_id, moment)
     if state is None:
-        raise InputError(f"{recording.uri} has nothing of project {project_id!r} up to {moment.isoformat()}")
+        raise InputError(
+            f"{recording.uri} has nothing of project {shown(project_id)} up to {moment.isoformat()}"
+        )
     if path in state.broken:
         broken = state.broken[path]
         raise InputError(

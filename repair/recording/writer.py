@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from repair.errors import ConfigurationError, InputError
+from repair.messages import shown
 from repair.recording.event import Event, Project, estimated_bytes, event_batch, numbered
 from repair.recording.layout import EVENTS_FOLDER, PARQUET, PROJECTS_FILE, is_recording
 from repair.recording.snapshots import OnBroken
@@ -77,7 +78,7 @@ class RecordingWriter:
     def add_project(self, project: Project) -> None:
         """Record what is known of a project, once."""
         if project.project_id in self._projects:
-            raise InputError(f"project {project.project_id!r} has two records; keep one")
+            raise InputError(f"project {shown(project.project_id)} has two records; keep one")
         self._projects[project.project_id] = project
 
     def write_events(self, project_id: str, events: Iterable[Event]) -> None:
@@ -89,11 +90,13 @@ class RecordingWriter:
         from repair.recording.snapshots import with_snapshots
 
         if project_id in self._written:
-            raise InputError(f"the events of project {project_id!r} came twice; write a project at once")
+            raise InputError(f"the events of project {shown(project_id)} came twice; write a project at once")
         self._written.add(project_id)
         for event in numbered(with_snapshots(events, self._on_broken)):
             if event.project_id != project_id:
-                raise InputError(f"an event of project {event.project_id!r} among those of {project_id!r}")
+                raise InputError(
+                    f"an event of project {shown(event.project_id)} among those of {shown(project_id)}"
+                )
             self._pending[event.timestamp.astimezone(UTC).date()].append(event)
             self._pending_bytes += estimated_bytes(event)
             if self._pending_bytes >= self._buffer_bytes:

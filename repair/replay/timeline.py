@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from repair.messages import shown
 from repair.schema.events import TIMESTAMP, EventError, EventKind, FileOperation
 
 _OT = str(EventKind.OT)
@@ -116,7 +117,7 @@ def _checked(row: Any) -> Change:
     operation = row.operation if row.kind == EventKind.FILE else None
     needed = _NEEDED.get((row.kind, operation))
     if needed is None:
-        raise EventError(f"event {row.sequence} at {row.timestamp}: {operation!r} is no file operation")
+        raise EventError(f"event {row.sequence} at {row.timestamp}: {shown(operation)} is no file operation")
     missing = [name for name in needed if getattr(row, name) is None]
     if missing:
         raise EventError(

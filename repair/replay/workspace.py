@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
+from repair.messages import shown
 from repair.replay.timeline import Change, StoredCopy, changes
 from repair.replay.workspace_file import Broken, FileState, WorkspaceFile
 from repair.schema.events import EventKind, FileOperation
@@ -140,9 +141,8 @@ class Workspace:
             self._put(destination + path[len(source) :], file)
         if not moved:
             file = WorkspaceFile(destination, b"", None)
-            detail = (
-                f"event {change.sequence} at {change.timestamp} moved {source!r} here, which is not known"
-            )
+            where = f"event {change.sequence} at {change.timestamp}"
+            detail = f"{where} moved {shown(source)} here, which is not known"
             file.break_off(Broken("unknown_source", detail))
             self._put(destination, file)
 

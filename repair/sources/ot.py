@@ -52,6 +52,8 @@ from repair.sources.rows import (
 from repair.text.paths import safe_path
 
 PROJECTS = "projects.jsonl"
+LARGEST_PACKETS = 1 << 30
+"""Bytes of a file of packets, which is in memory whole."""
 
 Located = Iterator[tuple[str, Event]]
 """Events with their location in a file."""
@@ -155,6 +157,10 @@ class _ProjectReader:
             if read is None:
                 expected, hint = "packets in .otp or .jsonl", "take away what is neither"
                 self._report.add(Problem("malformed_event", expected, hint, self._label(f"packets/{path}")))
+                continue
+            if file.stat().st_size > LARGEST_PACKETS:
+                expected, hint = f"at most {LARGEST_PACKETS >> 20} MiB of packets of one file", "export less"
+                self._report.add(Problem("too_large", expected, hint, self._label(f"packets/{path}")))
                 continue
             about = path.removesuffix(file.suffix)
             located = self._timed(about, list(read(file)))

@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 import pyarrow as pa
 
 from repair.errors import InputError
+from repair.messages import shown
 from repair.models.tokenizer import encode_prompts, encode_responses
 from repair.prompt.sentinels import Example, render_prompt
 from repair.store.reader import PartitionStore, stored_partition
@@ -84,11 +85,13 @@ def read_mixture(uri: str) -> Mixture:
     for row in rows:
         name = row["example_id"]
         if any(not isinstance(row[column], str) or not row[column] for column in COLUMNS):
-            raise MixtureError(f"{uri}, example {name!r}: expected text in {', '.join(COLUMNS)}")
+            raise MixtureError(f"{uri}, example {shown(name)}: expected text in {', '.join(COLUMNS)}")
         if row["split"] not in splits:
-            raise MixtureError(f"{uri}, example {name!r}: split is {row['split']!r}; expected {list(splits)}")
+            raise MixtureError(
+                f"{uri}, example {shown(name)}: split is {row['split']!r}; expected {list(splits)}"
+            )
         if name == previous:
-            raise MixtureError(f"{uri}, example {name!r} occurs twice: make the mixture again")
+            raise MixtureError(f"{uri}, example {shown(name)} occurs twice: make the mixture again")
         previous = name
         for column in COLUMNS:
             value = row[column].encode("utf-8", "surrogatepass")

@@ -102,7 +102,7 @@ def _instances(bug: str, file: Path) -> Iterator[BugInstance]:
 
 def _tests(file: Path) -> Iterator[tuple[str, Checks]]:
     try:
-        with gzip.open(file, "rt", encoding="utf-8") as lines:
+        with gzip.open(file, "rt", encoding="utf-8-sig") as lines:
             for line in lines:
                 row = json.loads(line)
                 yield row["task_id"], Checks(row["prompt"], row["test"], row["entry_point"])

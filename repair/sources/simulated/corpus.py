@@ -89,7 +89,7 @@ def _modules(root: Path) -> Iterator[Module]:
 
 def _fitting_text(path: Path) -> str | None:
     try:
-        text = path.read_bytes().decode("utf-8")
+        text = path.read_bytes().decode("utf-8-sig")
     except (UnicodeDecodeError, OSError):
         return None
     # Offsets are counted by "\n" alone, and a file that is moved can't import its neighbours.

@@ -8,6 +8,8 @@ from random import Random
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from repair.errors import InputError
 from repair.ot.packets import decode_packet
@@ -217,6 +219,43 @@ def test_a_wrong_value_in_the_json_of_a_packet_is_named(
     (problem,) = report.examples["malformed_packet"]
     assert told in problem.expected
     assert problem.row == "line 1"
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+)
+ROWS = st.dictionaries(st.sampled_from([*EVENTS.names, "range", "code", "message"]) | st.text(), VALUES)
+LIKELY = st.fixed_dictionaries(
+    {
+        "timestamp": st.just("2024-05-01T12:00:00Z"),
+        "kind": st.sampled_from([*EventKind]),
+        "path": st.just("a.py"),
+    }
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.binary(max_size=20) | st.builds(lambda likely, row: likely | row, LIKELY, ROWS), max_size=4)
+)
+def test_any_lines_come_in_or_are_told(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[bytes | dict[str, object]]
+) -> None:
+    folder = tmp_path_factory.mktemp("any")
+    write_projects(folder, "p")
+    encoded = [
+        line if isinstance(line, bytes) else json.dumps({"project_id": "p"} | line).encode() for line in lines
+    ]
+    (folder / "events.jsonl").write_bytes(b"\n".join(encoded))
+    events, _, report = read(folder)
+    told = report.bad_rows.total() - report.bad_rows["unknown_project"]
+    assert sum(map(len, events.values())) + told >= sum(not isinstance(line, bytes) for line in lines)
+    (folder / "p/packets").mkdir(parents=True)
+    for name in ("packets/a.jsonl", "file_events.jsonl", "events.jsonl", "diagnostics.jsonl"):
+        (folder / "p" / name).write_bytes(b"\n".join(encoded))
+    report = Report(NOW)
+    check_source(ot.projects_and_events(folder, report=report), report)
 
 
 def test_lines_that_are_not_utf8_are_named(tmp_path: Path) -> None:

@@ -372,3 +372,55 @@ def test_projects_without_a_record_or_without_a_folder(folder: Folder) -> None:
 def test_a_folder_without_projects_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"it has no projects\.jsonl"):
         list(projects_and_events(tmp_path, report=Report(NOW)))
+
+
+def test_a_file_of_packets_of_any_size_is_left_out_unread(folder: Folder) -> None:
+    """A sparse file: it takes no disk, and reading it would take 64 GiB of memory."""
+    folder.lines("p/packets/a.py.jsonl", Typist().packet("a.py", "x = 1\n", NOON).to_json())
+    with (folder.root / "p/packets/b.py.otp").open("wb") as sparse:
+        sparse.truncate(64 << 30)
+    events, report = folder.read()
+    assert [event.path for event in events["p"]] == ["a.py"]
+    assert report.bad_rows == {"too_large": 1}
+
+
+@pytest.mark.parametrize(
+    "name", ["packets/a.py.jsonl", "file_events.jsonl", "diagnostics.jsonl", "events.jsonl"]
+)
+def test_a_byte_order_mark_begins_any_file(folder: Folder, name: str) -> None:
+    at = {"timestamp": NOON.isoformat()}
+    rows = {
+        "packets/a.py.jsonl": json.loads(Typist().packet("a.py", "x = 1\n", NOON).to_json()),
+        "file_events.jsonl": at | {"operation": "remove", "path": "a.py"},
+        "diagnostics.jsonl": at | {"path": "a.py", "code": None},
+        "events.jsonl": at | {"kind": "shell_command", "payload": {}},
+    }
+    folder.put(f"p/{name}", b"\xef\xbb\xbf" + json.dumps(rows[name]).encode())
+    events, report = folder.read()
+    assert (len(events["p"]), report.bad_rows) == (1, {})
+
+
+def wrong_range(**more: object) -> dict[str, object]:
+    return {"timestamp": NOON.isoformat(), "path": "a.py", "code": "c", "message": "m", "range": RANGE} | more
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        (wrong_range(range=None), "lacks message or range"),
+        (wrong_range(range={"start": {"line": 0}}), "diagnostic.range.start lacks character"),
+        (
+            wrong_range(range=RANGE | {"end": {"line": "0", "character": 0}}),
+            "diagnostic.range.end.line is '0'",
+        ),
+        (wrong_range(message=7), "diagnostic.message is 7, expected a string or null"),
+        (wrong_range(path=None), "diagnostic.path is null, expected a string"),
+        (wrong_range(column=1), "diagnostic has the unknown field 'column', expected path"),
+    ],
+)
+def test_a_wrong_value_of_a_diagnostic_is_named(folder: Folder, row: object, told: str) -> None:
+    folder.lines("p/diagnostics.jsonl", row)
+    _, report = folder.read()
+    (problem,) = report.examples["malformed_event"]
+    assert told in problem.expected
+    assert (problem.source, problem.row) == ("p/diagnostics.jsonl", "line 1")
