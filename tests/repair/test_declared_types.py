@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Meta, Struct
 
@@ -48,6 +48,7 @@ def test_an_error_names_the_place_the_value_and_what_is_due(value: object, messa
     assert str(raised.value) == message
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(st.characters()), st.text(st.characters())))
 def test_texts_pass_whatever_is_in_them(texts: dict[str, str]) -> None:
     assert converted({"texts": texts}, Whole, "whole").texts == texts
@@ -59,6 +60,7 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(JSON, st.sampled_from([Whole, Part, list[Part], dict[str, Part], dict[str, dict[str, int]]]))
 def test_any_value_is_of_the_type_or_told_in_few_printable_characters(value: Any, declared: Any) -> None:
     try:
@@ -68,12 +70,14 @@ def test_any_value_is_of_the_type_or_told_in_few_printable_characters(value: Any
         assert str(error).isprintable()
 
 
+@settings(deadline=None)
 @given(JSON)
 def test_what_is_shown_is_short_and_printable(value: object) -> None:
     assert len(shown(value)) <= LONGEST + 10
     assert shown(value).isprintable()
 
 
+@settings(deadline=None)
 @given(st.text(st.characters()))
 def test_printable_text_stays_and_the_rest_is_escaped(text: str) -> None:
     escaped = printable(text)

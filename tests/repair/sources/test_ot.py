@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from google.protobuf.internal import encoder
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from repair.errors import InputError
@@ -265,6 +265,7 @@ def test_packets_keep_their_order_whatever_a_clock_said(folder: Folder) -> None:
     assert [event.timestamp for event in found["p"]] == [NOON, NOON, NOON + hours(1)]
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=300), max_size=5), st.data())
 def test_a_cut_file_is_refused_with_its_name_and_the_byte(packets: list[bytes], data: st.DataObject) -> None:
     from tempfile import TemporaryDirectory
