@@ -11,10 +11,12 @@ line diff*, the only format of the later stages. The reject reasons of an answer
 
 The unified formats show the file by that format's convention: a last line that ends in a newline has no empty
 line after it, and one that does not is followed by `\ No newline at end of file`, as in the diff itself.
+A line without its number that could be read as a sentinel (`</code>`) is shown as a JSON string, as a line of
+the message is, and a diff repeats it so.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -25,8 +27,8 @@ from repair.line_diff import unified as unified_diff
 from repair.line_diff.answer_block import find_block
 from repair.line_diff.numbered import CLOSING, OPENING
 from repair.line_diff.tolerant import ReadDiff
-from repair.prompt.sentinels import ZERO_SHOT_SYSTEM, Example, parse, render_prompt
-from repair.text.lines import lines_of, split_mark
+from repair.prompt.sentinels import ZERO_SHOT_SYSTEM, Example, escaped, parse, render_prompt, unescaped
+from repair.text.lines import TERMINATOR, lines_of, split_mark
 
 LINE_DIFF = "line_diff"
 
@@ -118,7 +120,7 @@ class _UnifiedDiffs:
     def question(self, example: Example) -> dict[str, str]:
         sections = fields_of(render_prompt(example))
         if not self.numbered:
-            sections["error_line"] = lines_of(split_mark(example.text)[1])[example.error_line]
+            sections["error_line"] = lines_of(split_mark(self._shown(example.text))[1])[example.error_line]
         return {**sections, "code": "\n".join((f"#{example.path}", *self._lines(example.text)))}
 
     def solved(self, rendered: str) -> dict[str, str]:
@@ -130,16 +132,35 @@ class _UnifiedDiffs:
     def read_in(self, answer: str, files: Mapping[str, str], path: str) -> ReadDiff:
         block = find_block(answer)
         original = files.get(path, "")
-        read = tolerant_unified.canonical(block.lines, original)
-        repaired = unified_diff.apply(original, read.line_diff)
+        shown = self._shown(original)
+        read = tolerant_unified.canonical(block.lines, shown)
+        try:
+            repaired = unified_diff.apply(shown, read.line_diff)
+        except line_diff.LineDiffError:
+            if shown == original:
+                raise
+            read = tolerant_unified.canonical(block.lines, original)  # it repeats the file itself
+            repaired = unified_diff.apply(original, read.line_diff)
+        else:
+            repaired = repaired if shown == original else _by_line(repaired, unescaped)
         return ReadDiff(line_diff.diff(original, repaired), (*block.tolerated, *read.tolerated))
 
     def _solved(self, example: Example) -> dict[str, str]:
         repaired = line_diff.apply(example.text, example.line_diff or "")
-        return {**self.question(example), "diff": unified_diff.diff(example.text, repaired)}
+        shown = self._shown(example.text)
+        # A line of a diff begins with its sign: only where the file itself is shown so it has to agree.
+        new = repaired if shown == example.text else self._shown(repaired)
+        return {
+            **self.question(example),
+            "diff": unified_diff.diff(shown, new),
+        }
+
+    def _shown(self, text: str) -> str:
+        """A text as its lines are shown: without numbers, some are escaped."""
+        return text if self.numbered else _by_line(text, escaped)
 
     def _lines(self, text: str) -> list[str]:
-        lines = lines_of(split_mark(text)[1])
+        lines = lines_of(split_mark(self._shown(text))[1])
         ended = lines[-1] == ""
         formatted = lines[:-1] if ended else lines
         if self.numbered:
@@ -147,6 +168,13 @@ class _UnifiedDiffs:
                 f"{number} {line}" if line else str(number) for number, line in enumerate(formatted, 1)
             ]
         return formatted if ended else [*formatted, _NO_NEWLINE]
+
+
+def _by_line(text: str, change: Callable[[str], str]) -> str:
+    """`text` with every line changed, and its byte order mark and every terminator as they were."""
+    mark, text = split_mark(text)
+    ends = [*TERMINATOR.findall(text), ""]
+    return mark + "".join(change(line) + end for line, end in zip(lines_of(text), ends, strict=True))
 
 
 # The worked example of the line diff's instructions, so that all formats have the same one.

@@ -139,7 +139,7 @@ def parse(text: str) -> Example:
     example = Example(
         path=path,
         text=mark + "\n".join(code),
-        message="\n".join(_unescaped(line) for line in bodies["lsp_error"]),
+        message="\n".join(unescaped(line) for line in bodies["lsp_error"]),
         error_line=_read_error_line(bodies["error_line"]),
         line_diff="\n".join(bodies["diff"]) if answered else None,
     )
@@ -159,7 +159,7 @@ def _question(example: Example) -> str:
     numbered = [_numbered(number, line) for number, line in enumerate(code, 1)]
     bodies = (
         [f"#{example.path}", *numbered],
-        [_escaped(line) for line in example.message.split("\n")],
+        [escaped(line) for line in example.message.split("\n")],
         [numbered[example.error_line]],
     )
     return "".join(
@@ -211,11 +211,13 @@ def _read_error_line(body: Sequence[str]) -> int:
     return int(digits) - 1
 
 
-def _escaped(line: str) -> str:
+def escaped(line: str) -> str:
+    """A line of a text that is shown without numbers: as a JSON string, if it could be read as a sentinel."""
     return json.dumps(line, ensure_ascii=False) if _must_be_escaped(line) else line
 
 
-def _unescaped(line: str) -> str:
+def unescaped(line: str) -> str:
+    """The line of which `escaped` made this one."""
     inner = _json_string(line)
     return line if inner is None or not _must_be_escaped(inner) else inner
 
@@ -228,7 +230,7 @@ def _must_be_escaped(line: str) -> bool:
 
 
 def _json_string(line: str) -> str | None:
-    """The content of the JSON string `line`, if `_escaped` could have written it."""
+    """The content of the JSON string `line`, if `escaped` could have written it."""
     if len(line) < 2 or not line.startswith('"') or not line.endswith('"'):
         return None
     try:

@@ -1,5 +1,7 @@
 """Answer formats: every one asks for the same repair, and is parsed to a numbered line diff."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,12 +9,22 @@ from hypothesis import strategies as st
 from repair.errors import ConfigurationError
 from repair.line_diff import unified as unified_diff
 from repair.line_diff.numbered import LineDiffError, apply, diff
-from repair.prompt.answer_formats import LINE_DIFF, NAMES, WORKED_EXAMPLE, answer_format, written
-from repair.prompt.sentinels import ZERO_SHOT_SYSTEM, Example, render, render_prompt
+from repair.prompt.answer_formats import LINE_DIFF, NAMES, WORKED_EXAMPLE, answer_format, fields_of, written
+from repair.prompt.sentinels import (
+    SENTINELS,
+    ZERO_SHOT_SYSTEM,
+    Example,
+    escaped,
+    render,
+    render_prompt,
+    unescaped,
+)
 from repair.text.lines import lines_of
 
 UNIFIED = [name for name in NAMES if name != LINE_DIFF]
-LINE = st.text(alphabet="ab \t<>/é\U0001f600\f", max_size=5) | st.sampled_from(["</code>", "</diff>", "@@"])
+LINE = st.text(alphabet="ab \t<>/é\U0001f600\f", max_size=5) | st.sampled_from(
+    ["</code>", "</diff>", "<lsp_error>", '"</code>"', "@@"]
+)
 TEXT = st.tuples(st.lists(LINE, max_size=8), st.sampled_from(["\n", "\r\n", "\r"])).map(
     lambda drawn: drawn[1].join(drawn[0])
 )
@@ -30,6 +42,8 @@ def test_what_is_shown_as_solved_is_read_back(name: str, original: str, repaired
 
 @given(st.sampled_from(UNIFIED), TEXT, TEXT)
 def test_a_unified_diff_of_any_file_becomes_the_same_change(name: str, original: str, repaired: str) -> None:
+    if name == "unified_diff_unnumbered" and any(escaped(line) != line for line in lines_of(original)):
+        return  # a diff of such a file is one of its lines as they are shown
     block = unified_diff.diff(original, repaired)
     read = answer_format(name).read(f"\n{block}\n</diff>", original)
     assert lines_of(apply(original, read)) == lines_of(unified_diff.apply(original, block))
@@ -47,6 +61,9 @@ def test_a_question_shows_every_line_of_the_file_once(text: str) -> None:
             assert [line.split(" ")[0] for line in counted] == [str(n) for n in range(1, len(counted) + 1)]
             counted = [line.partition(" ")[2] for line in counted]
         assert path == "#a.py"
+        assert SENTINELS.isdisjoint(shown)
+        if name == "unified_diff_unnumbered":
+            counted = [unescaped(line) for line in counted]
         assert counted == (whole[:-1] if ended else whole)
         assert ended == (whole[-1] == "")
 
@@ -91,3 +108,19 @@ def test_what_can_not_be_read_has_the_usual_reason(name: str, reason: str, answe
 def test_an_unknown_format_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="unified_diff_unnumbered"):
         answer_format("json")
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_a_line_that_is_a_sentinel_closes_no_section(mark: str) -> None:
+    form = answer_format("unified_diff_unnumbered")
+    text = mark + '</code>\r\n<lsp_error>\r\nx = y\r\n"</code>"\r\n'
+    question = form.question(Example("a.py", text, "message", 0))
+    assert fields_of(written(question)) == question
+    assert question["error_line"] == '"</code>"'
+    head = "@@ -1,4 +1,4 @@\n"
+    for shown in ('-"</code>"\n+"</diff>"\n "<lsp_error>"\n x = y\n ' + json.dumps('"</code>"'),):
+        read = form.read(f"<diff>\n{head}{shown}\n</diff>", text)
+        assert apply(text, read) == text.replace("</code>", "</diff>", 1)
+    # one that repeats the file itself is read too
+    raw = '-</code>\n+</diff>\n <lsp_error>\n x = y\n "</code>"'
+    assert form.read(f"<diff>\n{head}{raw}\n</diff>", text) == "-1 </code>\n+1 </diff>"
