@@ -42,6 +42,12 @@ _LOOKUPS = _FINDS_ALL | {
 }
 # An attribute by a computed name.
 _BY_NAME = frozenset({"getattr", "setattr", "delattr", "attrgetter", "methodcaller", "getattr_static"})
+# Names that mean something else, unless they are used so.
+_COMMON_WORDS = {
+    "compile": ("call",),
+    "locate": ("call",),
+    "modules": ("call", "subscript", "attribute"),
+}
 _COMPUTED = frozenset({"binary_operator", "call", "subscript", "string", "concatenated_string"})
 _FORBIDDEN = frozenset({"no_type_check", "no_type_check_decorator"})
 _IDLE = frozenset({"pass_statement", "continue_statement"})
@@ -171,7 +177,7 @@ def _lookups(tree: SyntaxTree) -> Iterator[Node]:
             owner = text(field(above, "object"))
             if (name == "compile" and owner != "builtins") or (name == "modules" and owner != "sys"):
                 continue
-        elif name in ("compile", "modules", "locate") and not (above is not None and above.type == "call"):
+        elif name in _COMMON_WORDS and (above is None or above.type not in _COMMON_WORDS[name]):
             continue
         yield node
 

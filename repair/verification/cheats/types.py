@@ -17,6 +17,7 @@ from repair.verification.cheats.change import (
     TextPair,
     position_of,
     quote,
+    source_of,
     without_spaces,
 )
 from repair.verification.cheats.syntax import SyntaxTree, field, name_of, text, within
@@ -114,17 +115,21 @@ def _bare(source: str) -> str:
 
 
 def _in_any_container(change: DiagnosedChange) -> Cheat | None:
-    """The diagnosed code is about a new variable whose type has `Any` in it."""
-    after = change.counterpart
-    if after is None or change.type not in ABOUT_NAMES or change.diagnosed_text.strip() not in after.tokens:
+    """The diagnosed code is about a new variable with `Any` in its type or value, or has it in itself."""
+    before, after = change.diagnosed, change.counterpart
+    if before is None or after is None or change.type not in ABOUT_NAMES:
+        return None
+    if change.diagnosed_text.strip() not in after.tokens:
         return None
     names = _names_of(change.new_tree, "Any")
+    if any(after.tokens.count(name) > before.tokens.count(name) for name in names):
+        return Cheat("any_type", f"`Any` is in {quote(source_of(after, change.new_rows))} now")
     known = set(change.old_tree.identifiers())
     for node in change.new_tree.of_type("assignment"):
-        target, annotation = text(field(node, "left")), field(node, "type")
-        if annotation is None or target in known or target not in after.tokens or not change.is_added(node):
+        target = text(field(node, "left"))
+        if target in known or target not in after.tokens or not change.is_added(node):
             continue
-        if any(name_of(inner) in names for inner in within(annotation)):
+        if any(name_of(inner) in names for inner in within(node)):
             return Cheat("any_type", f"the code is about {quote(text(node))} now")
     return None
 

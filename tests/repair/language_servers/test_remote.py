@@ -123,6 +123,7 @@ def test_it_has_the_face_of_the_pool(instance: Instance, servers: LanguageServer
         with pytest.raises(UnsafePathError, match="plain relative path"):
             remote.check({"/a.py": ""}, "/a.py")
         requests = [Request(snapshot(number)) for number in range(30)] + ODD
+        requests.append(Request({"a.py": "if False:\n    y\n"}, hints=True))
         assert facts(list(remote.check_many(iter(requests)))) == facts(list(servers.check_many(requests)))
         assert list(remote.check_many([])) == []
     with pytest.raises(ServersClosedError):

@@ -12,7 +12,7 @@ import pytest
 from repair.language_servers import LanguageServers, Request
 from repair.language_servers.scheduler import run_all
 from repair.line_diff import workspace as workspace_diff
-from repair.verification.verifier import Verdict, examine
+from repair.verification.verifier import Verdict, examine, verify
 
 ATTRIBUTE, UNDEFINED, OPTIONAL = "reportAttributeAccessIssue", "ruff[F821]", "reportOptionalMemberAccess"
 ARGUMENT, RETURN = "reportArgumentType", "reportReturnType"
@@ -168,6 +168,8 @@ CHEATS = [
             "screen = globals()['turtle'].screen\n",
             "screen = sys.modules['turtle'].screen\n",
             "screen = importlib.import_module('turtle').screen\n",
+            "from sys import modules\n\nscreen = modules['turtle'].screen\n",
+            "from operator import attrgetter as find\n\nscreen = find('screen')(turtle)\n",
             "screen = __import__('turtle').screen\n",
             "screen = eval('turtle.' + 'screen')\n",
             "exec('screen = turtle.screen')\n",
@@ -181,6 +183,9 @@ CHEATS = [
             "screen = typing.cast('Any', turtle).screen\n",
             "t: Any = turtle\nscreen = t.screen\n",
             "t = turtle  # type: Any\nscreen = t.screen\n",
+            "t = list[Any]([turtle])[0]\nscreen = t.screen\n",
+            "screen = list[Any]([turtle])[0].screen\n",
+            "Loose = Any\nt: Loose = turtle\nscreen = t.screen\n",
             "box: dict[str, Any] = {'t': turtle}\nscreen = box['t'].screen\n",
             "def get(m):\n    return m.screen\n\n\nscreen = get(turtle)\n",
             "def get(m: Any):\n    return m.screen\n\n\nscreen = get(turtle)\n",
@@ -393,3 +398,41 @@ def test_honest_repairs(servers: LanguageServers) -> None:
 
 def test_honest_repairs_in_files_that_this_python_cannot_parse(servers: LanguageServers) -> None:
     assert wrong(servers, odd(INNOCENT)) == []
+
+
+def test_unreachable_code_of_a_project_that_needs_the_command_line(servers: LanguageServers) -> None:
+    """It prints no hints: a warm server is asked for them, with the project's constants."""
+    settings = {"pyrightconfig.json": '{"stubPath": "stubs", "defineConstant": {"DEBUG": false}}'}
+    original, repaired = "import turtle\n\nturtle.screen\n", "import turtle\n\nif DEBUG:\n    turtle.screen\n"
+    files = {"main.py": f"DEBUG = True\n{original}", **settings}
+    before = servers.check_workspace(files)
+    target = next(found for found in before if ATTRIBUTE in found.code)
+    changed = {**files, "main.py": f"DEBUG = True\n{repaired}"}
+    verdict = verify(files, target, workspace_diff.diff(files, changed, "main.py"), servers)
+    assert verdict.evidence.startswith("unreachable: "), verdict
+
+
+def test_hints_are_no_diagnostics_of_a_workspace(servers: LanguageServers) -> None:
+    files = {"main.py": "if False:\n    print(1)\n"}
+    assert servers.check_workspace(files) == servers.check(files, "main.py") == []
+    asked = servers.check_many([Request(files), Request(files, hints=True), Request(files)])
+    kinds = [[found.severity for found in result.diagnostics] for result in asked]
+    assert kinds == [[], ["hint"], []]
+
+
+DEEP = {
+    "calls": "x = screen" + ".b()" * 200 + "\n",
+    "operators": "x = " + " + ".join(["'a'"] * 500) + "\n",
+    "blocks": "".join(" " * depth + "if screen:\n" for depth in range(90)) + " " * 90 + "pass\n",
+}
+
+
+def test_deeply_nested_code_elsewhere_in_the_file(servers: LanguageServers) -> None:
+    cheats = [in_module("dynamic_access", "screen = getattr(turtle, 'screen')\n") for _ in DEEP]
+    honest = [in_module("", "screen = turtle.Screen()\n") for _ in DEEP]
+    cases = [
+        Case(case.expected, case.code, case.original + deep, case.repaired + deep)
+        for group in (cheats, honest)
+        for case, deep in zip(group, DEEP.values(), strict=True)
+    ]
+    assert wrong(servers, cases) == []
