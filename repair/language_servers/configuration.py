@@ -8,6 +8,7 @@ Tested by `tests/repair/language_servers/test_workspace.py`.
 """
 
 import json
+import math
 import re
 import tomllib
 from collections.abc import Mapping
@@ -52,18 +53,21 @@ def pyright_configuration(files: Mapping[str, str]) -> Configuration:
     if PYRIGHT_FILE in files:
         where = f"{PYRIGHT_FILE}: "
         try:
-            settings = json.loads(_JSONC.sub(lambda match: match[1] or "", files[PYRIGHT_FILE]) or "{}")
+            plain = _JSONC.sub(lambda match: match[1] or "", files[PYRIGHT_FILE]) or "{}"
+            settings = json.loads(plain, parse_constant=_refuse)
         except (ValueError, RecursionError):
             settings = None
     elif PYPROJECT_FILE in files:
         where = f"{PYPROJECT_FILE}: tool.pyright."
         settings = tool_table(files[PYPROJECT_FILE], "pyright")
     ignored: dict[str, None] = {}  # a set that keeps the order
-    kept = _cleaned(settings, where, ignored) if is_table(settings) else {}
-    if any(path.startswith(_STUBS + "/") for path in files):
-        kept.setdefault("stubPath", _STUBS)  # pyright's default
-    text = json.dumps(kept, sort_keys=True, default=str) if kept else None
-    return Configuration(text, tuple(ignored))
+    default = {"stubPath": _STUBS} if any(path.startswith(f"{_STUBS}/") for path in files) else {}
+    try:
+        kept = default | (_cleaned(settings, where, ignored) if is_table(settings) else {})
+        text = json.dumps(kept, sort_keys=True, default=str, allow_nan=False)
+    except RecursionError:  # nested too deeply
+        kept, text = default, json.dumps(default)
+    return Configuration(text if kept else None, tuple(ignored))
 
 
 def tool_table(text: str, tool: str) -> Any:
@@ -90,19 +94,36 @@ def is_table(value: Any) -> TypeGuard[dict[str, Any]]:
 
 def is_inside(path: Any, folder: str = "") -> bool:
     """Whether `path`, written in a file of the workspace's `folder`, stays inside the workspace."""
-    if not isinstance(path, str) or path.startswith(("/", "~", "\\")) or re.match(r"[A-Za-z]:|.*\$", path):
+    if not isinstance(path, str) or path.startswith(("/", "~", "\\")) or re.match("[A-Za-z]:", path):
+        return False
+    if "$" in path:  # a variable, which may have a default
         return False
     depth = len(PurePosixPath(folder).parts)
     for name in PurePosixPath(path.replace("\\", "/")).parts:
-        depth += -1 if name == ".." else 1
+        depth += {"..": -1, "**": 0}.get(name, 1)
         if depth < 0:
             return False
     return True
 
 
+def _refuse(constant: str) -> None:
+    """NaN and Infinity are no JSON, and pyright reads no file that holds one."""
+    raise ValueError(constant)
+
+
+def _is_finite(value: Any) -> bool:
+    """Whether `value` can be written as JSON."""
+    if is_table(value):
+        return all(map(_is_finite, value.values()))
+    if isinstance(value, list):
+        return all(map(_is_finite, cast(list[Any], value)))
+    return not isinstance(value, float) or math.isfinite(value)
+
+
 def _cleaned(settings: dict[str, Any], where: str, ignored: dict[str, None]) -> dict[str, Any]:
     """`settings` without what is dropped; `where` is the prefix of the names added to `ignored`."""
-    kept = dict(settings)
+    kept = {name: value for name, value in settings.items() if _is_finite(value)}
+    ignored |= {where + name: None for name in settings if name not in kept}
     for name in (*_DROPPED, *_FOLDERS):
         if name in kept and (name in _DROPPED or not is_inside(kept[name])):
             del kept[name]

@@ -4,6 +4,7 @@ Tested by `tests/repair/language_servers/test_exactness.py`.
 """
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from repair.diagnostics.diagnostic import HINT, Diagnostic
@@ -55,6 +56,14 @@ def from_pyright(path: str, text: str, items: Iterable[dict[str, Any]]) -> list[
             )
         )
     return result
+
+
+def without_folder(message: str, folder: Path) -> str:
+    """`message` with the paths below `folder`, where a workspace is written, relative to it.
+
+    `reportImportCycles` and `reportShadowedImports` name files.
+    """
+    return message.replace(f"{folder}/", "")
 
 
 def from_ruff(path: str, text: str, items: Iterable[dict[str, Any]]) -> list[Diagnostic]:

@@ -4,6 +4,7 @@ import json
 import platform
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -15,6 +16,7 @@ from repair.language_servers.programs import clean_variables, empty_environment
 
 NONE = "none"
 _SECONDS = 60.0
+_SYSTEM_PREFIXES = (Path("/usr"), Path("/usr/local"))
 # Run in isolated mode, as pyright does, and outside any project.
 _PROBE = (
     "import json, platform, sys; "
@@ -39,15 +41,38 @@ class Installed:
     """Of Python."""
     roots: tuple[Path, ...]
     """The folders below which its modules lie."""
+    searched: tuple[Path, ...]
+    """The environment's own folder, and those that its interpreter searches for modules."""
     label: str
     """`none`, or the environment's name and 12 hexadecimal digits: a hash over the names and versions of the
     installed distributions."""
+
+    @property
+    def visible(self) -> tuple[Path, ...]:
+        """What pyright reads: `searched`, what links in it lead to, and the interpreter that it asks."""
+        linked = [
+            entry.resolve() for folder in self.searched for entry in folder.iterdir() if entry.is_symlink()
+        ]
+        return (*self.searched, self.python, *linked)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """`visible`, and what the interpreter needs to run."""
+        # every link on the way to it: it looks for its library beside each
+        chain = [self.python]
+        while chain[-1].is_symlink():
+            chain.append(chain[-1].parent / chain[-1].readlink())
+        # of a system's folder, which holds much else, the libraries
+        bases = [root / "lib" if root in _SYSTEM_PREFIXES else root for root in self.roots]
+        return (*self.visible, *chain, *bases)
 
 
 def nothing_installed(folder: Path) -> Installed:
     """Makes an empty environment in `folder`: the standard library of the running Python, no packages."""
     python = empty_environment(folder)
-    return Installed(python, platform.python_version(), (folder, Path(sys.base_prefix)), NONE)
+    library = (Path(sysconfig.get_path("stdlib")), Path(sysconfig.get_path("platstdlib")))
+    roots = (folder, Path(sys.base_prefix))
+    return Installed(python, platform.python_version(), roots, (folder, *library), NONE)
 
 
 def installed(environment: Environment) -> Installed:
@@ -76,7 +101,7 @@ def installed(environment: Environment) -> Installed:
         ) from None
     folders = [path for path in map(Path, searched) if path.is_dir()]
     roots = tuple(dict.fromkeys([Path(prefix), Path(base_prefix), *folders]))
-    return Installed(python, version, roots, f"{name} {_identity(folders)}")
+    return Installed(python, version, roots, (Path(prefix), *folders), f"{name} {_identity(folders)}")
 
 
 def _identity(folders: Sequence[Path]) -> str:

@@ -19,6 +19,8 @@ from pathlib import Path
 
 from repair.errors import ConfigurationError
 
+_NODE_BUILTINS = Path("/usr/share/nodejs")  # Debian's node loads parts of itself from there
+
 
 @dataclass(frozen=True, slots=True)
 class Programs:
@@ -33,6 +35,11 @@ class Programs:
     def typeshed(self) -> Path:
         """The stubs that pyright carries."""
         return Path(self.pyright_server).parent / "dist" / "typeshed-fallback"
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All that the programs consist of."""
+        return (Path(self.node), _NODE_BUILTINS, Path(self.pyright_server).parent, Path(self.ruff))
 
 
 def _package(name: str) -> Path | None:
@@ -85,7 +92,9 @@ def clean_variables(scratch: Path | None = None) -> dict[str, str]:
 
     `scratch` is the folder for its temporary files: a server that is killed removes none of them.
     """
-    kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
+    kept = {name: os.environ[name] for name in ("PATH", "TMPDIR") if name in os.environ}
     if scratch:
         kept["TMPDIR"] = str(scratch)
+    # pyright's messages would be in the language that is set here
+    kept["LANG"] = "C.UTF-8"
     return {**kept, "HOME": "/nonexistent", "XDG_CONFIG_HOME": "/nonexistent", "NO_COLOR": "1"}

@@ -39,12 +39,16 @@ from urllib.parse import quote
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.language_servers import child, slots
 from repair.language_servers.configuration import PYRIGHT_FILE
-from repair.language_servers.convert import from_pyright
+from repair.language_servers.convert import from_pyright, without_folder
 from repair.language_servers.environment import Installed
 from repair.language_servers.errors import ServerCrashError, ServerTimeoutError
+from repair.language_servers.memory_watch import MOST_MEGABYTES, MemoryWatch
+from repair.language_servers.path_guard import write_guard
 from repair.language_servers.programs import Programs, clean_variables
 from repair.language_servers.rpc import Client
+from repair.language_servers.scratch import temporary_folder
 from repair.language_servers.workspace import PreparedWorkspace, write
+from repair.sandbox.confinement import Confinement
 
 SLOTS = 512
 HEAP_MB = 3072
@@ -72,8 +76,8 @@ class PyrightServer:
 
     `environment` holds the packages that are seen; `settings` are a project's own (`slots.poolable`);
     `timeout` the seconds that the server may take to start, and for one workspace; with more than `heap_mb`
-    it dies. It takes `slots_of_a_kind` workspaces of each kind. Raises `ServerTimeoutError`,
-    `ServerCrashError`.
+    of objects it dies, with more than `most_mb` of resident memory it is killed. It takes `slots_of_a_kind`
+    workspaces of each kind. Raises `ServerTimeoutError`, `ServerCrashError`.
     """
 
     def __init__(
@@ -86,6 +90,8 @@ class PyrightServer:
         settings: Mapping[str, Any] = MappingProxyType({}),
         slots_of_a_kind: int = SLOTS,
         heap_mb: int = HEAP_MB,
+        most_mb: float = MOST_MEGABYTES,
+        confinement: Confinement | None = None,
     ) -> None:
         self._folder = folder
         self._slots = slots_of_a_kind
@@ -98,8 +104,15 @@ class PyrightServer:
             "python": {"pythonPath": str(environment.python)},
             "python.analysis": {"diagnosticMode": "openFilesOnly"},
         }
+        temporary, guard = temporary_folder(folder.parent), folder / "guard.cjs"
+        option = write_guard(
+            guard,
+            trees=(folder / PYRIGHT_FILE, guard, temporary, *programs.files, *environment.visible),
+            prefixes=[f"{folder}/{slots.PREFIX}"],
+        )
         command = [
             programs.node,
+            option,
             f"--max-old-space-size={heap_mb}",
             # nearly all old objects stay alive: collecting them earlier costs a twelfth of the rate
             f"--initial-old-space-size={heap_mb // 3}",
@@ -111,11 +124,14 @@ class PyrightServer:
             self._process = child.start(
                 command,
                 cwd=folder,
-                env=clean_variables(folder.parent),
+                env=clean_variables(temporary),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
+                confinement=confinement,
+                folders=(folder,),
             )
+        self._watch = MemoryWatch(self._process, most_mb)
         try:
             self._client = Client(self._process, self._answer)
             self._client.request("initialize", _initialize(folder.as_uri()), timeout)
@@ -126,7 +142,7 @@ class PyrightServer:
 
     @property
     def pid(self) -> int:
-        return self._process.pid
+        return self._process.program_pid
 
     def has_room(self, memory_limit_mb: float) -> bool:
         """Whether it has a free slot, and memory for another workspace of the usual size."""
@@ -138,11 +154,19 @@ class PyrightServer:
 
         Raises `ServerTimeoutError`, `ServerCrashError`; the server can't be used after that.
         """
+        try:
+            return self._check(workspace)
+        except ServerCrashError:
+            if self._watch.fault:
+                raise ServerCrashError(f"pyright: {self._watch.fault}") from None
+            raise
+
+    def _check(self, workspace: PreparedWorkspace) -> list[Diagnostic]:
         if not workspace.pyright_targets:
             return []
         deadline = time.monotonic() + self._timeout
         slot = self._next_slot(workspace)
-        write(workspace.data, slot)
+        write(workspace.pyright_files, slot)
         base = slot.as_uri() + "/"
         uris = {path: base + quote(path) for path in workspace.pyright_targets}
         previous, self._opened = self._opened, _Opened(slot, tuple(uris.values()))
@@ -168,7 +192,8 @@ class PyrightServer:
             if report.get("resultId") is None:
                 raise ServerCrashError(f"no diagnostics for {path}, but {str(report)[:200]}")
             for item in report["items"]:
-                item["message"] = item["message"].replace(slot.name, _ROOT_PACKAGE)
+                message = without_folder(item["message"], slot)
+                item["message"] = message.replace(slot.name, _ROOT_PACKAGE)
             result += from_pyright(path, workspace.texts[path], report["items"])
         if previous:
             # requests are handled in order: the files of the previous slot are closed by now
@@ -183,6 +208,7 @@ class PyrightServer:
 
     def close(self) -> None:
         """Kills the process and removes its folder."""
+        self._watch.close()
         child.kill(self._process)
         for stream in (self._process.stdin, self._process.stdout):
             if stream:

@@ -16,10 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from repair.diagnostics.diagnostic import Diagnostic
+from repair.language_servers import child
 from repair.language_servers.convert import from_ruff
 from repair.language_servers.errors import ServerCrashError, ServerTimeoutError
+from repair.language_servers.memory_watch import MemoryWatch
 from repair.language_servers.programs import Programs, clean_variables
+from repair.language_servers.scratch import temporary_folder
 from repair.language_servers.workspace import PreparedWorkspace, write
+from repair.sandbox.confinement import Confinement
 
 _OPTIONS = (
     "check",
@@ -33,6 +37,7 @@ _OPTIONS = (
 # Messages name a root that is a package; this name is valid for a module.
 _NAME = "workspace"
 _FINDINGS = (0, 1)  # exit codes: clean, or something was found
+_SIGNALS = 128
 
 
 class _SettingsError(Exception):
@@ -40,7 +45,12 @@ class _SettingsError(Exception):
 
 
 def check(
-    programs: Programs, workspaces: Sequence[PreparedWorkspace], folder: Path, timeout: float
+    programs: Programs,
+    workspaces: Sequence[PreparedWorkspace],
+    folder: Path,
+    timeout: float,
+    most_mb: float,
+    confinement: Confinement | None = None,
 ) -> list[list[Diagnostic]]:
     """The diagnostics of each workspace's targets; `folder` must not exist and is removed afterwards.
 
@@ -50,21 +60,32 @@ def check(
     for number, workspace in enumerate(workspaces):
         write({**workspace.data, **workspace.ruff_files}, folder / str(number) / _NAME)
     try:
-        return _run(programs, workspaces, range(len(workspaces)), folder, timeout)
+        return _run(programs, workspaces, range(len(workspaces)), folder, timeout, most_mb, confinement)
     except _SettingsError:
-        return [_one(programs, workspaces, number, folder, timeout) for number in range(len(workspaces))]
+        return [
+            _one(programs, workspaces, number, folder, timeout, most_mb, confinement)
+            for number in range(len(workspaces))
+        ]
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def _one(
-    programs: Programs, workspaces: Sequence[PreparedWorkspace], number: int, folder: Path, timeout: float
+    programs: Programs,
+    workspaces: Sequence[PreparedWorkspace],
+    number: int,
+    folder: Path,
+    timeout: float,
+    most_mb: float,
+    confinement: Confinement | None,
 ) -> list[Diagnostic]:
     try:
-        return _run(programs, workspaces, [number], folder, timeout)[0]
+        return _run(programs, workspaces, [number], folder, timeout, most_mb, confinement)[0]
     except _SettingsError:
         try:
-            return _run(programs, workspaces, [number], folder, timeout, "--isolated")[0]
+            return _run(programs, workspaces, [number], folder, timeout, most_mb, confinement, "--isolated")[
+                0
+            ]
         except _SettingsError as error:
             raise ServerCrashError(f"ruff does not run: {error}") from None
 
@@ -75,34 +96,43 @@ def _run(
     numbers: Sequence[int],
     folder: Path,
     timeout: float,
+    most_mb: float,
+    confinement: Confinement | None,
     *more: str,
 ) -> list[list[Diagnostic]]:
     names = [f"{number}/{_NAME}/{path}" for number in numbers for path in workspaces[number].targets]
     if not names:
         return [[] for _ in numbers]
     (folder / "arguments.txt").write_text("\n".join(names) + "\n", encoding="utf-8")
-    cwd = folder
     command = [programs.ruff, *_OPTIONS, *more, "@arguments.txt"]
+    process = child.start(
+        command,
+        cwd=folder,
+        env=clean_variables(temporary_folder(folder.parent)),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        confinement=confinement,
+        folders=(folder,),
+    )
     try:
-        done = subprocess.run(
-            command,
-            cwd=cwd,
-            env=clean_variables(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=timeout,
-            check=False,
-        )
+        with MemoryWatch(process, most_mb) as watch:
+            output, log = process.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
         raise ServerTimeoutError(f"ruff took longer than {timeout:g} s on {len(names)} files") from None
-    if done.returncode < 0:
-        raise ServerCrashError(f"ruff was ended by signal {-done.returncode}")
-    if done.returncode not in _FINDINGS:
-        raise _SettingsError(done.stderr.decode(errors="replace")[-2000:])
+    finally:
+        child.kill(process)
+    if watch.fault:
+        raise ServerCrashError(f"ruff: {watch.fault}")
+    code = process.returncode
+    if code < 0 or code > _SIGNALS:  # bubblewrap tells a signal as a shell does
+        raise ServerCrashError(f"ruff was ended by signal {-code if code < 0 else code - _SIGNALS}")
+    if code not in _FINDINGS:
+        raise _SettingsError(log.decode(errors="replace")[-2000:])
     try:
-        items = json.loads(done.stdout)
+        items = json.loads(output)
     except ValueError:
-        raise ServerCrashError(f"ruff answered nonsense: {done.stdout[:80]!r}") from None
+        raise ServerCrashError(f"ruff answered nonsense: {output[:80]!r}") from None
     return _by_workspace(workspaces, numbers, folder, items)
 
 

@@ -38,6 +38,13 @@ class Scratch:
         os.close(self._lock)
 
 
+def temporary_folder(home: Path) -> Path:
+    """The folder in `home` for the temporary files of servers, which are killed and remove none of them."""
+    folder = home / "temporary"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 def _home() -> Path:
     if _MEMORY_FOLDER.is_dir() and shutil.disk_usage(_MEMORY_FOLDER).free >= _ENOUGH_BYTES:
         return _MEMORY_FOLDER

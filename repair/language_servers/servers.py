@@ -4,12 +4,14 @@ Tested by `tests/repair/language_servers/test_remote.py`.
 """
 
 import itertools
+import logging
 import queue
 import threading
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -24,7 +26,10 @@ from repair.language_servers.scratch import Scratch
 from repair.language_servers.worker import CheckOutcome, Worker
 from repair.language_servers.workspace import PreparedWorkspace
 from repair.ordered_map import ordered_map
+from repair.sandbox import confinement
 
+CONFINED = "bubblewrap"
+_log = logging.getLogger(__name__)
 _BATCH = 8  # workspaces that share one ruff run
 _FORM = "linux, form 3"  # of the cached results; part of a key, as are the versions and the environment
 _AHEAD = 4  # batches for each worker that are read ahead of the results
@@ -90,6 +95,7 @@ class LanguageServers:
         if workers < 1 or timeout <= 0:
             raise ConfigurationError(f"expected workers >= 1 and timeout > 0, got {workers} and {timeout}")
         found = programs.programs()
+        warn_unconfined()
         self._scratch = Scratch()
         try:
             seen = (
@@ -102,7 +108,14 @@ class LanguageServers:
             raise
         self._label, self._python = seen.label, seen.version
         self._workers = [
-            Worker(found, folder, seen, timeout=timeout, memory_limit_mb=memory_limit_mb)
+            Worker(
+                found,
+                folder,
+                seen,
+                timeout=timeout,
+                memory_limit_mb=memory_limit_mb,
+                confined=self.confinement == CONFINED,
+            )
             for folder in (self._scratch.path / f"worker-{number}" for number in range(workers))
         ]
         self._cache = ResultCache(Path(cache)) if cache else None
@@ -127,6 +140,11 @@ class LanguageServers:
     def versions(self) -> dict[str, str]:
         """`{"pyright": ..., "ruff": ...}`."""
         return programs.versions()
+
+    @property
+    def confinement(self) -> str:
+        """`bubblewrap`, or why the servers run without it (the results are the same)."""
+        return confinement.unavailable() or CONFINED
 
     @property
     def environment(self) -> str:
@@ -225,6 +243,15 @@ class LanguageServers:
     def _require_open(self) -> None:
         if self._closed:
             raise ServersClosedError("these servers are closed; use them inside their `with` block")
+
+
+@cache
+def warn_unconfined() -> None:
+    if reason := confinement.unavailable():
+        _log.warning(
+            "the language servers run without confinement by the operating system (docs/security.md): %s",
+            reason,
+        )
 
 
 def _prepared(request: Request, python: str) -> PreparedWorkspace | LanguageServerError:

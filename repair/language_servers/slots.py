@@ -36,13 +36,14 @@ from typing import Any, cast
 from repair.language_servers.configuration import is_table
 from repair.language_servers.targets import has_wildcard, plain
 
+PREFIX = "repair-slot-"
 KINDS: tuple[str, ...] = ("plain", "src")
 _PATTERNS = ("strict", "ignore")
 _CHOOSING = ("include", "exclude")
 
 
 def slot_name(kind: str, number: int) -> str:
-    return f"repair-slot-{kind}-{number}"
+    return f"{PREFIX}{kind}-{number}"
 
 
 def slot_kind(paths: Iterable[str]) -> str:
@@ -96,7 +97,7 @@ def configuration(settings: Mapping[str, Any], slots: int, outside: Iterable[Pat
     kept = server_settings(settings)
     for name in _PATTERNS:
         if name in kept:
-            kept[name] = _within("repair-slot-*", kept[name])
+            kept[name] = _within(f"{PREFIX}*", kept[name])
     paths = {"exclude": [], "extraPaths": searched, "executionEnvironments": environments}
     # it decides about hints alone, which the command line does not print
     return {**kept, **paths, "enableReachabilityAnalysis": True}

@@ -21,10 +21,12 @@ from repair.language_servers.errors import (
     ServerTimeoutError,
     unexpected_check,
 )
+from repair.language_servers.memory_watch import MOST_MEGABYTES
 from repair.language_servers.programs import Programs
 from repair.language_servers.pyright_server import HEAP_MB, PyrightServer
 from repair.language_servers.slots import poolable, server_settings
 from repair.language_servers.workspace import PreparedWorkspace
+from repair.sandbox.confinement import Confinement
 
 _ATTEMPTS = 2
 _SERVERS = 3  # configurations whose servers stay warm
@@ -46,6 +48,8 @@ class Worker:
         timeout: float,
         memory_limit_mb: float,
         heap_mb: int = HEAP_MB,
+        most_mb: float = MOST_MEGABYTES,
+        confined: bool = False,
     ) -> None:
         self._programs = programs
         self._folder = folder
@@ -53,6 +57,10 @@ class Worker:
         self._timeout = timeout
         self._memory_limit_mb = memory_limit_mb
         self._heap_mb = heap_mb
+        self._most_mb = most_mb
+        readable = (*programs.files, *environment.files)
+        self._confinement = Confinement(readable) if confined else None
+        self._ruff_confinement = Confinement((Path(programs.ruff),)) if confined else None
         self._servers: OrderedDict[str, PyrightServer] = OrderedDict()  # by settings, last used last
         self._numbers = itertools.count()
         self._ruff = ThreadPoolExecutor(1, "ruff")
@@ -88,8 +96,15 @@ class Worker:
             try:
                 if poolable(workspace.settings):
                     return self._warm_server(key, settings).check(workspace)
-                folder, python = self._fresh("command"), self._environment.python
-                found = command_line.check(self._programs, workspace, folder, python, self._timeout)
+                found = command_line.check(
+                    self._programs,
+                    workspace,
+                    self._fresh("command"),
+                    self._environment,
+                    self._timeout,
+                    self._most_mb,
+                    self._confinement,
+                )
                 return found + self._hints(workspace)
             except (ServerCrashError, ServerTimeoutError) as raised:
                 error = raised
@@ -125,6 +140,8 @@ class Worker:
                 self._timeout,
                 settings=settings,
                 heap_mb=self._heap_mb,
+                most_mb=self._most_mb,
+                confinement=self._confinement,
             )
             self._servers[key] = server
         self._servers.move_to_end(key)
@@ -137,17 +154,23 @@ class Worker:
 
     def _ruff_outcomes(self, workspaces: Sequence[PreparedWorkspace]) -> list[CheckOutcome]:
         with contextlib.suppress(Exception):
-            return list(ruff.check(self._programs, workspaces, self._fresh("ruff"), self._timeout))
+            return self._checked_by_ruff(workspaces)
         # one of them broke the run: check them one by one
         return [self._ruff_outcome(workspace) for workspace in workspaces]
 
     def _ruff_outcome(self, workspace: PreparedWorkspace) -> CheckOutcome:
         try:
-            return ruff.check(self._programs, [workspace], self._fresh("ruff"), self._timeout)[0]
+            return self._checked_by_ruff([workspace])[0]
         except LanguageServerError as error:
             return error
         except Exception as error:
             return unexpected_check(error)
+
+    def _checked_by_ruff(self, workspaces: Sequence[PreparedWorkspace]) -> list[CheckOutcome]:
+        limits = (self._timeout, self._most_mb)
+        return list(
+            ruff.check(self._programs, workspaces, self._fresh("ruff"), *limits, self._ruff_confinement)
+        )
 
     def _fresh(self, name: str) -> Path:
         return self._folder / f"{name}-{next(self._numbers)}"

@@ -16,8 +16,10 @@ from repair.language_servers.python_version import project_python
 from repair.language_servers.ruff_settings import ruff_files
 from repair.language_servers.targets import checked
 from repair.messages import shown
-from repair.text.paths import is_python
+from repair.text.paths import CONFIGURATION_FILES, is_python
 from repair.text.python_imports import reached
+
+_SETTINGS = frozenset(CONFIGURATION_FILES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,11 @@ class PreparedWorkspace:
         """The targets that pyright checks, in its order: those that were requested by path, as in an editor,
         or those that its command line chooses."""
         return self.targets if self.explicit else checked(self.targets, self.data, self.settings)
+
+    @property
+    def pyright_files(self) -> Mapping[str, bytes]:
+        """The files to write for pyright: none with settings, which it gets filtered (`settings`)."""
+        return {path: data for path, data in self.data.items() if path.rpartition("/")[2] not in _SETTINGS}
 
     def digest(self, *more: str) -> str:
         """SHA-256 over the files, the effective configuration, the targets and `more`."""

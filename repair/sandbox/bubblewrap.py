@@ -47,7 +47,8 @@ ProgramOutcome = Literal["ok", "failed", "timeout", "memory", "output", "killed"
 
 _BWRAP = "bwrap"
 _PROGRAM, _BOX = "/box/program.py", "/tmp"  # noqa: S108 (inside the sandbox)
-_NOBODY = "65534"
+NOBODY = "65534"
+SYSTEM_LIBRARIES = ("/usr/lib", "/usr/lib64", "/lib", "/lib64", "/etc/ld.so.cache")
 _CHUNK = 1 << 16
 
 # Limits are set inside the sandbox, since bubblewrap itself must be able to fork; then the program is
@@ -243,13 +244,13 @@ def _command(program: int, filters: int, limits: Limits) -> list[str]:
     values = [limits.cpu_seconds, limits.memory_bytes, limits.threads, limits.file_bytes, 0, 64]
     return [
         *(
-            shutil.which(_BWRAP) or _BWRAP,
+            executable(),
             "--unshare-all",
             "--unshare-user",
             "--uid",
-            _NOBODY,
+            NOBODY,
             "--gid",
-            _NOBODY,
+            NOBODY,
         ),
         *("--hostname", "sandbox", "--new-session", "--die-with-parent", "--cap-drop", "ALL", "--clearenv"),
         *_mounts(),
@@ -257,6 +258,11 @@ def _command(program: int, filters: int, limits: Limits) -> list[str]:
         *("--ro-bind-data", str(program), _PROGRAM, "--remount-ro", "/", "--seccomp", str(filters)),
         *(_interpreter(), "-I", "-S", "-B", "-c", _START, ",".join(map(str, values)), _PROGRAM),
     ]
+
+
+def executable() -> str:
+    """The path of bubblewrap; its bare name where it is not installed."""
+    return shutil.which(_BWRAP) or _BWRAP
 
 
 @cache
@@ -269,9 +275,8 @@ def _interpreter() -> str:
 @cache
 def _mounts() -> tuple[str, ...]:
     arguments: list[str] = []
-    system = ["/usr/lib", "/usr/lib64", "/lib", "/lib64", "/etc/ld.so.cache"]
     installation = [sys.base_prefix, sys.base_exec_prefix, str(Path(_interpreter()).parent.parent)]
-    for path in dict.fromkeys([*installation, *system]):
+    for path in dict.fromkeys([*installation, *SYSTEM_LIBRARIES]):
         here = Path(path)
         if here.is_symlink():
             arguments += ["--symlink", str(here.readlink()), path]

@@ -33,8 +33,8 @@ _TABLES = {
 }
 
 
-def program() -> bytes:
-    """The filter for this machine, as an array of `struct sock_filter`.
+def program(*, processes: bool = False) -> bytes:
+    """The filter for this machine, as an array of `struct sock_filter`; with `processes` they may be started.
 
     Raises:
         ConfigurationError: the machine is neither x86_64 nor aarch64.
@@ -52,11 +52,15 @@ def program() -> bytes:
         _line(_RETURN, _KILL_PROCESS),
         _line(_LOAD, _NUMBER),
         *_refuse(_AT_LEAST, _X32, errno.ENOSYS),
-        # the C library then falls back to clone, whose flags a filter can read
-        *_refuse(_EQUAL, clone3, errno.ENOSYS),
     ]
-    for number in (*starts, *doors):
+    for number in doors:
         lines += _refuse(_EQUAL, number, errno.EPERM)
+    if processes:
+        return b"".join([*lines, _line(_RETURN, _ALLOW)])
+    for number in starts:
+        lines += _refuse(_EQUAL, number, errno.EPERM)
+    # the C library then falls back to clone, whose flags a filter can read
+    lines += _refuse(_EQUAL, clone3, errno.ENOSYS)
     lines += [
         _line(_EQUAL, clone, 0, 3),
         _line(_LOAD, _FIRST_ARGUMENT),

@@ -162,6 +162,10 @@ def test_settings_that_make_no_sense(values: dict) -> None:
          '{"executionEnvironments": [{"root": "a"}]}',
          ["executionEnvironments.root", "executionEnvironments.extraPaths"]),
         ("not json", None, []),  # what can't be read configures nothing
+        ('{"a": NaN}', None, []),  # no JSON, to pyright too
+        ('{"a": [1e999], "b": 1}', '{"b": 1}', ["a"]),  # a number that JSON can't hold
+        ('{"extraPaths": ["a\\n$HOME"]}', None, ["extraPaths"]),
+        ('{"extraPaths": ["**/**/../.."]}', None, ["extraPaths"]),  # `**` may be no folder at all
         ("[1]", None, []),
         ("[" * 100_000, None, []),
     ],
@@ -251,22 +255,31 @@ def test_settings_are_spelled_out_for_each_slot() -> None:
             {"ruff.toml": '"preview" = true\n"src" = ["lib"]\n'},
             ["ruff.toml: src"],
         ),
-        ({"ruff.toml": 'extend = "base.toml"\n'}, {}, []),
-        ({"ruff.toml": "", "a/ruff.toml": 'extend = "../ruff.toml"\n'}, {}, []),  # up, and still inside
+        ({"ruff.toml": 'extend = "base.toml"\n'}, {"ruff.toml": '"extend" = "base.toml"\n'}, []),
+        (
+            {"ruff.toml": "", "a/ruff.toml": 'extend = "../ruff.toml"\n'},  # up, and still inside
+            {"ruff.toml": "", "a/ruff.toml": '"extend" = "../ruff.toml"\n'},
+            [],
+        ),
         (
             {"ruff.toml": "", "a/ruff.toml": 'extend = "../../ruff.toml"\n'},
-            {"a/ruff.toml": ""},
+            {"ruff.toml": "", "a/ruff.toml": ""},
             ["a/ruff.toml: extend"],
         ),
         # what is extended may lead outside itself
         (
             {"ruff.toml": 'extend = "a/base.cfg"\n', "a/base.cfg": 'extend = "../../x.toml"\n'},
-            {"a/base.cfg": ""},
+            {"ruff.toml": '"extend" = "a/base.cfg"\n', "a/base.cfg": ""},
             ["a/base.cfg: extend"],
         ),
-        ({"ruff.toml": 'extend = "ruff.toml"\n'}, {}, []),  # a circle is ruff's business
-        ({"ruff.toml": "no toml"}, {}, []),
-        ({"main.py": "", "sub/ruff.toml": ""}, {"ruff.toml": ""}, []),  # a root of its own
+        # a circle is ruff's business
+        ({"ruff.toml": 'extend = "ruff.toml"\n'}, {"ruff.toml": '"extend" = "ruff.toml"\n'}, []),
+        # a file that is checked is never written again
+        ({"ruff.toml": 'extend = "a.py"\n', "a.py": "x = 1\n"}, {"ruff.toml": ""}, ["ruff.toml: extend"]),
+        ({"ruff.toml": "no toml"}, {"ruff.toml": ""}, ["ruff.toml: all of it (no TOML 1.0)"]),
+        ({"pyproject.toml": "[a]\nb = 1\n"}, {"pyproject.toml": "", "ruff.toml": ""}, []),
+        # a root of its own
+        ({"main.py": "", "sub/ruff.toml": ""}, {"sub/ruff.toml": "", "ruff.toml": ""}, []),
     ],
 )
 def test_ruff_does_not_read_outside(

@@ -1,0 +1,84 @@
+"""Confinement of a trusted program that reads untrusted files: bubblewrap profile of the language servers.
+
+Inside are the system's libraries, the folders that are named, and nothing else of the machine: all of them
+read-only, at their own paths. There is no network, no `/proc`, no `/dev`, no environment variable but those
+that are named; no process outside can be seen; everything inside ends with the caller. The program is no
+stranger's, so it may start processes; the seccomp filter refuses the rest of what solutions are refused.
+
+Not covered: the kernel's bugs; memory and threads (the caller watches them); the time that it runs.
+
+Tested by `tests/repair/language_servers/test_confinement.py`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from repair.errors import ConfigurationError
+from repair.sandbox import bubblewrap, seccomp
+
+
+@dataclass(frozen=True, slots=True)
+class Confinement:
+    """A profile: the files and folders that programs may read besides the system's libraries."""
+
+    readable: tuple[Path, ...]
+
+    def command(
+        self,
+        command: Sequence[str],
+        *,
+        cwd: Path,
+        folders: Iterable[Path],
+        temporary: Path,
+        variables: Mapping[str, str],
+        descriptors: tuple[int, int],
+    ) -> list[str]:
+        """The command line that runs `command` (its first item an absolute path) confined.
+
+        `folders` are readable too; `temporary` is an empty folder in memory inside. `descriptors` are two
+        open ones that the child must inherit: bubblewrap writes JSON with the program's `child-pid` to the
+        first, and reads `filter_program()` from the second.
+        """
+        info, filters = descriptors
+        named = [item for name, value in variables.items() for item in ("--setenv", name, value)]
+        return [
+            *(bubblewrap.executable(), "--unshare-all", "--unshare-user", "--die-with-parent", "--as-pid-1"),
+            *("--uid", bubblewrap.NOBODY, "--gid", bubblewrap.NOBODY, "--hostname", "sandbox"),
+            *("--cap-drop", "ALL", "--clearenv", *named),
+            *read_only([*bubblewrap.SYSTEM_LIBRARIES, *self.readable, *folders]),
+            *("--size", str(_TEMPORARY_BYTES), "--tmpfs", str(temporary), "--remount-ro", "/"),
+            *("--chdir", str(cwd), "--info-fd", str(info), "--seccomp", str(filters), *command),
+        ]
+
+
+_TEMPORARY_BYTES = 64 << 20
+
+
+def filter_program() -> bytes:
+    """The seccomp filter of a confined program."""
+    return seccomp.program(processes=True)
+
+
+@cache
+def unavailable() -> str | None:
+    """Why programs can't be confined here; null: they can."""
+    try:
+        bubblewrap.require()
+    except ConfigurationError as error:
+        return str(error)
+    return None
+
+
+def read_only(paths: Iterable[str | Path]) -> list[str]:
+    """bubblewrap's arguments that mount `paths` at their own names and, through links, at the real ones."""
+    names: dict[str, str] = {}
+    for path in map(Path, paths):
+        if path.exists():
+            real = str(path.resolve())
+            names.setdefault(real, real)
+            names.setdefault(str(path), real)
+    # what lies in a mounted folder is there already
+    outer = [name for name in names if not any(str(parent) in names for parent in Path(name).parents)]
+    return [item for name in outer for item in ("--ro-bind", names[name], name)]
