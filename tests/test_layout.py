@@ -2,6 +2,7 @@
 
 import ast
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -33,3 +34,13 @@ def test_a_module_has_a_test_of_its_own_or_says_where_it_is_tested(module: Path)
     named = TESTED_BY.findall(docstring)
     assert named, f"{module}: no tests/{module.parent}/test_{module.name}, and its docstring names no test"
     assert [path for path in named if not (ROOT / path).is_file()] == []
+
+
+def test_no_link_is_a_file_of_the_project() -> None:
+    """A committed link to an environment takes the place of the environment where it is checked out."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout")
+    listed = subprocess.run(
+        ["git", "ls-files", "--stage"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    assert [line for line in listed.splitlines() if line.startswith("120000")] == []
