@@ -20,7 +20,6 @@ _LITERAL = re.compile(
     r'|(?<=")(?:""(?P<double3>(?:[^"\\]++|\\[\s\S]|"(?!""))*+)(?:"""|\\?\Z)'
     r'|(?P<double>(?:[^"\\\r\n]++|\\(?:\r\n|[\s\S]))*+)"?))'
 )
-_BODIES = ("comment", "single3", "double3", "single", "double")
 _PREFIX = re.compile(r"(?<!\w)[rRbBuUfFtT]{1,2}\Z")
 
 
@@ -53,7 +52,7 @@ class Literals:
 
 
 def _literal(match: re.Match[str]) -> Literal:
-    body = next(name for name in _BODIES if match[name] is not None)
+    body = match.lastgroup or ""  # the only one that took part
     start, end = match.span()
     if body == "comment":
         return Literal(start, end, *match.span(body), "#")

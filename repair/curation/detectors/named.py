@@ -34,7 +34,7 @@ _HELD = tuple(
 )
 _PAIRS = ("auth", "credentials", "creds")
 _NAME = re.compile(r"[\w-]*+")
-_NAME_BEFORE = re.compile(r"[\w-]*\Z")
+_NAME_BEFORE = re.compile(r"(?<![\w-])[\w-]*+\Z")
 _PASSWORD = re.compile(r"passw|passphrase|passcode|pwd|(?<![a-z])pass(?![a-z])|(?<![a-z])pw(?![a-z])")
 _STRONG = re.compile(
     r"secret|api[_-]?key|access[_-]?key|auth[_-]?key|private[_-]?key|signing[_-]?key|encryption[_-]?key"
@@ -223,6 +223,8 @@ def _is_option(text: str, end: int, name: str) -> bool:
 
 
 def _is_secret(value: str, name: str, direct: bool) -> bool:
+    if value.isalpha() and len(value) < 16:
+        return False  # most values: no password, and too short for a key
     if MARK in value or is_placeholder(value) or _PATTERN.search(value):
         return False
     about = _ABOUT.search(name.replace("-", "_").rpartition("_")[2]) is not None
