@@ -168,6 +168,15 @@ def test_messages_are_redacted_even_where_no_text_is(servers: LanguageServers) -
         assert diagnostic["message"] == 'Import "x" in /home/user1/x could not be resolved'
 
 
+def test_a_message_that_shows_a_secret_of_any_file_is_redacted(servers: LanguageServers) -> None:
+    secret = "Zt9kQ2vLx8PmB4rY7sWd"
+    given = row(servers, {"main.py": "print(total)\n", "settings.py": f'API_KEY = "{secret}"\n'}, "F821")
+    given["recorded"] = {**given["recorded"], "message": f"\"Literal['{secret}']\" is not assignable"}
+    (kept,) = outcomes([given], servers)
+    assert kept["recorded"]["message"] == "\"Literal['REDACTED000000000001']\" is not assignable"
+    assert secret not in str(kept)
+
+
 def test_lost_by_redaction(servers: LanguageServers) -> None:
     # Two addresses differ until the one that is somebody's becomes the one that is nobody's.
     text = "from typing import Literal\nhost: Literal['192.0.2.1'] = '93.184.216.34'\n"
