@@ -262,5 +262,6 @@ def _is_written(value: str) -> bool:
     core = value.rstrip("0123456789_-")
     return (
         is_placeholder(core)
-        or re.fullmatch(r"[a-z]+(?:\.[a-z_]+)+\d*|[A-Z][A-Z_]+_\d|utf-?\d+|sha\d+|md5", value) is not None
+        or re.fullmatch(r"[a-z]+(?:\.[a-z_]+)+\d*|[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|utf-?\d+|sha\d+|md5", value)
+        is not None
     )

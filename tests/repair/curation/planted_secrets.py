@@ -471,6 +471,7 @@ error = "Invalid token at position 12"
 SECRET_NAMES = ["DB_PASSWORD_V2", "API_KEY_2"]
 parser.add_argument("--token-file2", help="file with the token")
 signature = inspect.signature(function)
+variables = {"disable_auth": ("disable_s3_auth", "AWS_S3_DISABLE_AUTH", None)}
 """.strip().splitlines()
 )
 """Texts of one line each that hold no secret."""
