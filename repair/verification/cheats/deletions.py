@@ -115,11 +115,19 @@ def deleted_use(change: DiagnosedChange) -> Cheat | None:
         for index, (number, column) in enumerate(before.starts)
         if use.start_point <= (number - 1, column) < use.end_point
     ]
+    if _is_stray(before, inside):
+        return None
     for start in range(len(after.tokens) + 1):
         rest = before.tokens[:start] + before.tokens[start + missing :]
         if rest == after.tokens and inside and start <= inside[0] and inside[-1] < start + missing:
             return Cheat("deleted_code", f"{quote(text(use))} was left out of line {before.first}")
     return None
+
+
+def _is_stray(line: LogicalLine, inside: list[int]) -> bool:
+    """Whether a name stands right beside the tokens `inside`, as after `var` in `var a = 1`: no syntax."""
+    beside = (inside[0] - 1, inside[-1] + 1) if inside else ()
+    return any(0 <= index < len(line.tokens) and line.tokens[index] in line.words for index in beside)
 
 
 def _lost(change: DiagnosedChange) -> LogicalLine | None:

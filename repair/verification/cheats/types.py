@@ -152,13 +152,16 @@ def _unannotated(change: DiagnosedChange) -> Cheat | None:
 
 def _annotations(tree: SyntaxTree) -> dict[tuple[str, str], Node]:
     """The parameters of the functions whose names are unique, by function and parameter."""
-    functions = list(tree.of_type("function_definition"))
+    heads = ((node, field(node, "parameters")) for node in tree.of_type("function_definition"))
+    # in a head that does not parse, the code after it passes for an annotation
+    functions = [node for node, head in heads if head is not None and not head.has_error]
     counts = Counter(text(field(node, "name")) for node in functions)
     return {
         (name, _parameter_name(parameter)): parameter
         for node in functions
         if counts[name := text(field(node, "name"))] == 1
         for parameter in _parameters(node)
+        if parameter.start_point[0] == parameter.end_point[0]
     }
 
 
