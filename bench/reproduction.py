@@ -25,11 +25,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
+from unittest.mock import patch
 
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.language_servers import LanguageServers, Request
 from repair.language_servers.child import resident_megabytes
 from repair.language_servers.programs import clean_variables, empty_environment, programs
+from repair.sandbox import confinement
 from repair.sources.git_repository import GitRepository
 from repair.text.paths import CONFIGURATION_FILES, is_python, safe_path
 
@@ -205,7 +207,7 @@ def rates(
 ) -> None:
     seconds: Counter[str] = Counter()
     results: dict[str, list[Counts]] = {
-        name: [] for name in ("one run over all", "warm, 1 worker", "warm, 2 workers")
+        name: [] for name in ("one run over all", "warm, 1 worker", "2, unconfined", "warm, 2 workers")
     }
     chosen = set(spread(range(len(workspaces)), cold_count))
     fresh: dict[int, Counts] = {}
@@ -213,15 +215,18 @@ def rates(
         lines, cache = CommandLines(Path(home)), Path(home) / "results.sqlite"
         one = LanguageServers(1, memory_limit_mb=memory_limit_mb)
         two = LanguageServers(2, memory_limit_mb=memory_limit_mb, cache=cache)
+        with patch.object(confinement, "unavailable", lambda: "left out, to measure what it costs"):
+            unconfined = LanguageServers(2, memory_limit_mb=memory_limit_mb)
         ways = {
             "one run over all": lines.all,
             "warm, 1 worker": lambda part: warm(one, part),
+            "2, unconfined": lambda part: warm(unconfined, part),
             "warm, 2 workers": lambda part: warm(two, part),
         }
         size = -(-len(workspaces) // PARTS)
-        with one, two:
-            warm(one, before)
-            warm(two, before)
+        with one, two, unconfined:
+            for servers in (one, two, unconfined):
+                warm(servers, before)
             for number in range(0, len(workspaces), size):
                 part = workspaces[number : number + size]
                 for name, check in ways.items():
@@ -246,6 +251,7 @@ def rates(
             f"{alike} of {len(fresh)} as the command lines, {apart} diagnostics of {whole} differ"
         )
     print(f"two workers / one worker {seconds['warm, 1 worker'] / seconds['warm, 2 workers']:8.2f} x")
+    print(f"confined / unconfined    {seconds['2, unconfined'] / seconds['warm, 2 workers']:8.2f} x")
     print(f"from the cache / two     {seconds['warm, 2 workers'] / seconds['from the cache']:8.0f} x")
 
 
