@@ -2,31 +2,38 @@
 
 Guarantees, each tested by an attack:
 
-- no network: a network namespace of its own, in which not even the loopback device is up;
-- no file of the host but the interpreter's installation and the system's libraries, read-only; the only
-  writable folder is an empty `/tmp` of limited size in memory; no `/proc`, no `/home`, no `/etc`;
+- no network: a network namespace of its own, in which not even the loopback device is up, and no socket but
+  those of AF_UNIX;
+- no file of the host but the interpreter's installation and the system's libraries, read-only, and two
+  device nodes, whose modes and times can't be changed; the only writable folder is an empty `/tmp` of limited
+  size and number of files in memory; no `/proc`, no `/home`, no `/etc`; no flock, lease or watch on a mounted
+  file;
 - no environment, no terminal, no descriptor but the three standard streams;
-- it can see and signal no process but its own and start none; none outlives it, and it does not outlive the
-  caller of `run`;
-- processor time, wall time, address space, threads, the size of a file and the bytes of output are limited.
+- it can see no process but its own and its supervisor, signal none outside, and start none; none outlives it,
+  and it does not outlive the caller of `run`;
+- processor time, wall time, address space, the size of a file and the bytes of output are limited; memory
+  that the address space does not count (System V and POSIX queues, `memfd_create`) can't be had;
+- threads are limited, but where `user()` says that they are not.
 
 Not covered:
 
 - bugs in the kernel, in bubblewrap or in the processor: the kernel isolates the program, not a virtual
-machine;
-  most system calls stay open;
+  machine; most system calls stay open;
 - the mounted files of the host: the program can read the interpreter with everything below its prefix, the
-  libraries, and the names of the kernel and the processor, so no secret may be there;
+  libraries, and the names of the kernel and the processor, so no secret may be there; it can hold a POSIX
+  record lock for reading on them;
 - memory beyond the address space: `/tmp` may take as much again, and each concurrent `run` has its own;
+  buffers of pipes and sockets (some tens of megabytes) count nowhere: a deployment that must bound the sum
+  runs in a cgroup;
+- the time since the machine started, which a clock tells;
 - the truth of its output: output and exit code are the program's. It can claim that it was short of memory
-when
-  it was not, and if tests run in the same process, it may call `exit(0)`.
+  when it was not, and if tests run in the same process, it may call `exit(0)`.
 """
 
 import os
+import secrets
 import selectors
 import shutil
-import signal
 import subprocess
 import sys
 import sysconfig
@@ -41,7 +48,7 @@ from typing import Literal
 
 from repair.errors import ConfigurationError
 from repair.ordered_map import ordered_map
-from repair.sandbox import seccomp
+from repair.sandbox import seccomp, supervisor
 
 ProgramOutcome = Literal["ok", "failed", "timeout", "memory", "output", "killed"]
 
@@ -50,16 +57,44 @@ _PROGRAM, _BOX = "/box/program.py", "/tmp"  # noqa: S108 (inside the sandbox)
 NOBODY = "65534"
 SYSTEM_LIBRARIES = ("/usr/lib", "/usr/lib64", "/lib", "/lib64", "/etc/ld.so.cache")
 _CHUNK = 1 << 16
+_CPU_TOLERANCE_S = 0.1  # between the kernel's two counts
 
-# Limits are set inside the sandbox, since bubblewrap itself must be able to fork; then the program is
-# executed.
-_START = """
-import os, resource, sys
-for name, value in zip(("CPU", "AS", "NPROC", "FSIZE", "CORE", "NOFILE"), sys.argv[1].split(",")):
-    soft = int(value)
-    resource.setrlimit(getattr(resource, "RLIMIT_" + name), (soft, soft + (name == "CPU")))
-os.execv(sys.executable, [sys.executable, "-I", "-S", "-B", sys.argv[2]])
-"""
+# A user of its own for each run, whom the kernel grants nothing and whose threads it counts.
+_FIRST_USER, _USERS = 0x60000000, 1 << 24
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How the program is kept apart from the caller's user."""
+
+    user: str
+    """What `user()` says of it."""
+    arguments: tuple[str, ...]
+    """Of bubblewrap."""
+    own: bool = False
+    """Whether the program runs under a user of its own."""
+
+
+_NAMESPACE = ("--unshare-all", "--unshare-user", "--uid", NOBODY, "--gid", NOBODY)
+OWN_USER = Way(
+    "own",
+    (
+        *("--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"),
+        *(
+            "--cap-drop",
+            "ALL",
+            "--cap-add",
+            "CAP_SYS_ADMIN",
+            "--cap-add",
+            "CAP_SETUID",
+            "--cap-add",
+            "CAP_SETGID",
+        ),
+    ),
+    own=True,
+)
+CALLERS = Way("caller", (*_NAMESPACE, "--cap-drop", "ALL", "--cap-add", "CAP_SYS_ADMIN"))
+ROOT = Way("root: threads are not limited", CALLERS.arguments)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +122,7 @@ class ProgramResult:
 
     `outcome`: `ok` (exit code 0), `failed` (another), `timeout` (processor or wall time), `memory` (it ended
     by a MemoryError), `output` (more than the limit), `killed` (by another signal). `exit_code` is None if
-    it did not end by itself. Output is cut at the limit; invalid UTF-8 is replaced.
+    a signal ended it. Output is cut at the limit; invalid UTF-8 is replaced.
     """
 
     exit_code: int | None
@@ -120,21 +155,34 @@ def run(source: str, *, stdin: str = "", limits: Limits = Limits()) -> ProgramRe
     Raises:
         ConfigurationError: the sandbox does not work on this machine; nothing ever runs outside it.
     """
-    require()
-    return _run(source, stdin, limits)
+    return run_by(require(), source, stdin, limits)
 
 
 def run_many(
     sources: Iterable[str], *, limits: Limits = Limits(), workers: int = 2
 ) -> Iterator[ProgramResult]:
     """The result of each program in order, `workers` of them at a time."""
-    require()
+    way = require()
     with ThreadPoolExecutor(workers, "sandbox") as pool:
-        yield from ordered_map(pool, lambda source: _run(source, "", limits), sources, ahead=2 * workers)
+        yield from ordered_map(
+            pool, lambda source: run_by(way, source, "", limits), sources, ahead=2 * workers
+        )
+
+
+def user() -> str:
+    """The host's user under whom programs run.
+
+    `own` (each run has one), `caller` (this process's, who is not root), or `root: threads are not limited`:
+    the kernel exempts root from that limit.
+
+    Raises:
+        ConfigurationError: the sandbox does not work here.
+    """
+    return require().user
 
 
 @cache
-def require() -> None:
+def require() -> Way:
     """Checks that the sandbox works here. Raises a ConfigurationError that says what to install."""
     if not sys.platform.startswith("linux"):
         raise ConfigurationError(f"programs are contained on Linux only, this is {sys.platform}")
@@ -142,43 +190,71 @@ def require() -> None:
         raise ConfigurationError(
             "bubblewrap is not installed, and programs are not run without it: apt-get install bubblewrap"
         )
-    tried = _run("print(6 * 7)", "", Limits())
-    if tried.stdout != "42\n":
-        raise ConfigurationError(
-            "bubblewrap can't contain a program here: user namespaces are refused (in a container, allow the "
-            "system calls unshare, clone and mount; on a host, set kernel.unprivileged_userns_clone=1 and "
-            f"loosen AppArmor's restriction). It said: {tried.stderr.strip()}"
-        )
+    ways = (OWN_USER, ROOT) if os.geteuid() == 0 else (CALLERS,)
+    errors: list[str] = []
+    for way in ways:
+        tried = run_by(way, "print(6 * 7)", "", Limits())
+        if tried.stdout == "42\n":
+            return way
+        errors.append(tried.stderr.strip())
+    raise ConfigurationError(
+        "bubblewrap can't contain a program here: user namespaces are refused (in a container, allow the "
+        "system calls unshare, clone and mount; on a host, set kernel.unprivileged_userns_clone=1 and "
+        f"loosen AppArmor's restriction). It said: {errors[-1]}"
+    )
 
 
-def _run(source: str, stdin: str, limits: Limits) -> ProgramResult:
+def run_by(way: Way, source: str, stdin: str, limits: Limits) -> ProgramResult:
+    """`run`, in the given way."""
     started = time.monotonic()
     streams = {"stdout": _Stream(limits.output_bytes), "stderr": _Stream(limits.output_bytes)}
     with ExitStack() as stack:
         # memory files: nothing of the program ever lies on the host's disk
         program = _memory_file(stack, "program", source.encode("utf-8", "surrogatepass"))
         filters = _memory_file(stack, "filter", seccomp.program())
+        read_end, write_end = os.pipe()
+        status = stack.enter_context(os.fdopen(read_end, "rb"))
+        told = stack.enter_context(os.fdopen(write_end, "wb"))
         child = stack.enter_context(
             subprocess.Popen(
-                _command(program, filters, limits),
+                _command(program, filters, told.fileno(), limits, way),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                pass_fds=(program, filters),
+                pass_fds=(program, filters, told.fileno()),
                 env={},
                 cwd="/",
             )
         )
+        told.close()
         stack.callback(child.kill)  # by die-with-parent, everything inside ends with it
         stopped = _talk(child, stdin.encode("utf-8", "surrogatepass"), streams, started + limits.wall_seconds)
         if stopped:
             child.kill()
-        code = child.wait()
-    seconds = time.monotonic() - started
-    outcome = stopped or _outcome(code, streams["stderr"].text, seconds, limits)
-    ended = outcome in ("ok", "failed", "memory")
+        child.wait()
+        ended = None if stopped else _Ended.of(status.read())
+    outcome = stopped or _outcome(ended, streams["stderr"].text, limits)
+    code = ended.exit_code if ended else None
     stdout, stderr = (streams[name].text for name in ("stdout", "stderr"))
-    return ProgramResult(code if ended else None, stdout, stderr, outcome, seconds)
+    return ProgramResult(code, stdout, stderr, outcome, time.monotonic() - started)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """What the supervisor says of the program's end."""
+
+    exit_code: int | None
+    """Null: a signal ended it."""
+    cpu_seconds: float
+
+    @classmethod
+    def of(cls, status: bytes) -> "_Ended | None":
+        """Null: the supervisor itself was ended, or never began."""
+        state, _, seconds = status.partition(b" ")
+        if not seconds:
+            return None
+        code = os.waitstatus_to_exitcode(int(state))
+        return cls(code if code >= 0 else None, float(seconds))
 
 
 def _talk(
@@ -220,14 +296,13 @@ def _talk(
     return None
 
 
-def _outcome(code: int, stderr: str, seconds: float, limits: Limits) -> ProgramOutcome:
-    if code == 0:
-        return "ok"
-    # bubblewrap encodes a signal in the exit code as a shell does
-    if code == 128 + signal.SIGXCPU or (code == 128 + signal.SIGKILL and seconds >= limits.cpu_seconds):
-        return "timeout"
-    if code > 128 or code < 0:
+def _outcome(ended: _Ended | None, stderr: str, limits: Limits) -> ProgramOutcome:
+    if ended is None:
         return "killed"
+    if ended.exit_code is None:
+        return "timeout" if ended.cpu_seconds >= limits.cpu_seconds - _CPU_TOLERANCE_S else "killed"
+    if ended.exit_code == 0:
+        return "ok"
     return "memory" if stderr.rstrip().rpartition("\n")[2].startswith("MemoryError") else "failed"
 
 
@@ -240,23 +315,34 @@ def _memory_file(stack: ExitStack, name: str, content: bytes) -> int:
     return number
 
 
-def _command(program: int, filters: int, limits: Limits) -> list[str]:
+def _command(program: int, filters: int, status: int, limits: Limits, way: Way) -> list[str]:
     values = [limits.cpu_seconds, limits.memory_bytes, limits.threads, limits.file_bytes, 0, 64]
+    user = _FIRST_USER + 2 * secrets.randbelow(_USERS) if way.own else 0
+    numbers = [str(number) for number in (status, filters, user, limits.memory_bytes)]
+    devices = [item for path in supervisor.DEVICES for item in ("--dev-bind", path, path)]
     return [
         *(
             executable(),
-            "--unshare-all",
-            "--unshare-user",
-            "--uid",
-            NOBODY,
-            "--gid",
-            NOBODY,
+            *way.arguments,
+            "--hostname",
+            "sandbox",
+            "--new-session",
+            "--die-with-parent",
+            "--clearenv",
         ),
-        *("--hostname", "sandbox", "--new-session", "--die-with-parent", "--cap-drop", "ALL", "--clearenv"),
-        *_mounts(),
-        *("--size", str(limits.memory_bytes), "--tmpfs", _BOX, "--chdir", _BOX),
-        *("--ro-bind-data", str(program), _PROGRAM, "--remount-ro", "/", "--seccomp", str(filters)),
-        *(_interpreter(), "-I", "-S", "-B", "-c", _START, ",".join(map(str, values)), _PROGRAM),
+        *(*_mounts(), *devices, "--dir", _BOX, "--chdir", _BOX),
+        *("--perms", "0444", "--ro-bind-data", str(program), _PROGRAM, "--remount-ro", "/"),
+        *(
+            _interpreter(),
+            "-I",
+            "-S",
+            "-B",
+            "-c",
+            supervisor.PROGRAM,
+            *numbers,
+            ",".join(map(str, values)),
+            _PROGRAM,
+        ),
     ]
 
 
@@ -276,10 +362,16 @@ def _interpreter() -> str:
 def _mounts() -> tuple[str, ...]:
     arguments: list[str] = []
     installation = [sys.base_prefix, sys.base_exec_prefix, str(Path(_interpreter()).parent.parent)]
-    for path in dict.fromkeys([*installation, *SYSTEM_LIBRARIES]):
+    paths = dict.fromkeys([*installation, *SYSTEM_LIBRARIES])
+    # bubblewrap lets nobody else enter the folders that it makes on the way
+    parents = {
+        str(parent) for path in (*paths, *supervisor.DEVICES, _PROGRAM) for parent in Path(path).parents
+    }
+    arguments += [item for parent in sorted(parents) for item in ("--dir", parent)]
+    for path in paths:
         here = Path(path)
         if here.is_symlink():
             arguments += ["--symlink", str(here.readlink()), path]
         elif here.exists():
             arguments += ["--ro-bind", path, path]
-    return (*arguments, "--dev-bind", "/dev/null", "/dev/null", "--dev-bind", "/dev/urandom", "/dev/urandom")
+    return tuple(arguments)

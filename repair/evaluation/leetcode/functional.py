@@ -3,25 +3,35 @@
 Tested by `tests/repair/evaluation/leetcode/test_leetcode.py`.
 """
 
+import json
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from repair import sandbox
 from repair.evaluation.leetcode.loader import Checks
+from repair.ordered_map import ordered_map
 
 LIMITS = sandbox.Limits(cpu_seconds=10, wall_seconds=60.0, memory_bytes=1 << 30)
 
 _NODES = ("ListNode", "TreeNode")
 
 # The solution is a module of its own: it must import what it uses, and the tests' names are not its own.
-_LOADED = """\
-import sys as _sys, types as _types
-_main = _sys.modules["main"] = _types.ModuleType("main")
-exec(compile({text!r}, "main.py", "exec"), _main.__dict__)
+# Tests and mark come by the standard input, which is read to its end before the solution runs: they are in no
+# file and no module. At the end nothing of the solution runs any more, so that it may print or fail there.
+_LOADER = """\
+import json, os, sys, types
+def run(write=os.write, leave=os._exit):
+    text, tests, mark = json.load(sys.stdin)
+    tests = compile(tests, "tests.py", "exec")
+    main = sys.modules["main"] = types.ModuleType("main")
+    exec(compile(text, "main.py", "exec"), main.__dict__)
+    exec(tests, {"__name__": "__main__"})
+    write(1, mark.encode())
+    leave(0)
+run()
 """
-# A solution that leaves the program with exit(0) has passed nothing: a random mark must end the output.
-_END_MARK = "\n_sys.__stdout__.write({mark!r})\n"
 
 
 def program(tests: Checks) -> str:
@@ -45,12 +55,12 @@ def functional(sample: Mapping[str, Any], repaired: str) -> bool:
 
 def judged(pairs: Iterable[tuple[str, str]], *, workers: int = 2) -> Iterator[bool]:
     """Whether each (tests, text) passes, in order."""
-    marks: list[str] = []
+    with ThreadPoolExecutor(workers, "judge") as pool:
+        yield from ordered_map(pool, lambda pair: _passes(*pair), pairs, ahead=2 * workers)
 
-    def sources() -> Iterator[str]:
-        for tests, text in pairs:
-            marks.append(secrets.token_hex(16))
-            yield _LOADED.format(text=text) + tests + _END_MARK.format(mark=marks[-1])
 
-    for number, result in enumerate(sandbox.run_many(sources(), limits=LIMITS, workers=workers)):
-        yield result.outcome == "ok" and result.stdout.endswith(marks[number])
+def _passes(tests: str, text: str) -> bool:
+    # a solution that leaves the program with exit(0) has passed nothing: the tests end with a random mark
+    mark = secrets.token_hex(16)
+    result = sandbox.run(_LOADER, stdin=json.dumps([text, tests, mark]), limits=LIMITS)
+    return result.outcome == "ok" and mark in result.stdout

@@ -112,6 +112,11 @@ def test_what_does_not_parse_comes_before_its_consequences(servers: LanguageServ
 
 
 SAMPLE = {"tests": program(ADD)}
+SPYING = """\
+import os, sys
+print(open(sys.argv[0]).read(), sys.stdin.read(), vars(sys.modules["__main__"]), flush=True)
+os._exit(0)
+"""
 IMPORTS = "from typing import List\n"
 
 
@@ -129,6 +134,12 @@ IMPORTS = "from typing import List\n"
         # leaving early has passed nothing
         ("import sys\nsys.exit(0)\n" + IMPORTS + CORRECT, False),
         ("import os\nos._exit(0)\n", False),
+        # what it prints or does at the end counts nothing
+        ("import atexit\natexit.register(print, 'bye')\n" + IMPORTS + CORRECT, True),
+        ("import atexit, os\natexit.register(os._exit, 1)\n" + IMPORTS + CORRECT, True),
+        ("import sys\nprint('a', end='')\nsys.stdout = None\n" + IMPORTS + CORRECT, True),
+        # neither the tests nor the mark is in a file, in a module or on the standard input
+        (SPYING, False),
         (IMPORTS + CORRECT.replace("total = sum", "raise SystemExit(0)\n        total = sum"), False),
         (IMPORTS + CORRECT.replace("total = sum(items)", "bytearray(1 << 40)"), False),
         (IMPORTS + CORRECT.replace("total = sum", "print('noise', 'x' * 999)\n        total = sum"), True),
