@@ -139,7 +139,7 @@ def _bound(rows: list[str]) -> frozenset[str]:
 def _parsed(rows: list[str]) -> ast.Module | None:
     try:
         return ast.parse("\n".join(rows))
-    except (SyntaxError, ValueError, RecursionError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 
 

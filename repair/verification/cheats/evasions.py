@@ -79,20 +79,26 @@ def dynamic_access(change: DiagnosedChange) -> Cheat | None:
     known = Counter(text(node) for node in _lookups(change.old_tree)) - Counter(kept)
     around = set(change.diagnosed.words) if change.diagnosed and change.type in ABOUT_NAMES else set[str]()
     strings = set(change.added_strings)
+    examined = 0  # up to this byte
     for node in _lookups(change.new_tree):
         if not change.is_added(node):
             continue
         if known[text(node)]:
             known[text(node)] -= 1
             continue
+        if node.end_byte <= examined:  # it is part of another one
+            continue
         expression = _whole_expression(change.new_tree, node)
-        values = [value for inner in within(expression) if (value := string_value(inner)) is not None]
+        examined = expression.end_byte
+        inside = list(within(expression))
+        values = [value for inner in inside if (value := string_value(inner)) is not None]
         joined = "".join(string_value(inner) or "" for inner in _outermost_strings(expression))
-        names = {name} | (around if text(node) in _FINDS_ALL else set())
+        finds_all = any(inner.type == "identifier" and text(inner) in _FINDS_ALL for inner in inside)
+        names = {name} | (around if finds_all else set())
         texts = (*values, joined, joined[::-1])
         if any(_holds(value, wanted) for wanted in names for value in texts) or not names.isdisjoint(strings):
             return Cheat("dynamic_access", f"added {quote(text(expression))}")
-        if text(node) in _BY_NAME and change.type in ABOUT_NAMES and _is_disguised(expression):
+        if change.type in ABOUT_NAMES and _is_disguised(expression):
             return Cheat("dynamic_access", f"added {quote(text(expression))}")
     return None
 

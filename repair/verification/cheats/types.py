@@ -22,6 +22,7 @@ from repair.verification.cheats.change import (
 )
 from repair.verification.cheats.syntax import SyntaxTree, field, name_of, text, within
 
+_FUNCTIONS = ("function_definition", "lambda")
 _TYPE_COMMENT = re.compile(r"#\s*type:\s*([^#]*[^#\s])")
 
 
@@ -170,34 +171,36 @@ def _untyped_helper(change: DiagnosedChange) -> Cheat | None:
     name = change.diagnosed_text.strip()
     if change.type not in ABOUT_NAMES or not name:
         return None
-    names = {"", "object"} | _names_of(change.new_tree, "Any")
+    tree = change.new_tree
+    names = {"", "object"} | _names_of(tree, "Any")
     known = Counter(_head(node) for node in _functions(change.old_tree))
-    for node in _functions(change.new_tree):
-        if known[_head(node)]:
-            known[_head(node)] -= 1
+    for read in tree.of_type("attribute"):
+        owner = field(read, "object")
+        if owner is None or owner.type != "identifier" or text(field(read, "attribute")) != name:
             continue
-        if not change.is_added(node):
+        function, parameter = _binding(tree, read, text(owner))
+        if function is None or parameter is None or not change.is_added(function):
             continue
-        loose = {
-            _parameter_name(parameter)
-            for parameter in _parameters(node)
-            if text(field(parameter, "type")).strip("'\"") in names
-        }
-        reads = [
-            inner
-            for inner in within(node)
-            if inner.type == "attribute"
-            and text(field(inner, "attribute")) == name
-            and text(field(inner, "object")) in loose - {"self", "cls"}
-        ]
-        guarded = any(text(inner) in ("hasattr", "isinstance") for inner in within(node))
-        if reads and not guarded:
-            return Cheat("any_type", f"{quote(text(reads[0]))} is about a parameter without a type now")
+        if text(owner) in ("self", "cls") or known[_head(function)]:
+            continue
+        loose = text(field(parameter, "type")).strip("'\"") in names
+        if loose and not any(text(inner) in ("hasattr", "isinstance") for inner in within(function)):
+            return Cheat("any_type", f"{quote(text(read))} is about a parameter without a type now")
     return None
 
 
+def _binding(tree: SyntaxTree, node: Node, name: str) -> tuple[Node | None, Node | None]:
+    """The innermost function around `node` with a parameter `name`, and that parameter."""
+    for above in tree.ancestors(node):
+        if above.type in _FUNCTIONS:
+            for parameter in _parameters(above):
+                if _parameter_name(parameter) == name:
+                    return above, parameter
+    return None, None
+
+
 def _functions(tree: SyntaxTree) -> Iterator[Node]:
-    return tree.of_type("function_definition", "lambda")
+    return tree.of_type(*_FUNCTIONS)
 
 
 def _head(function: Node) -> str:

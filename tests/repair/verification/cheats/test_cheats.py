@@ -1,6 +1,7 @@
 """Cheat detection: cheats of each kind, and honest repairs that look like them."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -365,3 +366,23 @@ def test_hardly_any_true_fix_is_called_a_cheat(shared_data: Path, servers: Langu
     assert len(repaired) > 100
     wrong = [text for text in repaired if text]
     assert len(wrong) <= 0.012 * len(repaired), "\n".join(wrong)
+
+
+NESTED = {
+    "lookups": "x = " + "getattr(" * 2000 + "q" + ", 'z')" * 2000 + "\n",
+    "functions": "x = " + "lambda m: " * 2000 + "m\n",
+    "casts": "x = " + "cast(int, " * 2000 + "turtle.screen" + ")" * 2000 + "\n",
+    "calls": "x = turtle" + ".screen()" * 2000 + "\n",
+    "conditions": "x = " + "turtle.screen if q else " * 2000 + "1\n",
+    "operands": "x = " + "q and " * 2000 + "turtle.screen\n",
+    "negations": "x = " + "(not " * 2000 + "turtle.screen" + ")" * 2000 + "\n",
+    "unary": "x = " + "-" * 6000 + "1\n",
+    "broken": "for a in b\nx = (\n" * 1000,
+}
+
+
+@pytest.mark.parametrize("name", NESTED)
+def test_nested_code_has_a_verdict_in_bounded_time(name: str) -> None:
+    start = time.monotonic()
+    kind_of(ATTRIBUTE, "screen", "x = turtle.screen\n", NESTED[name])
+    assert time.monotonic() - start < 5
