@@ -221,6 +221,7 @@ def test_settings_are_spelled_out_for_each_slot() -> None:
     }
     assert server_settings(settings).keys() == {"strict", "executionEnvironments"}
     assert configuration(settings, 1, []) == {
+        "enableReachabilityAnalysis": True,
         "exclude": [],
         "strict": ["repair-slot-*/c"],
         "extraPaths": ["repair-slot-plain-0", "repair-slot-src-0", "repair-slot-src-0/src"],
