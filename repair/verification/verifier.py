@@ -29,14 +29,16 @@ from repair.line_diff.numbered import LineDiffError
 from repair.line_diff.tolerant import ReadDiff, canonical
 from repair.prompt.answer_formats import answer_format
 from repair.prompt.sentinels import PROMPT_VERSION
+from repair.schema.guards import guarded
 from repair.schema.outcomes import DETAIL, KEY, REASON, Reject, outcome_batch, subschema
 from repair.schema.rows import SynthesizedDiffRow
 from repair.schema.stages import SYNTHESIZED_DIFFS, VERIFIED_DIFFS
 from repair.text.files import files_of, workspace_sha256
+from repair.unexpected import UNEXPECTED
 from repair.verification.cheats import Cheat, WorkspaceChange, comments
 from repair.verification.comparison import Comparison, is_present
 
-UNANSWERED = frozenset({ServerCrashError.reason, ServerTimeoutError.reason})
+UNANSWERED = frozenset({ServerCrashError.reason, ServerTimeoutError.reason, UNEXPECTED})
 """Reasons of a verdict that is not about the diff: the servers failed."""
 
 REASONS = {
@@ -104,7 +106,7 @@ def verify_rows(batches: Iterable[pa.RecordBatch], servers: VersionedServers) ->
     """Outcomes of `ADDS` for rows of `SYNTHESIZED_DIFFS`, one batch for one batch."""
     for batch in batches:
         rows = batch.select(READS).to_pylist()
-        verdicts = run_all([_examine_row(row) for row in rows], servers)
+        verdicts = run_all([guarded(_examine_row(row), _unexpected) for row in rows], servers)
         outcomes = [
             _outcome(row, verdict, servers.versions) for row, verdict in zip(rows, verdicts, strict=True)
         ]
@@ -132,7 +134,20 @@ def examine(
     line_diff: str,
     before: Sequence[Diagnostic] | None = None,
 ) -> CheckCoroutine[Verdict]:
-    """`verify` as a check coroutine, for the scheduler."""
+    """`verify` as a check coroutine, for the scheduler. An error that no step foresaw is a verdict."""
+    return guarded(_examine(workspace, diagnostic, line_diff, before), _unexpected)
+
+
+def _unexpected(detail: str) -> Verdict:
+    return Verdict(False, UNEXPECTED, detail)
+
+
+def _examine(
+    workspace: Mapping[str, str],
+    diagnostic: Diagnostic,
+    line_diff: str,
+    before: Sequence[Diagnostic] | None,
+) -> CheckCoroutine[Verdict]:
     path = diagnostic.path
     if path not in workspace:
         return Verdict(

@@ -16,6 +16,7 @@ from repair.line_diff.numbered import diff, extract
 from repair.pipeline import BY_NAME
 from repair.schema.outcomes import Reject, outcome_batch, outcome_schema
 from repair.schema.stages import SYNTHESIZED_DIFFS, VERIFIED_DIFFS
+from repair.verification.comparison import Comparison
 from repair.verification.verifier import ADDS, Verdict, count_cheats, count_tolerated, verify
 from tests.repair.synthesis.support import FunctionServers, as_batch, candidate, found, marked
 
@@ -535,3 +536,14 @@ def test_cheats_are_counted_by_kind_and_nothing_else_is():
     counts = Counter[str]()
     assert list(count_cheats(outcomes, counts)) == outcomes
     assert counts == {"deletion": 2, "suppression": 1}
+
+
+def test_an_error_that_no_step_foresaw_is_the_verdict_of_its_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    def raising(_self: Comparison, _diagnostic: Diagnostic) -> list[Diagnostic]:
+        raise KeyError("range")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Comparison, "remaining", raising)
+        verdict = judged(RIGHT)
+    assert (verdict.accepted, verdict.reason, verdict.evidence) == (False, "unexpected", "KeyError: 'range'")
+    assert judged(RIGHT).accepted
