@@ -38,7 +38,7 @@ from repair.text.paths import CONFIGURATION_FILES, is_python, safe_path
 MOST_FILES = 30
 MODULE_BYTES = (300, 12_000)
 PACKAGE_BYTES = 80_000
-PARTS = 2
+PARTS = 16
 WARM_UP = 32
 
 T = TypeVar("T")

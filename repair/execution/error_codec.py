@@ -37,7 +37,7 @@ def decode_error(data: bytes) -> Exception | None:
     try:
         row = json.loads(data)
         name, text = row["class"], row["text"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
     if not isinstance(name, str) or not isinstance(text, str):
         return None

@@ -70,9 +70,12 @@ class Installed:
 def nothing_installed(folder: Path) -> Installed:
     """Makes an empty environment in `folder`: the standard library of the running Python, no packages."""
     python = empty_environment(folder)
-    library = (Path(sysconfig.get_path("stdlib")), Path(sysconfig.get_path("platstdlib")))
+    # of the installation that the running environment is made from: its own packages are not seen
+    base = {"platbase": sys.base_exec_prefix}
+    library = {Path(sysconfig.get_path(name, vars=base)) for name in ("stdlib", "platstdlib")}
+    searched = (folder, *sorted(path for path in library if path.is_dir()))
     roots = (folder, Path(sys.base_prefix))
-    return Installed(python, platform.python_version(), roots, (folder, *library), NONE)
+    return Installed(python, platform.python_version(), roots, searched, NONE)
 
 
 def installed(environment: Environment) -> Installed:

@@ -81,8 +81,12 @@ class Decoder:
         gpu = torch.cuda.is_available()
         with local_folder(checkpoint_dir) as folder:
             self.tokenizer = load_tokenizer(folder)
+            # what a store holds is data: no pickled weights, no code of a checkpoint's own
             model: Any = AutoModelForCausalLM.from_pretrained(
-                folder, dtype=torch.bfloat16 if gpu else torch.float32
+                folder,
+                dtype=torch.bfloat16 if gpu else torch.float32,
+                use_safetensors=True,
+                trust_remote_code=False,
             )
         self.model = model.to("cuda" if gpu else "cpu").eval()
         self.context = int(self.model.config.max_position_embeddings)

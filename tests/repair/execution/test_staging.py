@@ -85,7 +85,8 @@ def test_what_a_stranger_leaves_runs_nothing_and_hides_nothing(staging: Staging,
     junk.write_bytes(pickle.dumps(Code(tmp_path / "mark")))
     assert staging.error() is None
     staging.write_error(3, ConfigurationError("the real one"))
-    for junk_text in (b"", b"\xff", b"[]", b'{"class": 1, "text": "x"}', b'{"class": "builtins.ValueError"}'):
+    objects = (b'{"class": 1, "text": "x"}', b'{"class": "builtins.ValueError"}')
+    for junk_text in (b"", b"\xff", b"[]", b"[" * 100_000, *objects):
         junk.write_bytes(junk_text)
         assert str(staging.error()) == "the real one"
     assert not (tmp_path / "mark").exists()

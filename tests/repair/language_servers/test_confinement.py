@@ -72,7 +72,7 @@ def climbing(planted: Path) -> list[dict[str, str]]:
     """Relative imports with any number of dots, in every spelling that names a folder above."""
     inside = dotted(planted)
     found: list[dict[str, str]] = []
-    for dots in (1, 2, 4, 6, 7, 8, 11, 13):
+    for dots in (1, 2, 4, 7, 8, 13):
         found.append({"main.py": f"from {'.' * dots}{inside} import planted\n{REVEAL}"})
         found.append({"pkg/sub/main.py": f"from {'.' * dots}{inside}.planted import KEY\nreveal_type(KEY)\n"})
     found += [
@@ -249,10 +249,10 @@ def sources(count: int) -> list[dict[str, str]]:
 
 
 def test_results_are_equal_with_and_without_confinement(both: dict[str, LanguageServers]) -> None:
-    asked = sources(40)
+    asked = sources(20)
     confined, unconfined = (list(servers.check_many(map(Request, asked))) for servers in both.values())
     assert confined == unconfined
-    assert sum(len(result.diagnostics) for result in confined) > 100
+    assert sum(len(result.diagnostics) for result in confined) > 50
 
 
 def test_a_named_environment_is_seen_with_and_without_confinement(tmp_path: Path) -> None:
@@ -354,15 +354,15 @@ def test_a_server_that_takes_too_much_memory_is_killed_and_its_neighbours_go_on(
         seen,
         timeout=60.0,
         memory_limit_mb=1500,
-        most_mb=450.0,
+        most_mb=330.0,
         confined=confined,
     )
-    large = "x(y)\n" * 300_000
+    large = "x(y)\n" * 120_000
     try:
         texts = ("x = y\n", large, "x = z\n")
         before, dead, after = worker.check([PreparedWorkspace.of({"main.py": text}, None) for text in texts])
         assert isinstance(dead, ServerCrashError)
-        assert str(dead) == "pyright: it held more than 450 MB of memory and was killed"
+        assert str(dead) == "pyright: it held more than 330 MB of memory and was killed"
         for outcome in (before, after):
             assert isinstance(outcome, list)
             codes = [one.code for one in outcome]

@@ -2,6 +2,8 @@
 
 import json
 import os
+import pickle
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -65,6 +67,27 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture(scope="module")
 def decoder(checkpoint: str) -> Decoder:
     return Decoder(checkpoint)
+
+
+class Code:
+    """Leaves a mark where it is unpickled."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Path.touch, (self.mark,))
+
+
+def test_pickled_weights_are_not_loaded(checkpoint: str, tmp_path: Path) -> None:
+    folder = tmp_path / "checkpoint"
+    shutil.copytree(checkpoint, folder)
+    for weights in folder.glob("*.safetensors*"):
+        weights.unlink()
+    (folder / "pytorch_model.bin").write_bytes(pickle.dumps(Code(tmp_path / "mark")))
+    with pytest.raises(OSError, match="safetensors"):
+        Decoder(str(folder))
+    assert not (tmp_path / "mark").exists()
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 8])
