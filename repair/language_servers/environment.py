@@ -50,10 +50,9 @@ class Installed:
     @property
     def visible(self) -> tuple[Path, ...]:
         """What pyright reads: `searched`, what links in it lead to, and the interpreter that it asks."""
-        linked = [
-            entry.resolve() for folder in self.searched for entry in folder.iterdir() if entry.is_symlink()
-        ]
-        return (*self.searched, self.python, *linked)
+        searched = [folder for folder in self.searched if folder not in _SYSTEM_PREFIXES]
+        linked = [entry.resolve() for folder in searched for entry in folder.iterdir() if entry.is_symlink()]
+        return (*searched, self.python, *linked)
 
     @property
     def files(self) -> tuple[Path, ...]:

@@ -95,7 +95,10 @@ class LanguageServers:
         if workers < 1 or timeout <= 0:
             raise ConfigurationError(f"expected workers >= 1 and timeout > 0, got {workers} and {timeout}")
         found = programs.programs()
-        warn_unconfined()
+        reason = confinement.unavailable()
+        if reason:
+            _warn_unconfined(reason)
+        self._confinement = reason or CONFINED
         self._scratch = Scratch()
         try:
             seen = (
@@ -144,7 +147,7 @@ class LanguageServers:
     @property
     def confinement(self) -> str:
         """`bubblewrap`, or why the servers run without it (the results are the same)."""
-        return confinement.unavailable() or CONFINED
+        return self._confinement
 
     @property
     def environment(self) -> str:
@@ -245,13 +248,11 @@ class LanguageServers:
             raise ServersClosedError("these servers are closed; use them inside their `with` block")
 
 
-@cache
-def warn_unconfined() -> None:
-    if reason := confinement.unavailable():
-        _log.warning(
-            "the language servers run without confinement by the operating system (docs/security.md): %s",
-            reason,
-        )
+@cache  # it is said once
+def _warn_unconfined(reason: str) -> None:
+    _log.warning(
+        "the language servers run without confinement by the operating system (docs/security.md): %s", reason
+    )
 
 
 def _prepared(request: Request, python: str) -> PreparedWorkspace | LanguageServerError:

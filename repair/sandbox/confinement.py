@@ -12,7 +12,6 @@ Tested by `tests/repair/language_servers/test_confinement.py`.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from repair.errors import ConfigurationError
@@ -61,7 +60,6 @@ def filter_program() -> bytes:
     return seccomp.program(processes=True)
 
 
-@cache
 def unavailable() -> str | None:
     """Why programs can't be confined here; null: they can."""
     try:

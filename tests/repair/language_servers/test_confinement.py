@@ -1,7 +1,6 @@
 """Confinement: no file of the machine is read, whatever a workspace says, and the results do not show it."""
 
 import json
-import logging
 import os
 import shutil
 import signal
@@ -17,7 +16,6 @@ from pathlib import Path
 import pytest
 
 from repair.language_servers import LanguageServers, Request, Result, ServerCrashError, child
-from repair.language_servers import servers as servers_module
 from repair.language_servers.environment import Environment, nothing_installed
 from repair.language_servers.memory_watch import MemoryWatch
 from repair.language_servers.programs import programs
@@ -385,17 +383,21 @@ def test_the_memory_of_any_child_is_watched(tmp_path: Path) -> None:
     assert watch.fault == "it held more than 200 MB of memory and was killed"
 
 
-def test_a_machine_without_confinement_says_so_once(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(confinement, "unavailable", lambda: "bubblewrap is not installed")
-    servers_module.warn_unconfined.cache_clear()
-    with caplog.at_level(logging.WARNING):
-        for _ in range(2):
-            with LanguageServers() as servers:
-                assert servers.confinement == "bubblewrap is not installed"
-    assert len([record for record in caplog.records if "without confinement" in record.message]) == 1
-    servers_module.warn_unconfined.cache_clear()
+WITHOUT = """
+from repair.language_servers import LanguageServers
+for _ in range(2):
+    with LanguageServers() as servers:
+        assert "apt-get install bubblewrap" in servers.confinement, servers.confinement
+        print(*[one.message for one in servers.check({"a.py": "x = y"}, "a.py")], sep="|")
+"""
+
+
+def test_a_machine_without_bubblewrap_says_so_once(tmp_path: Path) -> None:
+    variables = {"PATH": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", WITHOUT]
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=True)
+    assert done.stdout == '"y" is not defined|Undefined name `y`\n' * 2
+    assert done.stderr.count("without confinement by the operating system") == 1
 
 
 KILLED = """
