@@ -1,13 +1,20 @@
-"""Wilson intervals: how much of a rate may be chance."""
+"""Wilson intervals, McNemar's exact test, Holm's correction, and the unbiased estimator of pass@k.
 
-from math import sqrt
+They say how much of a rate, or of the difference between two systems on the same samples, may be chance.
+"""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from math import prod, sqrt
 from statistics import NormalDist
 
 
-def wilson(successes: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
+def wilson(successes: float, n: int, confidence: float = 0.95) -> tuple[float, float]:
     """Wilson score interval (1927, without continuity correction) of a proportion: (low, high) in 0 to 1.
 
-    With no trials nothing is known: (0, 1).
+    With no trials nothing is known: (0, 1). `successes` may be a sum of values between 0 and 1, such as
+    estimates of pass@k: their variance is at most that of a proportion with their mean, so that the interval
+    is rather too wide.
 
     Raises:
         ValueError: not 0 <= successes <= n, or not 0 < confidence < 1.
@@ -27,3 +34,71 @@ def wilson(successes: int, n: int, confidence: float = 0.95) -> tuple[float, flo
         0.0 if successes == 0 else max(0.0, centre - half),
         1.0 if successes == n else min(1.0, centre + half),
     )
+
+
+def mcnemar_exact(b: int, c: int) -> float:
+    """Two-sided p-value of McNemar's exact test for two systems judged on the same samples.
+
+    `b` samples only the first system solved, `c` only the second; those that both or neither solved do not
+    count. If both are 0 the p-value is 1.
+
+    Raises:
+        ValueError: a count is negative.
+    """
+    return min(1.0, float(2 * _tail(b, c, min(b, c))))
+
+
+def mcnemar_worse(lost: int, won: int) -> float:
+    """One-sided p-value of McNemar's exact test that a system is worse than an earlier one.
+
+    `lost` samples only the earlier system solved, `won` only the later one. The p-value is the probability
+    that as few or fewer are won by chance, were both equally good.
+
+    Raises:
+        ValueError: a count is negative.
+    """
+    return float(_tail(lost, won, won))
+
+
+def _tail(b: int, c: int, at_most: int) -> Fraction:
+    """The probability of at most `at_most` heads of b + c fair coins."""
+    if b < 0 or c < 0:
+        raise ValueError(f"counts {b} and {c}: expected none below 0")
+    n = b + c
+    tail = outcomes = 1  # n over k, summed up
+    for k in range(at_most):
+        outcomes = outcomes * (n - k) // (k + 1)
+        tail += outcomes
+    return Fraction(tail, 2**n)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's step-down correction (1979): the adjusted p-values of a family of tests, in their order.
+
+    Whoever calls those below 0.05 significant is wrong about any of the family in 5 % of all families.
+    """
+    adjusted = [1.0] * len(p_values)
+    highest = 0.0
+    for step, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        highest = max(highest, min(1.0, (len(p_values) - step) * p_values[index]))
+        adjusted[index] = highest
+    return adjusted
+
+
+def pass_at_k(n: int, c: int, k: int) -> float:
+    """pass@k, the unbiased estimator (Chen et al. 2021, HumanEval): 1 - C(n - c, k) / C(n, k).
+
+    The probability that at least one of `k` answers is right, from `n` answers to one sample of which `c`
+    are right.
+
+    Raises:
+        ValueError: not 0 <= c <= n, or not 1 <= k <= n.
+    """
+    if not 0 <= c <= n:
+        raise ValueError(f"{c} right answers of {n}: expected 0 <= right <= answers")
+    if not 1 <= k <= n:
+        raise ValueError(f"pass@{k} of {n} answers: expected 1 <= k <= answers")
+    if n - c < k:
+        return 1.0  # too few wrong ones to draw only those
+    # The quotient of the two binomials as a product of factors below 1: no large number, nothing cancels.
+    return 1.0 - prod(1.0 - k / i for i in range(n - c + 1, n + 1))

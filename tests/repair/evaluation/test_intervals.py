@@ -1,10 +1,15 @@
-"""Wilson intervals, against published values and plain enumeration."""
+"""Intervals and tests of significance, against published values and plain enumeration."""
+
+from collections.abc import Callable
+from fractions import Fraction
+from itertools import combinations, product
+from math import comb
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from repair.evaluation.intervals import wilson
+from repair.evaluation.intervals import holm, mcnemar_exact, mcnemar_worse, pass_at_k, wilson
 
 
 @pytest.mark.parametrize(
@@ -54,6 +59,7 @@ def test_wilson_without_trials() -> None:
         ((0, -1), "0 successes of -1"),
         ((1, 10, 0.0), "confidence 0.0"),
         ((1, 10, 95), "confidence 95"),  # per cent
+        ((float("nan"), 10), "nan successes of 10"),
     ],
 )
 def test_wilson_refuses(arguments: tuple[int, int, float], says: str) -> None:
@@ -66,3 +72,122 @@ def test_published_leads_are_within_chance() -> None:
     best, second = wilson(322, 360), wilson(321, 360)
     assert best[0] < second[1]
     assert second[0] < best[1]
+
+
+@settings(deadline=None)
+@given(st.integers(1, 50), st.data())
+def test_wilson_of_fractions_lies_between_those_of_whole_successes(n: int, data: st.DataObject) -> None:
+    successes = data.draw(st.floats(0, n))
+    low, high = wilson(successes, n)
+    assert wilson(int(successes), n)[0] <= low + 1e-12
+    assert high - 1e-12 <= wilson(min(n, int(successes) + 1), n)[1]
+    assert 0 <= low <= successes / n + 1e-12
+    assert successes / n - 1e-12 <= high <= 1
+
+
+def test_mcnemar_published() -> None:
+    # Agresti's approval ratings (150 and 86 changed their minds), exact p as R's exact2x2 documents it
+    assert mcnemar_exact(86, 150) == pytest.approx(3.716e-05, abs=5e-9)
+
+
+@pytest.mark.parametrize("b", range(6))
+@pytest.mark.parametrize("c", range(6))
+def test_mcnemar_is_the_share_of_sign_patterns_as_uneven(b: int, c: int) -> None:
+    """Without a difference each discordant sample is a fair coin: all outcomes, one by one."""
+    patterns = list(product((1, -1), repeat=b + c))
+    uneven = sum(abs(sum(pattern)) >= abs(b - c) for pattern in patterns)
+    assert mcnemar_exact(b, c) == float(Fraction(uneven, len(patterns)))
+    worse = sum(sum(pattern) >= b - c for pattern in patterns)
+    assert mcnemar_worse(b, c) == float(Fraction(worse, len(patterns)))
+
+
+@pytest.mark.parametrize(
+    ("lost", "won", "p"),
+    [(0, 0, 1.0), (4, 0, 1 / 16), (5, 0, 1 / 32), (0, 5, 1.0), (9, 1, 11 / 1024), (7, 7, 0.60473633)],
+)
+def test_the_one_sided_test_asks_whether_more_was_lost(lost: int, won: int, p: float) -> None:
+    assert mcnemar_worse(lost, won) == pytest.approx(p)
+
+
+def test_mcnemar_of_many_samples() -> None:
+    assert mcnemar_exact(5000, 5000) == 1.0
+    assert 0 < mcnemar_exact(4500, 5500) < 1e-20
+    assert mcnemar_exact(0, 2000) == 0.0  # smaller than any float
+    assert mcnemar_worse(0, 2000) == 1.0
+
+
+@pytest.mark.parametrize("counts", [(-1, 2), (2, -1)])
+@pytest.mark.parametrize("test", [mcnemar_exact, mcnemar_worse])
+def test_mcnemar_refuses(test: Callable[[int, int], float], counts: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match="none below 0"):
+        test(*counts)
+
+
+@pytest.mark.parametrize(
+    ("p_values", "adjusted"),
+    [
+        ([], []),
+        ([0.03], [0.03]),
+        # R: p.adjust(c(0.01, 0.02, 0.03, 0.04), "holm") and p.adjust(c(0.04, 0.01, 0.03), "holm")
+        ([0.01, 0.02, 0.03, 0.04], [0.04, 0.06, 0.06, 0.06]),
+        ([0.04, 0.01, 0.03], [0.06, 0.03, 0.06]),
+        ([0.5, 0.5, 1.0], [1.0, 1.0, 1.0]),
+    ],
+)
+def test_holm_published(p_values: list[float], adjusted: list[float]) -> None:
+    assert holm(p_values) == pytest.approx(adjusted)
+
+
+@given(st.lists(st.floats(0, 1), max_size=12))
+def test_holm_lies_between_no_correction_and_bonferroni_and_keeps_the_order(p_values: list[float]) -> None:
+    adjusted = holm(p_values)
+    for p, corrected in zip(p_values, adjusted, strict=True):
+        assert p <= corrected <= 1
+    if p_values:
+        assert min(adjusted) == pytest.approx(min(1.0, min(p_values) * len(p_values)))
+    ordered = [corrected for _, corrected in sorted(zip(p_values, adjusted, strict=True))]
+    assert ordered == sorted(ordered)
+
+
+@settings(deadline=None)
+@given(st.integers(1, 7).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n), st.integers(1, n))))
+def test_pass_at_k_is_the_share_of_draws_with_a_right_answer(counts: tuple[int, int, int]) -> None:
+    n, c, k = counts
+    draws = list(combinations([True] * c + [False] * (n - c), k))
+    assert pass_at_k(n, c, k) == pytest.approx(sum(map(any, draws)) / len(draws), abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("n", "c", "k", "value"),
+    [
+        (1, 0, 1, 0.0),
+        (1, 1, 1, 1.0),
+        (200, 10, 1, 0.05),
+        (200, 1, 100, 0.5),
+        (5, 3, 3, 1.0),  # two wrong ones only
+    ],
+)
+def test_pass_at_k_known(n: int, c: int, k: int, value: float) -> None:
+    assert pass_at_k(n, c, k) == pytest.approx(value)
+
+
+def test_pass_at_k_of_many_answers_is_exact() -> None:
+    """The binomials themselves would have 300 digits."""
+    n, c, k = 1000, 37, 100
+    exact = 1 - Fraction(comb(n - c, k), comb(n, k))
+    assert pass_at_k(n, c, k) == pytest.approx(float(exact), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("counts", "says"),
+    [
+        ((0, 0, 1), "pass@1 of 0"),
+        ((3, 4, 1), "4 right answers of 3"),
+        ((3, -1, 1), "-1 right"),
+        ((3, 1, 0), "pass@0 of 3"),
+        ((3, 1, 4), "pass@4 of 3"),
+    ],
+)
+def test_pass_at_k_refuses(counts: tuple[int, int, int], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        pass_at_k(*counts)
