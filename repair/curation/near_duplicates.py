@@ -58,10 +58,14 @@ class NearDuplicates:
         return None
 
 
-def _signature(text: str) -> Any:
+def grams_of(text: str) -> list[str]:
+    """The 5-grams of the words of a text, in order; one with fewer words is its own only gram."""
     words = _WORD.findall(text)
     grams = zip(*(words[start:] for start in range(WORDS)), strict=False)
+    return [" ".join(gram) for gram in grams] or [" ".join(words)]
+
+
+def _signature(text: str) -> Any:
     signature = _rensa.RMinHash(PERMUTATIONS, SEED)
-    # A text with fewer words than a gram is its own only gram.
-    signature.update([" ".join(gram) for gram in grams] or [" ".join(words)])
+    signature.update(grams_of(text))
     return signature
