@@ -1,11 +1,11 @@
-"""Wilson intervals, McNemar's exact test, Holm's correction, and the unbiased estimator of pass@k.
+"""Confidence intervals, McNemar's exact test, Holm's correction, and the unbiased estimator of pass@k.
 
 They say how much of a rate, or of the difference between two systems on the same samples, may be chance.
 """
 
 from collections.abc import Sequence
 from fractions import Fraction
-from math import prod, sqrt
+from math import ceil, exp, lgamma, log, log1p, prod, sqrt
 from statistics import NormalDist
 
 
@@ -34,6 +34,61 @@ def wilson(successes: float, n: int, confidence: float = 0.95) -> tuple[float, f
         0.0 if successes == 0 else max(0.0, centre - half),
         1.0 if successes == n else min(1.0, centre + half),
     )
+
+
+def newcombe(first: tuple[float, int], second: tuple[float, int]) -> tuple[float, float]:
+    """95 % interval of the difference of two proportions on different samples (Newcombe 1998, method 10).
+
+    Each is (successes, n) with n above 0; the difference is the first less the second, in -1 to 1.
+
+    Raises:
+        ValueError: not 0 <= successes <= n, or n is 0.
+    """
+    if not first[1] or not second[1]:
+        raise ValueError("the difference to a proportion of no trials: expected some of both")
+    p, q = first[0] / first[1], second[0] / second[1]
+    (p_low, p_high), (q_low, q_high) = wilson(*first), wilson(*second)
+    below, above = sqrt((p - p_low) ** 2 + (q_high - q) ** 2), sqrt((p_high - p) ** 2 + (q - q_low) ** 2)
+    return max(-1.0, p - q - below), min(1.0, p - q + above)
+
+
+def quantile(values: Sequence[float], q: float) -> float:
+    """The value below or at which a share `q` of the values lie (nearest rank).
+
+    Raises:
+        ValueError: there is no value, or not 0 < q <= 1.
+    """
+    if not values or not 0 < q <= 1:
+        raise ValueError(f"quantile {q} of {len(values)} values: expected some, and 0 < q <= 1")
+    return sorted(values)[_rank(q, len(values)) - 1]
+
+
+def _rank(q: float, n: int) -> int:
+    return max(1, ceil(Fraction(str(q)) * n))  # 0.95 of 20 is 19, not a little more
+
+
+def quantile_interval(values: Sequence[float], q: float) -> tuple[float | None, float | None]:
+    """95 % interval of a quantile from order statistics, whatever the distribution: (low, high).
+
+    None where the values do not bound it: 20 of them say nothing of how high the 95th percentile may be.
+    """
+    n, ordered = len(values), sorted(values)
+    low = high = None
+    before = 0.0  # the probability that fewer than `rank` of them lie below the quantile
+    for rank in range(n):
+        after = before + _binomial(n, rank, q)
+        if rank and before <= 0.025:
+            low = ordered[rank - 1]
+        if high is None and after >= 0.975:
+            high = ordered[rank]
+        before = after
+    return (ordered[-1] if n and before <= 0.025 else low), high
+
+
+def _binomial(n: int, k: int, p: float) -> float:
+    """The probability of k successes in n trials, by logarithms: for many trials the powers underflow."""
+    chosen = lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1)
+    return exp(chosen + k * log(p) + (n - k) * log1p(-p))
 
 
 def mcnemar_exact(b: int, c: int) -> float:

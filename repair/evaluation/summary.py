@@ -1,23 +1,29 @@
 """Aggregated scores of the systems over a benchmark, with Wilson intervals.
 
-Tested by `tests/eval_assets/test_eval_results.py` and `tests/repair/evaluation/test_teachers.py`.
+A system may give several answers to a sample. The samples are independent, its answers are not: shares are
+over samples, of the first answer to each; `pass_at` uses all of them.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from repair.evaluation.intervals import wilson
+from repair.evaluation.intervals import pass_at_k, wilson
 from repair.store.reader import PartitionStore
 
 METRICS = ("ast_match", "ast_or_string_match", "repaired", "functional")
+
+Row = Mapping[str, Any]
+"""A row of `SCORES`; `answer_index`, where it has none, is 0."""
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
     """A proportion, `successes` of `samples`, with its 95 % Wilson interval."""
 
-    successes: int
+    successes: float
+    """A sum of estimates between 0 and 1 may stand for a count."""
     samples: int
 
     @property
@@ -48,27 +54,77 @@ class SystemScore:
         return [self.metrics[name] for name in METRICS]
 
 
-def system_scores(rows: Iterable[Mapping[str, Any]]) -> list[SystemScore]:
-    """One score for each benchmark and system of rows of `SCORES`, in order of first appearance."""
-    groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+def by_benchmark_and_system(rows: Iterable[Row]) -> dict[tuple[str, str], list[Row]]:
+    """Rows by benchmark and system, in order of first appearance."""
+    groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         groups.setdefault((row["benchmark"], row["system"]), []).append(row)
+    return groups
+
+
+def first_answers(rows: Iterable[Row]) -> list[Row]:
+    """The first answer of each system to each sample, in order of first appearance."""
+    first: dict[tuple[str, str, str], Row] = {}
+    for row in rows:
+        key = row["benchmark"], row["system"], row["sample_id"]
+        if key not in first or answer_index(row) < answer_index(first[key]):
+            first[key] = row
+    return list(first.values())
+
+
+def answer_index(row: Row) -> int:
+    """Which answer of its system to its sample a row is, from 0."""
+    return row.get("answer_index") or 0
+
+
+def system_scores(rows: Iterable[Row]) -> list[SystemScore]:
+    """One score for each benchmark and system of rows of `SCORES`, in order of first appearance."""
     return [
-        SystemScore(benchmark, system, len(group), {name: _share(group, name) for name in METRICS})
-        for (benchmark, system), group in groups.items()
+        SystemScore(benchmark, system, len(group), {name: share_of(group, name) for name in METRICS})
+        for (benchmark, system), group in by_benchmark_and_system(first_answers(rows)).items()
     ]
 
 
-def _share(rows: Sequence[Mapping[str, Any]], metric: str) -> Share | None:
+def scores_by(rows: Iterable[Row], group_of: Callable[[Row], str]) -> dict[str, list[SystemScore]]:
+    """`system_scores` of each group, in order of first appearance."""
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(group_of(row), []).append(row)
+    return {name: system_scores(group) for name, group in groups.items()}
+
+
+def share_of(rows: Sequence[Row], metric: str) -> Share | None:
+    """The share of the rows for which a metric holds; None: it is known of none."""
     known = [row[metric] for row in rows if row[metric] is not None]
     return Share(sum(known), len(known)) if known else None
 
 
-def score_rows(store: PartitionStore, date: str) -> dict[str, list[dict[str, Any]]]:
-    """Diagnostic type -> rows of `SCORES` of the checkpoint of `date`, without the answer texts."""
-    columns = ["benchmark", "system", "outcome", *METRICS]
+def pass_at(rows: Iterable[Row], metric: str) -> dict[int, Share]:
+    """k -> mean of the samples' unbiased estimates of pass@k, for k of 1, 2, 4, ... and all answers.
+
+    `rows` are of one system and benchmark. A k is left out where a sample has fewer answers. Empty where the
+    metric is known of no answer.
+    """
+    right: Counter[str] = Counter()
+    answers: Counter[str] = Counter()
+    for row in rows:
+        if row[metric] is not None:
+            answers[row["sample_id"]] += 1
+            right[row["sample_id"]] += bool(row[metric])
+    if not answers:
+        return {}
+    most = min(answers.values())
+    ks = sorted({most, *(2**power for power in range(most.bit_length()))})
     return {
-        partition["diagnostic_type"]: store.table("eval_results", partition, columns=columns).to_pylist()
+        k: Share(sum(pass_at_k(n, right[sample], k) for sample, n in answers.items()), len(answers))
+        for k in ks
+    }
+
+
+def score_rows(store: PartitionStore, date: str) -> dict[str, list[dict[str, Any]]]:
+    """Diagnostic type -> rows of `SCORES` of the checkpoint of `date`."""
+    return {
+        partition["diagnostic_type"]: store.table("eval_results", partition).to_pylist()
         for partition in store.partitions("eval_results")
         if partition["date"] == date
     }

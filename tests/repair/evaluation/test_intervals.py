@@ -6,10 +6,19 @@ from itertools import combinations, product
 from math import comb
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from repair.evaluation.intervals import holm, mcnemar_exact, mcnemar_worse, pass_at_k, wilson
+from repair.evaluation.intervals import (
+    holm,
+    mcnemar_exact,
+    mcnemar_worse,
+    newcombe,
+    pass_at_k,
+    quantile,
+    quantile_interval,
+    wilson,
+)
 
 
 @pytest.mark.parametrize(
@@ -191,3 +200,73 @@ def test_pass_at_k_of_many_answers_is_exact() -> None:
 def test_pass_at_k_refuses(counts: tuple[int, int, int], says: str) -> None:
     with pytest.raises(ValueError, match=says):
         pass_at_k(*counts)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "low", "high"),
+    [
+        # Newcombe (1998), Interval estimation for the difference, table II, method 10
+        ((56, 70), (48, 80), 0.0524, 0.3339),
+        ((9, 10), (3, 10), 0.1705, 0.8090),
+        ((10, 10), (0, 20), 0.6791, 1.0),
+        ((5, 56), (0, 29), -0.0381, 0.1926),
+    ],
+)
+def test_newcombe_published(first: tuple[int, int], second: tuple[int, int], low: float, high: float) -> None:
+    assert newcombe(first, second) == pytest.approx((low, high), abs=5e-5)
+    assert newcombe(second, first) == pytest.approx((-high, -low), abs=5e-5)
+
+
+def test_newcombe_refuses_no_trials() -> None:
+    with pytest.raises(ValueError, match="no trials"):
+        newcombe((0, 0), (1, 2))
+
+
+@pytest.mark.parametrize(
+    ("values", "q", "value"),
+    [([3.0], 0.5, 3.0), ([1, 2, 3, 4], 0.5, 2), ([1, 2, 3, 4], 0.95, 4), (list(range(1, 21)), 0.95, 19)],
+)
+def test_quantile(values: list[float], q: float, value: float) -> None:
+    assert quantile(values[::-1], q) == value
+
+
+@pytest.mark.parametrize(("values", "q"), [([], 0.5), ([1.0], 0.0), ([1.0], 1.5)])
+def test_quantile_refuses(values: list[float], q: float) -> None:
+    with pytest.raises(ValueError, match="quantile"):
+        quantile(values, q)
+
+
+@pytest.mark.parametrize(
+    ("n", "q", "ranks"),
+    [
+        # Conover, Practical nonparametric statistics: ranks of the median's interval
+        (5, 0.5, (None, None)),
+        (6, 0.5, (1, 6)),
+        (10, 0.5, (2, 9)),
+        (20, 0.5, (6, 15)),
+        (100, 0.5, (40, 61)),
+        (20, 0.95, (17, None)),
+    ],
+)
+def test_quantile_interval_is_between_order_statistics(
+    n: int, q: float, ranks: tuple[int | None, ...]
+) -> None:
+    assert quantile_interval(list(range(n, 0, -1)), q) == ranks
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(1, 60), st.sampled_from([0.5, 0.75, 0.95]))
+@example(2000, 0.95)  # where the powers underflow
+def test_quantile_interval_covers_by_the_exact_binomial(n: int, q: float) -> None:
+    share = Fraction(str(q))
+    below = [Fraction(0)]  # below[r]: the probability that fewer than r of the values lie below the quantile
+    for k in range(n + 1):
+        below.append(below[-1] + comb(n, k) * share**k * (1 - share) ** (n - k))
+    lows = [rank for rank in range(1, n + 1) if below[rank] <= Fraction("0.025")]
+    highs = [rank for rank in range(1, n + 1) if below[rank] >= Fraction("0.975")]
+    expected = (max(lows, default=None), min(highs, default=None))
+    assert quantile_interval(list(range(1, n + 1)), q) == expected
+
+
+def test_quantile_interval_of_nothing() -> None:
+    assert quantile_interval([], 0.5) == (None, None)
