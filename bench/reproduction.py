@@ -13,8 +13,11 @@ carries over to another machine.
 """
 
 import argparse
+import contextlib
 import itertools
 import json
+import os
+import resource
 import subprocess
 import sysconfig
 import tempfile
@@ -195,6 +198,16 @@ def _key_of(one: Diagnostic) -> tuple[str, int, int, str, str]:
     return one.path, one.start_line, column, one.code, one.message
 
 
+def processor_seconds(pids: Iterable[int]) -> float:
+    """Of the running servers `pids`, and of every child that has ended."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    ticks = 0
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            ticks += sum(map(int, Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]))
+    return ended.ru_utime + ended.ru_stime + ticks / os.sysconf("SC_CLK_TCK")
+
+
 def difference(left: Iterable[Counts], right: Iterable[Counts]) -> tuple[int, int, int]:
     """Counts: equal snapshots, diagnostics of one side only, diagnostics of the right side."""
     pairs = list(zip(left, right, strict=True))
@@ -206,6 +219,7 @@ def rates(
     workspaces: Sequence[Files], before: Sequence[Files], cold_count: int, memory_limit_mb: float
 ) -> None:
     seconds: Counter[str] = Counter()
+    processor: Counter[str] = Counter()
     results: dict[str, list[Counts]] = {
         name: [] for name in ("one run over all", "warm, 1 worker", "2, unconfined", "warm, 2 workers")
     }
@@ -229,14 +243,17 @@ def rates(
                 warm(servers, before)
             for number in range(0, len(workspaces), size):
                 part = workspaces[number : number + size]
+                pids = (*one.pids, *two.pids, *unconfined.pids)
                 for name, check in ways.items():
-                    start = time.perf_counter()
+                    start, used = time.perf_counter(), processor_seconds(pids)
                     results[name] += check(part)
                     seconds[name] += time.perf_counter() - start
-                start = time.perf_counter()
+                    processor[name] += processor_seconds(pids) - used
+                start, used = time.perf_counter(), processor_seconds(pids)
                 for index in sorted(chosen & set(range(number, number + size))):
                     fresh[index] = lines.one(workspaces[index])
                 seconds["command lines"] += time.perf_counter() - start
+                processor["command lines"] += processor_seconds(pids) - used
         start = time.perf_counter()
         with LanguageServers(2, cache=cache) as again:
             results["from the cache"] = warm(again, workspaces)
@@ -251,6 +268,10 @@ def rates(
             f"{alike} of {len(fresh)} as the command lines, {apart} diagnostics of {whole} differ"
         )
     print(f"two workers / one worker {seconds['warm, 1 worker'] / seconds['warm, 2 workers']:8.2f} x")
+    print("processor time of a snapshot, which a busy machine does not change (if no server was replaced):")
+    for name in ("command lines", "2, unconfined", "warm, 2 workers"):
+        used = 1000 * processor[name] / (len(fresh) if name == "command lines" else len(workspaces))
+        print(f"{name:24}{used:9.1f} ms")
     print(f"confined / unconfined    {seconds['2, unconfined'] / seconds['warm, 2 workers']:8.2f} x")
     print(f"from the cache / two     {seconds['warm, 2 workers'] / seconds['from the cache']:8.0f} x")
 

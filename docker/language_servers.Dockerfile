@@ -14,6 +14,9 @@ ENV PIP_NO_CACHE_DIR=1 \
     REPAIR_FUNCTION_HOST=0.0.0.0 \
     PORT=8080
 
+# Confines the servers where the platform lets it make namespaces (docs/security.md)
+RUN apt-get update && apt-get install -y --no-install-recommends bubblewrap && rm -rf /var/lib/apt/lists/*
+
 # The core with the extra `function`: no list of modules to keep
 COPY pyproject.toml constraints.txt README.md LICENSE /src/
 COPY repair /src/repair
