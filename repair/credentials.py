@@ -29,7 +29,7 @@ _ORDINARY = frozenset(
 )
 _LONG = 12  # as short as keys of services get
 _WORD = re.compile(r"[A-Z]?[a-z_-]*|[A-Z_-]*")
-_VERSION = re.compile(r"v\d+\w*")
+_VERSION = re.compile(r"v\d\w*")
 
 
 def split_url(url: str, setting: str) -> SplitResult:

@@ -25,8 +25,8 @@ _NOTICE = re.compile(
     | {_OPENS}{_AUTO}?generated\s+(?:file|code|module)\b(?!\s+(?:is|are|will|can|must|goes?|should)\b)
     | {_OPENS}{_AUTO}generated(?:\s+(?:by|from|with|using|on|at|via)\b|\s*[-:;,.!(*=]|\s*$|\s+do\b)
     | {_OPENS}(?:implementation\s+)?generated\s+(?:by|with|using|via|on|at)\b
-    | {_OPENS}(?:form\s+)?(?:implementation\s+)?generated\s+from\s+(?:reading\b|.*(?:\.\w|[/<]|spec|schema|template|grammar|proto|xml|wsdl|idl))
-    | created\s+by:\s+.*\b(?:compiler|code\ generator)\b
+    | {_OPENS}(?:form\s+)?(?:implementation\s+)?generated\s+from\s(?:\s*+reading\b|.*(?:\.\w|[/<]|spec|schema|template|grammar|proto|xml|wsdl|idl))
+    | created\s+by:\s.*\b(?:compiler|code\ generator)\b
     | .*\b(?:all|any|manual)\ (?:\w+\ )?changes\ .*\b(?:lost|overwritten|discarded)\b
     | changes\ .*\b(?:lost|overwritten)\ .*\b(?:regenerated|generated)\b
     | .*\b(?:do\ not|don'?t)\ (?:edit|modify|change)(?:\ or\ \w+)?\ (?:this|the)\ (?:generated\ )?(?:file|class|module|code)\b(?!\ (?:below|above|in|that|after|before))
@@ -50,6 +50,8 @@ _OF_A_CLASS = re.compile(
 )
 _ALEMBIC = ("Revision ID:", "Create Date:")
 _QUOTED = re.compile(r"`[^`]*`")
+_END_OF_SENTENCE = re.compile(r"(?<=[.!;])\s+|(?<!\s)\s++[-–—]{1,3}\s+")
+_WRITTEN_BY_HAND = re.compile(r"\b(?:generated|written)\s+by\s+(?:hand|me|us)\b", re.IGNORECASE)
 _DOCSTRING = re.compile(r"[rRuUbB]{0,2}(\"\"\"|''')")
 
 
@@ -87,13 +89,13 @@ def _header(lines: Sequence[str]) -> Iterator[str]:
 def _sentences(header: Sequence[str]) -> Iterator[str]:
     for line in (_QUOTED.sub("``", line) for line in header):  # what is quoted is shown, not said
         yield line
-        yield from re.split(r"(?<=[.!;])\s+|\s+[-–—]{1,3}\s+", line)[1:]
+        yield from _END_OF_SENTENCE.split(line)[1:]
 
 
 def _is_notice(sentence: str) -> bool:
     said = sentence.strip(" \t#*=-–—!/<>|~+[](){}")
     if _BY_PEOPLE.search(said) and not _NOT_MANUALLY.search(said) and "by hand" not in said.lower():
         return False
-    if re.search(r"\b(?:generated|written)\s+by\s+(?:hand|me|us)\b", said, re.IGNORECASE):
+    if _WRITTEN_BY_HAND.search(said):
         return False
     return _NOTICE.match(said) is not None or _SHOUTED.match(said) is not None

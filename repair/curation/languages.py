@@ -43,9 +43,9 @@ _LANGUAGES = {
     "C or C++": (
         r"#(?:include\s*[<\"]|define\s+[A-Z_]\w*|ifn?def\s|endif\b|pragma\s)|using namespace\s|typedef\s"
         r"|template\s*<|std::|namespace\s+\w+\s*\{"
-        rf"|(?:static |const |unsigned |inline |extern |constexpr )*{_TYPES}(?:<[^<>]*>)?[\s*&]+[*&]*\w+\s*(?:[;=\[,]|\()"
-        r"|(?:public|private|protected):$|(?:class|struct)\s+\w+[^()]*\{$|\};?$|(?:for|if|while)\s*\(.*\)\s*\{?$"
-        r"|(?:printf|scanf|cout|cin|free|malloc)\b.*;$|struct\s+\w+\s*\{|return\s?[^:]*;$|\w+(?:->|::)\w+.*;$"
+        rf"|(?:static |const |unsigned |inline |extern |constexpr )*{_TYPES}(?:<[^<>]*>)?[\s*&]++\w+\s*(?:[;=\[,]|\()"
+        r"|(?:public|private|protected):$|(?:class|struct)\s+\w[^()]*\{$|\};?$|(?:for|if|while)\s*\(.*\)\s*\{?$"
+        r"|(?:printf|scanf|cout|cin|free|malloc)\b.*;$|struct\s+\w+\s*\{|return\s?[^:]*;$|\w+(?:->|::)\w.*;$"
     ),
     "Java or C#": (
         r"(?:import|package|using|namespace)\s+(?:static\s+)?[\w.*]+\s*[;{]$|@(?:Override|Test|Autowired)$"
@@ -55,7 +55,7 @@ _LANGUAGES = {
     "JavaScript or TypeScript": (
         r"(?:export\s+)?(?:const|let|var)\s+[\w${\[]|(?:export\s+)?(?:default\s+)?(?:async\s+)?function\b.*[({]"
         r"|import\s.*\bfrom\s+(?:\"\"|'')|import\s+(?:\"\"|'');?$|(?:module\.)?exports\b|console\.\w+\(|export\s+[\w{*]"
-        r"|(?:declare |export )*(?:interface|type|enum)\s+\w+.*[{=]|(?:document|window)\.\w|\}?\s*else\s*\{|.*=>\s*[{(]?$"
+        r"|(?:declare |export )*(?:interface|type|enum)\s+\w.*[{=]|(?:document|window)\.\w|\}?\s*else\s*\{|.*=>\s*[{(]?$"
         r"|.*[^=!]==='?|return\s?[^:]*;$|\}\)?[;,]?$|\w[\w.]*\(.*\);$|(?:if|for|while|switch)\s*\(.*\)\s*\{$"
     ),
     "shell": (
@@ -73,7 +73,7 @@ _LANGUAGES = {
         r"|var\s+\w+\s|defer\s|go\s+func|\}$|if\s.*\{$|for\s.*\{$|return\b.*$"
     ),
     "Rust": (
-        r"(?:pub(?:\(\w+\))?\s+)?(?:async\s+|unsafe\s+)?(?:fn|struct|enum|impl|mod|trait)\b.*|(?:pub\s+)?use\s+[\w:{}*, ]+;$"
+        r"(?:pub(?:\(\w+\))?\s+)?(?:async\s+|unsafe\s+)?(?:fn|struct|enum|impl|mod|trait)\b.*|(?:pub\s+)?use\s++(?:[\w:{}*, ]+|(?<=\s[ ]));$"
         r"|let\s+(?:mut\s+)?\w+|\w+!\(|#!?\[\w|match\s.*\{$|\}$|(?:if|for|while|loop)\b.*\{$|.*=>.*,$"
     ),
     "Ruby": (
@@ -87,8 +87,8 @@ _LANGUAGES = {
         r"|[\w\"`]+\s+(?i:INT|INTEGER|BIGINT|SERIAL|VARCHAR|TEXT|BOOLEAN|TIMESTAMP|DATE|NUMERIC|DECIMAL)\b.*,?$"
     ),
     "CSS": (
-        r"(?:[.#*@:\[]|[a-z][\w-]*\b)[^=();]*\{$|@(?:media|import|font-face|keyframes)\b|--?[\w-]+\s*:\s.*;$"
-        r"|[a-z][a-z-]*\s*:\s*[^;{}]+;$|\}$"
+        r"(?:[.#*@:\[]|[a-z])[^=();]*\{$|@(?:media|import|font-face|keyframes)\b|--?[\w-]+\s*:\s.*;$"
+        r"|[a-z][a-z-]*\s*:[^;{}]+;$|\}$"
     ),
     "traceback or log": (
         r"Traceback \(most recent call last\):|File \"\", line \d|\[?\d{4}[-/]\d\d[-/]\d\d[T ,]\d\d:\d\d|\[?\d\d:\d\d:\d\d"
@@ -110,7 +110,7 @@ _DECISIVE = {
     ),
     "JavaScript or TypeScript": re.compile(
         r"(?:export\s+)?(?:const|let|var)\s+[\w${\[]|(?:export\s+)?(?:default\s+)?(?:async\s+)?function\b.*[({]|console\.\w+\("
-        r"|import\s.*\bfrom\s+(?:\"\"|'')|(?:export\s+)?(?:interface|type|enum)\s+\w+.*[{=]|module\.exports|document\."
+        r"|import\s.*\bfrom\s+(?:\"\"|'')|(?:export\s+)?(?:interface|type|enum)\s+\w.*[{=]|module\.exports|document\."
     ),
     "shell": re.compile(
         r"(?:fi|done|esac)$|(?:echo|sudo|apt-get|source|mkdir|chmod|curl|wget|export|cd|docker|npm|set -|git|pip3?)\s+\S|\w+\(\)\s*\{|\$\{?\w"
@@ -118,7 +118,7 @@ _DECISIVE = {
     "PHP": re.compile(r"<\?php\b"),
     "Go": re.compile(r"package\s+\w+$|func\s+[\w(]|import\s+\"\"$"),
     "Rust": re.compile(
-        r"(?:pub\s+)?fn\s+\w+|use\s+[\w:{}*, ]+;$|let\s+(?:mut\s+)?\w+.*;$|(?:pub\s+)?(?:struct|enum|impl|mod)\s"
+        r"(?:pub\s+)?fn\s+\w+|use\s++(?:[\w:{}*, ]+|(?<=\s[ ]));$|let\s+(?:mut\s+)?\w.*;$|(?:pub\s+)?(?:struct|enum|impl|mod)\s"
     ),
     "Ruby": re.compile(r"end$"),
     "SQL": re.compile(
@@ -132,7 +132,7 @@ _DECISIVE = {
 }
 _LEAST_SHARE = {"YAML": 0.85, "traceback or log": 0.3, "CSS": 0.7, "shell": 0.5, "Ruby": 0.5, "XML": 0.6}
 _PYTHON = re.compile(
-    r"(?:async\s+)?def\s+\w+\s*\(.*|class\s+\w+\s*(?:\([^()]*\))?\s*:|(?:from\s+[\w.]+\s+)?import\s+(?!static\b)[\w.*( ][^;'\"{}]*$"
+    r"(?:async\s+)?def\s+\w+\s*\(.*|class\s+\w+\s*+(?:\([^()]*\)\s*+)?:|(?:from\s+[\w.]+\s+)?import\s++(?:(?!static\b)[\w.*(]|(?<=\s[ ]))[^;'\"{}]*$"
     r"|(?:if|elif|while|for|with|except|async\s+for|async\s+with)\b.*:$|(?:else|try|finally|except)\s*:$"
     r"|self\.\w|@[\w.]+(?:\(.*\))?$|(?:return|yield|raise|assert|del|global|nonlocal|await|pass|break|continue)\b[^;{]*$"
     r"|print\s*\(.*\)$|print\s+\S|[A-Za-z_][\w.]*(?:\[[^\]]*\])?\s+(?:[-+*/%|&^]|//|\*\*)?=\s[^;]*[^;{]$|[%!]\w|lambda\b|not\s"
@@ -156,7 +156,7 @@ def other_language(text: str) -> str | None:
     python = [_PYTHON.match(line) is not None for line in lines]
     if _is_markdown(lines, python):
         return "Markdown"
-    best = max(filter(None, (_share(name, lines, python, rows) for name in _PATTERNS)), default=None)
+    best = max(filter(None, (_share(name, lines, python, rows) for name in _LANGUAGES)), default=None)
     if best is not None:
         return best[1]
     shebang = _SHEBANG.match(text)
@@ -219,6 +219,8 @@ def _is_markdown(lines: Sequence[str], python: Sequence[bool]) -> bool:
 def _is_yaml(rows: Sequence[str]) -> bool:
     """Nested mappings or lists, where Python would have commas or annotations."""
     kept = [row for row in rows if not row.lstrip().startswith("#")]
+    if any(map(_TOP_LEVEL.match, kept)):
+        return False  # annotations within classes
     if len(kept) < 3 or kept[0][0].isspace() or any(row.rstrip().endswith((",", "=")) for row in kept):
         return False
     nested = any(

@@ -32,7 +32,7 @@ _CODE = re.compile(
     | ^\s*@\w                                          # a decorator
     | ^\s*(?:import|from)\s+[\w.]+\s*(?:$|,|import\b|as\b|\#)
     | ^\s*(?:def|class)\s+\w+
-    | ^\s*(?:else|try|finally|pass|break|continue|return)\s*:?\s*(?:\#.*)?$
+    | ^\s*(?:else|try|finally|pass|break|continue|return)\s*+(?::\s*+)?(?:\#.*)?$
     | ^\s*(?:if|elif|while|for|with|except|match|case)\b.*:\s*(?:\#.*)?$
     | ^\s*while\s+True
     | ^\s*(?:return|yield|raise|del|global|nonlocal|assert|await)\s+\w+\s*$

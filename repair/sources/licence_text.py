@@ -16,7 +16,7 @@ LARGEST_TEXT = 64 << 10
 """Characters; the longest template has 10,000. A longer text is no licence."""
 
 _TEMPLATES = Path(__file__).parent / "licence_templates"
-_HOLE = re.compile(r"\[\[(.*?)\]\]", re.DOTALL)
+_HOLE = re.compile(r"\[\[((?:(?!\[\[).)*?)\]\]", re.DOTALL)
 
 # What may stand in a title, beside `_ANY_TITLE`.
 _TITLES = {

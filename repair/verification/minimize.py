@@ -129,7 +129,8 @@ def _search(nearest: Sequence[int]) -> Generator[frozenset[int], bool, None]:
                 break
         else:
             for chunk in reversed(chunks):  # the farthest hunks are dropped first
-                rest = [index for index in current if index not in chunk]
+                dropped = frozenset(chunk)
+                rest = [index for index in current if index not in dropped]
                 if len(chunks) > 2 and (yield frozenset(rest)):
                     current, pieces = rest, max(pieces - 1, 2)
                     break

@@ -37,7 +37,7 @@ _SPELLED = re.compile(
     r"|\.)[A-Za-z0-9-]{1,63}){1,4})(?![\w-])"
 )
 _BRACKETED_AT = re.compile(r"[\[({<] ?(?:at|@) ?[\])}>]")
-_DOT = re.compile(r"[ \[({<]+(?i:dot|\.)[ \])}>]+")
+_DOT = re.compile(r"[ \[({<]{1,3}(?i:dot|\.)[ \])}>]{1,3}")
 _ENDINGS = frozenset(
     """
     com org net edu gov io dev de fr uk co nl ch at eu it es us ca au jp cn ru br in info ai app me se no fi

@@ -58,9 +58,9 @@ _NO_SECRET = re.compile(
     r"object|storage|index|group|config|sha\w*|md5)[_-]?key|pubkey|hotkey|passing|compass|bypass|passenger"
 )
 _DIRECT = re.compile(
-    r"['\"]?\s*(?:\]\s*|\)\s*)?(?::\s*[\w.\[\]| ,]{1,80}?)?\s*(?::=|==|!=|=>|=|:|\bis\b"
-    r"|\bin\b)\s*(?:\\\s*)?[(\[{\s]*(?:(?:[A-Z]\w{0,40}|str|bytes"
-    r"|bytearray)\(\s*)?(?:[rbuf]{1,2}(?=\Z))?"
+    r"['\"]?\s*+(?:\]\s*+|\)\s*+)?(?::(?:\s*+[\w.\[\]| ,]{1,80}?|(?=[^\S ]*+[ ])))?\s*+(?::=|==|!=|=>|=|:"
+    r"|\bis\b|\bin\b)\s*+(?:\\\s*+)?[(\[{\s]*+(?:(?:[A-Z]\w{0,40}|str|bytes"
+    r"|bytearray)\(\s*+)?(?:[rbuf]{1,2}(?=\Z))?"
 )
 _COMPARED = re.compile(r"['\"][ ]?(?:==|!=)[ ]?(?:\w{1,40}\.){0,3}\Z")
 _OTHER_NAME = re.compile(r"(?<![=!<>])=(?!=)|:")

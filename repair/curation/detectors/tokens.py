@@ -32,17 +32,21 @@ _HEADS = (
     r"(?:AC|SK)(?=[0-9a-f]{32}\b)",  # Twilio
     r"dapi(?=[0-9a-f]{32})|do[opr]_v1_|nfp_|dp\.(?:pt|st|ct|sa|scim|audit)\.|hv[sbr]\.|pul-|fo1_"
     r"|fm[12][ar]?_|rnd_",
-    r"shp(?:at|ca|pa|ss)_|sq0(?:atp|csp|idp)-|EAAA(?=[\w-]{56,})|PMAK-|lin_(?:api|oauth)_|NR(?:AK|II"
+    r"shp(?:at|ca|pa|ss)_|sq0(?:atp|csp|idp)-|EAAA(?=[\w-]{56})|PMAK-|lin_(?:api|oauth)_|NR(?:AK|II"
     r"|JS|BR|AA)-|figd_|ntn_|secret_",
     r"pscale_(?:tkn|pw|oauth)_|sb[pt]_|sb_secret_|sntry[su]_|gl(?:c|sa)_|AT(?:ATT3|CTT3|BB)"
     r"|tskey-[a-z]+-|ngrok_|dt0c01\.",
-    r"(?:[sp]k\.)?eyJ(?=[\w-]{10,}+\.[\w-]{2,}+)|pat(?=[A-Za-z0-9]{14}\.[0-9a-f]{64})|CFPAT-|rdme_"
+    r"pat(?=[A-Za-z0-9]{14}\.[0-9a-f]{64})|CFPAT-|rdme_"
     r"|phc_|phx_|bkua_|CCIPAT_|pnu_",
     r"LTAI(?=[A-Za-z0-9]{12,20}\b)|AKID(?=[A-Za-z0-9]{32}\b)|AQVN|t1\.[A-Z0-9]|y0_|sl\.|duffel_live_"
-    r"|EZAK|FLWSECK-|CLOJARS_|EAA(?=[A-Za-z0-9]{60,})",
+    r"|EZAK|FLWSECK-|CLOJARS_|EAA(?=[A-Za-z0-9]{60})",
 )
 _DIGIT = re.compile(r"[0-9]")
 _SHAPE = re.compile(r"(?<![A-Za-z0-9])(?P<head>" + "|".join(_HEADS) + r")(?P<tail>[A-Za-z0-9_.+~-]{14,}+)")
+# JSON Web Tokens, and Mapbox's. What has the head and not the rest is taken too, and passed over.
+_JWT = re.compile(
+    r"(?<![A-Za-z0-9])(?:[sp]k\.)?eyJ(?P<tail>[\w-]{10,}+(?P<rest>\.(?=[\w-]{2})[A-Za-z0-9_.+~-]*+)?)"
+)
 # A shape whose beginning is random too.
 _WHOLE = re.compile(
     r"(?<![\w-])(?:[0-9a-f]{32}-us\d{1,2}|[0-9a-f]{32}-[0-9a-f]{8}-[0-9a-f]{8}"
@@ -69,7 +73,9 @@ _PUBLIC_PREFIX = re.compile(
     r"trace|span|msg|req|evt|usr|user|cus|vpc|subnet|arn|node|font|asset|obj"
 )
 
-KEPT_HEAD = re.compile(r"(?:" + "|".join(_HEADS) + r"|[A-Za-z][a-z0-9]{1,9}[_-])")
+KEPT_HEAD = re.compile(
+    r"(?:" + "|".join(_HEADS) + r"|(?:[sp]k\.)?eyJ(?=[\w-]{10,}+\.[\w-]{2})|[A-Za-z][a-z0-9]{1,9}[_-])"
+)
 """The part of a token that its placeholder keeps."""
 
 
@@ -101,10 +107,11 @@ def _of_candidate(source: Source, word: str, start: int) -> Iterator[Finding]:
     for match in _WHOLE.finditer(word):
         if len(set(match[0])) > 8:
             yield Finding(start + match.start(), start + match.end(), "token")
-    for match in _SHAPE.finditer(word):
-        # A fixed length is kept: only a JWT goes on after a full stop.
-        if _is_tail(match["tail"]):
-            yield Finding(start + match.start(), start + match.end(), "token")
+    # A tail goes on to the end of the word, so the first is the only one.
+    shapes = (_SHAPE.search(word), next((match for match in _JWT.finditer(word) if match["rest"]), None))
+    match = min(filter(None, shapes), key=re.Match[str].start, default=None)
+    if match is not None and _is_tail(match["tail"]):
+        yield Finding(start + match.start(), start + match.end(), "token")
     if (match := _ANY_PREFIX.match(word)) is not None:
         prefix, tail = word[: match.start("tail")], match["tail"]
         if (

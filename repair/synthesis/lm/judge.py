@@ -67,7 +67,7 @@ AROUND = 8
 _AHEAD = 4
 
 _MAX_REASON = 500  # characters of a reason that are stored
-_BLOCK = re.compile(r"^<verdict>\n(.*?)\n</verdict>$", re.DOTALL | re.MULTILINE)
+_BLOCK = re.compile(r"^<verdict>\n(.*?)(?:(?P<end>\n</verdict>$)|\Z)", re.DOTALL | re.MULTILINE)
 _VERDICT = re.compile(r"(keep|drop): (\S.*)")
 
 
@@ -204,7 +204,8 @@ def parse_judgement(answer: str) -> Judgement:
     Raises:
         JudgementError: there is none, or it holds anything but one line of the required form.
     """
-    blocks = _BLOCK.findall(answer.replace("\r\n", "\n"))
+    opened = _BLOCK.finditer(answer.replace("\r\n", "\n"))
+    blocks = [block[1] for block in opened if block["end"]]
     found = _VERDICT.fullmatch(blocks[-1].strip()) if blocks else None
     if found is None:
         text = blocks[-1] if blocks else answer

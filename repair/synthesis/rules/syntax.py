@@ -17,6 +17,7 @@ _STRING = re.compile(r"""[rbfuRBFU]{0,2}(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')"
 _CONDITION = re.compile(r"\b(?:if|elif|while)\b")
 _COMPOUND = re.compile(r"\s*(?:async\s+)?(?:if|elif|else|while|for|def|class|try|except|finally|with)\b")
 _PLAIN_EQUALS = re.compile(r"(?<![=!<>:+\-*/%&|^@])=(?!=)")
+_TAIL = re.compile(r"(?<![)\]},:\s])[)\]},:\s]*+$")
 _CLOSER = {"(": ")", "[": "]", "{": "}"}
 _STEP = "    "
 
@@ -61,7 +62,7 @@ def _quoted(row: str) -> Iterator[str]:
     opening = re.search("['\"]", _masked(row))
     if opening is None:
         return
-    tail = re.search(r"[)\]},:\s]*$", row)
+    tail = _TAIL.search(row)
     for cut in (tail.start() if tail else len(row), len(row)):
         yield row[:cut] + opening[0] + row[cut:]
     yield row[: opening.start()] + row[opening.end() :]

@@ -28,7 +28,7 @@ from repair.verification.cheats.syntax import tree_of
 
 _TYPE_COMMENT = re.compile(r"#\s*type:\s*(?!ignore(?:\W|$))[^\s#][^#]*")
 # What configures a checker has a name and a colon; other comments that were taken away need no check.
-_CONFIGURING = re.compile(r"#+\s*[\w-]+\s*:")
+_CONFIGURING = re.compile(r"(?<!#)#++\s*+[\w-]++\s*:")
 
 _Comments = dict[int, tuple[int, str]]  # by line (0-based): its column in code points, and its text
 

@@ -23,7 +23,7 @@ from repair.verification.cheats.change import (
 from repair.verification.cheats.syntax import SyntaxTree, field, name_of, text, within
 
 _FUNCTIONS = ("function_definition", "lambda")
-_TYPE_COMMENT = re.compile(r"#\s*type:\s*([^#]*[^#\s])")
+_TYPE_COMMENT = re.compile(r"#\s*type:\s*+([^#]*[^#\s])")
 
 
 def any_type(change: DiagnosedChange) -> Cheat | None:
