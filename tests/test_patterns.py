@@ -15,14 +15,15 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from re import _constants as code
-from re import _parser as parser
 from types import FrameType
 from typing import Any
 
 import pytest
 
 import repair
+
+code: Any = importlib.import_module("re._constants")
+parser: Any = importlib.import_module("re._parser")
 
 LENGTH = 20_000
 SECONDS = 0.1

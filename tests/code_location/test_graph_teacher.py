@@ -201,7 +201,7 @@ def test_cheats_are_counted_by_kind(house: House, tmp_path: Path):
     copy_stored(house, tmp_path, "synthesized_diffs", "texts")
     cheating = House(tmp_path)
     rows = cheating.rows("synthesized_diffs", NAMES)
-    answers = ["-2 {0}\n+2 {0}  # noqa", "-2 {0}\n+2     pass", "-2 {0}\n+2 {0}  # type: ignore"]
+    answers = ["-2 {0}\n+2 {0}  # type: ignore  # noqa", "-2 {0}\n+2     pass"]
     for row, answer in zip((row for row in rows if "area" in row["path"]), answers, strict=False):
         [text] = (file["text"] for file in row["files"] if file["path"] == row["path"])
         row["answer"] = f"{answer.format(text.splitlines()[1])}\n</diff>"
