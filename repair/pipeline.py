@@ -23,6 +23,7 @@ from repair.error_states import reasons as replay_reasons
 from repair.evaluation import benchmark
 from repair.evaluation.judge import labelled_diffs
 from repair.evaluation.leetcode import samples
+from repair.evaluation.release import selection
 from repair.language_servers.scheduler import VersionedServers
 from repair.recording import session_events, validation
 from repair.schema import stages
@@ -183,6 +184,7 @@ OTHER_REASONS: Mapping[str, Mapping[str, str]] = {
     "leetcode_samples": samples.REASONS,
     "checkpoint": accounting.REASONS,
     "judge_calibration": labelled_diffs.REASONS,
+    "release": selection.REASONS,
 }
 """Reject reasons of what no stage's function decides."""
 
@@ -194,9 +196,10 @@ def reasons_page() -> str:
         "",
         "Each stage writes the rows that it rejects to a table `rejects`, with a reason and a detail, and",
         "its manifest counts them. This page is what `repair reasons` prints: it is made of the table in",
-        "`repair/pipeline.py`. The last three are not among its stages: `leetcode_samples`, of all types of",
+        "`repair/pipeline.py`. The last four are not among its stages: `leetcode_samples`, of all types of",
         "`leetcode_benchmark`, are made of published files, a `checkpoint` is trained by another process,",
-        "and `judge_calibration` makes labelled diffs of those samples.",
+        "`judge_calibration` makes labelled diffs of those samples, and a `release` is what a frozen",
+        "benchmark gives to others.",
     ]
     documented = [*((spec.name, spec.reasons) for spec in STAGES), *OTHER_REASONS.items()]
     for name, reasons in documented:

@@ -9,11 +9,13 @@ from typing import Any
 import click
 
 from repair.cli.check import check
+from repair.cli.evaluate import evaluate
 from repair.cli.export import export
 from repair.cli.imports import import_
 from repair.cli.language_servers import language_servers
 from repair.cli.prove import prove
 from repair.cli.reasons import reasons
+from repair.cli.release import release
 from repair.cli.replay import replay
 from repair.cli.run import run
 from repair.cli.stale import stale
@@ -60,5 +62,8 @@ def main() -> None:
     """
 
 
-for command in (import_, check, replay, prove, run, export, stale, reasons, language_servers):
+for command in (
+    *(import_, check, replay, prove, run, export, stale, reasons, language_servers),
+    *(release, evaluate),
+):
     main.add_command(command)

@@ -9,7 +9,6 @@ from typing import Any
 import pyarrow as pa
 
 from repair.curation.diagnostic_text import task_text
-from repair.curation.near_duplicates import NearDuplicates
 from repair.schema.outcomes import Reject, outcome_batch
 from repair.schema.stages import DIAGNOSTIC, FILES
 
@@ -29,6 +28,7 @@ BENCHMARK_SAMPLES = pa.schema(
         ("target", pa.string()),  # the text of `path` after the reference
         ("target_files", FILES),  # the other files that the reference changes, after it
         ("tests", pa.string()),  # leetcode: a program that exits 0 if `target` is right, else null
+        ("licence", pa.string()),  # SPDX expression of all texts of the row; null: not known
     ]
 )
 
@@ -61,6 +61,8 @@ def workspace_samples(batches: Iterable[pa.RecordBatch], *, at_most: int = 40) -
 
     At most `at_most` samples, the first by `example_id`.
     """
+    from repair.curation.near_duplicates import NearDuplicates  # the schemas are read in the core as well
+
     rows = sorted((row for batch in batches for row in batch.to_pylist()), key=lambda row: row["example_id"])
     seen = NearDuplicates()
     selected = 0

@@ -7,10 +7,12 @@ over samples, of the first answer to each; `pass_at` uses all of them.
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from repair.evaluation.intervals import pass_at_k, wilson
-from repair.store.reader import PartitionStore
+
+if TYPE_CHECKING:
+    from repair.store.reader import PartitionStore  # the core has the shares without a store
 
 METRICS = ("ast_match", "ast_or_string_match", "repaired", "functional")
 
@@ -121,7 +123,7 @@ def pass_at(rows: Iterable[Row], metric: str) -> dict[int, Share]:
     }
 
 
-def score_rows(store: PartitionStore, date: str) -> dict[str, list[dict[str, Any]]]:
+def score_rows(store: "PartitionStore", date: str) -> dict[str, list[dict[str, Any]]]:
     """Diagnostic type -> rows of `SCORES` of the checkpoint of `date`."""
     return {
         partition["diagnostic_type"]: store.table("eval_results", partition).to_pylist()
@@ -130,6 +132,6 @@ def score_rows(store: PartitionStore, date: str) -> dict[str, list[dict[str, Any
     }
 
 
-def summarize(store: PartitionStore, date: str) -> list[SystemScore]:
+def summarize(store: "PartitionStore", date: str) -> list[SystemScore]:
     """The scores of the checkpoint of `date` over all diagnostic types."""
     return system_scores(row for rows in score_rows(store, date).values() for row in rows)

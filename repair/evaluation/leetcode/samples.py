@@ -31,6 +31,8 @@ from repair.schema.outcomes import Reject, outcome_batch
 from repair.verification.comparison import Comparison
 
 PATH = "main.py"
+LICENCE = "Apache-2.0 AND MIT"
+"""Of DebugBench's solutions and of LeetCodeDataset's tests."""
 
 REASONS = {
     "repeated_instance": "an earlier instance has the same two versions",
@@ -89,6 +91,7 @@ def _known(instance: BugInstance, correct: str, buggy: str) -> dict[str, Any]:
         "files": [{"path": PATH, "text": buggy}],
         "target": correct,
         "target_files": [],
+        "licence": LICENCE,
     }
 
 

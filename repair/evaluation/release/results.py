@@ -1,0 +1,125 @@
+"""The results of an evaluation as text: rates with 95 % Wilson intervals, over all samples and by group.
+
+The unit is the sample, so that the intervals hold: of several answers to one sample the first counts, and
+`any of k` says in how many samples one of them is right.
+
+Tested by `tests/repair/evaluation/release/test_evaluate.py`.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from statistics import fmean, median
+from typing import Any
+
+from repair.evaluation.groups import CATEGORIES, EDIT_EDGES, FILE_EDGES, bucket, buckets
+from repair.evaluation.release.evaluation import ABSTAINED, MISSING, RATES
+from repair.evaluation.summary import Share
+
+Row = Mapping[str, Any]
+
+_HEADS = {
+    "repaired": "repaired",
+    "functional": "functional",
+    "ast_match": "AST",
+    "ast_or_string_match": "AST or string",
+    "token_match": "tokens",
+}
+_WIDTH = 20
+
+
+def first_answers(rows: Iterable[Row]) -> list[Row]:
+    """The first answer of each sample, by `answer_index`."""
+    first: dict[str, Row] = {}
+    for row in rows:
+        known = first.setdefault(row["sample_id"], row)
+        if row["answer_index"] < known["answer_index"]:
+            first[row["sample_id"]] = row
+    return list(first.values())
+
+
+def share(rows: Iterable[Row], rate: str) -> Share | None:
+    """How many of the rows have `rate`; None: it is known of none."""
+    known = [row[rate] for row in rows if row[rate] is not None]
+    return Share(sum(known), len(known)) if known else None
+
+
+def answered(rows: Iterable[Row]) -> list[Row]:
+    """The rows whose answer proposes something."""
+    return [row for row in rows if row["outcome"] not in (MISSING, ABSTAINED)]
+
+
+def groups(rows: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
+    """The rows by type, category, lines of the reference's edit and of the file; no group is empty."""
+    by: tuple[tuple[str, Callable[[Row], str], Sequence[str]], ...] = (
+        ("type {}", lambda row: row["type"], sorted({row["type"] for row in rows})),
+        ("category {}", lambda row: row["category"], CATEGORIES),
+        (
+            "edit of {} lines",
+            lambda row: bucket(row["reference_lines"], EDIT_EDGES),
+            ("0", *buckets(EDIT_EDGES)),
+        ),
+        ("file of {} lines", lambda row: bucket(row["file_lines"], FILE_EDGES), buckets(FILE_EDGES)),
+    )
+    for name, of_row, values in by:
+        for value in values:
+            if found := [row for row in rows if of_row(row) == value]:
+                yield name.format(value), found
+
+
+def results_text(rows: Sequence[Row]) -> str:
+    """The page that `repair evaluate` prints for the rows of `evaluate`."""
+    first = first_answers(rows)
+    rates = [rate for rate in RATES if share(first, rate)]
+    table = [("all", first), *groups(first)]
+    name_width = max(len(name) for name, _ in table)
+    lines = [
+        f"{'per cent [95 %]':<{name_width}}  {'n':>5}  "
+        + "".join(f"{_HEADS[rate]:<{_WIDTH}}" for rate in rates).rstrip()
+    ]
+    for name, group in table:
+        cells = "".join(f"{_text(share(group, rate)):<{_WIDTH}}" for rate in rates)
+        lines.append(f"{name:<{name_width}}  {len(group):>5}  {cells}".rstrip())
+    lines += ["", *_answers(first, rates), *_several(rows, rates)]
+    outcomes = Counter(row["outcome"] for row in first)
+    ordered = sorted(outcomes.items(), key=lambda item: (-item[1], item[0]))
+    lines.append("outcomes: " + ", ".join(f"{outcome} {count}" for outcome, count in ordered))
+    return "\n".join(lines) + "\n"
+
+
+def _answers(first: Sequence[Row], rates: Sequence[str]) -> Iterator[str]:
+    given = answered(first)
+    counts = Counter(row["outcome"] for row in first)
+    coverage = Share(len(given), len(first))
+    yield (
+        f"coverage {coverage.text()}: {len(given)} of {len(first)} samples answered,"
+        f" {counts[ABSTAINED]} abstained, {counts[MISSING]} missing"
+    )
+    for rate in rates:
+        if found := share(given, rate):
+            yield f"precision, {_HEADS[rate]} of the answered {found.text()}"
+    if kept := [row["kept_lines"] for row in given if row["kept_lines"] is not None]:
+        yield f"kept lines {100 * fmean(kept):.1f} in the mean of {len(kept)} edits"
+    for unit in ("line", "token"):
+        if ratios := [row[f"{unit}_ratio"] for row in given if row[f"{unit}_ratio"] is not None]:
+            yield (
+                f"changed {unit}s over the reference's: median {median(ratios):.2f},"
+                f" mean {fmean(ratios):.2f} of {len(ratios)} edits"
+            )
+
+
+def _several(rows: Sequence[Row], rates: Sequence[str]) -> Iterator[str]:
+    samples: dict[str, list[Row]] = {}
+    for row in rows:
+        samples.setdefault(row["sample_id"], []).append(row)
+    most = max(map(len, samples.values()))
+    if most == 1:
+        return
+    for rate in rates:
+        known = [
+            any(row[rate] for row in answers) for answers in samples.values() if answers[0][rate] is not None
+        ]
+        yield f"any of up to {most} answers, {_HEADS[rate]} {Share(sum(known), len(known)).text()}"
+
+
+def _text(found: Share | None) -> str:
+    return found.text() if found else "-"
