@@ -49,9 +49,9 @@ def size_ratio(edit: int, reference: int) -> float | None:
 def kept_lines(original: Files, suggestion: Files, settled: Files) -> float | None:
     """Kept lines: the share of a suggestion that survives in the text that was settled on.
 
-    A suggestion consists of the lines that it adds and those that it removes. An added line survives if it
-    is a line of `settled` too, in the same order as its neighbours (of a longest common subsequence); a
-    removed one if `settled` lacks it as well. None if it changes no line.
+    A suggestion consists of the lines that it adds and those that it removes. An added line survives if a
+    longest common subsequence of the two results has it, and `settled` adds it to the original too; a removed
+    one if `settled` lacks it as well. None if the suggestion changes no line.
 
     Source: the kept rate of editors that predict edits, as Zed's; the settled text is the reference's here.
     """
@@ -62,8 +62,9 @@ def kept_lines(original: Files, suggestion: Files, settled: Files) -> float | No
         removed, added = _differing(old, new)
         suggested += len(removed) + len(added)
         if removed or added:
-            survived += len(removed & _differing(old, final)[0])
-            survived += len(added - _differing(new, final)[0])
+            also_removed, also_added = _differing(old, final)
+            survived += len(removed & also_removed)
+            survived += sum(one in added and other in also_added for one, other in _common(new, final))
     return survived / suggested if suggested else None
 
 
@@ -76,6 +77,14 @@ def _changed(before: Files, after: Files) -> Iterator[tuple[str, str]]:
 
 def _size(old: Sequence[str], new: Sequence[str]) -> int:
     return sum(max(run.old_end - run.old_start, run.new_end - run.new_start) for run in lcs.changes(old, new))
+
+
+def _common(one: Sequence[str], other: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """The indices of the lines that both have, in each."""
+    start = other_start = 0
+    for run in (*lcs.changes(one, other), lcs.ChangedRange(len(one), 0, len(other), 0)):
+        yield from zip(range(start, run.old_start), range(other_start, run.new_start), strict=True)
+        start, other_start = run.old_end, run.new_end
 
 
 def _differing(old: Sequence[str], new: Sequence[str]) -> tuple[set[int], set[int]]:

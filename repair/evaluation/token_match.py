@@ -4,9 +4,10 @@ A tolerant tokenizer: names and numbers, strings, operators, and the structure t
 logical line, indent, dedent), but no comments, blank lines, spaces, or lines joined by brackets or a
 backslash. What only `ast_match` sees past is a difference here: quotes, parentheses, the spelling of numbers.
 
-Strings are tree-sitter's (`repair.verification.cheats.syntax`), so that those in the braces of f-strings
-belong to them; where it finds none, a string ends with its line, or in triple quotes with the text
-(`repair.curation.detectors.literals`). A bracket that nothing closes joins no lines.
+A string that is not closed ends with its line, or in triple quotes with the text
+(`repair.curation.detectors.literals`). Where there are f-strings, tree-sitter says where strings end
+(`repair.verification.cheats.syntax`): those in the braces of an f-string belong to it. A bracket that nothing
+closes joins no lines.
 """
 
 import re
@@ -29,6 +30,8 @@ _TOKEN = re.compile(
 _OPENING = {"(": ")", "[": "]", "{": "}"}
 _CLOSING = frozenset(_OPENING.values())
 _TAB = 8
+_FORMATTED = re.compile(r"[fFtT][rR]?['\"]")
+_MOST_CONTINUATIONS = 2_000  # tree-sitter takes time in the square of them
 
 
 class _Token(NamedTuple):
@@ -78,7 +81,8 @@ def _indentation(indents: list[int], column: int) -> Iterator[str]:
 
 def _lexed(text: str) -> Iterator[_Token]:
     """The tokens with their columns, line ends among them and comments not."""
-    strings, literals = dict(_tree_strings(text)), Literals(text)
+    formatted = _FORMATTED.search(text) and text.count("\\\n") <= _MOST_CONTINUATIONS
+    strings, literals = dict(_tree_strings(text) if formatted else ()), Literals(text)
     position = column = 0
     while position < len(text):
         end = strings.get(position)

@@ -82,7 +82,8 @@ A line of the predictions is `{{"sample_id": "...", "answer": "..."}}`; a model 
 adds `"answer_index": 0`, 1, and so on. The answer holds a numbered line diff between `<diff>` and `</diff>`,
 each alone on its line (the opening one may be missing where the prompt ended with it): `-3 old text` takes
 away line 3 of the file, `+3 new text` puts in what is line 3 of the repaired file, and lines below
-`#other.py` are about that file. A null or empty answer abstains. A sample without a line is wrong and counted as missing.
+`#other.py` are about that file. A null or empty answer abstains. A sample without a line is wrong and counted
+as missing.
 
 `repaired`: the language servers no longer report the diagnostic, report no new error, and the answer is no
 cheat. AST match compares with the reference: a lower bound, since other repairs may be right.
