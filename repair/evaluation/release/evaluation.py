@@ -27,6 +27,9 @@ from repair.text.files import files_of
 MISSING, ABSTAINED = "missing", "abstained"
 """Outcomes of a sample without a prediction, and of a prediction that proposes nothing."""
 
+SYSTEM = "predictions"
+"""Whose answers the rows are about, as the columns of scores have it."""
+
 RATES = ("repaired", "functional", "ast_match", "ast_or_string_match", "token_match")
 """What an answer either is or is not; `functional` is null without tests, or where none were run."""
 
@@ -46,6 +49,8 @@ def evaluate(
         by_sample.setdefault(prediction.sample_id, []).append(prediction)
     for sample in release.samples:
         of_sample = {
+            "benchmark": sample["benchmark"],
+            "system": SYSTEM,
             "code": sample["code"],
             "type": type_of_code(sample["code"]),
             "category": category(sample["code"]),

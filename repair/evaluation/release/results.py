@@ -1,21 +1,18 @@
 """The results of an evaluation as text: rates with 95 % Wilson intervals, over all samples and by group.
 
-The unit is the sample, so that the intervals hold: of several answers to one sample the first counts, and
-`any of k` says in how many samples one of them is right.
+The unit is the sample, so that the intervals hold: of several answers to one sample the first counts. Where
+every sample has several, pass@k is estimated from all of them.
 
 Tested by `tests/repair/evaluation/release/test_evaluate.py`.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from statistics import fmean, median
-from typing import Any
 
 from repair.evaluation.groups import CATEGORIES, EDIT_EDGES, FILE_EDGES, bucket, buckets
 from repair.evaluation.release.evaluation import ABSTAINED, MISSING, RATES
-from repair.evaluation.summary import Share
-
-Row = Mapping[str, Any]
+from repair.evaluation.summary import Row, Share, first_answers, pass_at, share_of
 
 _HEADS = {
     "repaired": "repaired",
@@ -25,22 +22,6 @@ _HEADS = {
     "token_match": "tokens",
 }
 _WIDTH = 20
-
-
-def first_answers(rows: Iterable[Row]) -> list[Row]:
-    """The first answer of each sample, by `answer_index`."""
-    first: dict[str, Row] = {}
-    for row in rows:
-        known = first.setdefault(row["sample_id"], row)
-        if row["answer_index"] < known["answer_index"]:
-            first[row["sample_id"]] = row
-    return list(first.values())
-
-
-def share(rows: Iterable[Row], rate: str) -> Share | None:
-    """How many of the rows have `rate`; None: it is known of none."""
-    known = [row[rate] for row in rows if row[rate] is not None]
-    return Share(sum(known), len(known)) if known else None
 
 
 def answered(rows: Iterable[Row]) -> list[Row]:
@@ -69,7 +50,7 @@ def groups(rows: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
 def results_text(rows: Sequence[Row]) -> str:
     """The page that `repair evaluate` prints for the rows of `evaluate`."""
     first = first_answers(rows)
-    rates = [rate for rate in RATES if share(first, rate)]
+    rates = [rate for rate in RATES if share_of(first, rate)]
     table = [("all", first), *groups(first)]
     name_width = max(len(name) for name, _ in table)
     lines = [
@@ -77,7 +58,7 @@ def results_text(rows: Sequence[Row]) -> str:
         + "".join(f"{_HEADS[rate]:<{_WIDTH}}" for rate in rates).rstrip()
     ]
     for name, group in table:
-        cells = "".join(f"{_text(share(group, rate)):<{_WIDTH}}" for rate in rates)
+        cells = "".join(f"{_text(share_of(group, rate)):<{_WIDTH}}" for rate in rates)
         lines.append(f"{name:<{name_width}}  {len(group):>5}  {cells}".rstrip())
     lines += ["", *_answers(first, rates), *_several(rows, rates)]
     outcomes = Counter(row["outcome"] for row in first)
@@ -95,7 +76,7 @@ def _answers(first: Sequence[Row], rates: Sequence[str]) -> Iterator[str]:
         f" {counts[ABSTAINED]} abstained, {counts[MISSING]} missing"
     )
     for rate in rates:
-        if found := share(given, rate):
+        if found := share_of(given, rate):
             yield f"precision, {_HEADS[rate]} of the answered {found.text()}"
     if kept := [row["kept_lines"] for row in given if row["kept_lines"] is not None]:
         yield f"kept lines {100 * fmean(kept):.1f} in the mean of {len(kept)} edits"
@@ -108,17 +89,10 @@ def _answers(first: Sequence[Row], rates: Sequence[str]) -> Iterator[str]:
 
 
 def _several(rows: Sequence[Row], rates: Sequence[str]) -> Iterator[str]:
-    samples: dict[str, list[Row]] = {}
-    for row in rows:
-        samples.setdefault(row["sample_id"], []).append(row)
-    most = max(map(len, samples.values()))
-    if most == 1:
-        return
     for rate in rates:
-        known = [
-            any(row[rate] for row in answers) for answers in samples.values() if answers[0][rate] is not None
-        ]
-        yield f"any of up to {most} answers, {_HEADS[rate]} {Share(sum(known), len(known)).text()}"
+        shares = {k: found for k, found in pass_at(rows, rate).items() if k > 1}
+        for k, found in shares.items():
+            yield f"pass@{k}, {_HEADS[rate]} {found.text()}"
 
 
 def _text(found: Share | None) -> str:
