@@ -6,6 +6,7 @@ Tested by `tests/repair/evaluation/release/test_release.py`.
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import version as package_version
 from typing import Any
 
 from license_expression import get_spdx_licensing
@@ -73,8 +74,9 @@ of the reference beside this: {outcomes}. Left out: {left_out}.
 
 ## How to score
 
+With the core of `repair` {program}, the program that made this release, and nothing beside it:
+
 ```
-pip install repair
 repair evaluate FOLDER predictions.jsonl --out scores.jsonl
 ```
 
@@ -97,6 +99,7 @@ cheat. AST match compares with the reference: a lower bound, since other repairs
 ## Licences
 
 {licence_lines}
+
 The licences ask that their notices are kept: see the projects named in `project_id`.
 
 ## Limits
@@ -126,6 +129,7 @@ def card(
         size=next((size for most, size in _SIZES if len(samples) < most), "1M<n<10M"),
         name=name,
         version=version,
+        program=package_version("repair"),
         count=len(samples),
         made=_MADE[benchmark],
         pyright=servers.get("pyright"),
