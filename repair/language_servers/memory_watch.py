@@ -1,10 +1,11 @@
-"""Memory watch: samples the resident memory of a child process and kills it above a limit.
+"""Resource watch: samples a child's resident memory and counts its processes; kills it above a limit.
 
 Address space (RLIMIT_AS) can't be limited instead: node reserves gigabytes of it when it starts.
 
 Tested by `tests/repair/language_servers/test_confinement.py`.
 """
 
+import itertools
 import threading
 from types import TracebackType
 from typing import Self
@@ -12,7 +13,10 @@ from typing import Self
 from repair.language_servers import child
 
 MOST_MEGABYTES = 4096.0
+MOST_PROCESSES = 16
+"""Of a child, itself included. A server needs one, and one more for a moment when it asks an interpreter."""
 _SAMPLE_S = 0.05
+_COUNTED_EVERY = 10  # samples: to walk the tree of processes takes longer than to read one number
 
 
 class MemoryWatch:
@@ -39,8 +43,16 @@ class MemoryWatch:
         self._closed.set()
 
     def _watch(self) -> None:
-        while not self._closed.wait(_SAMPLE_S):
-            if child.resident_megabytes(self._process.program_pid) > self._most:
-                self.fault = f"it held more than {self._most:g} MB of memory and was killed"
-                child.kill(self._process)
+        pid = self._process.program_pid
+        for sample in itertools.count():
+            if self._closed.wait(_SAMPLE_S):
                 return
+            if child.resident_megabytes(pid) > self._most:
+                self._end(f"it held more than {self._most:g} MB of memory")
+            elif not sample % _COUNTED_EVERY and child.count_processes(pid, MOST_PROCESSES) > MOST_PROCESSES:
+                self._end(f"it started more than {MOST_PROCESSES} processes")
+
+    def _end(self, fault: str) -> None:
+        self.fault = f"{fault} and was killed"
+        child.kill(self._process)
+        self.close()

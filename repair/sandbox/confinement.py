@@ -5,7 +5,8 @@ read-only, at their own paths. There is no network, no `/proc`, no `/dev`, no en
 that are named; no process outside can be seen; everything inside ends with the caller. The program is no
 stranger's, so it may start processes; the seccomp filter refuses the rest of what solutions are refused.
 
-Not covered: the kernel's bugs; memory and threads (the caller watches them); the time that it runs.
+Not covered: the kernel's bugs; memory, processes and threads (the caller watches the first two); the time
+that it runs.
 
 Tested by `tests/repair/language_servers/test_confinement.py`.
 """

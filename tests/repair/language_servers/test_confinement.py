@@ -383,6 +383,30 @@ def test_the_memory_of_any_child_is_watched(tmp_path: Path) -> None:
     assert watch.fault == "it held more than 200 MB of memory and was killed"
 
 
+FORKS = """
+import os, time
+for _ in range(40):
+    if os.fork() == 0:
+        break
+time.sleep(60)
+"""
+
+
+def test_the_processes_of_any_child_are_counted(tmp_path: Path) -> None:
+    process = child.start(
+        [sys.executable, "-c", FORKS],
+        cwd=tmp_path,
+        env={},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    with MemoryWatch(process, 2_000.0) as watch:
+        assert process.wait(20) == -signal.SIGKILL
+    assert watch.fault == "it started more than 16 processes and was killed"
+    assert child.count_processes(process.pid, 16) == 1  # nothing is below it
+
+
 WITHOUT = """
 from repair.language_servers import LanguageServers
 for _ in range(2):
