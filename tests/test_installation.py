@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from repair.evaluation.release.loader import load_release
 from repair.schema.stages import VERIFIED_DIFFS
 from tests.installed import (
     PACKAGES,
@@ -25,6 +26,7 @@ from tests.installed import (
     wheel_of,
 )
 from tests.recorded import NOON, Typist, hours
+from tests.released import misspelt_samples, predictions, release_of
 from tests.stored_examples import verified
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -146,6 +148,21 @@ def test_the_core_imports_and_replays(core: Environment, tmp_path: Path) -> None
     at = (NOON + hours(1)).isoformat()
     replayed = core.run("repair", "replay", "recording", "--file", "main.py", "--at", at, cwd=tmp_path)
     assert (replayed.returncode, replayed.stdout) == (0, LONG), replayed.stderr
+
+
+def test_the_core_evaluates_on_a_release(core: Environment, tmp_path: Path) -> None:
+    release_of(tmp_path, misspelt_samples(2))
+    first, _ = load_release(tmp_path / "release").samples
+    predictions(
+        tmp_path / "predictions.jsonl", [{"sample_id": first["sample_id"], "answer": first["reference"]}]
+    )
+    done = core.run(
+        *("repair", "evaluate", "release", "predictions.jsonl", "--out", "scores.jsonl"), cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert "coverage 50.0 [9.5, 90.5]: 1 of 2 samples answered, 0 abstained, 1 missing" in done.stdout
+    outcomes = [json.loads(line)["outcome"] for line in (tmp_path / "scores.jsonl").read_text().splitlines()]
+    assert outcomes == ["repaired", "missing"]
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,9 @@ _NAMES = {WORKSPACE: "Workspace repair", LEETCODE: "LeetCode repair"}
 _MADE = {
     WORKSPACE: """\
 Each sample is a diagnostic that pyright or ruff reported in a recorded session of a project that no model of
-this project is trained on. The project's files were replayed to that moment, secrets and personal data in
-them were replaced, and a reference repair was found and verified. A sample's project is `project_id`.
+this project is trained on (a recording may be of people that were simulated: then its projects are named so).
+The project's files were replayed to that moment, secrets and personal data in them were replaced, and a
+reference repair was found and verified. A sample's project is `project_id`.
 """,
     LEETCODE: """\
 Each sample is a solution of a LeetCode problem with one bug of DebugBench (thunlp/DebugBench, Apache-2.0), of

@@ -81,9 +81,25 @@ def write_release(
 
 
 def _frozen(store: PartitionStore, asset: str) -> Iterator[Mapping[str, Any]]:
+    """The frozen samples; those from before there was a licence beside them have that of their example."""
+    licences: Mapping[str, str | None] | None = None
     for partition in store.partitions(asset):
         for batch in store.read(asset, partition):
-            yield from batch.to_pylist()
+            for row in batch.to_pylist():
+                if row.get("licence") is None:
+                    licences = _licences(store) if licences is None else licences
+                    row["licence"] = licences.get(row["sample_id"])
+                yield row
+
+
+def _licences(store: PartitionStore) -> dict[str, str | None]:
+    """The licences of all stored examples, by their id, which is that of a workspace sample."""
+    return {
+        row["example_id"]: row["licence"]
+        for partition in store.partitions("repair_examples")
+        for batch in store.read("repair_examples", partition, columns=["example_id", "licence"])
+        for row in batch.to_pylist()
+    }
 
 
 def _version(table: pa.Table) -> str:

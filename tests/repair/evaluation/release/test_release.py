@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
+from partitions.keys import Key
 from repair.cli import main
 from repair.errors import InputError
 from repair.evaluation.release.loader import load_release
@@ -20,12 +21,12 @@ from repair.evaluation.release.selection import RELEASE_SAMPLES, released
 from repair.evaluation.release.writer import write_release
 from repair.schema.outcomes import Reject
 from repair.store.reader import PartitionStore
-from tests.graph import LANGUAGE_SERVERS
+from tests.graph import DAY, LANGUAGE_SERVERS, House
 from tests.released import Row, freeze, misspelt_samples, release_of, rewrite, sign, workspace_rows
 from tests.repair.synthesis.support import VERSIONS, FunctionServers, found, marked
-from tests.stored_examples import misspelt_in, projects_of
+from tests.stored_examples import misspelt_in, projects_of, store_examples
 
-BROKEN = "number = 1\nprint(numbr)\n"
+LICENCES = ("ISC", "MIT", "GPL-3.0-only", None)
 FILES = ("README.md", MANIFEST, SAMPLES)
 
 
@@ -202,6 +203,20 @@ def test_the_licence_of_a_project_goes_with_its_samples() -> None:
     (held_out,) = projects_of("test", 1)
     row = misspelt_in(held_out, 7) | {"licence": "ISC"}
     assert [sample["licence"] for sample in workspace_rows([row])] == ["ISC"]
+
+
+def test_a_sample_that_was_frozen_without_its_licence_has_that_of_its_example(tmp_path: Path) -> None:
+    (held_out,) = projects_of("test", 1)
+    verified = [
+        misspelt_in(held_out, number) | {"licence": licence} for number, licence in enumerate(LICENCES)
+    ]
+    house = House(tmp_path)
+    store_examples(house, Key(DAY, "F821"), verified)
+    older = [row | {"licence": None} for row in workspace_rows(verified)]
+    freeze(house.store, [*older, older[0] | {"sample_id": "of no example"}])
+    manifest = write_release(house.store, "workspace", tmp_path / "out", LANGUAGE_SERVERS.servers())
+    assert manifest.licences == {"ISC": 1, "MIT": 1}
+    assert manifest.left_out == {"licence_not_permitted": 1, "unknown_licence": 2}
 
 
 def damaged(path: Path) -> None:
