@@ -5,6 +5,7 @@ Tested by `tests/repair/evaluation/release/test_evaluate.py`.
 
 import json
 import os
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,11 +46,13 @@ def evaluate(folder: Path, predictions: Path, out: Path | None) -> None:
     release = load_release(folder)
     answers = read_predictions(predictions, {sample["sample_id"] for sample in release.samples})
     functional = _functional(release)
-    with LanguageServers(os.cpu_count() or 1) as servers:
+    with ExitStack() as stack:
+        pending = stack.enter_context(whole_file(out)) if out else None
+        file = stack.enter_context(pending.open("w", encoding="utf-8")) if pending else None
+        servers = stack.enter_context(LanguageServers(os.cpu_count() or 1))
         _say_other_servers(release, servers.versions)
         rows = list(evaluate(release, answers, servers, functional))
-    if out is not None:
-        with whole_file(out) as pending, pending.open("w", encoding="utf-8") as file:
+        if file:
             file.writelines(json.dumps(row) + "\n" for row in rows)
     click.echo(f"{release.manifest.benchmark} {release.manifest.version}")
     click.echo(results_text(rows), nl=False)

@@ -19,7 +19,6 @@ from repair.evaluation.token_match import token_match
 from tests.repair.evaluation.concrete_syntax import same_program
 from tests.repair.evaluation.test_metrics import programs
 
-DEBUGBENCH = Path("/work/shared/data/debugbench/benchmark")
 LIBRARY = Path(ast.__file__).parent
 MODULES = ("bisect", "heapq", "textwrap", "colorsys", "fnmatch", "keyword", "sched")
 OPERATORS = {
@@ -58,19 +57,17 @@ def test_a_formatter_changes_no_program(index: int) -> None:
     assert not same_program(source, sources()[index - 1])
 
 
-def pairs() -> list[tuple[str, str]]:
-    if not DEBUGBENCH.is_dir():
-        pytest.skip(f"no {DEBUGBENCH}")
+def pairs(folder: Path) -> list[tuple[str, str]]:
     return [
         (row["oracle_code"].strip("\n"), row["buggy_code"].strip("\n"))
-        for path in sorted(DEBUGBENCH.glob("python3_*.json"))
+        for path in sorted(folder.glob("python3_*.json"))
         for row in json.loads(path.read_bytes())[:12]
     ]
 
 
-def test_real_bugs_are_judged_as_by_the_other_parser() -> None:
+def test_real_bugs_are_judged_as_by_the_other_parser(shared_data: Path) -> None:
     compared = 0
-    for correct, buggy in pairs():
+    for correct, buggy in pairs(shared_data / "debugbench" / "benchmark"):
         assert ast_match(correct, buggy) is same_program(correct, buggy), buggy
         if token_match(correct, buggy):
             assert ast_match(correct, buggy) is ast_match(correct, correct)

@@ -210,13 +210,15 @@ def test_what_is_a_prediction(tmp_path: Path, content: str) -> None:
 
 def test_mistakes_are_one_clear_line(folder: Path, tmp_path: Path) -> None:
     file = predictions(tmp_path / "bad.jsonl", [{"sample_id": "no", "answer": "x"}])
+    good = predictions(tmp_path / "good.jsonl", [])
     out = tmp_path / "scores.jsonl"
     for arguments, message in (
-        ((folder, file), f"line 1 of {file}: the release has no sample 'no'"),
-        ((tmp_path, file), f"{tmp_path / 'manifest.json'} is not there"),
-        ((folder, tmp_path / "absent"), "absent: No such file or directory"),
+        ((folder, file, "--out", out), f"line 1 of {file}: the release has no sample 'no'"),
+        ((tmp_path, file, "--out", out), f"{tmp_path / 'manifest.json'} is not there"),
+        ((folder, tmp_path / "absent", "--out", out), "absent: No such file or directory"),
+        ((folder, good, "--out", tmp_path / "absent" / "scores.jsonl"), "No such file or directory"),
     ):
-        result = repair("evaluate", *arguments, "--out", out)
+        result = repair("evaluate", *arguments)
         assert result.exit_code == 1
         (line,) = result.stderr.splitlines()
         assert message in line
