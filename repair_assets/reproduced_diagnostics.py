@@ -3,15 +3,24 @@
 Tested by `tests/code_location/test_graph.py`.
 """
 
+from collections import Counter
+from typing import Any
+
 import dagster as dg
 
 from partitions.keys import DATE_AND_TYPE, Key
+from repair.error_states.reproduction import count_python_versions
 from repair.pipeline import BY_NAME
+from repair.store.manifest import Manifest
+from repair.store.writer import PartitionWriter
 from repair_assets.error_states import error_states
 from resources.engine import EngineResource
 from resources.language_servers import LanguageServersResource
 from resources.stages import Input, Stage, check_specs, share_check
 from resources.store import StoreResource
+
+PYTHON_VERSIONS = "python_versions"
+"""Metadata: rows by the version of Python that their project requires, where it is not the running one."""
 
 SPEC = BY_NAME["reproduced_diagnostics"]
 CHECKS = (share_check("reproduction_rate", "Replayed diagnostics that the servers say again.", at_least=0.8),)
@@ -44,4 +53,15 @@ def reproduced_diagnostics(
         checks=CHECKS,
         engine=engine.engine(),
     )
-    return stage.map(SPEC, language_servers.with_servers(SPEC.function))
+
+    def work(writer: PartitionWriter) -> dict[str, Any]:
+        versions = Counter[str]()
+        outcomes = stage.on_engine(language_servers.with_servers(SPEC.function), stage.tasks(SPEC.reads))
+        stage.write(writer, SPEC, count_python_versions(outcomes, versions))
+        return {PYTHON_VERSIONS: dict(sorted(versions.items()))}
+
+    return stage.materialize(work, metadata=_counts)
+
+
+def _counts(manifest: Manifest) -> dict[str, Any]:
+    return {PYTHON_VERSIONS: manifest.extra[PYTHON_VERSIONS]}

@@ -1,20 +1,23 @@
 """Reproduction: do the servers of today report the recorded diagnostic on the replayed workspace?"""
 
 import itertools
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute
 
 from repair.diagnostics.matching import match
 from repair.language_servers import Request, Result, errors
 from repair.language_servers.scheduler import VersionedServers
 from repair.messages import shown
 from repair.schema.guards import rejecting
-from repair.schema.outcomes import KEY, Reject, outcome_batch, subschema
+from repair.schema.outcomes import KEY, REASON, Reject, outcome_batch, subschema
 from repair.schema.stages import REPRODUCED_DIAGNOSTICS
+
+pc: Any = pyarrow.compute  # its functions are made at import, so that type checkers do not see them
 
 NOT_REPRODUCED = "not_reproduced"
 UNKNOWN_FILE = "unknown_file"
@@ -35,6 +38,7 @@ ADDS = subschema(
         "pyright_version",
         "ruff_version",
         "environment",
+        "python_version",
         "ignored_settings",
     ),
 )
@@ -75,6 +79,16 @@ def reproduce(batches: Iterable[pa.RecordBatch], servers: VersionedServers) -> I
         yield outcome_batch(outcomes, ADDS)
 
 
+def count_python_versions(
+    outcomes: Iterable[pa.RecordBatch], counts: Counter[str]
+) -> Iterator[pa.RecordBatch]:
+    """The outcomes as they are; `counts` gets the versions of Python that kept rows were checked for."""
+    for outcome in outcomes:
+        kept = outcome.filter(pc.is_null(outcome[REASON]))
+        counts.update(version or "running" for version in kept["python_version"].to_pylist())
+        yield outcome
+
+
 def _outcome(
     row: dict[str, Any], result: Result, server_versions: Mapping[str, str]
 ) -> dict[str, Any] | Reject:
@@ -99,5 +113,6 @@ def _outcome(
         "diagnostic": diagnostic.as_row(),
         "agreed": agreed,
         "before": before,
+        "python_version": result.python,
         "ignored_settings": list(result.ignored),
     }

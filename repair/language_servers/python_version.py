@@ -20,6 +20,7 @@ the packages that are seen, stay those of the environment. Ruff reads `requires-
 import configparser
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -40,8 +41,7 @@ def project_python(files: Mapping[str, str], running: str) -> str | None:
     """The minor version for a workspace (path -> text), as `3.12`; None: the running one is right, or nothing
     that can be read says another. `running` is the environment's, as `3.11.7`."""
     own = int(running.split(".")[1])
-    for admitted in _requirements(files):
-        minors = [minor for minor in _MINORS if _admits(admitted, minor)]
+    for minors in _requirements(files):
         if not minors:  # Python 2, or nonsense
             return None
         if own in minors:
@@ -51,8 +51,8 @@ def project_python(files: Mapping[str, str], running: str) -> str | None:
     return None
 
 
-def _requirements(files: Mapping[str, str]) -> Iterator[list[SpecifierSet]]:
-    """What each file requires, that file first which counts; several sets are alternatives."""
+def _requirements(files: Mapping[str, str]) -> Iterator[tuple[int, ...]]:
+    """The minor versions that each file admits, that file first which counts."""
     written: list[Any] = []
     table = parsed_toml(files[PYPROJECT_FILE]) if PYPROJECT_FILE in files else None
     for names in (("project", "requires-python"), ("tool", "poetry", "dependencies", "python")):
@@ -68,9 +68,16 @@ def _requirements(files: Mapping[str, str]) -> Iterator[list[SpecifierSet]]:
     for value in written:
         if isinstance(value, str) and 0 < len(value) <= _LONGEST:
             try:
-                yield [SpecifierSet(_pep440(part)) for part in re.split(r"\|\|?", value)]
+                yield _minors(value)
             except InvalidSpecifier:
                 continue
+
+
+@lru_cache(maxsize=1024)
+def _minors(requirement: str) -> tuple[int, ...]:
+    """The minor versions that a requirement admits; `||` stands between alternatives."""
+    alternatives = [SpecifierSet(_pep440(part)) for part in re.split(r"\|\|?", requirement)]
+    return tuple(minor for minor in _MINORS if _admits(alternatives, minor))
 
 
 def _of_setup_cfg(text: str) -> str | None:

@@ -60,6 +60,9 @@ class Result:
     ignored: tuple[str, ...] = ()
     """The workspace's own settings that were not honoured, as `pyrightconfig.json: venvPath`: they point
     outside it, or name an interpreter or a folder of another machine."""
+    python: str | None = None
+    """The version of Python that the workspace requires or configures, as `3.12`, and pyright checked for;
+    null: the running one."""
 
     @property
     def reason(self) -> str | None:
@@ -266,6 +269,6 @@ def _prepared(request: Request, python: str) -> PreparedWorkspace | LanguageServ
 
 def _result(outcome: CheckOutcome, workspace: PreparedWorkspace, *, hints: bool) -> Result:
     if isinstance(outcome, LanguageServerError):
-        return Result(error=outcome, ignored=workspace.ignored)
+        return Result(error=outcome, ignored=workspace.ignored, python=workspace.python)
     wanted = outcome if hints else [diagnostic for diagnostic in outcome if diagnostic.severity != HINT]
-    return Result(wanted, ignored=workspace.ignored)
+    return Result(wanted, ignored=workspace.ignored, python=workspace.python)

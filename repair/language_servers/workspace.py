@@ -82,6 +82,12 @@ class PreparedWorkspace:
         )
 
     @property
+    def python(self) -> str | None:
+        """The version of Python that pyright is told; null: none, it is the running one."""
+        version = self.settings.get("pythonVersion")
+        return version if isinstance(version, str) else None
+
+    @property
     def pyright_targets(self) -> tuple[str, ...]:
         """The targets that pyright checks, in its order: those that were requested by path, as in an editor,
         or those that its command line chooses."""

@@ -106,6 +106,7 @@ class ReproducedDiagnosticRow(ErrorStateRow):
     pyright_version: str
     ruff_version: str
     environment: str
+    python_version: str
     ignored_settings: list[str]
 
 

@@ -72,6 +72,7 @@ REPRODUCED_DIAGNOSTICS = extended(
     pa.field("pyright_version", pa.string()),
     pa.field("ruff_version", pa.string()),
     pa.field("environment", pa.string()),  # `none`, or the name and id of that with the packages
+    pa.field("python_version", pa.string()),  # that the workspace requires; null: the running one
     pa.field("ignored_settings", pa.list_(pa.string())),  # of the workspace, as `ruff.toml: extend`
 )
 

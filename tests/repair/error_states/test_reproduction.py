@@ -1,6 +1,7 @@
 """Recorded diagnostics against what the servers say today."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.diagnostics.matching import match
+from repair.error_states.reproduction import count_python_versions
 from repair.language_servers import (
     LanguageServers,
     Request,
@@ -91,6 +93,19 @@ def test_a_row_names_the_settings_that_were_ignored(servers: LanguageServers) ->
     )
     [told] = out.to_pylist()
     assert told["ignored_settings"] == ["pyrightconfig.json: venvPath", "pyrightconfig.json: venv"]
+
+
+def test_rows_are_counted_by_the_python_that_their_project_requires(servers: LanguageServers) -> None:
+    required = {**TURTLE, "pyproject.toml": '[project]\nrequires-python = ">=3.14"\n'}
+    rows = [
+        row(number, files, "main.py", recorded(ATTRIBUTE, TODAY, PLACE))
+        for number, files in enumerate((TURTLE, required, required))
+    ]
+    counts = Counter[str]()
+    outcomes = BY_NAME["reproduced_diagnostics"].run([batch(rows)], servers)
+    [out] = count_python_versions(outcomes, counts)
+    assert out["python_version"].to_pylist() == [None, "3.14", "3.14"]
+    assert counts == {"running": 1, "3.14": 2}
 
 
 @pytest.mark.parametrize(
