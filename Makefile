@@ -8,7 +8,7 @@ export REPAIR_HOME ?= $(CURDIR)/.demo
 export DAGSTER_HOME ?= $(REPAIR_HOME)/dagster
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test lint bench clean
+.PHONY: help setup demo dev annotate test lint bench clean
 
 help: ## What can be made
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -34,6 +34,9 @@ demo: $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## From recorded sessions to a score
 dev: $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## The Dagster UI on port 3000, with the sample ready to materialize
 	@$(BIN)/python -m code_location.demo --only-recordings
 	@$(BIN)/dagster dev -w workspace.yaml
+
+annotate: $(STAMP) ## The page on which people check the samples of the workspace benchmark
+	@$(BIN)/repair annotate --samples $(REPAIR_HOME)/store --export $(REPAIR_HOME)/decisions.jsonl
 
 $(DAGSTER_HOME)/dagster.yaml: dagster.yaml
 	@mkdir -p $(@D) && cp $< $@

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from repair.cli.annotate import annotate
 from repair.cli.check import check
 from repair.cli.evaluate import evaluate
 from repair.cli.export import export
@@ -64,6 +65,6 @@ def main() -> None:
 
 for command in (
     *(import_, check, replay, prove, run, export, stale, reasons, language_servers),
-    *(release, evaluate),
+    *(release, evaluate, annotate),
 ):
     main.add_command(command)

@@ -1,0 +1,1 @@
+"""Annotation of benchmark samples and verified rows by people: samples, decisions, agreement, the page."""
