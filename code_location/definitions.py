@@ -84,7 +84,7 @@ defs = dg.Definitions(
             answers=str(SETTINGS.home / "answers.sqlite"),
         ),
         "trainer": TrainerResource(recipe=SETTINGS.recipe),
-        "benchmark_data": BenchmarkDataResource(folder=SETTINGS.benchmark_data),
+        "benchmark_data": BenchmarkDataResource(folder=SETTINGS.benchmark_data, decisions=SETTINGS.decisions),
     },
     # One partition runs in one process: starting a process per step costs more than most steps.
     executor=dg.in_process_executor,

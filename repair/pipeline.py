@@ -167,6 +167,7 @@ STAGES = (
         input=stages.REPAIR_EXAMPLES,
         output=benchmark.BENCHMARK_SAMPLES,
         reasons=benchmark.REASONS,
+        needs_servers=True,
         sees_whole_partition=True,
     ),
     StageSpec(

@@ -1,5 +1,6 @@
 """The frozen benchmarks, one partition per diagnostic type."""
 
+import hashlib
 import platform
 from dataclasses import asdict
 from pathlib import Path
@@ -13,7 +14,8 @@ from partitions.mappings import ALL_DATES_OF_THE_TYPE
 from partitions.types import DIAGNOSTIC_TYPES
 from repair.diagnostics.types import TYPES, decisive_types, partition_of
 from repair.evaluation import leetcode
-from repair.evaluation.benchmark import BENCHMARK_SAMPLES, workspace_samples
+from repair.evaluation.annotation.decisions import decisions_bytes, read_decisions
+from repair.evaluation.benchmark import BENCHMARK_SAMPLES, decided_samples
 from repair.execution.definitions import definitions_of
 from repair.language_servers import LanguageServers
 from repair.prompt.sentinels import PROMPT_VERSION
@@ -61,16 +63,23 @@ CHECKS = (ManifestCheck("has_samples", "The frozen release has a sample of this 
     kinds={"parquet"},
 )
 def workspace_benchmark(
-    context: dg.AssetExecutionContext, config: Benchmark, store: StoreResource
+    context: dg.AssetExecutionContext,
+    config: Benchmark,
+    store: StoreResource,
+    language_servers: LanguageServersResource,
+    benchmark_data: BenchmarkDataResource,
 ) -> dg.MaterializeResult:
-    """Real diagnostics of held-out projects, with the fix that verified.
+    """Real diagnostics of held-out projects, with the fix that verified, or that people gave.
 
     Frozen: it is made from the examples that are stored when a release is first materialized, and
     stays as it is however many days follow, until `release` is raised. Only scores on equal
-    releases are compared.
+    releases are compared. What annotators decided belongs to the release: other decisions make it again.
     """
     opened = store.store()
     key = Key.of(context)
+    uri = benchmark_data.decisions
+    content = decisions_bytes(uri) if uri else b""  # read once: annotators may be at work
+    decisions = {"decisions": hashlib.sha256(content).hexdigest()} if uri else {}
     sources = stored_inputs(
         opened,
         "repair_examples",
@@ -87,7 +96,7 @@ def workspace_benchmark(
         store=opened,
         inputs=(),
         schema=BENCHMARK_SAMPLES,
-        configuration=config.model_dump(),
+        configuration={**config.model_dump(), **decisions},
         frozen=True,
         checks=CHECKS,
     )
@@ -98,8 +107,9 @@ def workspace_benchmark(
             for source, manifest in manifests
             for batch in opened.read(source.asset, source.key.segments(), manifest=manifest)
         )
-        for outcome in workspace_samples(rows, at_most=config.at_most):
-            writer.write_outcomes(outcome)
+        servers = language_servers.servers() if uri else None
+        known = read_decisions(content, uri)
+        writer.write_outcomes(decided_samples(rows, servers, known, at_most=config.at_most))
         return {
             "release": config.release,
             "frozen_from": [manifest.data_version for _, manifest in manifests],

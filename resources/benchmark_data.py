@@ -1,4 +1,4 @@
-"""Location of the public benchmarks, which this project reads and does not ship.
+"""Location of the public benchmarks, which this project reads and does not ship, and of people's decisions.
 
 Tested by `tests/repair_assets/test_leetcode_benchmark.py`.
 """
@@ -15,6 +15,8 @@ class BenchmarkDataResource(dg.ConfigurableResource[None]):
 
     folder: str = ""
     """Empty: they are not here, and `leetcode_benchmark` says so and stays empty."""
+    decisions: str = ""
+    """What annotators decided about `workspace_benchmark`: a path or URI of JSON Lines; empty: nothing."""
 
     def required(self) -> Path:
         """The folder.

@@ -74,6 +74,11 @@ class Settings(DateSettings, validate_default=True):
     benchmark_data: str = Field(
         default="", description="folder with `debugbench/` and `leetcodedataset/` as published"
     )
+    decisions: str = Field(
+        default="",
+        description="the decisions of annotators about `workspace_benchmark`: a file or `gs://...`"
+        " ([docs/annotation.md](docs/annotation.md))",
+    )
 
     @field_validator("home")
     @classmethod

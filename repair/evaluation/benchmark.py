@@ -1,6 +1,6 @@
 """Schemas of benchmark samples and scores, and the selection of the workspace benchmark.
 
-Tested by `tests/repair/verification/test_proof.py` and `tests/repair_assets/`.
+Tested by `tests/repair_assets/test_benchmarks.py`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -9,8 +9,25 @@ from typing import Any
 import pyarrow as pa
 
 from repair.curation.diagnostic_text import task_text
+from repair.curation.near_duplicates import NearDuplicates
+from repair.diagnostics.diagnostic import Diagnostic
+from repair.errors import ConfigurationError
+from repair.evaluation.annotation.decisions import (
+    ACCEPT,
+    Consensus,
+    Decisions,
+    consensus,
+    decisions_bytes,
+    read_decisions,
+)
+from repair.evaluation.annotation.samples import sample_sha256
+from repair.language_servers.scheduler import Servers
+from repair.prompt.sentinels import render_response
 from repair.schema.outcomes import Reject, outcome_batch
+from repair.schema.rows import RepairExampleRow
 from repair.schema.stages import DIAGNOSTIC, FILES
+from repair.text.files import files_of
+from repair.verification.verifier import verify
 
 WORKSPACE, LEETCODE = "workspace", "leetcode"
 
@@ -29,6 +46,7 @@ BENCHMARK_SAMPLES = pa.schema(
         ("target_files", FILES),  # the other files that the reference changes, after it
         ("tests", pa.string()),  # leetcode: a program that exits 0 if `target` is right, else null
         ("licence", pa.string()),  # SPDX expression of all texts of the row; null: not known
+        ("verified_by", pa.list_(pa.string())),  # the people who stand for the reference
     ]
 )
 
@@ -53,21 +71,42 @@ REASONS = {
     "not_held_out": "the project is trained on",
     "near_duplicate": "nearly the same diagnostic and lines around it as an earlier sample",
     "benchmark_full": "the benchmark has as many samples as it may have",
+    "rejected_by_person": "annotators say that the sample is none; the detail is their reasons",
+    "annotators_disagree": "annotators decided differently, and no adjudicator did",
+    "correction_not_verified": "the diff that a person gave does not verify; the detail begins with why",
 }
 
 
-def workspace_samples(batches: Iterable[pa.RecordBatch], *, at_most: int = 40) -> Iterator[pa.RecordBatch]:
+def workspace_samples(
+    batches: Iterable[pa.RecordBatch],
+    servers: Servers | None = None,
+    *,
+    at_most: int = 40,
+    decisions: str = "",
+) -> Iterator[pa.RecordBatch]:
     """The workspace benchmark: outcomes of `BENCHMARK_SAMPLES` for rows of `REPAIR_EXAMPLES`.
 
-    At most `at_most` samples, the first by `example_id`.
+    `decisions` is the path or URI of what annotators decided; the rest is as in `decided_samples`. Raises
+    InputError if it can't be read.
     """
-    from repair.curation.near_duplicates import NearDuplicates  # the schemas are read in the core as well
+    known = read_decisions(decisions_bytes(decisions), decisions) if decisions else Decisions()
+    yield decided_samples(batches, servers, known, at_most=at_most)
+
+
+def decided_samples(
+    batches: Iterable[pa.RecordBatch], servers: Servers | None, known: Decisions, *, at_most: int
+) -> pa.RecordBatch:
+    """Outcomes of `BENCHMARK_SAMPLES` for rows of `REPAIR_EXAMPLES`, with the `known` decisions of people.
+
+    At most `at_most` samples, the first by `example_id`; one that people take out leaves its place empty.
+    Corrections are verified by `servers`. Raises ConfigurationError: there are corrections and no servers.
+    """
 
     rows = sorted((row for batch in batches for row in batch.to_pylist()), key=lambda row: row["example_id"])
     seen = NearDuplicates()
     selected = 0
 
-    def outcome(row: Mapping[str, Any]) -> dict[str, Any] | Reject:
+    def outcome(row: RepairExampleRow) -> Mapping[str, Any] | Reject:
         nonlocal selected
         if row["split"] != "test":
             return Reject(row, "not_held_out", f"project {row['project_id']} is in {row['split']}")
@@ -76,13 +115,46 @@ def workspace_samples(batches: Iterable[pa.RecordBatch], *, at_most: int = 40) -
         if (duplicate_of := seen.find_or_add(row["example_id"], task_text(row))) is not None:
             return Reject(row, "near_duplicate", f"of {duplicate_of}")
         selected += 1
-        return {
-            **{name: row.get(name) for name in BENCHMARK_SAMPLES.names},
-            "sample_id": row["example_id"],
-            "benchmark": WORKSPACE,
-            "reference": row["response"],
-            "target": row["repaired"],
-            "target_files": row.get("repaired_files"),
-        }
+        decided = known.of(row["example_id"], sample_sha256(files_of(row), row["diagnostic"]))
+        return _decided(row, consensus(decided), servers)
 
-    yield outcome_batch(map(outcome, rows), BENCHMARK_SAMPLES)
+    return outcome_batch(map(outcome, rows), BENCHMARK_SAMPLES)
+
+
+def _decided(
+    row: RepairExampleRow, agreed: Consensus | None, servers: Servers | None
+) -> Mapping[str, Any] | Reject:
+    """The sample of an example, as annotators want it."""
+    sample = {
+        **{name: row.get(name) for name in BENCHMARK_SAMPLES.names},
+        "sample_id": row["example_id"],
+        "benchmark": WORKSPACE,
+        "reference": row["response"],
+        "target": row["repaired"],
+        "target_files": row.get("repaired_files"),
+        "verified_by": list(agreed.annotators) if agreed else [],
+    }
+    if agreed is None:
+        return sample
+    if agreed.decision is None:
+        return Reject(sample, "annotators_disagree", agreed.detail)
+    if agreed.decision != ACCEPT:
+        return Reject(sample, "rejected_by_person", agreed.detail)
+    if agreed.line_diff == row["line_diff"]:
+        return sample
+    if servers is None:
+        raise ConfigurationError("corrections of annotators are verified: give language servers")
+    before = [Diagnostic.from_row(known) for known in row["before"]]
+    diagnostic = Diagnostic.from_row(row["diagnostic"])
+    verdict = verify(files_of(row), diagnostic, agreed.line_diff, servers, before=before)
+    if not verdict.accepted or verdict.line_diff is None:
+        detail = f"{verdict.reason}: {verdict.evidence}"
+        return Reject(sample, "correction_not_verified", detail)
+    return {
+        **sample,
+        "reference": render_response(verdict.line_diff),
+        "target": verdict.repaired,
+        "target_files": [
+            {"path": path, "text": text} for path, text in sorted(verdict.repaired_files.items())
+        ],
+    }

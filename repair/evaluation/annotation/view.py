@@ -37,6 +37,7 @@ def view(sample: Sample, repaired: Mapping[str, str]) -> dict[str, Any]:
     return {
         "sample_id": sample.sample_id,
         "title": printable(f"{diagnostic.code} in {sample.path}, line {diagnostic.start_line + 1}"),
+        "line": diagnostic.start_line,
         "project": printable(sample.project_id),
         "severity": printable(diagnostic.severity),
         "message": [segments(line) for line in lines_of(diagnostic.message)],

@@ -178,6 +178,7 @@ function table(rows) {
 }
 
 async function decide(decision, reason = "", files = {}) {
+  if (Object.keys(page.edited).length) throw new Error("A correction is not saved yet: c opens it. Save it, or start over.");
   await save(decision, reason, files);
   const next = neighbour(1);
   await overview();
@@ -207,8 +208,11 @@ function edit() {
 function load() {
   $("text").value = text(page.sample.paths[$("file").value]);
   number();
+  const line = $("file").value === "0" ? page.sample.line : 0;
+  const start = $("text").value.split("\n").slice(0, line).join("\n").length + (line ? 1 : 0);
   $("text").focus();
-  $("text").setSelectionRange(0, 0);
+  $("text").setSelectionRange(start, start);
+  $("text").scrollTop = Math.max(line - 8, 0) * 18; // px of a line, as in page.css
 }
 
 function number() {
