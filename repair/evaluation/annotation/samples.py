@@ -172,6 +172,8 @@ def _stored(row: Mapping[str, Any], uri: str, number: int, *, audited: bool = Fa
 
 
 def _sample(row: _Row, *, audited: bool = False) -> Sample:
+    if not row.sample_id or not row.sample_id.isprintable():
+        raise InputError(f"a sample_id is {shown(row.sample_id)}: expected printable characters")
     files = {file.path: file.text for file in row.files}
     after = {**{file.path: file.text for file in row.target_files or ()}, row.path: row.target}
     missing = sorted({*after, row.diagnostic.path} - files.keys())
