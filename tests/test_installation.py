@@ -184,6 +184,7 @@ def test_a_module_of_the_library_imports_or_names_its_extra(core: Environment) -
     done = core.run("python", "-c", FACE)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.split() == [
+        "'repair[annotate]'",
         "'repair[lm]'",
         "'repair[pipeline]'",
         "'repair[train]'",

@@ -3,6 +3,8 @@
 Loopback is not enough: every page that is open in the browser can send requests to it. So the Host header
 must be the server's own (DNS rebinding), every request needs the token, which the printed address hands over
 once and a cookie keeps, and what changes something must come from the page itself (CSRF).
+
+Tested by `tests/repair/evaluation/annotation/test_app.py`.
 """
 
 import hmac

@@ -1,4 +1,8 @@
-"""The annotator's actions on samples: list, look at, decide, correct; each returns what the page is sent."""
+"""The annotator's actions on samples: list, look at, decide, correct; each returns what the page is sent.
+
+Tested by `tests/repair/evaluation/annotation/test_app.py`; in a browser by
+`tests/repair/evaluation/annotation/test_page.py`.
+"""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
