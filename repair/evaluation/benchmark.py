@@ -9,7 +9,6 @@ from typing import Any
 import pyarrow as pa
 
 from repair.curation.diagnostic_text import task_text
-from repair.curation.near_duplicates import NearDuplicates
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.errors import ConfigurationError
 from repair.evaluation.annotation.decisions import (
@@ -19,8 +18,8 @@ from repair.evaluation.annotation.decisions import (
     consensus,
     decisions_bytes,
     read_decisions,
+    sample_sha256,
 )
-from repair.evaluation.annotation.samples import sample_sha256
 from repair.language_servers.scheduler import Servers
 from repair.prompt.sentinels import render_response
 from repair.schema.outcomes import Reject, outcome_batch
@@ -46,7 +45,7 @@ BENCHMARK_SAMPLES = pa.schema(
         ("target_files", FILES),  # the other files that the reference changes, after it
         ("tests", pa.string()),  # leetcode: a program that exits 0 if `target` is right, else null
         ("licence", pa.string()),  # SPDX expression of all texts of the row; null: not known
-        ("verified_by", pa.list_(pa.string())),  # the people who stand for the reference
+        ("verified_by", pa.int64()),  # how many people stand for the reference; null: nobody has looked
     ]
 )
 
@@ -101,6 +100,7 @@ def decided_samples(
     At most `at_most` samples, the first by `example_id`; one that people take out leaves its place empty.
     Corrections are verified by `servers`. Raises ConfigurationError: there are corrections and no servers.
     """
+    from repair.curation.near_duplicates import NearDuplicates  # the schemas are read in the core as well
 
     rows = sorted((row for batch in batches for row in batch.to_pylist()), key=lambda row: row["example_id"])
     seen = NearDuplicates()
@@ -132,7 +132,7 @@ def _decided(
         "reference": row["response"],
         "target": row["repaired"],
         "target_files": row.get("repaired_files"),
-        "verified_by": list(agreed.annotators) if agreed else [],
+        "verified_by": len(agreed.annotators) if agreed else None,
     }
     if agreed is None:
         return sample

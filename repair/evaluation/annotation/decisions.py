@@ -6,6 +6,7 @@ changed, the row is not about the sample any more.
 """
 
 import fcntl
+import hashlib
 import json
 import os
 import threading
@@ -111,6 +112,12 @@ def consensus(decisions: Mapping[str, Decision]) -> Consensus | None:
     agreed = {name: row for name, row in decided.items() if row.stand == stand}
     detail = "; ".join(f"{name}: {row.reason}" if row.reason else name for name, row in agreed.items())
     return Consensus(*stand, tuple(agreed), detail)
+
+
+def sample_sha256(files: Mapping[str, str], diagnostic: Mapping[str, Any], line_diff: str = "") -> str:
+    """SHA-256 of a diagnostic in its workspace; `line_diff`, if the diff belongs to what is decided."""
+    content = [sorted(files.items()), sorted(diagnostic.items()), line_diff]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def annotator_name(text: str) -> str:

@@ -1,8 +1,6 @@
 """What annotators are shown: samples of the workspace benchmark, or a stratified sample of verified rows."""
 
-import hashlib
 import heapq
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,12 +13,10 @@ from repair.declared_types import UnexpectedValueError, converted
 from repair.diagnostics.codes import type_of_code
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.errors import InputError
-from repair.evaluation.annotation.decisions import parse_value
+from repair.evaluation.annotation.decisions import parse_value, sample_sha256
 from repair.line_diff import workspace as workspace_diff
 from repair.messages import shown
-from repair.store.reader import PartitionStore, stored_partition
 from repair.text.stable_hash import rank
-from repair.verification.stored_rows import verified_rows
 
 ASSET = "workspace_benchmark"
 
@@ -65,12 +61,6 @@ class Sample:
         return self.diagnostic.code
 
 
-def sample_sha256(files: Mapping[str, str], diagnostic: Mapping[str, Any], line_diff: str = "") -> str:
-    """SHA-256 of a diagnostic in its workspace; `line_diff`, if the diff belongs to what is decided."""
-    content = [sorted(files.items()), sorted(diagnostic.items()), line_diff]
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
-
-
 def benchmark_samples(uri: str) -> list[Sample]:
     """The samples in JSON Lines (`.jsonl`), in a store, or in one partition of `workspace_benchmark`.
 
@@ -97,6 +87,8 @@ def audit_sample(uri: str, size: int, seed: int) -> list[Sample]:
     Raises:
         InputError: there are no verified rows.
     """
+    from repair.verification.stored_rows import verified_rows
+
     drawn: dict[str, list[tuple[int, int, dict[str, Any]]]] = {}
     counts: Counter[str] = Counter()
     rows = (row for batch in verified_rows(uri) for row in batch.to_pylist())
@@ -149,6 +141,8 @@ def _shares(counts: Mapping[str, int], size: int) -> dict[str, int]:
 
 
 def _stored_rows(uri: str) -> Iterator[Mapping[str, Any]]:
+    from repair.store.reader import PartitionStore, stored_partition  # JSON Lines need no table of a store
+
     found = stored_partition(uri)
     if found is not None:
         store, manifest = found

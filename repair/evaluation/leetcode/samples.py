@@ -92,7 +92,7 @@ def _known(instance: BugInstance, correct: str, buggy: str) -> dict[str, Any]:
         "target": correct,
         "target_files": [],
         "licence": LICENCE,
-        "verified_by": [],
+        "verified_by": None,
     }
 
 

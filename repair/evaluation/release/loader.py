@@ -17,7 +17,7 @@ from repair.evaluation.release.selection import RELEASE_SAMPLES
 from repair.messages import shown
 from repair.text.paths import path_fault
 
-_MAY_BE_NULL = frozenset({"tests", "project_id"})
+_MAY_BE_NULL = frozenset({"tests", "project_id", "verified_by"})
 
 
 @dataclass(frozen=True, slots=True)

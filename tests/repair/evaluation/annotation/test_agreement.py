@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.evaluation.annotation.agreement import agreements, cohens_kappa, summary
-from repair.evaluation.annotation.decisions import Decision, Decisions
-from repair.evaluation.annotation.samples import Sample, sample_sha256
+from repair.evaluation.annotation.decisions import Decision, Decisions, sample_sha256
+from repair.evaluation.annotation.samples import Sample
 from tests.annotated import sample_row
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
