@@ -61,7 +61,8 @@ Only scores on equal versions can be compared; `manifest.json` has the version a
 {made}
 Every row is proved: pyright {pyright} and ruff {ruff} report the diagnostic in its files (all that they
 report there is `before`), and after the reference they do not. `reference_outcome` is what verification says
-of the reference beside this: {outcomes}. Left out: {left_out}.
+of the reference beside this: {outcomes}. People stand for {by_people} of the references (`verified_by`: how
+many). Left out: {left_out}.
 
 | column | what |
 |---|---|
@@ -136,6 +137,7 @@ def card(
         pyright=servers.get("pyright"),
         ruff=servers.get("ruff"),
         outcomes=_counts(outcomes),
+        by_people=sum(bool(sample["verified_by"]) for sample in samples),
         left_out=_counts(left_out) or "nothing",
         groups="\n".join(_groups(samples)),
         licence_lines="\n".join(

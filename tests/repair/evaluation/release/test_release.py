@@ -98,6 +98,11 @@ def test_the_card_is_read_by_hugging_face(folder: Path) -> None:
     assert "{" not in card.text.replace('{"sample_id": "...", "answer": "..."}', "")
 
 
+def test_the_card_counts_the_references_that_people_stand_for(samples: list[Row], tmp_path: Path) -> None:
+    release_of(tmp_path, [samples[0] | {"verified_by": 2}, *samples[1:]])
+    assert "People stand for 1 of the references" in (tmp_path / "release" / "README.md").read_text()
+
+
 def test_equal_stores_give_equal_bytes(folder: Path, samples: list[Row], tmp_path: Path) -> None:
     release_of(tmp_path, samples[::-1])
     for name in FILES:
