@@ -1,7 +1,7 @@
 """Longest common subsequence of two sequences of lines (bit-parallel), as the ranges in which they differ.
 
-The number of kept lines is the maximum (difflib's is not). After the common ends and the lines of only one
-side are removed, each row of the dynamic program's table is one bit vector, computed by three operations on a
+The number of kept lines is the maximum (difflib's is not), up to `LARGEST_TABLE`. After the common ends and
+the lines of only one side are removed, each row of the dynamic program's table is one bit vector, computed by three operations on a
 long integer (Hyyrö 2004, "Bit-parallel LCS-length computation revisited").
 
 Cost for the remaining n lines against m, whatever the lines are: n * m / 30 machine operations, 2 * sqrt(n) *
@@ -14,6 +14,13 @@ from collections import Counter
 from collections.abc import Sequence
 from math import isqrt
 from typing import NamedTuple
+
+LARGEST_TABLE = 1 << 31
+"""Lines of one side times lines of the other, after the common ends: 46,000 lines against as many.
+
+A stranger's file may have millions of lines, and only a table that is larger takes more than a second or 300
+MB. Then nothing between the common ends is kept.
+"""
 
 # The mask of a line that occurs more often is computed once; those of the others again for each row, because
 # m masks of m bits would take by far the most memory.
@@ -56,6 +63,8 @@ def _matches(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int]]:
         return []
     old_at = [i for i, line in enumerate(old) if line in on_both]
     new_at = [j for j, line in enumerate(new) if line in on_both]
+    if len(old_at) * len(new_at) > LARGEST_TABLE:
+        return []
     pairs = _aligned([old[i] for i in old_at], [new[j] for j in new_at])
     return [(old_at[i], new_at[j]) for i, j in pairs]
 

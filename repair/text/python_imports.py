@@ -8,7 +8,7 @@ imports it. That may find too many files and never too few, since a module can't
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
 from pathlib import PurePosixPath
 
@@ -49,26 +49,26 @@ def reached(files: Mapping[str, str], paths: Collection[str]) -> frozenset[str]:
         if is_python(path):
             for name in imported_names(text):
                 importers[name].append(path)
+            if _is_relative(text):
+                for folder in PurePosixPath(path).parents:
+                    importers[f"{folder}/"].append(path)
     found = set(paths)
     pending = list(paths)
     while pending:
-        path = pending.pop()
-        for importer in _importers(path, importers, files):
-            if importer not in found:
-                found.add(importer)
-                pending.append(importer)
+        for key in _imported_as(pending.pop()):
+            for importer in importers.pop(key, ()):  # once for all files of that name
+                if importer not in found:
+                    found.add(importer)
+                    pending.append(importer)
     return frozenset(found)
 
 
-def _importers(path: str, importers: Mapping[str, list[str]], files: Mapping[str, str]) -> Iterable[str]:
-    yield from importers.get(module_name(path) or "", ())
+def _imported_as(path: str) -> Iterator[str]:
+    """The keys of a file's importers: its name; the folder of a package, for `from . import x` in it."""
+    yield module_name(path) or ""
     pure = PurePosixPath(path)
     if pure.stem == "__init__":
-        # `from . import x` imports from the package without its name.
-        folder = "" if str(pure.parent) == "." else f"{pure.parent}/"
-        for other, text in files.items():
-            if is_python(other) and other.startswith(folder) and _is_relative(text):
-                yield other
+        yield f"{pure.parent}/"
 
 
 @lru_cache(maxsize=16_384)

@@ -96,3 +96,10 @@ def test_lines_that_occur_often_and_lines_that_do_not() -> None:
     found = changes(old, new)
     assert_complete(old, new, found)
     assert signed(found) == len(old) + len(new) - 2 * longest_common(old, new)
+
+
+def test_a_table_that_is_too_large_is_not_made() -> None:
+    old = ["first", *("ab"[i % 2] for i in range(60_000)), "last"]
+    new = ["first", *("ba"[i % 3 % 2] for i in range(60_000)), "last"]
+    [changed] = changes(old, new)
+    assert changed.old_end - changed.old_start > 59_000

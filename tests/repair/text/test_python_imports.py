@@ -1,5 +1,7 @@
 """Import graph by names: what an edit may affect, and that the servers agree."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -108,3 +110,18 @@ def test_the_servers_say_of_what_is_reached_what_they_say_of_it_in_the_whole() -
             wanted = {"base.py", "middle.py", "end.py"}
             assert list(part.diagnostics) == [diagnostic for diagnostic in whole if diagnostic.path in wanted]
             assert len(whole) > len(part.diagnostics)  # the pairs were left out
+
+
+def test_packages_of_many_folders_with_relative_imports() -> None:
+    files = {"top/__init__.py": "", "top/a/b/c.py": "from .. import x\n", "other/d.py": "from . import y\n"}
+    assert reached(files, ["top/__init__.py"]) == {"top/__init__.py", "top/a/b/c.py"}
+    root = {"__init__.py": "", **files}
+    assert reached(root, ["__init__.py"]) == {"__init__.py", "top/a/b/c.py", "other/d.py"}
+
+
+def test_a_strangers_graph_takes_linear_time() -> None:
+    relative = {f"p{i}/__init__.py": "from . import x\nimport x\n" for i in range(4_000)}
+    same = {f"q{i}/x.py": "import x, p1\n" for i in range(4_000)}
+    start = time.process_time()
+    assert reached({**relative, **same}, ["q0/x.py"]) == relative.keys() | same.keys()
+    assert time.process_time() - start < 2
