@@ -79,8 +79,10 @@ def check(
         if process.returncode not in _FINDINGS:
             output = log.read()[-500:].decode(errors="replace")
             raise ServerCrashError(f"pyright's command line ended with {process.returncode}: {output}")
+    # what it says of odd settings comes first; of the report alone a line is nothing but a brace
+    report = output[output.rfind(b"\n{\n") + 1 :]
     try:
-        items = json.loads(output)["generalDiagnostics"]
+        items = json.loads(report)["generalDiagnostics"]
     except (ValueError, KeyError, TypeError):
         raise ServerCrashError(f"pyright's command line answered nonsense: {output[:80]!r}") from None
     return _converted(workspace, folder, items)
