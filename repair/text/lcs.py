@@ -1,8 +1,8 @@
 """Longest common subsequence of two sequences of lines (bit-parallel), as the ranges in which they differ.
 
 The number of kept lines is the maximum (difflib's is not), up to `LARGEST_TABLE`. After the common ends and
-the lines of only one side are removed, each row of the dynamic program's table is one bit vector, computed by three operations on a
-long integer (Hyyrö 2004, "Bit-parallel LCS-length computation revisited").
+the lines of only one side are removed, each row of the dynamic program's table is one bit vector, computed by
+three operations on a long integer (Hyyrö 2004, "Bit-parallel LCS-length computation revisited").
 
 Cost for the remaining n lines against m, whatever the lines are: n * m / 30 machine operations, 2 * sqrt(n) *
 m bits for the rows (every sqrt(n)-th is kept, those between are recomputed) and at most m * m / 9 bits for
