@@ -4,8 +4,10 @@ Tested by `tests/eval_assets/test_eval_results.py`.
 """
 
 from dataclasses import asdict
+from typing import Any
 
 import dagster as dg
+import pyarrow as pa
 
 from eval_assets.eval_results import eval_results
 from partitions.dates import DATES
@@ -13,25 +15,66 @@ from partitions.keys import Key
 from partitions.mappings import ALL_TYPES_OF_THE_DATE
 from partitions.types import DIAGNOSTIC_TYPES
 from repair.evaluation.benchmark import SCORES
+from repair.evaluation.contamination import LEAKS
+from repair.evaluation.regression import compare_with_earlier
 from repair.evaluation.reports.funnel import funnels
 from repair.evaluation.reports.scorecard import render
+from repair.evaluation.scored import scored
 from repair.pipeline import STAGES
+from repair.store.manifest import Manifest
+from repair.store.reader import PartitionStore
 from repair.store.writer import PartitionWriter
-from resources.stages import Input, Stage, check_specs
+from repair_assets.benchmarks import BENCHMARKS
+from resources.stages import CheckVerdict, Input, ManifestCheck, Stage, check_specs
 from resources.store import StoreResource
 
 PAGE = "scorecard.html"
+LEAKED = "leaks"
+
+
+def _no_regression(manifest: Manifest) -> CheckVerdict:
+    found = manifest.extra["regression"]
+    figures = {name: found[name] for name in ("tests", "regressions")}
+    return CheckVerdict(
+        not found["regressions"], found["said"], figures | {"earlier": found["earlier"] or ""}
+    )
+
+
+def _no_leaks(manifest: Manifest) -> CheckVerdict:
+    found = manifest.extra["contamination"]
+    said = (
+        f"{found['contaminated']} of {found['samples']} samples are in the training mixture or nearly so,"
+        f" {found['unchecked']} could not be compared; they are left out of the headline"
+    )
+    return CheckVerdict(not found["contaminated"] and not found["unchecked"], said, found)
+
+
+CHECKS = (
+    ManifestCheck(
+        "no_regression",
+        "The checkpoint is no worse than the one before it, on the same release of a benchmark, beyond chance.",
+        _no_regression,
+        error=True,
+    ),
+    ManifestCheck(
+        "no_leaks", "No sample of a benchmark is in the training mixture, or nearly so.", _no_leaks
+    ),
+)
 
 
 @dg.asset(
     partitions_def=DATES,
     deps=[dg.AssetDep(eval_results, partition_mapping=ALL_TYPES_OF_THE_DATE)],
-    check_specs=check_specs("scorecard", DATES),
+    check_specs=check_specs("scorecard", DATES, CHECKS),
     group_name="evaluation",
     kinds={"html"},
 )
 def scorecard(context: dg.AssetExecutionContext, store: StoreResource) -> dg.MaterializeResult:
-    """A self-contained HTML page: funnel, reproduction rate by type, loss, scores."""
+    """A self-contained HTML page: scores with intervals, paired comparisons, leaks, single samples, the funnel.
+
+    The rows are those of all types' `eval_results`; the table `leaks` has the samples that overlap with the
+    training mixture.
+    """
     opened = store.store()
     date = Key.of(context).date or ""
     results = [
@@ -41,18 +84,28 @@ def scorecard(context: dg.AssetExecutionContext, store: StoreResource) -> dg.Mat
     mixture = Input("training_mixture", Key(date))
     made_of = opened.manifest(mixture.asset, mixture.key.segments())
     dates = made_of.extra["dates"] if made_of else [date]
+    regression, earlier = compare_with_earlier(opened, date)
     stage = Stage(
         context=context,
         store=opened,
         inputs=[*results, Input("checkpoint", Key(date)), mixture],
         schema=SCORES,
-        configuration={"funnel": [asdict(funnel) for funnel in funnels(opened, STAGES, dates)]},
+        configuration={
+            "funnel": [asdict(funnel) for funnel in funnels(opened, STAGES, dates)],
+            "samples": _versions_of_samples(opened),
+            "earlier": earlier,
+        },
+        checks=CHECKS,
     )
 
-    def work(writer: PartitionWriter) -> None:
+    def work(writer: PartitionWriter) -> dict[str, Any]:
         for batch in stage.rows("eval_results"):
             writer.write("data", batch)
-        writer.write_bytes(PAGE, render(opened, STAGES, date, dates).encode())
+        found = scored(opened, date)
+        writer.write(LEAKED, pa.Table.from_pylist(list(found.leaks), schema=LEAKS))
+        page = render(opened, STAGES, date, dates, scored=found, regression=regression)
+        writer.write_bytes(PAGE, page.encode())
+        return {"regression": regression.figures(), "contamination": found.counts()}
 
     manifests = stage.manifests()
     return stage.materialize(
@@ -60,3 +113,14 @@ def scorecard(context: dg.AssetExecutionContext, store: StoreResource) -> dg.Mat
         rows_in=sum(manifests[str(result)].rows_out for result in results),
         metadata=lambda _: {"page": opened.file_uri("scorecard", stage.key.segments(), PAGE)},
     )
+
+
+def _versions_of_samples(store: PartitionStore) -> dict[str, str]:
+    """The data versions of the stored benchmarks, whose samples the page shows."""
+    keys = [Key(None, diagnostic_type) for diagnostic_type in DIAGNOSTIC_TYPES.get_partition_keys()]
+    return {
+        f"{name}[{key}]": manifest.data_version
+        for name in BENCHMARKS
+        for key in keys
+        if (manifest := store.manifest(name, key.segments()))
+    }

@@ -78,6 +78,8 @@ class ManifestCheck:
     description: str
     evaluate: Callable[[Manifest], CheckVerdict]
     blocking: bool = False
+    error: bool = False
+    """A failure is an error, although it holds up nothing; otherwise it is a warning."""
 
 
 def _add_up(manifest: Manifest) -> CheckVerdict:
@@ -105,6 +107,10 @@ _NOTHING_UNEXPECTED = ManifestCheck(
     "nothing_unexpected", "No row met an error that no step foresaw.", _nothing_unexpected
 )
 _ALWAYS = (_ROWS_ADD_UP, _NOTHING_UNEXPECTED)
+
+
+def _severity(check: ManifestCheck) -> dg.AssetCheckSeverity:
+    return dg.AssetCheckSeverity.ERROR if check.blocking or check.error else dg.AssetCheckSeverity.WARN
 
 
 def share_check(name: str, description: str, *, at_least: float) -> ManifestCheck:
@@ -353,7 +359,7 @@ class Stage:
         return dg.AssetCheckResult(
             check_name=check.name,
             passed=verdict.passed,
-            severity=dg.AssetCheckSeverity.ERROR if check.blocking else dg.AssetCheckSeverity.WARN,
+            severity=_severity(check),
             description=verdict.description,
             metadata={**verdict.figures, "rejects": dict(manifest.rejects), "rejected_rows": rejected},
         )

@@ -12,6 +12,8 @@ from repair.extras import extra
 
 INK, ACCENT, MUTED = "#1f2933", "#2f6f9f", "#9fb3c8"
 PALETTE = {"model": ACCENT, "history": "#7b9e6b", "empty": MUTED}
+OTHERS = ("#c05621", "#805ad5", "#b7791f", "#319795", "#97266d", "#4a5568")
+"""Colours of further systems, in their order."""
 
 
 def _figure(width: float, height: float) -> tuple[Any, Any]:
@@ -124,7 +126,7 @@ def scores_svg(scores: Sequence[SystemScore], metrics: Sequence[str]) -> str:
                 x,
                 100 * share.value,
                 width * 0.9,
-                color=PALETTE.get(score.system, INK),
+                color=PALETTE.get(score.system, OTHERS[index % len(OTHERS)]),
                 label=score.system if column == 0 else None,
             )
             axes.plot([x, x], [100 * low, 100 * high], color=INK, linewidth=1)

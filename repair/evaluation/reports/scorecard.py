@@ -1,18 +1,39 @@
 """Scorecard of one checkpoint: one self-contained HTML page.
 
-Tested by `tests/eval_assets/test_eval_results.py`.
+Tested by `tests/repair/evaluation/reports/test_scorecard.py` and `tests/eval_assets/test_eval_results.py`.
 """
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from repair.evaluation.benchmark import LEETCODE, WORKSPACE
+from repair.evaluation.contamination import KINDS as LEAK_KINDS
+from repair.evaluation.groups import category, edit_bucket
+from repair.evaluation.intervals import newcombe, quantile, quantile_interval, wilson
+from repair.evaluation.outcomes import KINDS, shares_of_kinds
+from repair.evaluation.paired import comparisons, deciding_metrics
+from repair.evaluation.regression import CHECKPOINT, Regression
 from repair.evaluation.reports.funnel import Funnel, Stages, funnels, steps_of, total
 from repair.evaluation.reports.html import render_page
 from repair.evaluation.reports.plots import funnel_svg, loss_svg, scores_svg, shares_svg
-from repair.evaluation.summary import METRICS, Share, score_rows, system_scores
+from repair.evaluation.reports.sample_browser import embed
+from repair.evaluation.scored import Scored, key_of
+from repair.evaluation.scored import scored as scored_of
+from repair.evaluation.summary import (
+    METRICS,
+    Row,
+    Share,
+    answer_index,
+    by_benchmark_and_system,
+    first_answers,
+    pass_at,
+    scores_by,
+    share_of,
+    system_scores,
+)
 from repair.store.reader import PartitionStore
 from repair.training.export import MADE_BY
 from repair.training.export import METRICS as CURVE
@@ -26,17 +47,34 @@ PUBLISHED = (
     ("Claude 3 Haiku", 74.44, 69.44, 53.98),
     ("its base model", 66.94, 61.66, 41.31),
 )
+PUBLISHED_SAMPLES = (360, 360, 389)
+
+SCRIPT = "sample_browser.js"
+_GAP_METRICS = ("ast_or_string_match", "repaired")
+_MEASURES = (("output_tokens", "output tokens", "%.0f"), ("seconds", "seconds", "%.2f"))
 
 
-def render(store: PartitionStore, stages: Stages, date: str, dates: list[str]) -> str:
-    """The scorecard of the checkpoint of `date`, trained on data of `dates`, as HTML."""
-    return render_page("scorecard.html", **_facts(store, stages, date, dates))
+def render(
+    store: PartitionStore,
+    stages: Stages,
+    date: str,
+    dates: list[str],
+    *,
+    scored: Scored | None = None,
+    regression: Regression | None = None,
+) -> str:
+    """The scorecard of the checkpoint of `date`, trained on data of `dates`, as HTML.
+
+    `scored` is what is stored of the date; it is read where it is not given.
+    """
+    facts = _facts(store, stages, date, dates, scored or scored_of(store, date))
+    return render_page("scorecard.html", script=SCRIPT, regression=regression, **facts)
 
 
-def _facts(store: PartitionStore, stages: Stages, date: str, dates: list[str]) -> Mapping[str, Any]:
+def _facts(
+    store: PartitionStore, stages: Stages, date: str, dates: list[str], scored: Scored
+) -> Mapping[str, Any]:
     by_type = funnels(store, stages, dates)
-    rows = score_rows(store, date)
-    overall = system_scores(row for of_type in rows.values() for row in of_type)
     trained = {"date": date}
     version = store.manifest("checkpoint", trained)
     made_by = json.loads(store.read_bytes("checkpoint", trained, f"checkpoint/{MADE_BY}", manifest=version))
@@ -45,9 +83,6 @@ def _facts(store: PartitionStore, stages: Stages, date: str, dates: list[str]) -
         funnel.diagnostic_type: Share(funnel.steps["reproduced"], funnel.steps["replayed"])
         for funnel in by_type
         if funnel.steps["replayed"]
-    }
-    benchmarks = {
-        name: [score for score in overall if score.benchmark == name] for name in (WORKSPACE, LEETCODE)
     }
     return {
         "date": date,
@@ -58,21 +93,151 @@ def _facts(store: PartitionStore, stages: Stages, date: str, dates: list[str]) -
         "rejected": _rejected(by_type, stages),
         "made_by": made_by,
         "result": made_by["result"],
-        "benchmarks": benchmarks,
-        "metrics": METRICS,
-        "type_scores": {name: system_scores(of_type) for name, of_type in sorted(rows.items()) if of_type},
-        "published": PUBLISHED,
+        "published": [
+            (name, [_published(value, n) for value, n in zip(values, PUBLISHED_SAMPLES, strict=True)])
+            for name, *values in PUBLISHED
+        ],
         "plots": {
             "funnel": funnel_svg(total(by_type, stages)),
             "reproduction": shares_svg(reproduction, "per cent of replayed diagnostics that are reproduced"),
             "loss": loss_svg([json.loads(line) for line in curve]),
-            "scores": {
-                name: scores_svg(systems, [metric for metric in METRICS if systems[0].metrics[metric]])
-                for name, systems in benchmarks.items()
-                if systems
-            },
         },
+        **_score_facts(scored),
     }
+
+
+def _score_facts(scored: Scored) -> dict[str, Any]:
+    clean = scored.clean_rows()
+    benchmarks = sorted({row["benchmark"] for row in scored.rows}, reverse=True)  # workspace first
+    return {
+        "scored": scored,
+        "metrics": list(METRICS),
+        "kinds": KINDS,
+        "benchmarks": [_benchmark(name, scored, clean) for name in benchmarks],
+        "headlines": [
+            headline for name in benchmarks if (headline := _headline(name, scored.rows, clean)) is not None
+        ],
+        "comparisons": comparisons(clean),
+        "gaps": _gaps(clean),
+        "speeds": _speeds(scored.rows),
+        "leak_kinds": LEAK_KINDS,
+        "leak_counts": Counter(leak["kind"] for leak in scored.leaks),
+        "counts": scored.counts(),
+        "embedded": embed(scored),
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Headline:
+    """The checkpoint's first deciding metric on one benchmark."""
+
+    benchmark: str
+    metric: str
+    clean: Share | None
+    """Without contaminated samples; None: none is left."""
+    all: Share
+
+
+def _headline(benchmark: str, rows: Sequence[Row], clean: Sequence[Row]) -> Headline | None:
+    def own(rows: Sequence[Row]) -> list[Row]:
+        return [row for row in first_answers(rows) if (row["benchmark"], row["system"]) == wanted]
+
+    wanted = benchmark, CHECKPOINT
+    metric = deciding_metrics(row for row in rows if row["benchmark"] == benchmark)[0]
+    whole = share_of(own(rows), metric)
+    if whole is None:
+        return None
+    return Headline(benchmark=benchmark, metric=metric, clean=share_of(own(clean), metric), all=whole)
+
+
+def _benchmark(name: str, scored: Scored, clean: Sequence[Row]) -> dict[str, Any]:
+    rows = [row for row in scored.rows if row["benchmark"] == name]
+    kept = [row for row in clean if row["benchmark"] == name]
+    scores = system_scores(kept)
+    metric = deciding_metrics(rows)[0]
+    systems = {system: own for (_, system), own in by_benchmark_and_system(kept).items()}
+    passes = {system: pass_at(own, metric) for system, own in systems.items() if any(map(answer_index, own))}
+    shown = [one for one in METRICS if any(score.metrics[one] for score in scores)]
+    return {
+        "name": name,
+        "metric": metric,
+        "clean": scores,
+        "all": system_scores(rows),
+        "left_out": len({key_of(row) for row in rows} - {key_of(row) for row in kept}),
+        "plot": scores_svg(scores, shown) if scores else "",
+        "outcomes": {
+            system: shares_of_kinds(first_answers(own))
+            for (_, system), own in by_benchmark_and_system(rows).items()
+        },
+        "passes": {system: by_k for system, by_k in passes.items() if by_k},
+        "ks": sorted({k for by_k in passes.values() for k in by_k}),
+        "by_category": _sorted(scores_by(kept, lambda row: category(row["code"]))),
+        "by_size": _by_size(kept, scored),
+        "by_type": _sorted(scores_by(kept, lambda row: row["diagnostic_type"])),
+    }
+
+
+def _by_size(rows: Sequence[Row], scored: Scored) -> dict[str, Any]:
+    buckets = {key: edit_bucket(sample) for key, sample in scored.samples.items()}
+    groups = scores_by(rows, lambda row: buckets[key_of(row)])
+    return dict(sorted(groups.items(), key=lambda item: int(item[0].rstrip("+").partition("-")[0])))
+
+
+def _sorted(groups: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(sorted(groups.items()))
+
+
+def _gaps(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Each system's difference between the academic and the real benchmark, where it answered both."""
+    scores = {(score.benchmark, score.system): score for score in system_scores(rows)}
+    found: list[dict[str, Any]] = []
+    for system in dict.fromkeys(system for _, system in scores):
+        if (LEETCODE, system) not in scores or (WORKSPACE, system) not in scores:
+            continue
+        for metric in _GAP_METRICS:
+            academic = scores[LEETCODE, system].metrics[metric]
+            real = scores[WORKSPACE, system].metrics[metric]
+            if academic and real:
+                pair = (academic.successes, academic.samples), (real.successes, real.samples)
+                found.append(
+                    {
+                        "system": system,
+                        "metric": metric,
+                        LEETCODE: academic,
+                        WORKSPACE: real,
+                        "difference": academic.value - real.value,
+                        "interval": newcombe(*pair),
+                    }
+                )
+    return found
+
+
+def _speeds(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Median and 95th percentile of what is known of the answers, by system and benchmark."""
+    found: list[dict[str, Any]] = []
+    for (benchmark, system), own in by_benchmark_and_system(rows).items():
+        for column, measure, form in _MEASURES:
+            values = [row[column] for row in own if row.get(column) is not None]
+            if values:
+                found.append(
+                    {
+                        **{"benchmark": benchmark, "system": system, "measure": measure, "form": form},
+                        "n": len(values),
+                        "median": _measured(values, 0.5),
+                        "p95": _measured(values, 0.95),
+                    }
+                )
+    return found
+
+
+def _measured(values: Sequence[float], q: float) -> dict[str, float | None]:
+    low, high = quantile_interval(values, q)
+    return {"value": quantile(values, q), "low": low, "high": high}
+
+
+def _published(value: float, n: int) -> tuple[float, float, float]:
+    low, high = wilson(value / 100 * n, n)
+    return value, 100 * low, 100 * high
 
 
 def _rejected(by_type: list[Funnel], stages: Stages) -> list[dict[str, Any]]:
