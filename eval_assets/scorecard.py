@@ -52,7 +52,7 @@ def _no_leaks(manifest: Manifest) -> CheckVerdict:
 CHECKS = (
     ManifestCheck(
         "no_regression",
-        "The checkpoint is no worse than the one before it, on the same release of a benchmark, beyond chance.",
+        "On equal releases of the benchmarks the checkpoint is no worse than the one before, beyond chance.",
         _no_regression,
         error=True,
     ),
@@ -70,7 +70,7 @@ CHECKS = (
     kinds={"html"},
 )
 def scorecard(context: dg.AssetExecutionContext, store: StoreResource) -> dg.MaterializeResult:
-    """A self-contained HTML page: scores with intervals, paired comparisons, leaks, single samples, the funnel.
+    """A self-contained HTML page: scores with intervals, paired comparisons, leaks, samples, the funnel.
 
     The rows are those of all types' `eval_results`; the table `leaks` has the samples that overlap with the
     training mixture.
