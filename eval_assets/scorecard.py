@@ -1,6 +1,6 @@
 """Scorecard of a checkpoint, as an HTML page.
 
-Tested by `tests/eval_assets/test_eval_results.py`.
+Tested by `tests/eval_assets/test_scorecard.py` and `tests/eval_assets/test_eval_results.py`.
 """
 
 from dataclasses import asdict

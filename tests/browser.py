@@ -40,7 +40,9 @@ class Page:
         self._numbers = itertools.count(1)
         self.faults: list[str] = []
         """Uncaught exceptions, and what the browser refused and logged."""
-        for domain in ("Page", "Runtime", "Log"):
+        self.requests: list[str] = []
+        """Addresses that the page asked for, its own included."""
+        for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
@@ -50,6 +52,8 @@ class Page:
             message = json.loads(self._socket.recv(timeout=PATIENCE_S))
             if message.get("method") == "Runtime.exceptionThrown":
                 self.faults.append(json.dumps(message["params"]["exceptionDetails"]))
+            if message.get("method") == "Network.requestWillBeSent":
+                self.requests.append(message["params"]["request"]["url"])
             if message.get("method") == "Log.entryAdded":
                 self.faults.append(message["params"]["entry"]["text"])
             if message.get("id") == number:

@@ -1,172 +1,23 @@
 """The scorecard in a real browser, over a store made by hand: figures, filters, strangers' texts."""
 
-import hashlib
 import json
 import re
 from collections import Counter
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from repair.dataset.mixture import MIXTURE
-from repair.evaluation.benchmark import BENCHMARK_SAMPLES, SCORES
+from repair.evaluation.benchmark import BENCHMARK_SAMPLES
 from repair.evaluation.regression import compare_with_earlier
 from repair.evaluation.reports.scorecard import PUBLISHED, render
 from repair.evaluation.scored import scored
-from repair.line_diff.numbered import diff
 from repair.pipeline import STAGES
-from repair.schema.stages import VERIFIED_DIFFS
 from repair.store.reader import PartitionStore
-from repair.training.export import MADE_BY, METRICS
-from tests.chromium import Page, chromium
-
-Row = dict[str, Any]
-DATE = {"date": "2026-01-06"}
-HOSTILE = (
-    "</script><script>window.broken = 1</script>\n"
-    "<!--<script>\n"
-    "<img src='https://example.invalid/x.png' onerror='window.broken = 2'>\n"
-    "print('\u2028 ]]> &amp; \\u003c')  # \U0001f600\n"
-)
-TYPES = {"F821": "ruff[F821]", "syntax": "pyright"}
-LEAKED = 3
-"""Samples of F821 whose files are trained on."""
-
-
-def program(seed: int) -> str:
-    lines = (hashlib.sha256(f"{seed} {line}".encode()).hexdigest() for line in range(30))
-    return "".join(f"name_{text[:12]} = call_{text[12:24]}(x_{text[24:36]})\n" for text in lines)
-
-
-def sample(number: int, kind: str, benchmark: str) -> Row:
-    text = HOSTILE + program(number) if number == 0 else program(number)
-    target = text.replace("name_", "fixed_", 1)
-    diagnostic = {
-        **{
-            "path": "main.py",
-            "code": TYPES[kind],
-            "message": f"<b>message</b> {number}",
-            "severity": "error",
-        },
-        **{"start_line": 2, "start_column": 0, "start_character": 0},
-        **{"end_line": 2, "end_column": 1, "end_character": 1, "has_code_action": False},
-    }
-    return {
-        **dict.fromkeys(BENCHMARK_SAMPLES.names),
-        "sample_id": f"{benchmark}-{kind}-{number}",
-        "benchmark": benchmark,
-        "project_id": f"{benchmark}-{number}",
-        "code": TYPES[kind],
-        "path": "main.py",
-        "reference": f"{diff(text, target)}\n</diff>",
-        "files": [{"path": "main.py", "text": text}],
-        "diagnostic": diagnostic,
-        "before": [diagnostic],
-        "target": target,
-        "target_files": [],
-        "tests": "assert True" if benchmark == "leetcode" else None,
-    }
-
-
-OUTCOMES = ("repaired", "no_change", "cheat", "malformed", "new_error", "diagnostic_remains")
-
-
-def answer(own: Row, system: str, number: int, index: int, numbered: bool) -> Row:
-    outcome = OUTCOMES[(number + index) % len(OUTCOMES)] if system == "model" else "repaired"
-    right = outcome == "repaired"
-    row = {
-        **{name: own[name] for name in ("sample_id", "benchmark", "code", "path")},
-        "system": system,
-        "answer": f"-3 {HOSTILE}</diff>" if number == 0 else f"-3 answer {number}\n</diff>",
-        "outcome": outcome,
-        **dict.fromkeys(("ast_match", "ast_or_string_match", "repaired"), right),
-        "functional": right if own["tests"] else None,
-    }
-    more = {"answer_index": index, "output_tokens": 20 + number, "seconds": 0.1 * (1 + number)}
-    return row | more if numbered else row
-
-
-def schema(numbered: bool) -> pa.Schema:
-    """`SCORES`, with or without several answers."""
-    fields = [field for field in SCORES if field.name not in ("answer_index", "output_tokens", "seconds")]
-    more = [("answer_index", pa.int64()), ("output_tokens", pa.int64()), ("seconds", pa.float64())]
-    return pa.schema([*fields, *(pa.field(*one) for one in more if numbered)])
-
-
-def write(
-    store: PartitionStore, asset: str, partition: Row, tables: dict[str, pa.Table], **made_of: Any
-) -> None:
-    with store.writer(asset, partition) as writer:
-        for name, table in tables.items():
-            writer.write(name, table)
-        known = {"fingerprint": "f", "inputs": {}, "versions": {}, **made_of}
-        writer.commit(rows_in=tables["data"].num_rows, **known)
-
-
-def made(folder: Path, *, answers: int = 3, numbered: bool = True) -> PartitionStore:
-    """A store with 24 workspace and 12 LeetCode samples of two types, of which some leaked."""
-    store = PartitionStore(str(folder / "store"))
-    trained: list[Row] = []
-    for kind in TYPES:
-        rows: list[Row] = []
-        for benchmark, count in (("workspace", 12), ("leetcode", 6)):
-            base = 100 * len(benchmark) + 1000 * len(kind)
-            samples = [
-                sample(
-                    0 if (kind, benchmark, number) == ("F821", "workspace", 0) else base + number,
-                    kind,
-                    benchmark,
-                )
-                for number in range(count)
-            ]
-            table = pa.Table.from_pylist(samples, schema=BENCHMARK_SAMPLES)
-            write(store, f"{benchmark}_benchmark", {"diagnostic_type": kind}, {"data": table})
-            for number, own in enumerate(samples):
-                if kind == "F821" and benchmark == "workspace" and number in range(1, 1 + LEAKED):
-                    trained.append(own)
-                for index in range(answers if numbered else 1):
-                    rows += [answer(own, system, number, index, numbered) for system in ("model", "history")]
-        inputs = {f"{name}_benchmark[{kind}]": "r1" for name in ("workspace", "leetcode")}
-        table = pa.Table.from_pylist(rows, schema=schema(numbered))
-        write(store, "eval_results", {**DATE, "diagnostic_type": kind}, {"data": table}, inputs=inputs)
-    mixture = [
-        {
-            **{name: own[name] for name in ("code", "path")},
-            **{
-                "example_id": f"e{number}",
-                "project_id": "p",
-                "split": "train",
-                "message": "m",
-                "error_line": 1,
-            },
-            **{"response": "-1 x\n</diff>", "date": DATE["date"]},
-            "text_sha256": hashlib.sha256(own["files"][0]["text"].encode()).hexdigest(),
-        }
-        for number, own in enumerate(trained)
-    ]
-    # the texts of the date, as an earlier stage stores them
-    texts = [dict.fromkeys(VERIFIED_DIFFS.names) | {"files": own["files"]} for own in trained]
-    table = pa.Table.from_pylist(texts, schema=VERIFIED_DIFFS)
-    write(store, "verified_diffs", {**DATE, "diagnostic_type": "F821"}, {"data": table})
-    write(store, "training_mixture", DATE, {"data": pa.Table.from_pylist(mixture, schema=MIXTURE)})
-    notes = {
-        "recipe": {"name": "tiny"},
-        "prompt_version": "2",
-        "result": {"parameters": 1000, "first_loss": 3.5, "last_loss": 1.25},
-    }
-    tree = folder / "weights"
-    tree.mkdir()
-    (tree / MADE_BY).write_text(json.dumps(notes))
-    (tree / METRICS).write_text('{"batch": 1, "loss": 3.5}\n')
-    with store.writer("checkpoint", DATE) as writer:
-        writer.write("data", pa.table({"example_id": ["a"]}))
-        writer.write_tree(tree, "checkpoint")
-        writer.commit(fingerprint="f", inputs={}, versions={}, rows_in=1)
-    return store
+from tests.browser import Page, chromium
+from tests.scored_store import DATE, HOSTILE, LEAKED, TYPES, made, write
 
 
 @pytest.fixture(scope="module")
@@ -328,7 +179,7 @@ def opened(page: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page
     file = folder / "scorecard.html"
     file.write_text(page)
     with chromium(folder / "profile") as browser:
-        browser.open(file)
+        browser.open(file.as_uri())
         yield browser
 
 
@@ -343,13 +194,13 @@ def choose(page: Page, **values: str) -> tuple[list[dict[str, str]], str]:
       return [rows.map((row) => ({...row.dataset, text: row.querySelector("summary").textContent})),
               document.getElementById("browser-count").textContent];
     })"""
-    return page.evaluate(f"{script}({json.dumps(values)})")
+    return page.value(f"{script}({json.dumps(values)})")
 
 
 def test_the_page_asks_for_nothing_and_no_error_is_logged(opened: Page) -> None:
     assert [url.split("/")[-1] for url in opened.requests] == ["scorecard.html"]
-    assert opened.errors == []
-    assert opened.evaluate("performance.getEntriesByType('resource').length") == 0
+    assert opened.faults == []
+    assert opened.value("performance.getEntriesByType('resource').length") == 0
 
 
 @pytest.mark.parametrize(
@@ -383,16 +234,16 @@ def test_filters_of_the_sample_browser(opened: Page, filters: dict[str, str], co
 
 def test_more_is_shown_on_request(opened: Page) -> None:
     choose(opened)
-    opened.evaluate("document.getElementById('browser-more').click()")
-    assert opened.evaluate("document.querySelectorAll('#browser-list > details').length") == 100
+    opened.value("document.getElementById('browser-more').click()")
+    assert opened.value("document.querySelectorAll('#browser-list > details').length") == 100
     choose(opened, kind="cheat")
-    assert opened.evaluate("document.getElementById('browser-more').hidden") is True
+    assert opened.value("document.getElementById('browser-more').hidden") is True
 
 
 def test_a_strangers_text_is_shown_to_the_letter_and_runs_nothing(opened: Page) -> None:
     choose(opened, text="workspace-f821-0\n", system="model")
-    opened.evaluate("document.querySelector('#browser-list > details > summary').click()")
-    shown = opened.evaluate(
+    opened.value("document.querySelector('#browser-list > details > summary').click()")
+    shown = opened.value(
         "new Promise((done) => setTimeout(() => done([...document.querySelectorAll('#browser-list pre')]"
         ".map((block) => block.textContent)), 100))"
     )
@@ -402,12 +253,10 @@ def test_a_strangers_text_is_shown_to_the_letter_and_runs_nothing(opened: Page) 
     assert "\u2028 ]]> &amp; \\u003c')  # \U0001f600" in code
     assert answered == f"-3 {HOSTILE}</diff>"
     assert target.startswith("-5 name_")
-    assert opened.evaluate("document.querySelector('#browser-list mark').textContent").startswith(
-        "    3  <img"
-    )
-    assert opened.evaluate("typeof window.broken") == "undefined"
-    assert opened.evaluate("document.querySelectorAll('#browser img, #browser b').length") == 0
-    assert opened.errors == []
+    assert opened.value("document.querySelector('#browser-list mark').textContent").startswith("    3  <img")
+    assert opened.value("typeof window.broken") == "undefined"
+    assert opened.value("document.querySelectorAll('#browser img, #browser b').length") == 0
+    assert opened.faults == []
     assert len(opened.requests) == 1
 
 
@@ -430,7 +279,7 @@ def test_text_can_be_read_in_light_and_in_dark(opened: Page, scheme: str) -> Non
     """Contrast of at least 4.5, as WCAG 2 asks for."""
     features = [{"name": "prefers-color-scheme", "value": scheme}]
     opened.call("Emulation.setEmulatedMedia", features=features)
-    ratios = opened.evaluate(CONTRAST)
+    ratios = opened.value(CONTRAST)
     assert min(ratios) >= 4.5, ratios
-    background = opened.evaluate("getComputedStyle(document.body).backgroundColor")
+    background = opened.value("getComputedStyle(document.body).backgroundColor")
     assert (sum(map(int, re.findall(r"\d+", background)[:3])) > 384) is (scheme == "light")
