@@ -347,7 +347,7 @@ def test_what_pyright_says_of_odd_settings_is_no_part_of_its_report(
     files = {"a.py": "print(undefined_name)\n", "pyrightconfig.json": f'{{"include": ["*"], {odd}}}'}
     [result] = servers.check_many([Request(files)])
     assert result.reason is None
-    assert "reportUndefinedVariable" in {found.code for found in result.diagnostics}
+    assert "pyright[reportUndefinedVariable]" in {found.code for found in result.diagnostics}
 
 
 @pytest.mark.slow
