@@ -1,19 +1,17 @@
 """The decoding process: started by Dagster through Pipes, or by hand.
 
-    python -m code_location.decode_main --checkpoint CHECKPOINT --pair PROMPTS.parquet PREDICTIONS.parquet
+    python -m code_location.decode_main --checkpoint CHECKPOINT --prompts PROMPTS.parquet --answers LOG.jsonl
 
-Under Pipes it reads the extras `checkpoint`, `inputs` (a list of [prompts, predictions]) and those of
-`max_new_tokens`, `temperature`, `top_p`, `top_k`, `seed` and `batch_size` that are there. The model is
-loaded once for all of them. A prompts file has the columns `sample_id` and `prompt`; a predictions file has
-`sample_id`, `completion`, `tokens` and `outcome` (`ended`, `closed`, `cut`, `too_long`), one row a prompt
-in the same order, and appears whole or not at all. For each a custom message
-(`{"kind": "predictions", "path": ..., "samples": ..., OUTCOME: ...}`) is sent.
+Under Pipes it reads the extras `checkpoint`, `prompts`, `answers`, and those of `revision`, `k` (answers to
+each prompt), `batch_size` and `sampling` that are there. A prompts file has the column `prompt`. The answers
+are appended to a log on this machine (`repair.models.answer_log`); what is in it already is not decoded
+again, so that a process that was killed is started again with equal arguments. A process that ends with 0
+has logged all of them. Several processes at one log take turns.
 
 Tested by `tests/repair/models/test_decoding.py`.
 """
 
 import argparse
-import io
 import json
 import os
 import signal
@@ -21,82 +19,78 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import fsspec
-import pyarrow as pa
 import pyarrow.parquet as pq
 from dagster_pipes import PipesEnvVarParamsLoader, open_dagster_pipes
 
 from repair.errors import StoreError
 from repair.extras import extra
+from repair.models.answer_log import AnswerLog, prompt_sha256
 from repair.models.decoding import Decoder
-from repair.store.atomic import write_whole
+from repair.models.model import Sampling
 
 SECONDS_BETWEEN_LOGS = 5.0
-SETTINGS = ("max_new_tokens", "temperature", "top_p", "top_k", "seed", "batch_size")
-
-PREDICTIONS = pa.schema(
-    [
-        ("sample_id", pa.string()),
-        ("completion", pa.string()),
-        ("tokens", pa.int64()),
-        ("outcome", pa.string()),
-    ]
-)
 
 Log = Callable[[str], None]
-Message = Callable[[dict[str, Any]], None]
 
 
-def run(
-    checkpoint: str,
-    pairs: Sequence[Sequence[str]],
-    settings: Mapping[str, Any],
-    *,
+def run(extras: Mapping[str, Any], log: Log) -> None:
+    """Decode what the log of answers lacks, and report the progress."""
+    prompts = list(dict.fromkeys(_prompts(extras["prompts"])))
+    sampling = Sampling(**extras.get("sampling") or {})
+    k: int = extras.get("k") or 1
+    with AnswerLog(Path(extras["answers"])) as answers:
+        keys = {
+            (prompt_sha256(prompt), number): (index, number)
+            for index, prompt in enumerate(prompts)
+            for number in range(k)
+        }
+        known = {keys[key] for key in answers.answers if key in keys}
+        if len(known) < len(keys):
+            _decode(extras, prompts, sampling, k, known, answers, log)
+        ends = Counter(answers.answers[key].finish_reason.value for key in keys)
+    said = ", ".join(f"{count} {reason}" for reason, count in ends.items())
+    log(f"{len(keys)} answers to {len(prompts)} prompts, {len(known)} of them from before: {said or 'none'}")
+
+
+def _decode(
+    extras: Mapping[str, Any],
+    prompts: Sequence[str],
+    sampling: Sampling,
+    k: int,
+    known: set[tuple[int, int]],
+    answers: AnswerLog,
     log: Log,
-    message: Message,
 ) -> None:
-    """Decode the prompts of each pair into its predictions."""
     with extra("train"):
         from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()
-    decoder = Decoder(checkpoint)
-    for prompts, predictions in pairs:
-        outcomes = decode_file(decoder, prompts, predictions, settings, log)
-        message({"kind": "predictions", "path": predictions, "samples": sum(outcomes.values()), **outcomes})
+    decoder = Decoder(extras["checkpoint"], revision=extras.get("revision"))
+    batch_size = extras.get("batch_size") or 8
+    total, done, tokens = len(prompts) * k, len(known), 0
+    started = said = time.monotonic()
+    batches = decoder.decode(prompts, sampling, k=k, batch_size=batch_size, known=frozenset(known))
+    for batch in batches:
+        rows = [((prompt_sha256(prompts[index]), number), completion) for index, number, completion in batch]
+        answers.append(rows)
+        done += len(rows)
+        tokens += sum(completion.output_tokens or 0 for _, completion in rows)
+        now = time.monotonic()
+        if now - said >= SECONDS_BETWEEN_LOGS or done == total:
+            said = now
+            log(f"{done} of {total} answers decoded, {tokens / max(now - started, 1e-9):.0f} tokens/s")
 
 
-def decode_file(
-    decoder: Decoder, prompts: str, predictions: str, settings: Mapping[str, Any], log: Log
-) -> dict[str, int]:
-    """Write the predictions of one file of prompts; how many ended in which way."""
-    with fsspec.open(prompts, "rb") as file:
-        table = pq.read_table(file)
-    absent = {"sample_id", "prompt"} - set(table.column_names)
-    if absent:
-        raise StoreError(f"{prompts} has no column {', '.join(sorted(absent))}: it is no file of prompts")
-    said = float("-inf")
-
-    def progress(done: int, total: int) -> None:
-        nonlocal said
-        if done == total or time.monotonic() - said >= SECONDS_BETWEEN_LOGS:
-            said = time.monotonic()
-            log(f"{predictions}: {done} of {total} prompts answered")
-
-    completions = decoder.decode(table["prompt"].to_pylist(), progress=progress, **settings)
-    columns = [
-        table["sample_id"].cast(pa.string()),
-        [completion.text for completion in completions],
-        [completion.tokens for completion in completions],
-        [str(completion.finish_reason) for completion in completions],
-    ]
-    sink = io.BytesIO()
-    pq.write_table(pa.Table.from_arrays(columns, schema=PREDICTIONS), sink)
-    filesystem, path = fsspec.url_to_fs(predictions)
-    write_whole(filesystem, path, sink.getvalue())
-    return dict(Counter(str(completion.finish_reason) for completion in completions))
+def _prompts(uri: str) -> list[str]:
+    with fsspec.open(uri, "rb") as file:
+        parquet = pq.ParquetFile(file)
+        if "prompt" not in parquet.schema_arrow.names:
+            raise StoreError(f"{uri} has no column prompt: it is no file of prompts")
+        return parquet.read(columns=["prompt"])["prompt"].to_pylist()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -109,25 +103,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin starve a shared machine
     if PipesEnvVarParamsLoader().is_dagster_pipes_process():
         with open_dagster_pipes() as context:
-            extras = context.extras
-            run(
-                extras["checkpoint"],
-                extras["inputs"],
-                {name: extras[name] for name in SETTINGS if name in extras},
-                log=context.log.info,
-                message=context.report_custom_message,
-            )
+            run(context.extras, context.log.info)
         return
     parser = argparse.ArgumentParser(prog="decode", description="Answers prompts with a checkpoint.")
-    parser.add_argument("--checkpoint", required=True, help="folder or URI of the model")
-    parser.add_argument("--pair", action="append", nargs=2, required=True, metavar=("PROMPTS", "PREDICTIONS"))
-    parser.add_argument("--settings", default="{}", type=json.loads, help='JSON: {"max_new_tokens": 128}')
-    options = parser.parse_args(arguments)
+    parser.add_argument("--checkpoint", required=True, help="folder or URI of the model, or a published name")
+    parser.add_argument("--revision", help="of a published model")
+    parser.add_argument("--prompts", required=True, help="Parquet file with the column prompt")
+    parser.add_argument("--answers", required=True, help="log that the answers are appended to")
+    parser.add_argument("-k", type=int, default=1, help="answers to each prompt")
+    parser.add_argument("--batch-size", type=int, default=8)
+    parser.add_argument("--sampling", default="{}", type=json.loads, help='JSON: {"temperature": 0}')
 
-    def say(what: object) -> None:
-        print(what, flush=True)  # noqa: T201
+    def say(line: str) -> None:
+        print(line, flush=True)  # noqa: T201
 
-    run(options.checkpoint, options.pair, options.settings, log=say, message=say)
+    run(vars(parser.parse_args(arguments)), say)
 
 
 if __name__ == "__main__":

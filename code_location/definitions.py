@@ -4,6 +4,7 @@ import dagster as dg
 
 from eval_assets.eval_results import eval_results
 from eval_assets.judge_calibration import judge_calibration
+from eval_assets.predictions import predictions
 from eval_assets.scorecard import scorecard
 from eval_assets.teachers import teacher_page, teacher_results
 from repair_assets.benchmarks import leetcode_benchmark, workspace_benchmark
@@ -43,6 +44,7 @@ ASSETS_OF_JOBS = {
     "examples": [daily_examples],
     "training": [training_mixture, checkpoint],
     "benchmarks": [workspace_benchmark, leetcode_benchmark],
+    "prediction": [predictions],
     "evaluation": [eval_results],
     "scorecards": [scorecard],
     "teacher": [few_shot_examples, teacher_program],
@@ -83,7 +85,7 @@ defs = dg.Definitions(
             key_variable=_variable("model_key_variable"),
             answers=str(SETTINGS.home / "answers.sqlite"),
         ),
-        "trainer": TrainerResource(recipe=SETTINGS.recipe),
+        "trainer": TrainerResource(recipe=SETTINGS.recipe, answers=str(SETTINGS.home / "decoded")),
         "benchmark_data": BenchmarkDataResource(folder=SETTINGS.benchmark_data, decisions=SETTINGS.decisions),
     },
     # One partition runs in one process: starting a process per step costs more than most steps.

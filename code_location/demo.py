@@ -40,7 +40,7 @@ from resources.store import StoreResource
 CONSOLE = Console(stderr=True)
 SEED, PROJECTS, DAYS = 17, 24, 2
 SUMMARY_COLUMNS = 136
-AFTER_THE_FUNNEL = ("Training", "Evaluation", "Scorecard")
+AFTER_THE_FUNNEL = ("Training", "Predictions", "Evaluation", "Scorecard")
 QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
 
 
@@ -160,6 +160,7 @@ def main() -> None:
             ("Benchmarks", [("benchmarks", Key(None, name)) for name in types]),
             ("Examples", [("examples", Key(day)) for day in dates]),
             ("Training", [("training", Key(last))]),
+            ("Predictions", [("prediction", Key(last))]),
             ("Evaluation", [("evaluation", Key(last, name)) for name in types]),
             ("Scorecard", [("scorecards", Key(last))]),
         ):

@@ -16,6 +16,9 @@ with warnings.catch_warnings():
     ALL_TYPES_OF_THE_DATE = dg.MultiToSingleDimensionPartitionMapping(DATE)
     ALL_DATES_OF_THE_TYPE = dg.MultiToSingleDimensionPartitionMapping(DIAGNOSTIC_TYPE)
 
+ALL_TYPES = dg.AllPartitionMapping()
+"""Every type of what is partitioned by type alone."""
+
 
 def dates_up_to(count: int) -> dg.TimeWindowPartitionMapping:
     """The date itself and the `count` - 1 dates before it, as far as there are any."""

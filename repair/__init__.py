@@ -14,8 +14,9 @@
 | `line_diff`, `verification` | line diffs; whether one repairs its diagnostic; proofs | `verified_diffs` |
 | `prompt`, `dataset` | the prompt schema; examples, splits, mixture | `repair_examples`, `daily_examples`, \
 `training_mixture` |
-| `models`, `training` | tokenizer, decoding; recipes, packing, the training program | `checkpoint` |
-| `evaluation`, `sandbox` | benchmarks, metrics, reports; a stranger's program, contained | `eval_results`,
+| `models`, `training` | whatever answers a prompt; recipes, packing, the training program | `checkpoint`, \
+`predictions` |
+| `evaluation`, `sandbox` | benchmarks, metrics, reports; a stranger's program, contained | `eval_results`, \
 `scorecard` |
 
 Below all of them: `text`, `diagnostics`, `schema`, `store`, `execution`; `configuration`, `sqlite`,

@@ -3,11 +3,14 @@
 Tested by `tests/code_location/test_graph.py`.
 """
 
+import hashlib
+import json
 import os
 import sys
 import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +18,9 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from repair.prompt.rows import prompt_of
+from repair.execution.definitions import definitions_of
+from repair.models.answer_log import logged_answers, prompt_sha256
+from repair.models.model import Completion, Sampling
 
 DECODING = "code_location.decode_main"
 
@@ -27,6 +32,8 @@ class TrainerResource(dg.ConfigurableResource[None]):
     """Name of the training recipe."""
     launcher: list[str] = []  # noqa: RUF012  (Dagster copies the default)
     """Command that starts a module, on GPUs `["composer", "-n", "8", "-m"]`; empty: this interpreter."""
+    answers: str
+    """Folder on this machine with what checkpoints answered, so that nothing is decoded twice."""
 
     def run(
         self, context: dg.AssetExecutionContext, module: str, extras: Mapping[str, Any]
@@ -45,26 +52,31 @@ class TrainerResource(dg.ConfigurableResource[None]):
     def decode(
         self,
         context: dg.AssetExecutionContext,
-        checkpoint: Path,
-        samples: Sequence[Mapping[str, Any]],
-        decoding: Mapping[str, Any],
-    ) -> dict[str, str]:
-        """The completion of each sample's prompt, by `sample_id`, decoded by a child process."""
-        with tempfile.TemporaryDirectory() as folder:
-            prompts, predictions = Path(folder, "prompts.parquet"), Path(folder, "predictions.parquet")
-            columns = {
-                "sample_id": [sample["sample_id"] for sample in samples],
-                "prompt": [prompt_of(sample) for sample in samples],
-            }
-            pq.write_table(pa.table(columns), prompts)
-            self.run(
-                context,
-                DECODING,
-                {
-                    "checkpoint": str(checkpoint),
-                    "inputs": [[str(prompts), str(predictions)]],
-                    **decoding,
-                },
-            )
-            rows = pq.read_table(predictions).to_pylist()
-        return {row["sample_id"]: row["completion"] or "" for row in rows}
+        prompts: Sequence[str],
+        k: int,
+        *,
+        checkpoint: str,
+        revision: str | None = None,
+        weights: str,
+        sampling: Sampling,
+    ) -> list[list[Completion]]:
+        """`k` completions of each prompt by a child process, which decodes what no earlier one did.
+
+        Answers of equal `weights` (a name for them that no other weights have), sampling and decoding code
+        are in one log. Without anything to decode no process is started.
+        """
+        sampling.check_answers(k)
+        made_of = [weights, asdict(sampling), definitions_of(DECODING).digest]
+        name = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:32]
+        path = Path(self.answers, f"{name}.jsonl")
+        keys = [[(prompt_sha256(prompt), number) for number in range(k)] for prompt in prompts]
+        found = logged_answers(path)
+        if any(key not in found for own in keys for key in own):
+            with tempfile.TemporaryDirectory() as folder:
+                asked = Path(folder, "prompts.parquet")
+                pq.write_table(pa.table({"prompt": pa.array(prompts, pa.string())}), asked)
+                extras = {"checkpoint": checkpoint, "revision": revision, "prompts": str(asked)}
+                answering = {"answers": str(path.absolute()), "k": k, "sampling": asdict(sampling)}
+                self.run(context, DECODING, {**extras, **answering})
+            found = logged_answers(path)
+        return [[found[key] for key in own] for own in keys]

@@ -150,7 +150,7 @@ class House:
             "engine": EngineResource(),
             "language_servers": LANGUAGE_SERVERS,
             "language_model": LanguageModelResource(answers=str(self.folder / "answers.sqlite")),
-            "trainer": TrainerResource(recipe="tiny"),
+            "trainer": TrainerResource(recipe="tiny", answers=str(self.folder / "decoded")),
             "benchmark_data": BenchmarkDataResource(),
         }
 

@@ -62,7 +62,7 @@ def _functional(release: "Release") -> "Functional | None":
     """What runs the tests of the samples; None if there are none, or no sandbox to run them in."""
     from repair import sandbox
     from repair.errors import ConfigurationError
-    from repair.evaluation.leetcode.functional import functional
+    from repair.evaluation.leetcode.functional import judged
 
     if all(sample["tests"] is None for sample in release.samples):
         return None
@@ -71,7 +71,7 @@ def _functional(release: "Release") -> "Functional | None":
     except ConfigurationError as error:
         click.echo(f"no test is run, `functional` is unknown: {error}", err=True)
         return None
-    return functional
+    return judged
 
 
 def _say_other_servers(release: "Release", here: Any) -> None:

@@ -1,4 +1,4 @@
-"""Schemas of benchmark samples and scores, and the selection of the workspace benchmark.
+"""Schemas of benchmark samples, predictions and scores, and the selection of the workspace benchmark.
 
 Tested by `tests/repair_assets/test_benchmarks.py`.
 """
@@ -49,11 +49,28 @@ BENCHMARK_SAMPLES = pa.schema(
     ]
 )
 
+PREDICTIONS = pa.schema(
+    [
+        ("sample_id", pa.string()),
+        ("benchmark", pa.string()),
+        ("system", pa.string()),  # the name of the model (`repair.models.model`)
+        ("answer_index", pa.int64()),  # from 0, where a model is asked for several
+        ("prompt_version", pa.string()),
+        ("prompt", pa.string()),  # what was asked; of a server's model the messages, as JSON
+        ("answer", pa.string()),  # as it came; empty if there is none
+        ("input_tokens", pa.int64()),  # null: not known
+        ("output_tokens", pa.int64()),
+        ("seconds", pa.float64()),  # until the answer ended, beside what else was decoded or open
+        ("finish_reason", pa.string()),  # ended, closed, cut, too_long, unanswered
+    ]
+)
+
 SCORES = pa.schema(
     [
         ("sample_id", pa.string()),
         ("benchmark", pa.string()),
-        ("system", pa.string()),  # model, history (the reference itself), empty
+        ("system", pa.string()),  # as in `PREDICTIONS`
+        ("answer_index", pa.int64()),
         ("code", pa.string()),
         ("path", pa.string()),
         ("answer", pa.string()),
@@ -62,6 +79,8 @@ SCORES = pa.schema(
         ("ast_or_string_match", pa.bool_()),
         ("repaired", pa.bool_()),  # the servers agree
         ("functional", pa.bool_()),  # all tests pass; null: the sample has none
+        ("output_tokens", pa.int64()),  # as in `PREDICTIONS`
+        ("seconds", pa.float64()),
     ]
 )
 

@@ -1,6 +1,11 @@
-"""Scoring of one answer to one benchmark sample: exact match, repaired, functional."""
+"""Scoring of answers to benchmark samples: exact match, repaired, functional.
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+The language servers check the answers of many rows at once, and the tests of many run side by side. Equal
+answers to one sample, whoever gave them, are examined once.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -8,87 +13,139 @@ import pyarrow as pa
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.evaluation.benchmark import SCORES
 from repair.evaluation.metrics import ast_match, ast_or_string_match
-from repair.language_servers.scheduler import Servers
+from repair.language_servers.scheduler import CheckCoroutine, Servers, run_stream
 from repair.line_diff import numbered as line_diff
 from repair.line_diff import workspace as workspace_diff
 from repair.prompt.answer_formats import LINE_DIFF, answer_format
+from repair.schema.guards import guarded
 from repair.text.files import files_of
-from repair.verification.verifier import verify
+from repair.unexpected import UNEXPECTED
+from repair.verification.verifier import examine
 
 REPAIRED = "repaired"
-SYSTEMS = ("model", "history", "empty")
-"""What is compared: the model, the reference fix itself (the ceiling), and no change (the floor)."""
 
-Functional = Callable[[Mapping[str, Any], str], bool]
-"""Whether the repaired text of a sample passes the sample's tests."""
+AT_ONCE = 64
+"""Answers whose checks run together; bounds the memory."""
+
+_ROWS_AT_ONCE = 256
+
+Functional = Callable[[Iterable[tuple[str, str]]], Iterable[bool]]
+"""Whether each (tests of a sample, repaired text of its file) passes, in order."""
+
+_FROM_SAMPLE = ("sample_id", "benchmark", "code", "path")
+_FROM_PREDICTION = ("system", "answer_index", "answer", "output_tokens", "seconds")
+
+Answered = tuple[Mapping[str, Any], str]
+"""A sample and an answer to it."""
+
+_Scored = tuple[dict[str, Any], str | None]
+"""What an answer is worth, and the repaired text of the sample's file."""
 
 
-def score(
-    sample: Mapping[str, Any],
-    system: str,
-    answer: str,
+def scores(
+    samples: Iterable[Mapping[str, Any]],
+    predictions: Iterable[Mapping[str, Any]],
     servers: Servers,
     functional: Functional | None = None,
-) -> dict[str, Any]:
-    """The row of `SCORES` for an answer (a completion whose opening sentinel was prefilled)."""
+) -> Iterator[pa.RecordBatch]:
+    """Rows of `SCORES` for the rows of `PREDICTIONS` that answer one of `samples`, in their order.
+
+    `functional` runs the samples' tests; without it no answer passes any.
+    """
+    known = {(sample["benchmark"], sample["sample_id"]): sample for sample in samples}
+    answered = [
+        (sample, row)
+        for row in predictions
+        if (sample := known.get((row["benchmark"], row["sample_id"]))) is not None
+    ]
+    found = score_answers([(sample, row["answer"]) for sample, row in answered], servers, functional)
+    rows = [
+        {
+            **{name: sample[name] for name in _FROM_SAMPLE},
+            **{name: row[name] for name in _FROM_PREDICTION},
+            **score,
+        }
+        for (sample, row), score in zip(answered, found, strict=True)
+    ]
+    for start in range(0, len(rows), _ROWS_AT_ONCE):
+        yield pa.RecordBatch.from_pylist(rows[start : start + _ROWS_AT_ONCE], schema=SCORES)
+
+
+def score_answers(
+    answered: Iterable[Answered], servers: Servers, functional: Functional | None = None
+) -> list[dict[str, Any]]:
+    """What each answer (a completion whose opening sentinel was prefilled) is worth, in order.
+
+    A score has `outcome`, `ast_match`, `ast_or_string_match`, `repaired` and `functional`, as in `SCORES`.
+    """
+    index: dict[tuple[str, str, str], int] = {}
+    distinct: list[Answered] = []
+    of_answer: list[int] = []
+    for sample, answer in answered:
+        key = sample["benchmark"], sample["sample_id"], answer
+        if key not in index:
+            index[key] = len(distinct)
+            distinct.append((sample, answer))
+        of_answer.append(index[key])
+    checks = (_guarded(sample, answer) for sample, answer in distinct)
+    found = list(run_stream(checks, servers, at_once=AT_ONCE))
+    _run_tests([sample for sample, _ in distinct], found, functional)
+    return [found[number][0] for number in of_answer]
+
+
+def _guarded(sample: Mapping[str, Any], answer: str) -> CheckCoroutine[_Scored]:
+    return guarded(_examined(sample, answer), partial(_unexpected, sample))
+
+
+def _unexpected(sample: Mapping[str, Any], detail: str) -> _Scored:
+    return {**_nothing(sample), "outcome": UNEXPECTED}, None
+
+
+def _nothing(sample: Mapping[str, Any]) -> dict[str, Any]:
+    """The score of an answer that repairs nothing, without its outcome."""
+    wrong = dict.fromkeys(("ast_match", "ast_or_string_match", "repaired"), False)
+    return {**wrong, "functional": None if sample["tests"] is None else False}
+
+
+def _examined(sample: Mapping[str, Any], answer: str) -> CheckCoroutine[_Scored]:
     files = files_of(sample)
-    row: dict[str, Any] = {
-        **{name: sample[name] for name in ("sample_id", "benchmark", "code", "path")},
-        "system": system,
-        "answer": answer,
-        "ast_match": False,
-        "ast_or_string_match": False,
-        "repaired": False,
-        "functional": None if sample["tests"] is None else False,
-    }
     try:
         diff = answer_format(LINE_DIFF).read_in(answer, files, sample["path"]).line_diff
         repaired = workspace_diff.apply(files, diff, sample["path"])
     except line_diff.LineDiffError as error:
-        return {**row, "outcome": error.reason}
+        return {**_nothing(sample), "outcome": error.reason}, None
     target = {**files, **files_of(sample, "target_files"), sample["path"]: sample["target"]}
-    own = repaired[sample["path"]]
     # the diagnostic's file, and every other file that either of the two changes
     pairs = [
         (repaired[path], target[path])
         for path in files
         if path == sample["path"] or repaired[path] != target[path]
     ]
-    verdict = verify(
-        files,
-        Diagnostic.from_row(sample["diagnostic"]),
-        diff,
-        servers,
-        before=[Diagnostic.from_row(diagnostic) for diagnostic in sample["before"]],
-    )
-    return {
-        **row,
+    before = [Diagnostic.from_row(diagnostic) for diagnostic in sample["before"]]
+    verdict = yield from examine(files, Diagnostic.from_row(sample["diagnostic"]), diff, before)
+    score = {
+        **_nothing(sample),
         "outcome": REPAIRED if verdict.accepted else verdict.reason,
         "ast_match": all(ast_match(*pair) for pair in pairs),
         "ast_or_string_match": all(ast_or_string_match(*pair) for pair in pairs),
         "repaired": verdict.accepted,
-        "functional": functional(sample, own) if functional and sample["tests"] else row["functional"],
     }
+    return score, repaired[sample["path"]]
 
 
-def answers_of(completions: Mapping[str, str]) -> dict[str, Callable[[Mapping[str, Any]], str]]:
-    """The answer of each of `SYSTEMS` to a sample; `completions` are the model's, by `sample_id`."""
-    return {
-        "model": lambda sample: completions[sample["sample_id"]],
-        "history": lambda sample: sample["reference"],
-        "empty": lambda sample: "</diff>",
-    }
-
-
-def scores(
-    samples: Iterable[Mapping[str, Any]],
-    answers: Mapping[str, Callable[[Mapping[str, Any]], str]],
-    servers: Servers,
-    functional: Functional | None = None,
-) -> Iterator[pa.RecordBatch]:
-    """Scores of all systems: a batch of `SCORES` per sample, in the order of `answers`."""
-    for sample in samples:
-        rows = [
-            score(sample, system, answer(sample), servers, functional) for system, answer in answers.items()
-        ]
-        yield pa.RecordBatch.from_pylist(rows, schema=SCORES)
+def _run_tests(
+    samples: Sequence[Mapping[str, Any]], scored: Sequence[_Scored], functional: Functional | None
+) -> None:
+    """Sets `functional` of the answers to samples that have tests, where the answer applied."""
+    if functional is None:
+        return
+    tested = [
+        (sample["tests"], text, score)
+        for sample, (score, text) in zip(samples, scored, strict=True)
+        if sample["tests"] and text is not None
+    ]
+    if not tested:
+        return
+    passed = functional((tests, text) for tests, text, _ in tested)
+    for (_, _, score), passes in zip(tested, passed, strict=True):
+        score["functional"] = passes

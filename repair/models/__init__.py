@@ -1,1 +1,1 @@
-"""Models: decoding of checkpoints, and tokenizers."""
+"""Models: whatever answers a prompt by one interface; decoding of checkpoints, and tokenizers."""

@@ -1,77 +1,36 @@
-"""Batched decoding of a checkpoint: temperature, top-p and top-k sampling, one completion per prompt.
+"""Batched decoding of a checkpoint: temperature, top-p and top-k sampling, or greedy.
+
+Each answer draws from a random generator of its own, seeded by the prompt, the number of the answer and the
+seed: its text does not depend on what else is decoded, nor in which order. What may differ with the batch is
+the last bits of the logits, as matrix products are summed in another order; that turns an answer only where
+two tokens are as good as equal. Equal calls on one machine give equal answers.
 
 A prompt that leaves no room for an answer is not truncated: its finish reason is `too_long`, and it counts as
-unanswered. The answers are in the order of the prompts, in whatever order they are computed.
+unanswered.
 """
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+import time
+from collections.abc import Collection, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from repair.errors import ConfigurationError
 from repair.extras import extra
 from repair.line_diff.numbered import CLOSING
-
-
-class FinishReason(StrEnum):
-    """Why a completion ended."""
-
-    ENDED = "ended"  # the end-of-text token
-    CLOSED = "closed"  # the line that closes the diff; nothing after it counts
-    CUT = "cut"  # all new tokens are used up
-    TOO_LONG = "too_long"  # the prompt leaves no room for the new tokens: not decoded
-
-
-@dataclass(frozen=True, slots=True)
-class Completion:
-    """One answer: its text, its number of tokens, and why it ended."""
-
-    text: str
-    tokens: int
-    finish_reason: FinishReason
-
-
-ReportProgress = Callable[[int, int], None]
-"""Called with the number of finished prompts and of all prompts."""
-
-
-def decode(
-    checkpoint_dir: str,
-    prompts: Sequence[str],
-    *,
-    max_new_tokens: int = 512,
-    temperature: float = 0.1,
-    top_p: float = 0.95,
-    top_k: int = 50,
-    seed: int = 17,
-    batch_size: int = 8,
-    progress: ReportProgress | None = None,
-) -> list[Completion]:
-    """One completion per prompt (pass@1) of the Hugging Face model in `checkpoint_dir`.
-
-    A temperature of 0 is greedy decoding. Equal arguments on one machine give equal completions; another
-    `batch_size` draws other samples.
-
-    Raises ConfigurationError on a model without room for `max_new_tokens`, or a bad setting.
-    """
-    return Decoder(checkpoint_dir).decode(
-        prompts,
-        max_new_tokens=max_new_tokens,
-        temperature=temperature,
-        top_p=top_p,
-        top_k=top_k,
-        seed=seed,
-        batch_size=batch_size,
-        progress=progress,
-    )
+from repair.models.answer_log import prompt_sha256
+from repair.models.model import Completion, FinishReason, Sampling
+from repair.text.stable_hash import rank
 
 
 class Decoder:
-    """A loaded checkpoint, on the GPU if there is one; `decode` can be called many times."""
+    """A loaded checkpoint, on the GPU if there is one; `decode` can be called many times.
 
-    def __init__(self, checkpoint_dir: str) -> None:
+    `checkpoint` is a folder or URI in Hugging Face format, or the name of a published model; `revision` is
+    that of a published one.
+    """
+
+    def __init__(self, checkpoint: str, *, revision: str | None = None) -> None:
         with extra("train"):
             import torch
             from transformers import AutoModelForCausalLM
@@ -79,11 +38,12 @@ class Decoder:
         from repair.models.tokenizer import load_tokenizer
 
         gpu = torch.cuda.is_available()
-        with local_folder(checkpoint_dir) as folder:
-            self.tokenizer = load_tokenizer(folder)
+        with local_folder(checkpoint) as folder:
+            self.tokenizer = load_tokenizer(folder, revision=revision)
             # what a store holds is data: no pickled weights, no code of a checkpoint's own
             model: Any = AutoModelForCausalLM.from_pretrained(
                 folder,
+                revision=revision,
                 dtype=torch.bfloat16 if gpu else torch.float32,
                 use_safetensors=True,
                 trust_remote_code=False,
@@ -94,54 +54,60 @@ class Decoder:
     def decode(
         self,
         prompts: Sequence[str],
+        sampling: Sampling,
         *,
-        max_new_tokens: int = 512,
-        temperature: float = 0.1,
-        top_p: float = 0.95,
-        top_k: int = 50,
-        seed: int = 17,
+        k: int = 1,
         batch_size: int = 8,
-        progress: ReportProgress | None = None,
-    ) -> list[Completion]:
-        """See `repair.models.decoding.decode`."""
-        import torch
+        known: Collection[tuple[int, int]] = (),
+    ) -> Iterator[list[tuple[int, int, Completion]]]:
+        """`k` completions of each prompt, in batches: index of the prompt, number of the answer, text.
 
+        A batch is left out if all its answers are `known`; the others are composed as if none were, so that
+        a decoding that is resumed gives the very answers of one that never stopped.
+
+        Raises:
+            ConfigurationError: the model has no room for `max_new_tokens`, or a setting is bad.
+        """
         from repair.models.tokenizer import encode_prompts
 
-        if not 0 < max_new_tokens < self.context or batch_size < 1 or temperature < 0:
+        sampling.check_answers(k)
+        if sampling.max_new_tokens >= self.context or batch_size < 1:
             raise ConfigurationError(
-                f"max_new_tokens is {max_new_tokens}, batch_size {batch_size}, temperature {temperature}; "
-                f"expected 1 to {self.context - 1} (the model reads {self.context} tokens), at least 1, "
-                "and at least 0"
+                f"max_new_tokens is {sampling.max_new_tokens}, batch_size {batch_size}; expected 1 to"
+                f" {self.context - 1} (the model reads {self.context} tokens), and at least 1"
             )
         encoded = encode_prompts(self.tokenizer, prompts) if prompts else []
-        room = self.context - max_new_tokens
+        room = self.context - sampling.max_new_tokens
+        pairs = [(index, number) for index in range(len(prompts)) for number in range(k)]
+        if too_long := [pair for pair in pairs if len(encoded[pair[0]]) > room and pair not in known]:
+            yield [
+                (index, number, Completion("", FinishReason.TOO_LONG, len(encoded[index]), 0))
+                for index, number in too_long
+            ]
         # prompts of similar length share a batch, so that little of it is padding
         order = sorted(
-            (index for index, tokens in enumerate(encoded) if len(tokens) <= room),
-            key=lambda index: (len(encoded[index]), index),
+            (pair for pair in pairs if len(encoded[pair[0]]) <= room), key=lambda pair: len(encoded[pair[0]])
         )
-        completions = [Completion("", 0, FinishReason.TOO_LONG)] * len(prompts)
-        done = len(prompts) - len(order)
-        sampling: dict[str, Any] = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
-        if temperature > 0:
-            sampling = {"do_sample": True, "temperature": temperature, "top_p": top_p, "top_k": top_k}
-        torch.manual_seed(seed)
         for start in range(0, len(order), batch_size):
             batch = order[start : start + batch_size]
-            answers = self._answers([encoded[index] for index in batch], max_new_tokens, sampling)
-            for index, answer in zip(batch, answers, strict=True):
-                completions[index] = answer
-            done += len(batch)
-            if progress:
-                progress(done, len(prompts))
-        return completions
+            missing = [pair for pair in batch if pair not in known]
+            if missing:
+                seeds = [
+                    int(rank(sampling.seed, prompt_sha256(prompts[index]), str(number))[:16], 16) >> 1
+                    for index, number in batch
+                ]
+                answers = self._answers([encoded[index] for index, _ in batch], seeds, sampling)
+                yield [
+                    (*pair, completion)
+                    for pair, completion in zip(batch, answers, strict=True)
+                    if pair in missing
+                ]
 
     def _answers(
-        self, prompts: list[list[int]], max_new_tokens: int, sampling: dict[str, Any]
+        self, prompts: list[list[int]], seeds: list[int], sampling: Sampling
     ) -> Iterator[Completion]:
         import torch
-        from transformers import StoppingCriteriaList
+        from transformers import LogitsProcessorList, StoppingCriteriaList
 
         pad, end = int(self.tokenizer.pad_token_id), int(self.tokenizer.eos_token_id)
         width = max(map(len, prompts))
@@ -149,30 +115,38 @@ class Decoder:
         ids = torch.tensor([[pad] * (width - len(tokens)) + tokens for tokens in prompts])
         real = torch.tensor([[0] * (width - len(tokens)) + [1] * len(tokens) for tokens in prompts])
         device = self.model.device
+        ends = _Ends(self.tokenizer, width, len(prompts))
+        drawn = [_Draws(sampling, seeds)] if sampling.temperature > 0 else []
         with torch.inference_mode():
             output = self.model.generate(
                 input_ids=ids.to(device),
                 attention_mask=real.to(device),
-                max_new_tokens=max_new_tokens,
+                max_new_tokens=sampling.max_new_tokens,
                 use_cache=True,
                 pad_token_id=pad,
                 eos_token_id=end,
-                stopping_criteria=StoppingCriteriaList([_Closed(self.tokenizer, width)]),  # pyright: ignore[reportArgumentType]
-                **sampling,
+                stopping_criteria=StoppingCriteriaList([ends]),  # pyright: ignore[reportArgumentType]
+                logits_processor=LogitsProcessorList(drawn),  # pyright: ignore[reportArgumentType]
+                do_sample=False,  # the likeliest token, after the draws if there are any
+                temperature=None,
+                top_p=None,
+                top_k=None,
             )
-        for row in output[:, width:].tolist():
-            yield self._completion(row, end)
+        for tokens, row, seconds in zip(prompts, output[:, width:].tolist(), ends.seconds(), strict=True):
+            text, count, reason = self._text(row, end)
+            yield Completion(text, reason, len(tokens), count, round(seconds, 4))
 
-    def _completion(self, tokens: list[int], end: int) -> Completion:
+    def _text(self, tokens: list[int], end: int) -> tuple[str, int, FinishReason]:
+        """The text of an answer, the number of its tokens, and why it ended."""
         ended = end in tokens
         if ended:
             tokens = tokens[: tokens.index(end)]
         text = self.tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         closed = _closed_at(text)
         if closed is None:
-            return Completion(text, len(tokens), FinishReason.ENDED if ended else FinishReason.CUT)
+            return text, len(tokens), FinishReason.ENDED if ended else FinishReason.CUT
         kept = text[:closed]
-        return Completion(kept, self._length(tokens, kept), FinishReason.CLOSED)
+        return kept, self._length(tokens, kept), FinishReason.CLOSED
 
     def _length(self, tokens: list[int], kept: str) -> int:
         """The number of `tokens` that write `kept` (binary search); a row is padded while others go on."""
@@ -186,6 +160,35 @@ class Decoder:
         return low
 
 
+class _Draws:
+    """Logits processor: temperature, top-k and top-p, then Gumbel noise from a generator for each row.
+
+    The likeliest token after it is a draw by the probabilities before it (Gumbel-max trick).
+    """
+
+    def __init__(self, sampling: Sampling, seeds: Sequence[int]) -> None:
+        import torch
+        from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
+
+        self.warpers = [
+            TemperatureLogitsWarper(sampling.temperature),
+            TopKLogitsWarper(sampling.top_k),
+            TopPLogitsWarper(sampling.top_p),
+        ]
+        # on the CPU whatever decodes: each kind of device has random numbers of its own
+        self.generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+
+    def __call__(self, input_ids: Any, scores: Any) -> Any:
+        import torch
+
+        for warper in self.warpers:
+            scores = warper(input_ids, scores)
+        uniform = torch.stack(
+            [torch.rand(scores.shape[-1], generator=generator) for generator in self.generators]
+        )
+        return scores - torch.log(-torch.log(uniform)).to(scores.device)
+
+
 def _closed_at(text: str) -> int | None:
     """The index of the end of the first line that closes the diff."""
     start = 0
@@ -196,14 +199,19 @@ def _closed_at(text: str) -> int | None:
     return None
 
 
-class _Closed:
-    """Stopping criterion: ends a row of a batch once its last lines hold the one that closes the diff."""
+class _Ends:
+    """Stopping criterion: ends a row of a batch once its last lines hold the one that closes the diff.
+
+    It also notes when each row ended, there or at the end-of-text token.
+    """
 
     TAIL = 2 * len(CLOSING)  # tokens to check; one writes at least a byte
 
-    def __init__(self, tokenizer: Any, prompt_width: int) -> None:
+    def __init__(self, tokenizer: Any, prompt_width: int, rows: int) -> None:
         self.tokenizer = tokenizer
         self.prompt_width = prompt_width
+        self._started = time.monotonic()
+        self._ended: list[float | None] = [None] * rows
 
     def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
         import torch
@@ -213,12 +221,24 @@ class _Closed:
         whole = answers.shape[1] <= self.TAIL
         # a tail may begin in the middle of a line: its first whole line begins after the first newline
         closed = [CLOSING in (tail.split("\n") if whole else tail.split("\n")[1:]) for tail in tails]
+        now = time.monotonic()
+        for row, last in enumerate(answers[:, -1].tolist()):
+            if self._ended[row] is None and (closed[row] or last == self.tokenizer.eos_token_id):
+                self._ended[row] = now
         return torch.tensor(closed, dtype=torch.bool, device=input_ids.device)
+
+    def seconds(self) -> list[float]:
+        """Of each row, from the start of the batch to its last token."""
+        now = time.monotonic()
+        return [(now if ended is None else ended) - self._started for ended in self._ended]
 
 
 @contextmanager
 def local_folder(uri: str) -> Generator[str]:
-    """The folder at `uri` on this machine: itself if it is local, else a temporary copy."""
+    """The folder at `uri` on this machine: itself if it is local, else a temporary copy.
+
+    What is neither a URI nor a folder here is the name of a published model, and stays as it is.
+    """
     import tempfile
 
     import fsspec
@@ -226,7 +246,7 @@ def local_folder(uri: str) -> Generator[str]:
 
     fs, root = fsspec.url_to_fs(uri)
     if isinstance(fs, LocalFileSystem):
-        yield root
+        yield root if Path(root).is_dir() else uri
         return
     with tempfile.TemporaryDirectory(prefix="checkpoint-") as folder:
         fs.get(root.rstrip("/") + "/", folder, recursive=True)

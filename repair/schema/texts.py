@@ -10,7 +10,7 @@ Tested by `tests/repair/store/test_text_columns.py`.
 import pyarrow as pa
 
 TEXT, SHA256 = "text", "sha256"
-TEXT_COLUMNS = ("repaired", "target")
+TEXT_COLUMNS = ("prompt", "repaired", "target")
 """Columns that are one text themselves, where they are strings."""
 
 _STORED = {name: f"{name}_{SHA256}" for name in TEXT_COLUMNS}

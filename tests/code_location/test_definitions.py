@@ -10,6 +10,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from partitions.types import DIAGNOSTIC_TYPES
+
 ASSETS = {
     "session_events": {"date"},
     "error_states": {"date", "diagnostic_type"},
@@ -25,6 +27,7 @@ ASSETS = {
     "checkpoint": {"date"},
     "workspace_benchmark": {"diagnostic_type"},
     "leetcode_benchmark": {"diagnostic_type"},
+    "predictions": {"date"},
     "eval_results": {"date", "diagnostic_type"},
     "scorecard": {"date"},
     "judge_calibration": set(),
@@ -86,7 +89,7 @@ def test_no_training_sample_reaches_a_checkpoint_without_passing_every_stage(def
     chain = [
         *("session_events", "error_states", "reproduced_diagnostics", "repair_candidates"),
         *("synthesized_diffs", "verified_diffs", "repair_examples", "daily_examples"),
-        *("training_mixture", "checkpoint", "eval_results", "scorecard"),
+        *("training_mixture", "checkpoint", "predictions", "eval_results", "scorecard"),
     ]
     for parent, child in pairwise(chain):
         assert dg.AssetKey(parent) in graph.get(dg.AssetKey(child)).parent_keys
@@ -109,3 +112,27 @@ def test_dagster_accepts_the_definitions(tmp_path: Path):
         env={**os.environ, "DAGSTER_HOME": str(tmp_path)},  # that of `make demo` need not be there yet
     )
     assert done.returncode == 0, done.stderr
+
+
+def upstream(defs: dg.Definitions, asset: str, key: str | dg.MultiPartitionKey, parent: str) -> set[str]:
+    """The partitions of `parent` that a partition of `asset` depends on."""
+    graph = defs.resolve_asset_graph()
+    child, source = graph.get(dg.AssetKey(asset)), graph.get(dg.AssetKey(parent))
+    assert child.partitions_def and source.partitions_def
+    mapping = graph.get_partition_mapping(child.key, parent_asset_key=source.key)
+    found = mapping.get_upstream_mapped_partitions_result_for_partitions(
+        child.partitions_def.subset_with_partition_keys([key]), child.partitions_def, source.partitions_def
+    )
+    return set(found.partitions_subset.get_partition_keys())
+
+
+def test_answers_are_given_by_date_to_all_types_and_scored_by_type(defs: dg.Definitions):
+    day, name = "2026-01-05", "F821"
+    types = set(DIAGNOSTIC_TYPES.get_partition_keys())
+    for benchmark in ("workspace_benchmark", "leetcode_benchmark"):
+        assert upstream(defs, "predictions", day, benchmark) == types
+    assert upstream(defs, "predictions", day, "checkpoint") == {day}
+    scored = dg.MultiPartitionKey({"date": day, "diagnostic_type": name})
+    assert upstream(defs, "eval_results", scored, "predictions") == {day}
+    assert upstream(defs, "eval_results", scored, "workspace_benchmark") == {name}
+    assert upstream(defs, "scorecard", day, "eval_results") == {f"{day}|{known}" for known in types}

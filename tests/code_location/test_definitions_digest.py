@@ -59,7 +59,11 @@ def test_every_stage_of_the_table_has_a_source():
         ("training_mixture", "rensa"),
         ("checkpoint", "code_location.train_main:main"),
         ("checkpoint", "mosaicml"),
+        ("predictions", "repair.evaluation.predictions:predict"),
+        ("predictions", "repair.synthesis.lm.model:LmModel"),
+        ("predictions", "repair.synthesis.rules.model:RulesModel"),
         ("eval_results", "repair.evaluation.leetcode.functional:judged"),
+        ("eval_results", "repair.evaluation.scoring:scores"),
         ("scorecard", "repair.evaluation.reports/templates/scorecard.html"),
         ("scorecard", "repair.evaluation.reports/templates/page.html"),
         ("teacher_page", "repair.evaluation.reports/templates/teachers.html"),
@@ -73,6 +77,12 @@ def test_what_decides_its_rows_is_reached(name: str, part: str):
 
 def test_the_decoding_program_is_reached_by_its_name():
     assert "repair.models.decoding:Decoder" in definitions_of(DECODING).parts
+
+
+def test_scoring_and_answering_are_made_by_code_of_their_own():
+    answering, scoring = (digest(name).parts for name in ("predictions", "eval_results"))
+    assert not [part for part in answering if part.startswith("repair.evaluation.scoring")]
+    assert not [part for part in scoring if part.startswith(("repair.models", "repair.synthesis"))]
 
 
 def test_the_servers_are_reached_as_a_whole():

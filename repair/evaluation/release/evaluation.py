@@ -16,7 +16,7 @@ from repair.evaluation.edit_metrics import edit_size, kept_lines, size_ratio
 from repair.evaluation.groups import category, file_lines, reference_edit_lines
 from repair.evaluation.release.loader import Release
 from repair.evaluation.release.predictions import Prediction
-from repair.evaluation.scoring import Functional, score
+from repair.evaluation.scoring import Functional, score_answers
 from repair.evaluation.token_match import token_match
 from repair.language_servers.scheduler import Servers
 from repair.line_diff import workspace as workspace_diff
@@ -47,6 +47,18 @@ def evaluate(
     by_sample: dict[str, list[Prediction]] = {}
     for prediction in sorted(predictions, key=lambda each: each.answer_index):
         by_sample.setdefault(prediction.sample_id, []).append(prediction)
+    scores = iter(
+        score_answers(
+            (
+                (sample, prediction.answer)
+                for sample in release.samples
+                for prediction in by_sample.get(sample["sample_id"], [])
+                if prediction.answer is not None and not abstains(prediction.answer)
+            ),
+            servers,
+            functional,
+        )
+    )
     for sample in release.samples:
         of_sample = {
             "benchmark": sample["benchmark"],
@@ -72,7 +84,7 @@ def evaluate(
             if prediction.answer is None or abstains(prediction.answer):
                 yield {**key, **of_sample, "outcome": ABSTAINED, **nothing}
                 continue
-            scored = score(sample, "", prediction.answer, servers, functional)
+            scored = next(scores)
             rates = {name: scored[name] for name in RATES if name in scored}
             rates["functional"] = rates["functional"] if tested else None
             edit = _edit(sample, prediction.answer)

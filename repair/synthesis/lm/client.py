@@ -11,9 +11,10 @@ Tested by `tests/repair/synthesis/lm/test_teacher.py`, against a server that fai
 """
 
 import threading
+import time
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -184,7 +185,9 @@ class LmClient:
         if reservation is None:
             reservation = question.reservation = self.budget.reserve(question.messages, self.stop)
         sent = self._rate.admit(question.estimated, self.stop)
+        started = time.monotonic()
         reply = self._model.priced(send())
+        reply = replace(reply, seconds=round(time.monotonic() - started, 4))
         stored = self._cache.put_reply(question.key, self._model.model, reply)
         if reply.input_tokens is not None and reply.output_tokens is not None:
             self._rate.correct(sent, reply.input_tokens + reply.output_tokens)
@@ -214,7 +217,9 @@ class LmClient:
         except Exception as error:  # nobody foresaw it: it is this question's, and the reply is kept
             said = f"the reply can't be parsed: {type(error).__name__}: {error}"
             raise QuestionFailedError(said[:_MOST_SAID]) from error
-        answer = Answer(text, reply.input_tokens, reply.output_tokens, reply.cost_usd, finish_reason)
+        answer = Answer(
+            text, reply.input_tokens, reply.output_tokens, reply.cost_usd, finish_reason, reply.seconds
+        )
         self._cache.put(key, self._model.model, answer, stored.number)
         return answer
 

@@ -94,6 +94,8 @@ class PaidLM(dspy.LM):
 
     def __init__(self, model: LanguageModel, program: TeacherProgram, client: LmClient) -> None:
         super().__init__(model.model, cache=False, num_retries=0, **model.connection(), **model.sampling())
+        if "top_k" not in self.supported_params:
+            self.kwargs.pop("top_k", None)
         self.sample = 0
         self.answer: Answer | None = None
         self._client, self._program = client, program

@@ -41,6 +41,8 @@ class Reply:
     input_tokens: int | None = None
     output_tokens: int | None = None
     cost_usd: float | None = None
+    seconds: float | None = None
+    """From the request to the reply."""
 
 
 def reply_of(outputs: Any, record: Mapping[str, Any]) -> Reply:

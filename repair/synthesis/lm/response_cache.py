@@ -34,7 +34,8 @@ CREATE TABLE IF NOT EXISTS answers (
     output_tokens INTEGER,
     cost_usd REAL,
     asked_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
-    finish_reason TEXT
+    finish_reason TEXT,
+    seconds REAL
 ) WITHOUT ROWID
 """
 
@@ -47,9 +48,13 @@ CREATE TABLE IF NOT EXISTS replies (
     input_tokens INTEGER,
     output_tokens INTEGER,
     cost_usd REAL,
-    asked_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+    asked_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
+    seconds REAL
 )
 """
+
+# Columns that files of earlier releases lack.
+_LATER_COLUMNS = (("answers", "finish_reason TEXT"), ("answers", "seconds REAL"), ("replies", "seconds REAL"))
 
 # Another process writes one small row at a time: a lock held for this long means that something is broken.
 _BUSY_S = 60.0
@@ -65,6 +70,8 @@ class Answer:
     cost_usd: float | None
     finish_reason: str | None = None
     """Why the text ended, as the service says it: `stop`, `length` (cut at `max_tokens`), ..."""
+    seconds: float | None = None
+    """From the request to the reply; null: of an earlier release."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +121,17 @@ class ResponseCache:
             try:
                 self._connection.execute(_REPLIES)
                 self._connection.execute("CREATE INDEX IF NOT EXISTS replies_of ON replies (key)")
-                self._add_finish_reason()
+                self._add_later_columns()
             except BaseException:
                 self._connection.close()
                 raise
 
     def get(self, key: str) -> Answer | None:
         """The cached answer, or None."""
-        query = "SELECT text, input_tokens, output_tokens, cost_usd, finish_reason FROM answers WHERE key = ?"
+        query = (
+            "SELECT text, input_tokens, output_tokens, cost_usd, finish_reason, seconds FROM answers"
+            " WHERE key = ?"
+        )
         with self._told():
             row = self._connection.execute(query, (key,)).fetchone()
         return None if row is None else Answer(*row)
@@ -129,7 +139,7 @@ class ResponseCache:
     def replies(self, key: str) -> list[StoredReply]:
         """The replies under `key` that are no answer yet, in the order in which they came."""
         query = (
-            "SELECT number, content, input_tokens, output_tokens, cost_usd FROM replies"
+            "SELECT number, content, input_tokens, output_tokens, cost_usd, seconds FROM replies"
             " WHERE key = ? ORDER BY number"
         )
         with self._told():
@@ -139,10 +149,13 @@ class ResponseCache:
     def put_reply(self, key: str, model: str, reply: Reply) -> StoredReply:
         """Store a reply as it came."""
         statement = (
-            "INSERT INTO replies (key, model, content, input_tokens, output_tokens, cost_usd)"
-            " VALUES (?, ?, ?, ?, ?, ?)"
+            "INSERT INTO replies (key, model, content, input_tokens, output_tokens, cost_usd, seconds)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)"
         )
-        values = (key, model, reply.content, reply.input_tokens, reply.output_tokens, reply.cost_usd)
+        values = (
+            *(key, model, reply.content, reply.input_tokens, reply.output_tokens, reply.cost_usd),
+            reply.seconds,
+        )
         with self._told():
             number = self._connection.execute(statement, values).lastrowid
         return StoredReply(number or 0, reply)
@@ -151,12 +164,12 @@ class ResponseCache:
         """Store `answer`; the first one under a key stays. `reply` is the number of the reply that it was."""
         values = (
             *(key, model, answer.text, answer.input_tokens, answer.output_tokens, answer.cost_usd),
-            answer.finish_reason,
+            *(answer.finish_reason, answer.seconds),
         )
         statement = (
             "INSERT OR IGNORE INTO answers"
-            " (key, model, text, input_tokens, output_tokens, cost_usd, finish_reason)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)"
+            " (key, model, text, input_tokens, output_tokens, cost_usd, finish_reason, seconds)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
         )
         with self._told(), self._transaction():
             self._connection.execute(statement, values)
@@ -164,7 +177,7 @@ class ResponseCache:
 
     def demote(self, key: str) -> None:
         """Make an answer that is none a reply again: it was paid for, and its question is asked again."""
-        columns = "key, model, input_tokens, output_tokens, cost_usd, asked_at"
+        columns = "key, model, input_tokens, output_tokens, cost_usd, asked_at, seconds"
         content = "json_object('outputs', json_array(text), 'finish_reason', finish_reason, 'body', NULL)"
         with self._told(), self._transaction():
             self._connection.execute(
@@ -193,12 +206,13 @@ class ResponseCache:
     ) -> None:
         self.close()
 
-    def _add_finish_reason(self) -> None:
-        """Files of earlier releases lack the column."""
-        columns = {name for _, name, *_ in self._connection.execute("PRAGMA table_info(answers)")}
-        if "finish_reason" not in columns:
+    def _add_later_columns(self) -> None:
+        for table, column in _LATER_COLUMNS:
+            known = {name for _, name, *_ in self._connection.execute(f"PRAGMA table_info({table})")}
+            if column.partition(" ")[0] in known:
+                continue
             try:
-                self._connection.execute("ALTER TABLE answers ADD COLUMN finish_reason TEXT")
+                self._connection.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
             except sqlite3.OperationalError as error:  # another process was faster
                 if "duplicate column" not in str(error):
                     raise

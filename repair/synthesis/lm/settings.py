@@ -28,6 +28,9 @@ class LanguageModel:
     """The environment variable that holds the key; None: none is needed."""
     temperature: float | None = 0.0
     """None: the provider's default, which some models insist on."""
+    top_p: float | None = None
+    top_k: int | None = None
+    """Sent where the provider's API has it. None, here as in `top_p`: the provider's default."""
     max_tokens: int = 1024
     """The most tokens of one answer."""
     prefill: bool = True
@@ -82,7 +85,9 @@ class LanguageModel:
 
     def sampling(self) -> dict[str, Any]:
         """Sampling parameters: an answer depends on them beside its question."""
-        return {"temperature": self.temperature, "max_tokens": self.max_tokens}
+        nucleus = {"top_p": self.top_p, "top_k": self.top_k}
+        chosen = {name: value for name, value in nucleus.items() if value is not None}
+        return {"temperature": self.temperature, "max_tokens": self.max_tokens, **chosen}
 
     def connection(self) -> dict[str, Any]:
         """Keyword arguments of the API client. They hold the key: never write or show them.

@@ -4,8 +4,12 @@ import json
 import os
 import pickle
 import shutil
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +19,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from repair.errors import ConfigurationError, StoreError
-from repair.models.decoding import Completion, Decoder, FinishReason, decode, local_folder
+from repair.models.answer_log import AnswerLog, logged_answers, prompt_sha256
+from repair.models.decoding import Decoder, local_folder
+from repair.models.model import Completion, FinishReason, Sampling
 from repair.prompt.sentinels import Example, render_prompt, render_response
 
 pytestmark = pytest.mark.slow
@@ -90,90 +96,151 @@ def test_pickled_weights_are_not_loaded(checkpoint: str, tmp_path: Path) -> None
     assert not (tmp_path / "mark").exists()
 
 
+KNOWN = Sampling(max_new_tokens=48)
+# away from what it knows and at a high temperature the model is undecided
+UNDECIDED = Sampling(max_new_tokens=12, temperature=5.0, top_p=1.0, top_k=300)
+UNKNOWN = ["a = ", "bb = 1", "c", "d = [", "e + f", "gg", "h(", "i = (1, "]
+
+
+def decoded(
+    decoder: Decoder, prompts: Sequence[str], sampling: Sampling = KNOWN, **options: Any
+) -> dict[tuple[int, int], Completion]:
+    batches = decoder.decode(prompts, sampling, **options)
+    return {(index, number): answer for batch in batches for index, number, answer in batch}
+
+
+def texts(answers: dict[tuple[int, int], Completion]) -> dict[tuple[int, int], str]:
+    return {key: answer.text for key, answer in answers.items()}
+
+
 @pytest.mark.parametrize("batch_size", [1, 2, 8])
-def test_answers_come_in_the_order_of_the_prompts_whatever_shares_a_batch(
-    decoder: Decoder, batch_size: int
-) -> None:
+def test_each_prompt_has_its_own_answer_whatever_shares_its_batch(decoder: Decoder, batch_size: int) -> None:
     asked = [*ANSWERS, *reversed(ANSWERS)]
-    calls: list[tuple[int, int]] = []
-    answers = decoder.decode(
-        asked,
-        max_new_tokens=48,
-        batch_size=batch_size,
-        progress=lambda done, total: calls.append((done, total)),
-    )
+    answers = decoded(decoder, asked, batch_size=batch_size)
     # left padding must not change what is computed: the prompts have three lengths
-    assert [answer.text for answer in answers] == [ANSWERS[question] for question in asked]
-    assert {answer.finish_reason for answer in answers} == {FinishReason.CLOSED}
-    assert calls[-1] == (6, 6)
-    assert [done for done, _ in calls] == sorted(done for done, _ in calls)
+    assert texts(answers) == {(index, 0): ANSWERS[question] for index, question in enumerate(asked)}
+    assert {answer.finish_reason for answer in answers.values()} == {FinishReason.CLOSED}
 
 
 def test_an_answer_ends_with_the_closing_line_and_its_tokens_are_counted(decoder: Decoder) -> None:
     for asked, answer in ANSWERS.items():
-        [completion] = decoder.decode([asked], max_new_tokens=48)
+        completion = decoded(decoder, [asked])[0, 0]
         tokens = decoder.tokenizer(answer, add_special_tokens=False)["input_ids"]
-        assert completion == Completion(answer, len(tokens), FinishReason.CLOSED)
+        given = len(decoder.tokenizer(asked)["input_ids"])
+        assert replace(completion, seconds=None) == Completion(
+            answer, FinishReason.CLOSED, given, len(tokens)
+        )
+
+
+def test_seconds_are_those_until_the_row_ended_not_the_batch(decoder: Decoder) -> None:
+    short, long = next(iter(ANSWERS)), f"{UNKNOWN[0]}{'x' * 60}"
+    started = time.monotonic()
+    answers = decoded(decoder, [short, long], replace(KNOWN, max_new_tokens=100))
+    passed = time.monotonic() - started
+    ended, cut = answers[0, 0], answers[1, 0]
+    assert (ended.finish_reason, cut.finish_reason) == (FinishReason.CLOSED, FinishReason.CUT)
+    assert 0 < (ended.seconds or 0) < (cut.seconds or 0) <= passed
 
 
 def test_a_prompt_without_room_for_an_answer_is_counted_and_not_cut(decoder: Decoder) -> None:
     long = prompt("prin", lines=80)
     fits = next(iter(ANSWERS))
-    answers = decoder.decode([long, fits, long], max_new_tokens=48)
-    assert answers[0] == answers[2] == Completion("", 0, FinishReason.TOO_LONG)
-    assert answers[1].text == ANSWERS[fits]
+    answers = decoded(decoder, [long, fits, long])
+    width = len(decoder.tokenizer(long)["input_ids"])
+    assert answers[0, 0] == answers[2, 0] == Completion("", FinishReason.TOO_LONG, width, 0)
+    assert answers[1, 0].text == ANSWERS[fits]
     # the longest prompt that is asked leaves exactly the room for the new tokens
-    width = len(decoder.tokenizer(fits)["input_ids"])
-    assert decoder.decode([fits], max_new_tokens=CONTEXT - width)[0].finish_reason != FinishReason.TOO_LONG
-    assert (
-        decoder.decode([fits], max_new_tokens=CONTEXT - width + 1)[0].finish_reason == FinishReason.TOO_LONG
-    )
+    room = CONTEXT - len(decoder.tokenizer(fits)["input_ids"])
+    reasons = [
+        decoded(decoder, [fits], replace(KNOWN, max_new_tokens=new))[0, 0].finish_reason
+        for new in (room, room + 1)
+    ]
+    assert reasons == [FinishReason.CLOSED, FinishReason.TOO_LONG]
 
 
 def test_an_answer_that_uses_up_its_tokens_is_cut(decoder: Decoder) -> None:
-    [answer] = decoder.decode([next(iter(ANSWERS))], max_new_tokens=3)
-    assert (answer.tokens, answer.finish_reason) == (3, FinishReason.CUT)
+    answer = decoded(decoder, [next(iter(ANSWERS))], replace(KNOWN, max_new_tokens=3))[0, 0]
+    assert (answer.output_tokens, answer.finish_reason) == (3, FinishReason.CUT)
     assert ANSWERS[next(iter(ANSWERS))].startswith(answer.text)
 
 
 def test_the_end_of_text_ends_an_answer_that_has_no_closing_line(decoder: Decoder) -> None:
     # the whole answer is in the prompt already: the next token is the end of the text
     asked, answer = next(iter(ANSWERS.items()))
-    [completion] = decoder.decode([asked + answer], max_new_tokens=20, temperature=0)
-    assert completion == Completion("", 0, FinishReason.ENDED)
+    completion = decoded(decoder, [asked + answer], Sampling(max_new_tokens=20, temperature=0))[0, 0]
+    assert (completion.text, completion.output_tokens) == ("", 0)
+    assert completion.finish_reason == FinishReason.ENDED
 
 
-def test_a_seed_decides_what_is_drawn(decoder: Decoder) -> None:
-    # away from what it knows and at a high temperature the model is undecided
-    asked = [f"{name} = " for name in ("a", "b", "c", "d")]
-    settings: dict[str, Any] = {"max_new_tokens": 24, "temperature": 5.0, "top_p": 1.0, "top_k": 300}
-    first = decoder.decode(asked, seed=1, **settings)
-    assert decoder.decode(asked, seed=1, **settings) == first
-    assert decoder.decode(asked, seed=2, **settings) != first
+def test_a_seed_decides_what_is_drawn_and_several_answers_differ(decoder: Decoder) -> None:
+    first = texts(decoded(decoder, UNKNOWN, UNDECIDED, k=3))
+    assert texts(decoded(decoder, UNKNOWN, UNDECIDED, k=3)) == first
+    assert texts(decoded(decoder, UNKNOWN, replace(UNDECIDED, seed=18), k=3)) != first
+    assert len({first[0, number] for number in range(3)}) == 3
+    # one more answer leaves the others as they are
+    assert first.items() <= texts(decoded(decoder, UNKNOWN, UNDECIDED, k=4)).items()
 
 
-def test_the_likeliest_token_needs_no_seed(checkpoint: str) -> None:
-    asked = list(ANSWERS)
-    first = decode(checkpoint, asked, max_new_tokens=48, temperature=0, seed=1)
-    assert decode(checkpoint, asked, max_new_tokens=48, temperature=0, seed=2) == first
+@pytest.mark.parametrize("batch_size", [1, 3, 8])
+def test_a_draw_depends_on_nothing_else_that_is_decoded(decoder: Decoder, batch_size: int) -> None:
+    first = texts(decoded(decoder, UNKNOWN, UNDECIDED, k=2))
+    turned = texts(decoded(decoder, UNKNOWN[::-1], UNDECIDED, k=2, batch_size=batch_size))
+    last = len(UNKNOWN) - 1
+    assert {(last - index, number): text for (index, number), text in turned.items()} == first
+    alone = texts(decoded(decoder, UNKNOWN[3:4], UNDECIDED, k=2))
+    assert alone == {(0, number): first[3, number] for number in range(2)}
+
+
+def test_what_is_drawn_follows_the_probabilities(decoder: Decoder) -> None:
+    import torch
+
+    one = Sampling(max_new_tokens=1, temperature=2.0, top_p=1.0, top_k=5)
+    draws = decoded(decoder, ["print("], one, k=600, batch_size=200)
+    tokens = torch.tensor([decoder.tokenizer("print(")["input_ids"]])
+    logits = decoder.model(tokens).logits[0, -1] / 2.0
+    kept = torch.topk(logits, 5)
+    expected = {
+        decoder.tokenizer.decode([token]): chance
+        for token, chance in zip(kept.indices.tolist(), torch.softmax(kept.values, 0).tolist(), strict=True)
+    }
+    assert {answer.text for answer in draws.values()} <= set(expected)
+    for text, chance in expected.items():
+        share = sum(answer.text == text for answer in draws.values()) / 600
+        assert abs(share - chance) < 0.09, text  # four standard deviations
+
+
+def test_the_likeliest_token_needs_no_seed(decoder: Decoder) -> None:
+    greedy = Sampling(max_new_tokens=12, temperature=0)
+    first = texts(decoded(decoder, UNKNOWN, greedy))
+    assert texts(decoded(decoder, UNKNOWN, replace(greedy, seed=1))) == first
+
+
+def test_what_is_known_is_not_decoded_and_changes_nothing(decoder: Decoder) -> None:
+    whole = decoded(decoder, UNKNOWN, UNDECIDED, k=2, batch_size=4)
+    known = {(index, number) for index, number in whole if index % 3 or number}
+    rest = decoded(decoder, UNKNOWN, UNDECIDED, k=2, batch_size=4, known=known)
+    assert texts(rest) == {key: text for key, text in texts(whole).items() if key not in known}
+    assert decoded(decoder, UNKNOWN, UNDECIDED, k=2, known=set(whole)) == {}
 
 
 @pytest.mark.parametrize(
-    "settings",
+    ("sampling", "options", "said"),
     [
-        {"max_new_tokens": CONTEXT},  # leaves no room for any prompt
-        {"max_new_tokens": 0},
-        {"batch_size": 0},
-        {"temperature": -0.1},
+        ({"max_new_tokens": CONTEXT}, {}, f"the model reads {CONTEXT} tokens"),  # no room for any prompt
+        ({}, {"batch_size": 0}, "batch_size 0"),
+        ({}, {"k": 0}, "answers is 0"),
+        ({"temperature": 0}, {"k": 2}, "all be the same"),
     ],
 )
-def test_a_bad_setting_is_refused(decoder: Decoder, settings: dict[str, Any]) -> None:
-    with pytest.raises(ConfigurationError, match=f"the model reads {CONTEXT} tokens"):
-        decoder.decode(["x"], **{"max_new_tokens": 4, **settings})
+def test_a_bad_setting_is_refused(
+    decoder: Decoder, sampling: dict[str, Any], options: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        decoded(decoder, ["x"], Sampling(**{"max_new_tokens": 4, **sampling}), **options)
 
 
 def test_no_prompts_have_no_answers(decoder: Decoder) -> None:
-    assert decoder.decode([], max_new_tokens=4) == []
+    assert decoded(decoder, []) == {}
 
 
 def test_a_checkpoint_in_another_store_is_brought_here(checkpoint: str) -> None:
@@ -186,87 +253,112 @@ def test_a_checkpoint_in_another_store_is_brought_here(checkpoint: str) -> None:
     assert not Path(folder).exists()
     with local_folder(checkpoint) as same:
         assert same == checkpoint
+    with local_folder("owner/a-published-model") as name:
+        assert name == "owner/a-published-model"
 
 
-def test_the_process_answers_several_files_under_pipes_and_says_how_each_ended(
-    checkpoint: str, tmp_path: Path
-) -> None:
+def write_prompts(folder: Path, asked: list[str]) -> Path:
+    pq.write_table(pa.table({"prompt": asked}), folder / "prompts.parquet")
+    return folder / "prompts.parquet"
+
+
+def decoding(checkpoint: str, prompts: Path, log: Path, *options: str) -> list[str]:
+    command = [sys.executable, "-m", "code_location.decode_main", "--checkpoint", checkpoint]
+    return [*command, "--prompts", str(prompts), "--answers", str(log), *options]
+
+
+def test_the_process_answers_under_pipes_and_says_how_far_it_is(checkpoint: str, tmp_path: Path) -> None:
     import dagster as dg
 
-    files: list[list[str]] = []
-    for number, asked in enumerate([list(ANSWERS), [prompt("prin", lines=80), *ANSWERS]]):
-        names = [str(n) for n in range(len(asked))]
-        table = pa.table({"prompt": asked, "sample_id": names, "code": ["x"] * len(asked)})
-        files.append([str(tmp_path / f"in-{number}.parquet"), str(tmp_path / "out" / f"{number}.parquet")])
-        pq.write_table(table, files[-1][0])
-    extras = {"checkpoint": checkpoint, "inputs": files, "max_new_tokens": 48, "batch_size": 2, "seed": 3}
-    seen: dict[str, Any] = {}
+    asked = [prompt("prin", lines=80), *ANSWERS]
+    extras = {
+        "checkpoint": checkpoint,
+        "prompts": str(write_prompts(tmp_path, [*asked, *asked])),
+        "answers": str(tmp_path / "logs" / "answers.jsonl"),
+        "batch_size": 2,
+        "sampling": asdict(KNOWN),
+    }
 
     @dg.asset
     def predictions(context: dg.AssetExecutionContext) -> Any:
-        completed = dg.PipesSubprocessClient(env={"PYTHONPATH": str(ROOT)}).run(
+        dg.PipesSubprocessClient(env={"PYTHONPATH": str(ROOT)}).run(
             context=context, command=[sys.executable, "-m", "code_location.decode_main"], extras=extras
         )
-        seen["messages"] = list(completed.get_custom_messages())
-        return completed.get_materialize_result()
+        return dg.MaterializeResult()
 
-    assert dg.materialize([predictions]).success
-    first, second = (pq.read_table(out).to_pylist() for _, out in files)
-    assert [row["completion"] for row in first] == list(ANSWERS.values())
-    assert [row["outcome"] for row in second] == ["too_long", "closed", "closed", "closed"]
-    assert [row["sample_id"] for row in second] == ["0", "1", "2", "3"]
-    assert seen["messages"] == [
-        {"kind": "predictions", "path": files[0][1], "samples": 3, "closed": 3},
-        {"kind": "predictions", "path": files[1][1], "samples": 4, "closed": 3, "too_long": 1},
-    ]
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["0.parquet", "1.parquet"]
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = dg.materialize([predictions], instance=instance)
+        said = " ".join(entry.message for entry in instance.all_logs(result.run_id))
+    assert "4 of 4 answers decoded" in said
+    assert "4 answers to 4 prompts, 0 of them from before: 1 too_long, 3 closed" in said
+    logged = logged_answers(Path(extras["answers"]))
+    assert {key: answer.text for key, answer in logged.items()} == {
+        (prompt_sha256(question), 0): ANSWERS.get(question, "") for question in asked
+    }
 
 
 def test_the_process_answers_by_hand_too(checkpoint: str, tmp_path: Path) -> None:
-    asked = next(iter(ANSWERS))
-    pq.write_table(pa.table({"sample_id": ["a"], "prompt": [asked]}), tmp_path / "in.parquet")
-    command = [sys.executable, "-m", "code_location.decode_main", "--checkpoint", checkpoint]
-    command += ["--pair", str(tmp_path / "in.parquet"), str(tmp_path / "out.parquet")]
-    command += ["--settings", json.dumps({"max_new_tokens": 3})]
+    prompts, log = write_prompts(tmp_path, [next(iter(ANSWERS))]), tmp_path / "answers.jsonl"
+    command = decoding(checkpoint, prompts, log, "--sampling", json.dumps({"max_new_tokens": 3}))
     output = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    assert pq.read_table(tmp_path / "out.parquet")["outcome"].to_pylist() == ["cut"]
-    assert "1 of 1 prompts answered" in output
+    assert [answer.finish_reason for answer in logged_answers(log).values()] == [FinishReason.CUT]
+    assert "1 of 1 answers decoded" in output
     # a launcher of several processes starts this one several times: only the first may write
-    (tmp_path / "out.parquet").unlink()
+    log.unlink()
     subprocess.run(command, cwd=ROOT, check=True, env={**os.environ, "RANK": "1"})
-    assert not (tmp_path / "out.parquet").exists()
+    assert not log.exists()
 
 
-def test_a_file_without_prompts_is_named(decoder: Decoder, tmp_path: Path) -> None:
-    from code_location.decode_main import decode_file
+def test_a_killed_process_resumes_with_the_answers_of_one_that_never_stopped(
+    decoder: Decoder, checkpoint: str, tmp_path: Path
+) -> None:
+    asked, drawn = [f"value_{n} = " for n in range(40)], replace(UNDECIDED, max_new_tokens=60)
+    prompts, log = write_prompts(tmp_path, asked), tmp_path / "answers.jsonl"
+    settings = json.dumps(asdict(drawn))
+    options = ("-k", "2", "--batch-size", "4", "--sampling", settings)
+    child = subprocess.Popen(decoding(checkpoint, prompts, log, *options), cwd=ROOT)
+    while len(logged_answers(log)) < 12:
+        assert child.poll() is None, "it ended before it could be killed"
+        time.sleep(0.005)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    survived = log.read_bytes()
+    before = logged_answers(log)
+    assert 12 <= len(before) < 80
+    log.write_bytes(survived + b'{"prompt": "half a line of an ans')  # as if killed a moment later
+    output = subprocess.run(
+        decoding(checkpoint, prompts, log, *options), cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout
+    assert f"80 answers to 40 prompts, {len(before)} of them from before" in output
+    whole = survived[: survived.rfind(b"\n") + 1]
+    assert log.read_bytes().startswith(whole), "what was there is not written again"
+    assert len(log.read_bytes().splitlines()) == 80
+    at_once = decoded(decoder, asked, drawn, k=2, batch_size=4)
+    assert {key: answer.text for key, answer in logged_answers(log).items()} == {
+        (prompt_sha256(asked[index]), number): text for (index, number), text in texts(at_once).items()
+    }
+
+
+def test_nothing_is_loaded_where_all_is_answered(tmp_path: Path) -> None:
+    from code_location.decode_main import run
+
+    log = tmp_path / "answers.jsonl"
+    with AnswerLog(log) as answers:
+        answers.append([((prompt_sha256("x"), 0), Completion("y", FinishReason.ENDED))])
+    asked = {"prompts": str(write_prompts(tmp_path, ["x"])), "answers": str(log)}
+    said: list[str] = []
+    run({"checkpoint": "/no/such/checkpoint", **asked}, said.append)
+    assert said == ["1 answers to 1 prompts, 1 of them from before: 1 ended"]
+    with pytest.raises(OSError, match="/no/such/checkpoint"):
+        run({"checkpoint": "/no/such/checkpoint", "k": 2, **asked}, said.append)
+    assert len(logged_answers(log)) == 1
+
+
+def test_a_file_without_prompts_is_named(tmp_path: Path) -> None:
+    from code_location.decode_main import run
 
     pq.write_table(pa.table({"sample_id": ["a"]}), tmp_path / "in.parquet")
+    extras = {"checkpoint": "x", "prompts": str(tmp_path / "in.parquet"), "answers": str(tmp_path / "a")}
     with pytest.raises(StoreError, match=r"in\.parquet has no column prompt"):
-        decode_file(
-            decoder, str(tmp_path / "in.parquet"), str(tmp_path / "out.parquet"), {}, lambda line: None
-        )
-    assert not (tmp_path / "out.parquet").exists()
-
-
-def test_a_failed_decoding_leaves_the_earlier_predictions(
-    decoder: Decoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from code_location.decode_main import decode_file
-
-    source, out = tmp_path / "in.parquet", tmp_path / "out.parquet"
-    pq.write_table(pa.table({"sample_id": ["a"], "prompt": ["x"]}), source)
-
-    def decode() -> None:
-        decode_file(decoder, str(source), str(out), {"max_new_tokens": 1}, lambda line: None)
-
-    decode()
-    before = out.read_bytes()
-
-    def full(*_: object) -> None:
-        raise OSError("no room")
-
-    monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(OSError, match="no room"):
-        decode()
-    assert out.read_bytes() == before
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.parquet", "out.parquet"]
+        run(extras, lambda line: None)
+    assert not (tmp_path / "a").exists()

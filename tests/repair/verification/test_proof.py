@@ -14,7 +14,7 @@ from repair.cli import main
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.errors import InputError, StoreError
 from repair.evaluation.benchmark import workspace_samples
-from repair.evaluation.scoring import score
+from repair.evaluation.scoring import score_answers
 from repair.language_servers import LanguageServers, ServerTimeoutError
 from repair.pipeline import BY_NAME
 from repair.prompt.rows import prompt_of
@@ -75,7 +75,7 @@ def test_it_becomes_an_example_and_a_benchmark_sample_that_is_its_own_reference(
     [benchmark] = workspace_samples([as_batch([example], REPAIR_EXAMPLES)], at_most=1)
     [sample] = benchmark.to_pylist()
     assert sample["target_files"] == row["repaired_files"]
-    scored = score(sample, "history", sample["reference"], FunctionServers(marked))
+    [scored] = score_answers([(sample, sample["reference"])], FunctionServers(marked))
     assert (scored["outcome"], scored["ast_or_string_match"]) == ("repaired", True)
 
 

@@ -1,5 +1,6 @@
 """Response cache: keys, first answer stays, several threads and processes."""
 
+import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from repair.synthesis.lm.reply import Reply
 from repair.synthesis.lm.response_cache import Answer, ResponseCache, answer_key
 
 QUESTION: dict[str, Any] = {
@@ -45,6 +47,7 @@ ANSWERS = st.builds(
     input_tokens=st.one_of(st.none(), st.integers(0, 10**9)),
     output_tokens=st.one_of(st.none(), st.integers(0, 10**9)),
     cost_usd=st.one_of(st.none(), st.floats(0, 100)),
+    seconds=st.one_of(st.none(), st.floats(0, 1000)),
 )
 
 
@@ -71,3 +74,26 @@ def test_many_threads_and_another_process_write_one_file(tmp_path: Path) -> None
         assert child.wait(timeout=60) == 0
         assert len(cache) == 400
         assert cache.get("child 7") == cache.get("parent 7") == Answer("7", 7, 7, 0.0)
+
+
+EARLIER = """
+CREATE TABLE answers (key TEXT PRIMARY KEY, model TEXT NOT NULL, text TEXT NOT NULL, input_tokens INTEGER,
+    output_tokens INTEGER, cost_usd REAL, asked_at TEXT NOT NULL DEFAULT 'then') WITHOUT ROWID;
+CREATE TABLE replies (number INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL, model TEXT NOT NULL,
+    content TEXT NOT NULL, input_tokens INTEGER, output_tokens INTEGER, cost_usd REAL,
+    asked_at TEXT NOT NULL DEFAULT 'then');
+INSERT INTO answers (key, model, text, input_tokens, output_tokens, cost_usd) VALUES ('k', 'm', 'x', 1, 2, 3);
+INSERT INTO replies (key, model, content) VALUES ('r', 'm', '{}');
+"""
+
+
+def test_a_file_of_an_earlier_release_keeps_what_it_holds(tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / "answers.sqlite")
+    connection.executescript(EARLIER)
+    connection.close()
+    for _ in range(2):
+        with ResponseCache(tmp_path / "answers.sqlite") as cache:
+            assert cache.get("k") == Answer("x", 1, 2, 3.0)
+            assert [stored.reply for stored in cache.replies("r")] == [Reply("{}")]
+            cache.put("new", "m", Answer("y", None, None, None, "stop", 1.5))
+            assert cache.get("new") == Answer("y", None, None, None, "stop", 1.5)
