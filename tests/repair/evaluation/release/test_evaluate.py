@@ -3,6 +3,8 @@
 import json
 import os
 import random
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,12 +20,13 @@ from repair.evaluation.intervals import wilson
 from repair.evaluation.leetcode import BugInstance, PublishedBenchmark, leetcode_samples
 from repair.evaluation.release.evaluation import evaluate
 from repair.evaluation.release.loader import Release, load_release
+from repair.evaluation.release.manifest import MANIFEST
 from repair.evaluation.release.predictions import Prediction, read_predictions
 from repair.evaluation.release.results import groups, results_text
 from repair.schema.outcomes import split_outcomes
 from tests.graph import LANGUAGE_SERVERS
 from tests.published_benchmarks import ADD
-from tests.released import Row, misspelt_samples, predictions, release_of
+from tests.released import Row, misspelt_samples, predictions, release_of, sign
 
 COUNT = 6
 ROOT = Path(__file__).parents[4]
@@ -161,6 +164,16 @@ def test_the_command_gives_equal_bytes_for_any_order(folder: Path, release: Rele
         (line["sample_id"], line["answer_index"]) for line in lines
     )
     assert len(lines) == COUNT + 1
+
+
+def test_other_servers_than_those_of_the_release_are_said(folder: Path, tmp_path: Path) -> None:
+    older = tmp_path / "older"
+    shutil.copytree(folder, older)
+    sign(older, servers={**json.loads((older / MANIFEST).read_bytes())["servers"], "ruff": "0.0.1"})
+    result = repair("evaluate", older, predictions(tmp_path / "none.jsonl", []))
+    assert result.exit_code == 0
+    (line,) = result.stderr.splitlines()
+    assert re.fullmatch(r"ruff is [\d.]+ here, and 0\.0\.1 proved the release: scores may differ", line)
 
 
 KNOWN = {"a", "b"}
