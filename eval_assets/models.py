@@ -153,9 +153,11 @@ class OpenedModels:
     def _lm(self, name: str) -> LmModel:
         model, shots = self.chosen.language_models[name]
 
-        def report(said: str) -> None:
+        log = self.stage.context.log
+
+        def unanswered(said: str) -> None:
             self.failed[name] += 1
-            self.stage.context.log.warning("%s", said)
+            log.warning("%s", said)
 
         examples = list(self.stage.rows(FEW_SHOT)) if shots else []
         return LmModel(
@@ -163,5 +165,6 @@ class OpenedModels:
             TeacherProgram.from_examples(examples, shots_per_question=shots, seed=self.sampling.seed),
             Path(self.language_model.answers),
             sampling=self.sampling,
-            report=report,
+            unanswered=unanswered,
+            report=lambda progress: log.info("%s: %s", name, progress),
         )

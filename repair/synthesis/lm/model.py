@@ -21,6 +21,7 @@ from repair.prompt.sentinels import Example
 from repair.synthesis.lm.client import LmClient, QuestionFailedError
 from repair.synthesis.lm.limits import BudgetExhaustedError, Usage
 from repair.synthesis.lm.program import TeacherProgram
+from repair.synthesis.lm.progress import ProgressReporter, SynthesisProgress
 from repair.synthesis.lm.settings import LanguageModel
 from repair.text.files import text_of
 
@@ -35,7 +36,8 @@ class LmModel:
     """`model` with the worked examples of `program`; response cache in the file `cache`. A context manager.
 
     `sampling` replaces the temperature, top-p and top-k of `model`, unless its temperature is None: some APIs
-    insist on their own. `report` is told each question without an answer, by its sample and the reason.
+    insist on their own. `unanswered` is told each question without an answer, by its sample and the reason;
+    `report` every few seconds the progress, in samples.
 
     Raises ConfigurationError as `LmTeacher`.
     """
@@ -47,7 +49,8 @@ class LmModel:
         cache: Path,
         *,
         sampling: Sampling,
-        report: Callable[[str], None],
+        unanswered: Callable[[str], None],
+        report: Callable[[SynthesisProgress], None],
     ) -> None:
         from repair.synthesis.lm.dspy_program import RepairProgram
 
@@ -59,7 +62,7 @@ class LmModel:
         self._model, self._program, self._sampling = model, program, sampling
         self._client = LmClient(model, cache)
         self._dspy = RepairProgram(model, program, self._client)
-        self._report = report
+        self._tell, self._report = unanswered, report
 
     @property
     def usage(self) -> Usage:
@@ -83,13 +86,16 @@ class LmModel:
         questions = [(sample, number) for sample in samples for number in range(k)]
         self._count_cached(questions)
         self._client.stop.clear()
+        reporter = ProgressReporter(self._report, lambda: self.usage, total=len(samples))
         with ThreadPoolExecutor(self._model.concurrency, thread_name_prefix="model") as threads:
             try:
                 answers = ordered_map(
                     threads, self._completion, questions, ahead=_AHEAD * self._model.concurrency
                 )
-                for _ in samples:
+                for number, _ in enumerate(samples, 1):
                     yield [next(answers) for _ in range(k)]
+                    reporter.tick(number)
+                reporter.end(len(samples))
             finally:
                 self._client.stop.set()  # threads that wait before another attempt wake up and give up
 
@@ -131,7 +137,7 @@ class LmModel:
         )
 
     def _unanswered(self, sample_id: str, reason: str) -> Completion:
-        self._report(f"{self.name} gave no answer to {sample_id}: {reason}")
+        self._tell(f"{self.name} gave no answer to {sample_id}: {reason}")
         return Completion("", FinishReason.UNANSWERED)
 
     def _count_cached(self, questions: Sequence[tuple[Mapping[str, Any], int]]) -> None:

@@ -50,12 +50,20 @@ class Asked:
     def __init__(self, folder: Path, script: Script) -> None:
         self.server, self.folder = ModelServer(script), folder
         self.said: list[str] = []
+        self.progress: list[str] = []
 
     def model(self, shots: int = 0, sampling: Sampling = SAMPLING, **settings: Any) -> LmModel:
         known = {"model": "openai/scripted", "base_url": self.server.base_url, "first_pause_s": 0.01}
         model = LanguageModel(**{**known, "attempts": 2, **settings})
         cache = self.folder / "answers.sqlite"
-        return LmModel(model, program(shots), cache, sampling=sampling, report=self.said.append)
+        return LmModel(
+            model,
+            program(shots),
+            cache,
+            sampling=sampling,
+            unanswered=self.said.append,
+            report=lambda progress: self.progress.append(str(progress)),
+        )
 
     def __enter__(self) -> "Asked":
         self.server.__enter__()
@@ -109,6 +117,7 @@ def test_nothing_is_asked_twice_and_the_first_seconds_are_kept(asked: Asked) -> 
     with asked.model() as model:
         first = list(model.answer(samples, k=3))
         assert model.usage.answers_paid == 15
+    assert "5 of 5 (100%) rows" in asked.progress[-1]
     assert len(asked.server.requests) == 15
     with asked.model() as model:
         assert list(model.answer(samples, k=3)) == first
