@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from repair.errors import StoreError
@@ -26,6 +26,11 @@ COMPLETIONS = st.builds(
 ANSWERS = st.dictionaries(st.tuples(TEXTS.map(prompt_sha256), st.integers(0, 9)), COMPLETIONS, max_size=6)
 
 
+ONE: dict[Key, Completion] = {(prompt_sha256("x"), 0): Completion("y", FinishReason.ENDED)}
+
+
+@example(first=ONE, second={}, cut=1, junk=b"")  # the newline alone is missing
+@example(first=ONE, second=ONE, cut=1, junk=b"\0")
 @given(first=ANSWERS, second=ANSWERS, cut=st.integers(1, 10_000), junk=st.sampled_from([b"", b"\0\0", b"{}"]))
 def test_after_any_cut_the_whole_lines_are_there_and_the_rest_is_dropped(
     tmp_path_factory: pytest.TempPathFactory,
