@@ -66,7 +66,16 @@ def _funnel_table(rows: Sequence[Funnel], title: str) -> Table:
 
 def _score_table(scores: Sequence[SystemScore]) -> Table:
     table = Table(title="Scores (per cent, 95% interval)")
-    for name in ("benchmark", "system", "samples", "AST", "AST or string", "repaired", "functional"):
+    for name in (
+        "benchmark",
+        "system",
+        "samples",
+        "AST",
+        "AST or string",
+        "repaired",
+        "functional",
+        "strict",
+    ):
         table.add_column(name, justify="left" if name in ("benchmark", "system") else "right")
     for score in scores:
         table.add_row(

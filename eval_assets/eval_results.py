@@ -5,7 +5,7 @@ import dagster as dg
 from eval_assets.predictions import predictions
 from partitions.keys import DATE_AND_TYPE, Key
 from repair.evaluation.benchmark import SCORES
-from repair.evaluation.leetcode.functional import judged
+from repair.evaluation.leetcode.functional import judged, judged_strictly
 from repair.evaluation.scoring import scores
 from repair.prompt.sentinels import PROMPT_VERSION
 from repair.store.writer import PartitionWriter
@@ -51,7 +51,7 @@ def eval_results(
         if not samples:
             return
         rows = (row for batch in stage.rows(answers.asset, ANSWERS_READ) for row in batch.to_pylist())
-        for batch in scores(samples, rows, language_servers.servers(), judged):
+        for batch in scores(samples, rows, language_servers.servers(), judged, judged_strictly):
             writer.write("data", batch)
 
     return stage.materialize(work, rows_in=answered * stage.count(*BENCHMARKS))

@@ -43,7 +43,7 @@ BENCHMARK_SAMPLES = pa.schema(
         ("before", pa.list_(DIAGNOSTIC)),
         ("target", pa.string()),  # the text of `path` after the reference
         ("target_files", FILES),  # the other files that the reference changes, after it
-        ("tests", pa.string()),  # leetcode: a program that exits 0 if `target` is right, else null
+        ("tests", pa.string()),  # leetcode: JSON of a call, inputs and expected values, else null
         ("licence", pa.string()),  # SPDX expression of all texts of the row; null: not known
         ("verified_by", pa.int64()),  # how many people stand for the reference; null: nobody has looked
     ]
@@ -78,7 +78,8 @@ SCORES = pa.schema(
         ("ast_match", pa.bool_()),
         ("ast_or_string_match", pa.bool_()),
         ("repaired", pa.bool_()),  # the servers agree
-        ("functional", pa.bool_()),  # all tests pass; null: the sample has none
+        ("functional", pa.bool_()),  # all tests pass, as LeetCode runs them; null: the sample has none
+        ("functional_strict", pa.bool_()),  # and without the names that LeetCode imports for everybody
         ("output_tokens", pa.int64()),  # as in `PREDICTIONS`
         ("seconds", pa.float64()),
     ]

@@ -47,10 +47,12 @@ def scores(
     predictions: Iterable[Mapping[str, Any]],
     servers: Servers,
     functional: Functional | None = None,
+    functional_strict: Functional | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """Rows of `SCORES` for the rows of `PREDICTIONS` that answer one of `samples`, in their order.
 
-    `functional` runs the samples' tests; without it no answer passes any.
+    `functional` runs the samples' tests, `functional_strict` without the names that the judge imports for
+    everybody; without them no answer passes any.
     """
     known = {(sample["benchmark"], sample["sample_id"]): sample for sample in samples}
     answered = [
@@ -58,7 +60,8 @@ def scores(
         for row in predictions
         if (sample := known.get((row["benchmark"], row["sample_id"]))) is not None
     ]
-    found = score_answers([(sample, row["answer"]) for sample, row in answered], servers, functional)
+    answers = [(sample, row["answer"]) for sample, row in answered]
+    found = score_answers(answers, servers, functional, functional_strict)
     rows = [
         {
             **{name: sample[name] for name in _FROM_SAMPLE},
@@ -72,11 +75,15 @@ def scores(
 
 
 def score_answers(
-    answered: Iterable[Answered], servers: Servers, functional: Functional | None = None
+    answered: Iterable[Answered],
+    servers: Servers,
+    functional: Functional | None = None,
+    functional_strict: Functional | None = None,
 ) -> list[dict[str, Any]]:
     """What each answer (a completion whose opening sentinel was prefilled) is worth, in order.
 
-    A score has `outcome`, `ast_match`, `ast_or_string_match`, `repaired` and `functional`, as in `SCORES`.
+    A score has `outcome`, `ast_match`, `ast_or_string_match`, `repaired`, `functional` and
+    `functional_strict`, as in `SCORES`.
     """
     index: dict[tuple[str, str, str], int] = {}
     distinct: list[Answered] = []
@@ -89,7 +96,9 @@ def score_answers(
         of_answer.append(index[key])
     checks = (_guarded(sample, answer) for sample, answer in distinct)
     found = list(run_stream(checks, servers, at_once=AT_ONCE))
-    _run_tests([sample for sample, _ in distinct], found, functional)
+    tested = [sample for sample, _ in distinct]
+    _run_tests(tested, found, "functional", functional)
+    _run_tests(tested, found, "functional_strict", functional_strict)
     return [found[number][0] for number in of_answer]
 
 
@@ -104,7 +113,8 @@ def _unexpected(sample: Mapping[str, Any], detail: str) -> _Scored:
 def _nothing(sample: Mapping[str, Any]) -> dict[str, Any]:
     """The score of an answer that repairs nothing, without its outcome."""
     wrong = dict.fromkeys(("ast_match", "ast_or_string_match", "repaired"), False)
-    return {**wrong, "functional": None if sample["tests"] is None else False}
+    tested = None if sample["tests"] is None else False
+    return {**wrong, "functional": tested, "functional_strict": tested}
 
 
 def _examined(sample: Mapping[str, Any], answer: str) -> CheckCoroutine[_Scored]:
@@ -134,9 +144,12 @@ def _examined(sample: Mapping[str, Any], answer: str) -> CheckCoroutine[_Scored]
 
 
 def _run_tests(
-    samples: Sequence[Mapping[str, Any]], scored: Sequence[_Scored], functional: Functional | None
+    samples: Sequence[Mapping[str, Any]],
+    scored: Sequence[_Scored],
+    metric: str,
+    functional: Functional | None,
 ) -> None:
-    """Sets `functional` of the answers to samples that have tests, where the answer applied."""
+    """Sets the metric of the answers to samples that have tests, where the answer applied."""
     if functional is None:
         return
     tested = [
@@ -148,4 +161,4 @@ def _run_tests(
         return
     passed = functional((tests, text) for tests, text, _ in tested)
     for (_, _, score), passes in zip(tested, passed, strict=True):
-        score["functional"] = passes
+        score[metric] = passes

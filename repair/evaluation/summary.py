@@ -14,7 +14,7 @@ from repair.evaluation.intervals import pass_at_k, wilson
 if TYPE_CHECKING:
     from repair.store.reader import PartitionStore  # the core has the shares without a store
 
-METRICS = ("ast_match", "ast_or_string_match", "repaired", "functional")
+METRICS = ("ast_match", "ast_or_string_match", "repaired", "functional", "functional_strict")
 
 Row = Mapping[str, Any]
 """A row of `SCORES`; `answer_index`, where it has none, is 0."""
@@ -97,7 +97,7 @@ def scores_by(rows: Iterable[Row], group_of: Callable[[Row], str]) -> dict[str, 
 
 def share_of(rows: Sequence[Row], metric: str) -> Share | None:
     """The share of the rows for which a metric holds; None: it is known of none."""
-    known = [row[metric] for row in rows if row[metric] is not None]
+    known = [row[metric] for row in rows if row.get(metric) is not None]
     return Share(sum(known), len(known)) if known else None
 
 

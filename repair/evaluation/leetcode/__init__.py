@@ -1,6 +1,6 @@
 """LeetCode repair: single bugs of DebugBench, judged by the tests of LeetCodeDataset."""
 
-from repair.evaluation.leetcode.functional import functional
+from repair.evaluation.leetcode.functional import functional, functional_strict
 from repair.evaluation.leetcode.loader import BugInstance, Checks, PublishedBenchmark, fingerprint, read
 from repair.evaluation.leetcode.samples import leetcode_samples
 
@@ -10,6 +10,7 @@ __all__ = [
     "PublishedBenchmark",
     "fingerprint",
     "functional",
+    "functional_strict",
     "leetcode_samples",
     "read",
 ]

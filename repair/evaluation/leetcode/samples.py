@@ -1,7 +1,8 @@
 """Samples of the LeetCode benchmark: single bugs that the servers report and the tests catch.
 
 An instance is a sample if pyright or ruff reports an error in the buggy version that it does not report in
-the correct one, the correct version passes the tests, and the buggy one fails. Its diagnostic is the first
+the correct one, the correct version passes the tests, and the buggy one fails. The tests are those that were
+published and the answers of correct versions to mutated inputs. Its diagnostic is the first
 such error that is one of syntax, else the first of all: a syntax error has consequences further up, such as a
 function that no longer returns. Rejected for the first of `REASONS` that holds.
 
@@ -19,7 +20,8 @@ from repair.diagnostics.codes import SYNTAX, type_of_code
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.diagnostics.style import is_stylistic
 from repair.evaluation.benchmark import BENCHMARK_SAMPLES, LEETCODE
-from repair.evaluation.leetcode.functional import judged, program
+from repair.evaluation.leetcode.expansion import expanded_by_problem
+from repair.evaluation.leetcode.functional import judged
 from repair.evaluation.leetcode.loader import BugInstance, PublishedBenchmark
 from repair.evaluation.leetcode.prelude import file_of, prelude
 from repair.language_servers import Request, Result, errors
@@ -36,7 +38,8 @@ LICENCE = "Apache-2.0 AND MIT"
 
 REASONS = {
     "repeated_instance": "an earlier instance has the same two versions",
-    "no_tests": "LeetCodeDataset does not have the problem",
+    "no_tests": "neither LeetCodeDataset nor the problem's page has a test that can be read",
+    "several_answers": "the page takes any of several right answers, and the tests know one",
     **errors.REASONS,
     "no_new_error": "the servers report the same of both versions, or nothing as strong as an error",
     "oracle_fails": "the correct version fails the tests here: a module is missing, or the tests are wrong",
@@ -66,17 +69,21 @@ def leetcode_samples(published: PublishedBenchmark, servers: Servers) -> pa.Reco
 
 def _cases(published: PublishedBenchmark) -> Iterator[_Case]:
     seen: set[str] = set()
+    problems = expanded_by_problem(published, {instance.slug for instance in published.instances})
+    columns = {slug: tests.to_json() for slug, tests in problems.items()}
     for instance in published.instances:
         above = prelude(instance.correct)
         correct, buggy = file_of(above, instance.correct), file_of(above, instance.buggy)
         case = _Case(_known(instance, correct, buggy), correct, buggy)
-        tests = published.tests.get(instance.slug)
+        tests = problems.get(instance.slug)
         if case.row["sample_id"] in seen:
             case.reject = "repeated_instance", f"{instance.bug} of {instance.slug}"
         elif tests is None:
-            case.reject = "no_tests", f"LeetCodeDataset has no problem {instance.slug}"
+            case.reject = "no_tests", f"nothing published tests the problem {instance.slug}"
+        elif tests.several_answers:
+            case.reject = "several_answers", f"the page of {instance.slug} takes any of several answers"
         else:
-            case.row["tests"] = program(tests)
+            case.row["tests"] = columns[instance.slug]
         seen.add(case.row["sample_id"])
         yield case
 

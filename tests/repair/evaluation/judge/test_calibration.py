@@ -15,6 +15,7 @@ from repair.evaluation.intervals import wilson
 from repair.evaluation.judge.calibration import JUDGED_DIFFS, Calibration, Rate, calibrated
 from repair.evaluation.judge.labelled_diffs import LABELLED_DIFFS, labelled_diffs
 from repair.evaluation.leetcode import BugInstance, PublishedBenchmark, functional, leetcode_samples
+from repair.evaluation.leetcode.problem_tests import ProblemTests
 from repair.language_servers import LanguageServers
 from repair.line_diff.numbered import apply
 from repair.schema.outcomes import outcome_batch, outcome_schema
@@ -73,7 +74,10 @@ def test_each_sample_gives_a_right_a_wrong_and_a_cheating_diff(servers: Language
 
 def test_what_a_sample_can_not_give_is_rejected_with_a_reason(servers: LanguageServers) -> None:
     superfluous, undefined = samples_of(servers, (CORRECT, SUPERFLUOUS), (CORRECT, UNDEFINED))
-    samples = [superfluous, {**undefined, "tests": "# pass whatever comes"}]
+    samples = [
+        superfluous,
+        {**undefined, "tests": replace(ProblemTests.from_json(undefined["tests"]), cases=[]).to_json()},
+    ]
     reasons = Counter(
         (row["reason"], (row["detail"] or "").partition(":")[0])
         for row in labelled_diffs(samples, servers, at_most=9, seed=17).to_pylist()

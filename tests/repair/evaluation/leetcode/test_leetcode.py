@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,11 @@ from repair.evaluation.leetcode import (
     leetcode_samples,
     read,
 )
+from repair.evaluation.leetcode.expansion import expanded
 from repair.evaluation.leetcode.functional import program
+from repair.evaluation.leetcode.loader import Problem
 from repair.evaluation.leetcode.prelude import file_of, prelude
+from repair.evaluation.leetcode.problem_tests import Case, ProblemTests, read_tests
 from repair.language_servers import LanguageServers
 from repair.line_diff import numbered as line_diff
 from repair.prompt.rows import prompt_of
@@ -93,6 +97,52 @@ def test_what_is_left_out_says_why(servers: LanguageServers, reason: str, case: 
     assert row["project_id"] == case.instances[0].slug
 
 
+PAGE = "Return any of them if several numbers do."
+ADDED = Problem(
+    "more", PAGE, ("Input: items = [1,2], more = 3\nOutput: 6\nExplanation: 1 + 2 + 3",), "", (CORRECT,)
+)
+
+
+def test_a_page_gives_tests_where_nothing_else_does(servers: LanguageServers):
+    instance = BugInstance("more", "undefined objects", CORRECT, BROKEN)
+    page = replace(
+        ADDED, description="Add them.", constraints="1 <= items.length <= 5\n0 <= items[i], more <= 9"
+    )
+    (row,) = built(PublishedBenchmark((instance,), {}, {"more": page}), servers)
+    assert row["reason"] is None, row["detail"]
+    tests = ProblemTests.from_json(row["tests"])
+    assert tests.cases[0] == Case([[1, 2], 3], 6)
+    assert len(tests.cases) > 50, "of mutated inputs, with the answers of the correct version"
+    assert all(case.expected == sum(case.inputs[0]) + case.inputs[1] for case in tests.cases)
+    assert not functional(row, IMPORTS + CORRECT.replace("sum(items)", "sum(items[:2])"))
+    (row,) = built(PublishedBenchmark((instance,), {}, {"more": ADDED}), servers)
+    assert row["reason"] == "several_answers"
+
+
+def test_inputs_on_which_correct_versions_differ_are_dropped():
+    text = CORRECT.replace("total + more", "total + more if total < 9 else -1")
+    page = replace(
+        ADDED,
+        description="",
+        constraints="1 <= items.length <= 5\n0 <= items[i], more <= 9",
+        correct=(CORRECT, text),
+    )
+    tests = read_tests(None, page)
+    assert tests is not None
+    cases = expanded(tests, None, page).cases
+    assert len(cases) > 5
+    assert all(sum(case.inputs[0]) < 9 for case in cases)
+    # a line that nobody understands: two independent versions must agree, for a promise three
+    for line, grows in (
+        ("items is frobnicated.", True),
+        ("It is guaranteed that items is frobnicated.", False),
+    ):
+        odd = replace(page, constraints=f"{page.constraints}\n{line}")
+        assert (len(expanded(tests, None, odd).cases) > len(tests.cases)) is grows
+        alone = replace(odd, correct=(CORRECT,))
+        assert expanded(tests, None, alone) == tests
+
+
 def test_an_instance_that_comes_again_is_counted_once(servers: LanguageServers):
     (instance,) = published(BROKEN).instances
     rows = built(PublishedBenchmark((instance, instance), {"add": ADD}), servers)
@@ -127,7 +177,7 @@ IMPORTS = "from typing import List\n"
         # LeetCode calls by position
         (IMPORTS + CORRECT.replace("items", "numbers").replace("more", "other"), True),
         (IMPORTS + BROKEN, False),
-        (CORRECT, False),  # the tests' own imports are not the solution's
+        (CORRECT, True),  # LeetCode imports for everybody
         (IMPORTS + CORRECT.replace("class Solution", "class Answer"), False),
         ("def f(:", False),
         ("", False),
@@ -138,7 +188,7 @@ IMPORTS = "from typing import List\n"
         ("import atexit\natexit.register(print, 'bye')\n" + IMPORTS + CORRECT, True),
         ("import atexit, os\natexit.register(os._exit, 1)\n" + IMPORTS + CORRECT, True),
         ("import sys\nprint('a', end='')\nsys.stdout = None\n" + IMPORTS + CORRECT, True),
-        # neither the tests nor the mark is in a file, in a module or on the standard input
+        # no expected value is in a file, in a module or on the standard input
         (SPYING, False),
         (IMPORTS + CORRECT.replace("total = sum", "raise SystemExit(0)\n        total = sum"), False),
         (IMPORTS + CORRECT.replace("total = sum(items)", "bytearray(1 << 40)"), False),
@@ -225,8 +275,8 @@ def test_the_real_files(shared_data: Path, servers: LanguageServers):
     rows = batch.to_pylist()
     assert len(rows) == len(part.instances) > 50
     counts = Counter(row["reason"] for row in rows)
-    assert set(counts) <= {None, "no_tests", "no_new_error", "oracle_fails", "bug_passes"}
-    assert counts[None] >= len(rows) * 0.45
+    assert set(counts) <= {None, "several_answers", "no_new_error", "oracle_fails", "bug_passes"}
+    assert counts[None] >= len(rows) * 0.62
     assert counts["oracle_fails"] + counts["bug_passes"] <= len(rows) * 0.1
     samples = [row for row in rows if row["reason"] is None]
     assert len({row["sample_id"] for row in samples}) == len(samples)

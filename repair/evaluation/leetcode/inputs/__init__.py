@@ -1,0 +1,1 @@
+"""More inputs of a problem: its constraints and invariants, and mutations of its examples."""
