@@ -13,6 +13,8 @@ from repair.diagnostics.diagnostic import Diagnostic
 from repair.errors import ConfigurationError
 from repair.evaluation.annotation.decisions import (
     ACCEPT,
+    CORRECT,
+    REJECT,
     Consensus,
     Decisions,
     consensus,
@@ -21,6 +23,7 @@ from repair.evaluation.annotation.decisions import (
     sample_sha256,
 )
 from repair.language_servers.scheduler import Servers
+from repair.messages import printable
 from repair.prompt.sentinels import render_response
 from repair.schema.outcomes import Reject, outcome_batch
 from repair.schema.rows import RepairExampleRow
@@ -29,6 +32,7 @@ from repair.text.files import files_of
 from repair.verification.verifier import verify
 
 WORKSPACE, LEETCODE = "workspace", "leetcode"
+_DECISIVE = (ACCEPT, CORRECT, REJECT)
 
 BENCHMARK_SAMPLES = pa.schema(
     [
@@ -135,7 +139,8 @@ def decided_samples(
         if (duplicate_of := seen.find_or_add(row["example_id"], task_text(row))) is not None:
             return Reject(row, "near_duplicate", f"of {duplicate_of}")
         selected += 1
-        decided = known.of(row["example_id"], sample_sha256(files_of(row), row["diagnostic"]))
+        about = known.of(row["example_id"], sample_sha256(files_of(row), row["diagnostic"]))
+        decided = {name: one for name, one in about.items() if one.decision in _DECISIVE}
         return _decided(row, consensus(decided), servers)
 
     return outcome_batch(map(outcome, rows), BENCHMARK_SAMPLES)
@@ -157,9 +162,9 @@ def _decided(
     if agreed is None:
         return sample
     if agreed.decision is None:
-        return Reject(sample, "annotators_disagree", agreed.detail)
-    if agreed.decision != ACCEPT:
-        return Reject(sample, "rejected_by_person", agreed.detail)
+        return Reject(sample, "annotators_disagree", printable(agreed.detail))
+    if agreed.decision == REJECT:
+        return Reject(sample, "rejected_by_person", printable(agreed.detail))
     if agreed.line_diff == row["line_diff"]:
         return sample
     if servers is None:
@@ -168,7 +173,7 @@ def _decided(
     diagnostic = Diagnostic.from_row(row["diagnostic"])
     verdict = verify(files_of(row), diagnostic, agreed.line_diff, servers, before=before)
     if not verdict.accepted or verdict.line_diff is None:
-        detail = f"{verdict.reason}: {verdict.evidence}"
+        detail = printable(f"{verdict.reason}: {verdict.evidence}")
         return Reject(sample, "correction_not_verified", detail)
     return {
         **sample,

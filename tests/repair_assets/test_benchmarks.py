@@ -166,6 +166,7 @@ def test_decisions_about_another_text_are_not_about_the_sample(house: House, tmp
         house,
         tmp_path / "decisions.jsonl",
         (other, "ann", "reject", diff_of(first), "no"),
+        (first, "bob", "wrong", diff_of(first), "an audit decides about labels"),
         (second, "ann", "skip", diff_of(second), ""),
     )
     house.run([workspace_benchmark], NAMES)
@@ -189,3 +190,22 @@ def test_decisions_that_cannot_be_read_are_named(house: House, tmp_path: Path):
     result = house.run([workspace_benchmark], NAMES, raise_on_error=False)
     assert "torn.jsonl, line 1 is not JSON" in failure(result, "workspace_benchmark")
     assert house.manifest("workspace_benchmark", NAMES).rows_out == 2
+
+
+def test_whatever_people_write_is_stored(house: House, tmp_path: Path):
+    first, second = house.rows("workspace_benchmark", NAMES)
+    broken = "-1 \ud800\n+1 \x00\ud800"
+    decided(
+        house,
+        tmp_path / "decisions.jsonl",
+        (first, "ann", "reject", diff_of(first), "\ud800 \x1b[2J \u202e"),
+        (second, "ann", "correct", broken, ""),
+    )
+    house.run([workspace_benchmark], NAMES)
+    details = {row["reason"]: row["detail"] for row in house.rows("workspace_benchmark", NAMES, "rejects")}
+    assert details["rejected_by_person"] == "ann: \\ud800 \\x1b[2J \\u202e"
+    assert details["correction_not_verified"].startswith("content_mismatch: ")
+    for diff in ("", "nonsense", "+1 \ud800", "#other.py\n+1 x"):
+        decided(house, tmp_path / "decisions.jsonl", (second, "ann", "correct", diff, ""))
+        house.run([workspace_benchmark], NAMES)
+        assert house.manifest("workspace_benchmark", NAMES).rejects["correction_not_verified"] == 1

@@ -7,6 +7,7 @@ import pytest
 
 from tests.annotated import BROKEN, REPAIRED, Server, logged, sample_row, write_samples
 from tests.browser import Page, chromium
+from tests.repair.evaluation.annotation.test_samples import verified_file
 
 ATTACK = "<img src=x onerror='window.attacked=1'><script>window.attacked=1</script>"
 SAVED = "document.getElementById('status').textContent.startsWith('Saved: {}.')"
@@ -153,6 +154,22 @@ def test_a_person_corrects_a_diff(browser: Page, tmp_path: Path) -> None:
         page.until("document.getElementById('agreement').open")
         assert "ann and bob: 0 of 1 (0.0%), Cohen's kappa 0.000" in text(page, "pairs")
         assert "one: correct, accept" in text(page, "pairs")
+
+
+def test_labels_are_audited_by_keys(browser: Page, tmp_path: Path) -> None:
+    page, log = browser, tmp_path / "log.jsonl"
+    rows = verified_file(tmp_path / "rows.parquet", {"F821": 6, "F811": 3})
+    with Server(rows, log, "--audit", "3", "--seed", "1") as server:
+        start(page, server)
+        press(page, "a")
+        press(page, "u")
+        press(page, "c")  # nothing to correct here
+        press(page, "r")
+        page.insert("another name was meant")
+        page.press("Enter")
+        page.until(SAVED.format("wrong"))
+        assert text(page, "progress") == "3 of 3, 0 skipped"
+    assert [row["decision"] for row in logged(log)] == ["right", "unsure", "wrong"]
 
 
 def test_hostile_texts_are_text(browser: Page, tmp_path: Path) -> None:
