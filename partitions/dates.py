@@ -43,7 +43,9 @@ class DateSettings(BaseSettings):
         Field(default="daily", description="`daily`, `weekly` or `monthly` partitions")
     )
     first_date: Annotated[date, BeforeValidator(_date), Expected("YYYY-MM-DD")] = Field(
-        default=DEFAULT_FIRST_DATE, description="a day of the first partition"
+        default=DEFAULT_FIRST_DATE,
+        description="a day of the first partition (the week from Sunday, or"
+        " the month, that it is in); what was recorded before is left out, and told",
     )
 
     @classmethod

@@ -15,6 +15,7 @@ import pytest
 
 from repair.evaluation.release.loader import load_release
 from repair.schema.stages import VERIFIED_DIFFS
+from tests.annotated import sample_row, write_samples
 from tests.installed import (
     PACKAGES,
     ROOT,
@@ -167,7 +168,11 @@ def test_the_core_evaluates_on_a_release(core: Environment, tmp_path: Path) -> N
 
 @pytest.mark.parametrize(
     ("command", "package", "extra"),
-    [("language-servers", "functions_framework", "function"), ("prove store", "numpy", "pipeline")],
+    [
+        ("language-servers", "functions_framework", "function"),
+        ("prove store", "numpy", "pipeline"),
+        ("annotate --samples samples.jsonl --export log.jsonl", "uvicorn", "annotate"),
+    ],
 )
 def test_a_command_names_the_extra_that_it_needs(
     core: Environment, command: str, package: str, extra: str
@@ -216,3 +221,16 @@ def test_a_stage_runs_on_a_file(pipeline: Environment, tmp_path: Path) -> None:
     )
     assert (done.returncode, done.stderr) == (0, "1 rows, 1 kept, 0 rejected\n")
     assert pq.read_table(tmp_path / "examples.parquet")["project_id"].to_pylist() == ["p"]
+
+
+def test_people_annotate_json_lines_without_the_pipeline(wheel: Path, tmp_path: Path) -> None:
+    environment = linked_environment(tmp_path / "environment", wheel, "annotate")
+    write_samples(tmp_path / "samples.jsonl", [sample_row("one")])
+    (tmp_path / "log.jsonl").touch()
+    files = ("--samples", "samples.jsonl", "--export", "log.jsonl")
+    done = environment.run("repair", "annotate", *files, "--summary", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    module = "repair.evaluation.annotation.app"
+    code = f"import {module} as app; print(sorted(path.name for path in app._STATIC.iterdir()))"
+    loaded = environment.run("python", "-c", code, cwd=tmp_path)
+    assert (loaded.stdout, loaded.stderr) == ("['page.css', 'page.html', 'page.js']\n", "")
