@@ -190,6 +190,7 @@ def test_a_module_of_the_library_imports_or_names_its_extra(core: Environment) -
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.split() == [
         "'repair[annotate]'",
+        "'repair[function]'",
         "'repair[lm]'",
         "'repair[pipeline]'",
         "'repair[train]'",
