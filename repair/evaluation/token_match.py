@@ -19,8 +19,9 @@ from repair.curation.detectors.literals import Literals
 from repair.text.lines import lines_of, split_mark
 from repair.verification.cheats.syntax import tree_of
 
-NEWLINE, INDENT, DEDENT = "\n", "\n>", "\n<"
-"""Tokens of the structure; no other begins with a line feed."""
+NEWLINE, INDENT, DEDENT, INCONSISTENT = "\n", "\n>", "\n<", "\n!"
+"""Tokens of the structure; no other begins with a line feed. `INCONSISTENT`: an indentation that depends on
+the width of a tab, which Python refuses."""
 
 _TOKEN = re.compile(
     r"(?P<space>[ \t\f]+|\\\n)|(?P<newline>\n)|(?P<comment>#[^\n]*)"
@@ -30,14 +31,15 @@ _TOKEN = re.compile(
 _OPENING = {"(": ")", "[": "]", "{": "}"}
 _CLOSING = frozenset(_OPENING.values())
 _TAB = 8
+_QUOTE = re.compile(r"[rRbBuUfFtT]{0,2}(?=['\"])")
 _FORMATTED = re.compile(r"[fFtT][rR]?['\"]")
 _MOST_CONTINUATIONS = 2_000  # tree-sitter takes time in the square of them
 
 
 class _Token(NamedTuple):
     text: str
-    column: int
-    """Of its first character in its line, tabs counted as Python does; of a newline 0."""
+    column: tuple[int, int]
+    """Of its first character in its line, with tabs of 8 and of 1, as Python counts them."""
 
 
 def token_match(prediction: str, target: str) -> bool:
@@ -54,7 +56,7 @@ def tokens(source: str) -> list[str]:
     found = list(_lexed("\n".join(lines_of(split_mark(source)[1]))))
     joined = _joined_lines(found)
     result: list[str] = []
-    indents = [0]
+    indents = [(0, 0)]
     at_start = True
     for index, token in enumerate(found):
         if token.text == NEWLINE:
@@ -69,12 +71,15 @@ def tokens(source: str) -> list[str]:
     return result if at_start else [*result, NEWLINE]
 
 
-def _indentation(indents: list[int], column: int) -> Iterator[str]:
+def _indentation(indents: list[tuple[int, int]], column: tuple[int, int]) -> Iterator[str]:
     """The change of the indentation at the first token of a logical line; keeps the stack `indents`."""
-    while column < indents[-1]:
+    while column[0] < indents[-1][0]:
         indents.pop()
         yield DEDENT
-    if column > indents[-1]:  # also after a dedent to a column that no line had
+    wide, narrow = (own - above for own, above in zip(column, indents[-1], strict=True))
+    if (wide > 0) != (narrow > 0) or (wide == 0) != (narrow == 0):
+        yield INCONSISTENT
+    if wide > 0:  # also after a dedent to a column that no line had
         indents.append(column)
         yield INDENT
 
@@ -83,17 +88,15 @@ def _lexed(text: str) -> Iterator[_Token]:
     """The tokens with their columns, line ends among them and comments not."""
     formatted = _FORMATTED.search(text) and text.count("\\\n") <= _MOST_CONTINUATIONS
     strings, literals = dict(_tree_strings(text) if formatted else ()), Literals(text)
-    position = column = 0
+    position, column = 0, (0, 0)
     while position < len(text):
         end = strings.get(position)
-        if end is None and text[position] in "'\"":
-            literal = literals.around(position, position + 1)
-            end = literal.end if literal and literal.start <= position < literal.end else None
-            if literal is not None and literal.prefix == "#":
-                end = None
+        if end is None and (quote := _QUOTE.match(text, position)):
+            literal = literals.around(quote.end(), quote.end() + 1)
+            end = literal.end if literal and literal.prefix != "#" else None
         if end is not None and end > position:
             yield _Token(text[position:end], column)
-            column += end - position
+            column = (column[0] + end - position, column[1] + end - position)
             position = end
             continue
         match = _TOKEN.match(text, position)
@@ -101,24 +104,26 @@ def _lexed(text: str) -> Iterator[_Token]:
             break
         if match["newline"] or match["space"] == "\\\n":
             if match["newline"]:
-                yield _Token(NEWLINE, 0)
-            column = 0
+                yield _Token(NEWLINE, (0, 0))
+            column = (0, 0)
         elif match["space"]:
             column = _column_after(column, match["space"])
         else:
             if not match["comment"]:
                 yield _Token(match[0], column)
-            column += len(match[0])
+            column = (column[0] + len(match[0]), column[1] + len(match[0]))
         position = match.end()
 
 
-def _column_after(column: int, space: str) -> int:
+def _column_after(column: tuple[int, int], space: str) -> tuple[int, int]:
+    wide, narrow = column
     for character in space:
         if character == "\f":
-            column = 0
+            wide = narrow = 0
         else:
-            column = (column // _TAB + 1) * _TAB if character == "\t" else column + 1
-    return column
+            wide = (wide // _TAB + 1) * _TAB if character == "\t" else wide + 1
+            narrow += 1
+    return wide, narrow
 
 
 def _tree_strings(text: str) -> Iterator[tuple[int, int]]:

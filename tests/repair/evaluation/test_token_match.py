@@ -10,13 +10,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from repair.evaluation.metrics import ast_match
-from repair.evaluation.token_match import DEDENT, INDENT, NEWLINE, token_match, tokens
+from repair.evaluation.token_match import DEDENT, INCONSISTENT, INDENT, NEWLINE, token_match, tokens
 
 SAME = [
     ("x=1", "x  =  1  # one\n\n\n"),
     ("f(a,\n  b)", "f(a, b)"),
     ("f(a,  # first\n\n  b)\n", "f(a, b)"),
     ("if a:\n  b\n", "if a:\r\n\t\tb\r\n"),
+    ("if a:\n  if b:\n    c\nd", "if a:\n\tif b:\n\t  c\nd"),
     ("if a:\n  b\n  # end\nc\n", "if a:\n    b\n# end\n\nc"),
     ("x = a + \\\n    b", "x = a + b"),
     ("\ufeffx = 1", "x = 1"),
@@ -51,6 +52,10 @@ OTHER = [
     ("f(\nif a:\n    b\n    c", "f(\nif a:\n    b\nc"),  # the bracket is not closed: lines count
     ("x = 1", ""),
     ("x = $ y", "x = y"),
+    ("x = b ''", "x = b''"),
+    ("x = 'a", "x = b'a"),
+    ("if a:\n\tb\n        c", "if a:\n        b\n        c"),  # Python refuses the first
+    ("if a:\n        if b:\n\t c", "if a:\n  if b:\n    c"),
 ]
 
 
@@ -79,7 +84,9 @@ def by_python(source: str) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("name", ["ast", "enum", "inspect", "textwrap", "tokenize", "typing", "this", "uuid"])
+@pytest.mark.parametrize(
+    "name", ["ast", "enum", "inspect", "textwrap", "tokenize", "typing", "this", "base64"]
+)
 def test_the_tokens_of_real_modules_are_those_of_python(name: str) -> None:
     source = (Path(ast.__file__).parent / f"{name}.py").read_text()
     if "FSTRING_START" in tokenize.__all__:
@@ -119,7 +126,8 @@ def test_every_text_has_tokens_that_hold_all_of_it_but_space(text: str) -> None:
     found = tokens(text)
     assert not [token for token in found if token == ""]
     if "#" not in text and "\\" not in text:
-        kept = "".join(token for token in found if token not in (NEWLINE, INDENT, DEDENT))
+        structure = (NEWLINE, INDENT, DEDENT, INCONSISTENT)
+        kept = "".join(token for token in found if token not in structure)
         assert "".join(kept.split()) == "".join(text.removeprefix("\ufeff").split())
 
 
