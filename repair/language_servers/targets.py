@@ -8,7 +8,7 @@ Tested by `tests/repair/language_servers/test_workspace.py`.
 import posixpath
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 _LEFT_OUT = ("**/node_modules", "**/__pycache__", "**/.*", "**/__editable__.*")
 _ENVIRONMENT_MARKS = ("/pyvenv.cfg", "/bin/activate", "/Scripts/activate", "/conda-meta/")
@@ -22,12 +22,12 @@ def checked(paths: Iterable[str], files: Iterable[str], settings: Mapping[str, A
     wildcards) and `exclude`. Pyright also excludes, in every project, hidden files, installed packages of
     Node, and Python environments.
     """
-    excluded = [PathPattern(item) for item in (*settings.get("exclude", ()), *_LEFT_OUT)]
+    excluded = [PathPattern(item) for item in (*_paths(settings.get("exclude")), *_LEFT_OUT)]
     environments = {_owner(path) for path in files} - {None}
     kept = [path for path in paths if not any(pattern.covers(path) for pattern in excluded)]
     kept.sort(key=_sort_key)
     result: dict[str, None] = {}
-    for item in settings.get("include") or ["."]:
+    for item in _paths(settings.get("include")) or ["."]:
         root = plain(item)
         if any(pattern.covers(root) for pattern in excluded):
             continue
@@ -36,6 +36,12 @@ def checked(paths: Iterable[str], files: Iterable[str], settings: Mapping[str, A
             if path == root or (below and not environments & _between(path, root)):
                 result[path] = None
     return tuple(result)
+
+
+def _paths(value: Any) -> list[str]:
+    """The paths of a list; pyright passes over what is no list, and over items that are no texts."""
+    items = cast("list[Any]", value) if isinstance(value, list) else []
+    return [item for item in items if isinstance(item, str)]
 
 
 def plain(path: str) -> str:

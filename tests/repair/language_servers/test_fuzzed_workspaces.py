@@ -350,6 +350,15 @@ def test_what_pyright_says_of_odd_settings_is_no_part_of_its_report(
     assert "pyright[reportUndefinedVariable]" in {found.code for found in result.diagnostics}
 
 
+@pytest.mark.parametrize("value", ["true", "1", '"x"', "null", "{}", '[1, null, ["a"]]'])
+def test_lists_of_paths_that_are_none(servers: LanguageServers, value: str) -> None:
+    texts = [
+        f'{{"reportImportCycles": true, "{name}": {value}}}' for name in ("include", "exclude", "strict")
+    ]
+    requests = [Request({"a.py": "x = 1\n", "pyrightconfig.json": text}) for text in texts]
+    assert [result.reason for result in servers.check_many(requests)] == [None] * 3
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_each_hostile_workspace_has_a_documented_result(
