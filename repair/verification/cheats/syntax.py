@@ -28,6 +28,7 @@ _SPANNING = _CONTAINERS | {
     *("dictionary_comprehension", "list_comprehension", "set_comprehension", "generator_expression"),
 }
 _MOST_PIECES = 20_000
+_MOST_CONTINUATIONS = 2_000  # tree-sitter takes time in the square of them: where there are more, lines end
 _DEEPEST = 50  # conditions within each other
 
 Position = tuple[int, int]
@@ -44,6 +45,8 @@ class SyntaxTree:
     def __init__(self, rows: list[str]) -> None:
         # a lone surrogate has no UTF-8 form: it takes one byte, as in `DiagnosedChange.column`
         source = "\n".join(rows).encode(errors="replace")
+        if source.count(b"\\\n") > _MOST_CONTINUATIONS:
+            source = source.replace(b"\\\n", b" \n")
         parser = Parser(_LANGUAGE)
         self._roots = [parser.parse(source).root_node]
         self._load()

@@ -100,6 +100,8 @@ DEEP = [
     "if " + "not " * 5000 + "a:\n    pass\n",
     "if " + "(a and " * 3000 + "False" + ")" * 3000 + ":\n    pass\n",
     "".join(" " * i + "if a:\n" for i in range(500)),
+    "x = 1" + "\\\n" * 200_000,
+    "x = a + \\\n" * 50_000,
 ]
 
 
