@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from repair.evaluation.abstention import abstains
 from repair.evaluation.summary import Share
 from repair.language_servers import errors
 from repair.unexpected import UNEXPECTED
@@ -13,8 +14,8 @@ REPAIRED, ABSTAINED, NO_CHANGE, CHEAT, UNREADABLE, WRONG, UNCHECKED = (
 )
 KINDS = {
     REPAIRED: "the diff applies, the servers agree, and it is no cheat",
-    ABSTAINED: "the answer is empty",
-    NO_CHANGE: "the diff leaves every line as it was",
+    ABSTAINED: "the answer proposes nothing: it is blank, or its diff has no line",
+    NO_CHANGE: "the diff has lines and leaves every line of the files as it was",
     CHEAT: "the diff silences the diagnostic, and repairs nothing",
     UNREADABLE: "no diff can be read, or it does not fit the files",
     WRONG: "the diff applies, and the diagnostic remains or an error is new",
@@ -36,7 +37,7 @@ _KIND_OF = {
 
 def kind_of(row: Mapping[str, Any]) -> str:
     """The kind of a row of `SCORES`, one of `KINDS`; an outcome that is not known here is `wrong`."""
-    if not (row["answer"] or "").strip():
+    if abstains(row["answer"]):
         return ABSTAINED
     return _KIND_OF.get(row["outcome"], WRONG)
 

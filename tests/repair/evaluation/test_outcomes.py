@@ -14,9 +14,9 @@ def test_every_reason_is_of_a_kind(outcome: str) -> None:
     assert (kind == WRONG) is (outcome in {"diagnostic_remains", "new_error"})
 
 
-@pytest.mark.parametrize("answer", ["", "  \n", None])
-def test_an_empty_answer_abstains(answer: str | None) -> None:
-    assert kind_of({"answer": answer, "outcome": "no_diff"}) == "abstained"
+@pytest.mark.parametrize("answer", ["", "  \n", None, "</diff>", "<diff>\n</diff>"])
+def test_an_answer_that_proposes_nothing_abstains(answer: str | None) -> None:
+    assert kind_of({"answer": answer, "outcome": "no_change"}) == "abstained"
 
 
 def test_shares_add_up() -> None:
@@ -29,7 +29,7 @@ def test_shares_add_up() -> None:
         "new_error",
         "later_reason",
     ]
-    found = shares_of_kinds({"answer": "x", "outcome": outcome} for outcome in outcomes)
+    found = shares_of_kinds({"answer": "-1 a\n</diff>", "outcome": outcome} for outcome in outcomes)
     assert sum(share.successes for share in found.values()) == len(outcomes)
     assert found["wrong"].successes == 2
     assert shares_of_kinds([]) == {}
