@@ -50,6 +50,7 @@ _NAME = re.compile(r"\b(?:def|class)[ \t]+(\w+)")
 _ADDRESS = re.compile(r"leetcode(?:-cn)?\.(?:com|cn)/problems/([a-z0-9-]+)", re.IGNORECASE)
 _KEBAB = re.compile(r"(?<![\w-])[a-z0-9]+(?:-[a-z0-9]+)+(?![\w-])", re.IGNORECASE)
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_NUMBERED = re.compile(r"(?<![\w-])\d+[a-z]+(?![\w-])", re.IGNORECASE)
 _IN_BRACKETS = re.compile(r"[(\[][^()\[\]]*[)\]]")
 _BEFORE_A_TITLE = frozenset({"leet", "code", "leetcode", "problem", "question", "title", "no"})
 _DIFFICULTIES = frozenset({"easy", "medium", "hard"})
@@ -124,24 +125,27 @@ class _SampleIndex:
         """(sample, kind, similarity) of a row of the mixture with its text, each sample once for a kind."""
         for number in self._projects.get(row["project_id"], ()):
             yield number, "same_project", None
-        key = (row["path"], row["text"])
         sha256 = (row["path"], _sha256(row["text"]))
         if sha256 not in self._matches_of_file:  # a file has many diagnostics
-            self._matches_of_file[sha256] = list(self._of_text(*key))
-        own = self._matches_of_file[sha256]
-        repaired = _repaired(row)
+            self._matches_of_file[sha256] = list(self._of_text(row["path"], row["text"]))
+        matches = list(self._matches_of_file[sha256])
+        if repaired := _repaired(row):
+            matches += self._of_text(row["path"], repaired, row["response"])
         best: dict[tuple[int, str], float | None] = {}
-        for number, kind, similarity in (*own, *(self._of_text(row["path"], repaired) if repaired else ())):
+        for number, kind, similarity in matches:
             best[number, kind] = max(best.get((number, kind)) or 0.0, similarity or 0.0) or None
         yield from ((number, kind, similarity) for (number, kind), similarity in best.items())
         for number, similarity in self._tasks.near(_task(row)):
             yield number, "near_task", similarity
 
-    def _of_text(self, path: str, text: str) -> Iterator[tuple[int, str, float | None]]:
+    def _of_text(
+        self, path: str, text: str, new: str | None = None
+    ) -> Iterator[tuple[int, str, float | None]]:
+        """`new`: the only part of the text in which names were not looked for yet; None: all of it."""
         for number in self._texts.get(_sha256(text), ()):
             yield number, "same_text", None
         if self._problems:
-            for problem in problem_names(path, text) & self._problems.keys():
+            for problem in problem_names(path, text if new is None else _added(new)) & self._problems.keys():
                 yield from ((number, "same_problem", None) for number in self._problems[problem])
         for number, similarity in self._files.near(text):
             yield number, "near_file", similarity
@@ -167,8 +171,8 @@ class _GramIndex:
         """(owner, highest similarity) of those that are at least `JACCARD` similar."""
         grams = set(grams_of(text))
         shared: Counter[int] = Counter()
-        for gram in grams:
-            shared.update(self._by_gram.get(gram, ()))
+        for gram in grams & self._by_gram.keys():
+            shared.update(self._by_gram[gram])
         best: dict[int, float] = {}
         for entry, common in shared.items():
             similarity = common / (self._sizes[entry] + len(grams) - common)
@@ -182,16 +186,17 @@ def problem_names(path: str, text: str) -> set[str]:
     """Slugs of LeetCode problems that a file may be of: `two-sum` for `1_two_sum.py`, `# 1. Two Sum`, ...
 
     By its path, an address of the site, a hyphenated word, the name of a function or class, or a line that is
-    a title and nothing else. A slug of a single word counts only in an address, or in a path that names
-    LeetCode.
+    a title and nothing else. A slug of a single word counts only in an address, in a path that names
+    LeetCode, or with a number (`3sum`).
     """
+    numbered = {word.lower() for word in _NUMBERED.findall(text)}
     addresses = {slug.lower().strip("-") for slug in _ADDRESS.findall(text)}
     named = {_slug(name) for name in _NAME.findall(text)}
     words = {word.lower() for word in _KEBAB.findall(text)}
     titles = {title for line in lines_of(text) if len(line) <= _LONGEST_TITLE for title in _titles(line)}
     parts = {title for part in re.split(r"[/\\]", path) for title in _titles(part.removesuffix(".py"))}
     several = {name for name in named | words | titles | parts if "-" in name}
-    return addresses | several | (parts if "leetcode" in path.lower() else set())
+    return addresses | numbered | several | (parts if "leetcode" in path.lower() else set())
 
 
 def _titles(line: str) -> Iterator[str]:
@@ -210,6 +215,11 @@ def _slug(name: str) -> str:
     """`twoSum`, `two_sum` and `Two Sum` as `two-sum`; apostrophes are left out, as LeetCode does."""
     spaced = _CAMEL.sub("-", re.sub("['’]", "", name))
     return re.sub(r"[\W_]+", "-", spaced).strip("-").lower()
+
+
+def _added(response: str) -> str:
+    """The lines that a response adds, without their numbers."""
+    return "\n".join(line.partition(" ")[2] for line in response.split("\n") if line.startswith("+"))
 
 
 def _sha256(text: str) -> str:

@@ -97,6 +97,11 @@ TASK = {"message": "Undefined name `end_1`", "error_line": 208}
             [example(1, f"class Solution:\n    def twoSum(self): ...\n{program(9)}")],
             {("sample-3", "same_problem")},
         ),
+        # the name is in what the repair adds alone
+        (
+            [example(1, program(9), repaired=f"def two_sum(): ...\n{program(9)}")],
+            {("sample-3", "same_problem")},
+        ),
         ([example(1, project_id="two-sum")], {("sample-3", "same_project")}),
         ([example(1, f"total = two - sum\n# the sum of two\n{program(9)}")], set()),
     ],
@@ -152,6 +157,8 @@ def test_empty_files_are_no_leak() -> None:
         ("a.py", "https://leetcode.cn/problems/candy/", "candy", True),
         ("leetcode/candy.py", "", "candy", True),
         ("a.py", "see two-sum there", "two-sum", True),
+        ("a.py", "# 15. 3Sum", "3sum", True),
+        ("a.py", "x = [3] * sum(y)", "3sum", False),
         ("candy.py", "", "candy", False),
         ("a.py", "def candy(): ...", "candy", False),
         ("a.py", "# raise when it is not a valid number", "valid-number", False),

@@ -4,6 +4,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 from repair.evaluation.benchmark import BENCHMARK_SAMPLES
 from repair.evaluation.regression import compare_with_earlier
 from repair.evaluation.reports.scorecard import PUBLISHED, render
-from repair.evaluation.scored import scored
+from repair.evaluation.scored import Scored, scored
 from repair.pipeline import STAGES
 from repair.store.reader import PartitionStore
 from tests.browser import Page, chromium
@@ -171,6 +172,19 @@ def test_samples_that_can_not_be_compared_are_in_no_headline(tmp_path: Path) -> 
     assert found.counts() == {"samples": 36, "contaminated": 0, "unchecked": 12}
     page = render(store, STAGES, DATE["date"], [DATE["date"]], scored=found)
     assert "n=12" in Tables(page).table("workspace, without contaminated")[0]["repaired"]
+
+
+def test_a_date_without_a_sample_and_one_without_the_checkpoints_answers(tmp_path: Path) -> None:
+    store = made(tmp_path)
+    nothing = Scored(rows=[], samples={}, leaks=[], mixture=True)
+    page = render(store, STAGES, DATE["date"], [DATE["date"]], scored=nothing)
+    assert Tables(page).faults == []
+    assert "0 of 0 samples are on this page" in page
+    whole = scored(store, DATE["date"])
+    others = replace(whole, rows=[row for row in whole.rows if row["system"] != "model"])
+    page = render(store, STAGES, DATE["date"], [DATE["date"]], scored=others)
+    assert "without contaminated samples; with them" not in page
+    assert len(Tables(page).table("workspace, without contaminated")) == 1
 
 
 @pytest.fixture(scope="module")
