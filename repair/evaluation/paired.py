@@ -44,7 +44,7 @@ def deciding_metrics(rows: Iterable[Row]) -> tuple[str, ...]:
     Where there are tests, they decide. Exact match is a lower bound of correctness, and `repaired` (the
     servers agree) is no proof of it, so that elsewhere both count.
     """
-    tested = any(row["functional"] is not None for row in rows)
+    tested = any(row.get("functional") is not None for row in rows)
     return ("functional",) if tested else ("ast_or_string_match", "repaired")
 
 
@@ -64,7 +64,7 @@ def _solved(rows: Iterable[Row], metric: str) -> dict[tuple[str, str], bool]:
     return {
         (row["benchmark"], row["sample_id"]): bool(row[metric])
         for row in first_answers(rows)
-        if row[metric] is not None
+        if row.get(metric) is not None
     }
 
 

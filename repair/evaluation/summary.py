@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 METRICS = ("ast_match", "ast_or_string_match", "repaired", "functional", "functional_strict")
 
 Row = Mapping[str, Any]
-"""A row of `SCORES`; `answer_index`, where it has none, is 0."""
+"""A row of `SCORES`; where it lacks `answer_index` that is 0, and a metric that it lacks is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ def pass_at(rows: Iterable[Row], metric: str) -> dict[int, Share]:
     right: Counter[str] = Counter()
     answers: Counter[str] = Counter()
     for row in rows:
-        if row[metric] is not None:
+        if row.get(metric) is not None:
             answers[row["sample_id"]] += 1
             right[row["sample_id"]] += bool(row[metric])
     if not answers:

@@ -97,7 +97,7 @@ def _answer(row: Row) -> dict[str, Any]:
         "kind": kind_of(row),
         "outcome": row["outcome"],
         "answer": _cut(row["answer"] or "", ANSWER_CHARACTERS),
-        "metrics": {name: row[name] for name in METRICS},
+        "metrics": {name: row.get(name) for name in METRICS},
         "tokens": row.get("output_tokens"),
         "seconds": row.get("seconds"),
     }
