@@ -8,6 +8,7 @@ Tested by `tests/repair/evaluation/leetcode/test_functional.py`.
 
 import inspect
 import json
+import marshal
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -97,7 +98,15 @@ def parsed(tests: str) -> ProblemTests:
 
 @cache
 def _driver() -> str:
-    return inspect.getsource(inspect.getmodule(driver.main) or driver)
+    """The program: the driver, compiled here once. The interpreter inside is of the same version."""
+    source = inspect.getsource(inspect.getmodule(driver.main) or driver)
+    code = marshal.dumps(compile(source, "driver.py", "exec", optimize=2))
+    return f"import marshal\nexec(marshal.loads({code!r}))\n"
+
+
+@cache
+def _sources() -> dict[str, str]:
+    return driver.sources_of_names()
 
 
 def _lines(tests: ProblemTests, text: str, implicit: bool) -> str:
@@ -115,7 +124,7 @@ def _request(
     measure: bool = False,
     seed: int = 0,
 ) -> str:
-    return repr(
+    request = marshal.dumps(
         {
             "text": text,
             "class": tests.class_name,
@@ -123,11 +132,12 @@ def _request(
             "kinds": tests.kinds,
             "result": tests.result,
             "inputs": inputs,
-            "implicit": implicit,
+            "sources": _sources() if implicit else {},
             "measure": measure,
             "seed": seed,
         }
     )
+    return request.decode("latin-1")  # text, as the standard input is
 
 
 def _read(line: str) -> list[Any] | None:
