@@ -149,13 +149,18 @@ class _Stream:
         return self.data[: self.limit].decode("utf-8", "replace")
 
 
-def run(source: str, *, stdin: str = "", limits: Limits = Limits()) -> ProgramResult:
+def run(
+    source: str, *, stdin: str = "", limits: Limits = Limits(), hash_seed: int | None = None
+) -> ProgramResult:
     """Runs the Python program `source`, which reads `stdin`, with the standard library and nothing else.
+
+    With `hash_seed` sets of strings have the same order in every run; the program then sees it as the
+    variable `PYTHONHASHSEED`.
 
     Raises:
         ConfigurationError: the sandbox does not work on this machine; nothing ever runs outside it.
     """
-    return run_by(require(), source, stdin, limits)
+    return run_by(require(), source, stdin, limits, hash_seed)
 
 
 def run_many(
@@ -204,7 +209,7 @@ def require() -> Way:
     )
 
 
-def run_by(way: Way, source: str, stdin: str, limits: Limits) -> ProgramResult:
+def run_by(way: Way, source: str, stdin: str, limits: Limits, hash_seed: int | None = None) -> ProgramResult:
     """`run`, in the given way."""
     started = time.monotonic()
     streams = {"stdout": _Stream(limits.output_bytes), "stderr": _Stream(limits.output_bytes)}
@@ -217,7 +222,7 @@ def run_by(way: Way, source: str, stdin: str, limits: Limits) -> ProgramResult:
         told = stack.enter_context(os.fdopen(write_end, "wb"))
         child = stack.enter_context(
             subprocess.Popen(
-                _command(program, filters, told.fileno(), limits, way),
+                _command(program, filters, told.fileno(), limits, way, hash_seed),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -315,7 +320,9 @@ def _memory_file(stack: ExitStack, name: str, content: bytes) -> int:
     return number
 
 
-def _command(program: int, filters: int, status: int, limits: Limits, way: Way) -> list[str]:
+def _command(
+    program: int, filters: int, status: int, limits: Limits, way: Way, hash_seed: int | None
+) -> list[str]:
     values = [limits.cpu_seconds, limits.memory_bytes, limits.threads, limits.file_bytes, 0, 64]
     user = _FIRST_USER + 2 * secrets.randbelow(_USERS) if way.own else 0
     numbers = [str(number) for number in (status, filters, user, limits.memory_bytes)]
@@ -342,6 +349,7 @@ def _command(program: int, filters: int, status: int, limits: Limits, way: Way) 
             *numbers,
             ",".join(map(str, values)),
             _PROGRAM,
+            "" if hash_seed is None else str(hash_seed),
         ),
     ]
 

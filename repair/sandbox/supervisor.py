@@ -13,7 +13,8 @@ DEVICES = ("/dev/null", "/dev/urandom")
 MOST_FILES = 10_000
 """Files and folders in `/tmp`."""
 
-# Arguments: descriptors of the status and the filter, user (0: as it is), bytes of `/tmp`, limits, program.
+# Arguments: descriptors of the status and the filter, user (0: as it is), bytes of `/tmp`, limits, program,
+# hash seed (empty: random).
 PROGRAM = f"""
 import ctypes, os, resource, struct, sys
 status, filters, user, size = map(int, sys.argv[1:5])
@@ -46,7 +47,10 @@ if pid == 0:
         resource.setrlimit(getattr(resource, "RLIMIT_" + name), (soft, soft + (name == "CPU")))
     buffer = ctypes.create_string_buffer(code)
     call("prctl", 22, 2, struct.pack("HP", len(code) // 8, ctypes.addressof(buffer)), 0, 0)
-    os.execv(sys.executable, [sys.executable, "-I", "-S", "-B", sys.argv[6]])
+    seed = sys.argv[7]
+    flags = ["-s", "-P"] if seed else ["-I"]  # -I reads no variable
+    kept = dict(os.environ, PYTHONHASHSEED=seed) if seed else os.environ
+    os.execve(sys.executable, [sys.executable, *flags, "-S", "-B", sys.argv[6]], kept)
 os.closerange(0, 3)
 _, state, usage = os.wait4(pid, 0)
 os.write(status, f"{{state}} {{usage.ru_utime + usage.ru_stime}}".encode())

@@ -76,9 +76,8 @@ def measured(
 
     Shorter than `inputs` if the program ended before.
     """
-    found = sandbox.run(
-        _driver(), stdin=_request(tests, text, list(inputs), measure=True, seed=seed), limits=LIMITS
-    )
+    request = _request(tests, text, list(inputs), measure=True, seed=seed)
+    found = sandbox.run(_driver(), stdin=request, limits=LIMITS, hash_seed=seed)
     read = [_read(line) for line in found.stdout.splitlines()]
     return [(answer[0], float(answer[1])) if answer and len(answer) == 2 else None for answer in read]
 
@@ -111,7 +110,7 @@ def _sources() -> dict[str, str]:
 
 def _lines(tests: ProblemTests, text: str, implicit: bool) -> str:
     request = _request(tests, text, [case.inputs for case in tests.cases], implicit=implicit)
-    result = sandbox.run(_driver(), stdin=request, limits=LIMITS)
+    result = sandbox.run(_driver(), stdin=request, limits=LIMITS, hash_seed=0)
     return result.stdout if result.outcome == "ok" else ""
 
 

@@ -239,6 +239,15 @@ def test_verdicts_do_not_depend_on_order_workers_or_the_run():
     assert list(judged(pairs[::-1], workers=2)) == first[::-1]
 
 
+def test_the_order_of_a_set_of_strings_is_the_same_in_every_run():
+    tests = ProblemTests.from_json(column(([0], [])))
+    text = method("return list({str(i) for i in range(20)})")
+    answers = [measured(tests, text, [[0]], seed) for seed in (0, 0, 1)]
+    first, second, other = (answer[0] and answer[0][0] for answer in answers)
+    assert first == second != other
+    assert sorted(first or []) == sorted(map(str, range(20)))
+
+
 def test_measured_answers_go_on_after_a_failure():
     tests = ProblemTests.from_json(DOUBLE)
     answers = measured(tests, method("return 1 // x"), [[1], [0], [2]])
