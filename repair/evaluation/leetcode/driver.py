@@ -81,6 +81,15 @@ def implicit_names(code: CodeType, text: str, sources: dict[str, str]) -> dict[s
     return found
 
 
+def install(modules: dict[str, str]) -> None:
+    """Load modules from their sources: the package comes last, and names the others."""
+    for name in modules:
+        sys.modules[name] = type(sys)(name)
+        vars(sys.modules[name]).update(__path__=[], __package__=name.partition(".")[0])
+    for name, source in modules.items():
+        exec(compile(source, f"{name}.py", "exec"), vars(sys.modules[name]))  # noqa: S102 (ours)
+
+
 def _mentioned(code: CodeType) -> set[str]:
     names: set[str] = set()
     pending = [code]
@@ -193,6 +202,7 @@ class Solved:
         module = type(sys)("main")
         sys.modules["main"] = module
         text = request["text"]
+        install(request["modules"])
         code = compile(text, "main.py", "exec")
         if request["sources"]:
             vars(module).update(implicit_names(code, text, request["sources"]))

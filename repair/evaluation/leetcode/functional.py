@@ -9,10 +9,14 @@ Tested by `tests/repair/evaluation/leetcode/test_functional.py`.
 import inspect
 import json
 import marshal
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any
+
+import sortedcontainers
+from sortedcontainers import sorteddict, sortedlist, sortedset
 
 from repair import sandbox
 from repair.evaluation.leetcode import driver
@@ -24,6 +28,8 @@ from repair.ordered_map import ordered_map
 LIMITS = sandbox.Limits(cpu_seconds=20, wall_seconds=120.0, memory_bytes=1 << 30, output_bytes=4 << 20)
 """Processor time decides, here and for one input by the driver's timer. The wall time is for programs that
 sleep, and is long because machines are busy."""
+
+_SORTED = re.compile(r"\bSorted(?:Key)?(?:List|Dict|Set)|\bsortedcontainers")
 
 
 def program(checks: Checks) -> str:
@@ -105,7 +111,15 @@ def _driver() -> str:
 
 @cache
 def _sources() -> dict[str, str]:
-    return driver.sources_of_names()
+    names = dict.fromkeys(sortedcontainers.__all__, sortedcontainers.__name__)
+    return {**names, **driver.sources_of_names()}
+
+
+@cache
+def _sorted_containers() -> dict[str, str]:
+    """The sources of sortedcontainers, which LeetCode has and the sandbox has not; the package comes last."""
+    modules = (sortedlist, sortedset, sorteddict, sortedcontainers)
+    return {module.__name__: inspect.getsource(module) for module in modules}
 
 
 def _lines(tests: ProblemTests, text: str, implicit: bool) -> str:
@@ -132,6 +146,7 @@ def _request(
             "result": tests.result,
             "inputs": inputs,
             "sources": _sources() if implicit else {},
+            "modules": _sorted_containers() if _SORTED.search(text) else {},
             "measure": measure,
             "seed": seed,
         }

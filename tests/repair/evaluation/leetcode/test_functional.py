@@ -211,6 +211,7 @@ class Stack:
         "return bool(bisect.bisect([], 0) == 0 and math.pi and defaultdict(list) == {})",
         "return randint(1, 1) == 1 and datetime.date.min < datetime.date.max",
         "return heappop([reduce(xor, [1, 0])]) == 1 and re.sub('a', '', 'a') == '' and pow(2, 3, 5) == 3",
+        "return list(SortedList([2, 1])) == [1, 2] and list(SortedDict(b=1, a=2)) == ['a', 'b']",
         "a: Optional[List[int]] = None\nreturn ascii_lowercase[0] == 'a' and cache and maxsize > 0",
     ],
 )
@@ -237,6 +238,13 @@ def test_verdicts_do_not_depend_on_order_workers_or_the_run():
     assert first[:3] == [True, False, True]
     assert list(judged(pairs, workers=2)) == first
     assert list(judged(pairs[::-1], workers=2)) == first[::-1]
+
+
+def test_sorted_containers_can_be_imported():
+    tests = {"tests": column(([[2, 1]], [1, 2]))}
+    text = method("return SortedSet(x)", "from sortedcontainers import SortedSet")
+    assert functional(tests, text)
+    assert functional_strict(tests, text)
 
 
 def test_the_order_of_a_set_of_strings_is_the_same_in_every_run():
