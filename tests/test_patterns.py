@@ -43,6 +43,8 @@ OF_CATEGORY: Mapping[Any, str] = {
 # Patterns that only see texts of bounded length (characters): the bound stands in the code that is named.
 # They are held to the time of one text of that length.
 BOUNDED: Mapping[str, tuple[int, str]] = {
+    "repair.curation.detectors.home_folders._FILE_SCHEMES": (160, "home_folders._is_root"),
+    "repair.evaluation.leetcode.inputs.invariants._HARMLESS": (400, "invariants._LONGEST_SENTENCE"),
     "repair.curation.detectors.named._DIRECT": (301, "named._MOST_GAP"),
     "repair.curation.detectors.named._READER": (60, "named._is_default"),
     "repair.curation.generated._NOTICE": (400, "generated._LONGEST_LINE"),
@@ -184,6 +186,7 @@ def _hostile(pattern: re.Pattern[Any], length: int = LENGTH) -> Iterator[str]:
     tree = parser.parse(pattern.pattern, pattern.flags)
     for before, body in _loops(tree, chance):
         rounds = list(dict.fromkeys(_sample(body, chance, {}) for _ in range(3)))
+        rounds += [part.replace("x", before[-1:]) for part in rounds if "x" in part]  # as an escaped quote
         for part in (*rounds, "".join(rounds)):
             for end in ("", "\0", "\n!"):
                 yield before + _filled(part, length) + end

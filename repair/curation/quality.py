@@ -9,6 +9,7 @@ import re
 from repair.curation.generated import is_generated
 from repair.curation.languages import is_json, other_language
 from repair.text.lines import lines_of, split_mark
+from repair.text.quoted import closed_strings
 
 TOO_LARGE = 200_000
 """Code points. A prompt has a fraction of it."""
@@ -19,7 +20,6 @@ TOO_LONG_LINE = 1_000
 MEAN_LINE = 120
 """Code points of a mean line, without blank ones; hand-written Python has 30 to 40."""
 
-_STRING = re.compile(r"'''.*?'''|\"\"\".*?\"\"\"|'(?:\\.|[^'\\\n])*'|\"(?:\\.|[^\"\\\n])*\"", re.DOTALL)
 # Only a line of code contains: an assignment, an operator, a call, a subscript, an attribute, the
 # head of a statement, a line of brackets, a decorator.
 _CODE = re.compile(
@@ -103,9 +103,18 @@ def _is_words(value: ast.expr) -> bool:
     return isinstance(value, ast.Name) or (isinstance(value, ast.Constant) and isinstance(value.value, str))
 
 
+def _without_strings(text: str) -> str:
+    parts: list[str] = []
+    position = 0
+    for start, end in closed_strings(text):
+        parts += text[position:start], '""'
+        position = end
+    return "".join((*parts, text[position:]))
+
+
 def _looks_like_prose(text: str) -> bool:
     code = prose = 0
-    for line in _STRING.sub('""', text).splitlines():
+    for line in _without_strings(text).splitlines():
         stripped = line.strip()
         if not stripped or stripped.startswith("#"):
             continue

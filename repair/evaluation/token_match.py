@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from repair.curation.detectors.literals import Literals
 from repair.text.lines import lines_of, split_mark
-from repair.verification.cheats.syntax import tree_of
+from repair.verification.cheats.syntax import CostlySyntaxError, tree_of
 
 NEWLINE, INDENT, DEDENT, INCONSISTENT = "\n", "\n>", "\n<", "\n!"
 """Tokens of the structure; no other begins with a line feed. `INCONSISTENT`: an indentation that depends on
@@ -131,7 +131,11 @@ def _tree_strings(text: str) -> Iterator[tuple[int, int]]:
     offset, byte = 0, 0
     last_end = 0
     source = text.encode(errors="replace")
-    for node in tree_of(text).of_type("string"):
+    try:
+        nodes = tree_of(text).of_type("string")
+    except CostlySyntaxError:
+        return
+    for node in nodes:
         if node.start_byte < last_end or node.has_error:
             continue
         start = offset + len(source[byte : node.start_byte].decode())

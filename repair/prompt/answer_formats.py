@@ -32,7 +32,7 @@ from repair.text.lines import TERMINATOR, lines_of, split_mark
 
 LINE_DIFF = "line_diff"
 
-_SECTION = re.compile(r"^<(\w+)>\n(.*?)\n?^</\1>$", re.DOTALL | re.MULTILINE)
+_OPENING = re.compile(r"<(\w+)>")
 _NO_NEWLINE = "\\ No newline at end of file"
 
 
@@ -77,7 +77,16 @@ class AnswerFormat(Protocol):
 
 def fields_of(rendered: str) -> dict[str, str]:
     """The sections of a text that `repair.prompt.sentinels` rendered: sentinel name -> body."""
-    return {match[1]: match[2] for match in _SECTION.finditer(rendered)}
+    fields: dict[str, str] = {}
+    name, body = "", list[str]()
+    for line in rendered.split("\n"):
+        if name and line == f"</{name}>":
+            fields[name], name = "\n".join(body), ""
+        elif name:
+            body.append(line)
+        elif opening := _OPENING.fullmatch(line):
+            name, body = opening[1], []
+    return fields
 
 
 def written(sections: Mapping[str, str]) -> str:

@@ -35,7 +35,13 @@ from repair.schema.rows import SynthesizedDiffRow
 from repair.schema.stages import SYNTHESIZED_DIFFS, VERIFIED_DIFFS
 from repair.text.files import files_of, workspace_sha256
 from repair.unexpected import UNEXPECTED
-from repair.verification.cheats import Cheat, WorkspaceChange, comments
+from repair.verification.cheats import (
+    Cheat,
+    CostlySyntaxError,
+    WorkspaceChange,
+    comments,
+    unreadable,
+)
 from repair.verification.comparison import Comparison, is_present
 
 UNANSWERED = frozenset({ServerCrashError.reason, ServerTimeoutError.reason, UNEXPECTED})
@@ -177,7 +183,10 @@ def _examine(
         reason, evidence = _compared(Comparison(workspace, repaired, before, after), diagnostic)
         if reason is None:
             change = WorkspaceChange(workspace, repaired, diagnostic, changes)
-            found = yield from _cheat(change, before, reported, edited)
+            try:
+                found = yield from _cheat(change, before, reported, edited)
+            except CostlySyntaxError as error:
+                found = unreadable(error)
             reason, evidence = ("cheat", str(found)) if found else (reason, evidence)
     except LanguageServerError as error:
         return Verdict(False, error.reason, str(error), fewest, repaired[path], others)

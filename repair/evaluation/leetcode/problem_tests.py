@@ -21,9 +21,9 @@ _SINGLE = {"TreeNode": "tree", "ListNode": "list"}
 _ANY_ORDER = re.compile(r"\bin any order\b|\border (?:of \S+ )?(?:of the \S+ )?does(?: not|n't) matter")
 _SEVERAL = re.compile(
     r"\b(?:return|output|answer with) any\b(?! order)"
-    r"|\b(?:return|output|accept|answer|choose)\w*\b[^.]*\bany (?:one )?of (?:them|these)\b"
-    r"|\b(?:return|output|accept|answer|choose)\w*\b[^.]*\bany of the (?:valid|possible|correct)\b"
-    r"|\b(?:return|output|accept)\w*\b[^.]*\bany (?:valid|correct|possible|such|one)\b"
+    r"|\b(?:return|output|accept|answer|choose)\w*\b[^.]{0,400}\bany (?:one )?of (?:them|these)\b"
+    r"|\b(?:return|output|accept|answer|choose)\w*\b[^.]{0,400}\bany of the (?:valid|possible|correct)\b"
+    r"|\b(?:return|output|accept)\w*\b[^.]{0,400}\bany (?:valid|correct|possible|such|one)\b"
     r"|\bany (?:of them|(?:valid |correct )?(?:answer|solution|one)s?) (?:will be|is|are) accepted",
     re.IGNORECASE,
 )

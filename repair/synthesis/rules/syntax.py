@@ -7,13 +7,14 @@ import re
 from collections.abc import Iterator
 
 from repair.diagnostics.diagnostic import Diagnostic
+from repair.text.quoted import closed_strings
 
 _NO_COLON = re.compile(r'Expected ":"|Expected `:`')
 _NOT_CLOSED = re.compile(r'"[([{]" was not closed|Expected [`"][)\]},]|unexpected EOF')
 _TOO_DEEP = re.compile(r"Unexpected indentation", re.IGNORECASE)
 _NOT_DEEP = re.compile(r"Expected (?:an )?indented block", re.IGNORECASE)
 _UNEVEN = re.compile(r"unindent (?:not expected|amount|does not match)", re.IGNORECASE)
-_STRING = re.compile(r"""[rbfuRBFU]{0,2}(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')""")
+_PREFIX = re.compile(r"[rbfuRBFU]{0,2}\Z")
 _CONDITION = re.compile(r"\b(?:if|elif|while)\b")
 _COMPOUND = re.compile(r"\s*(?:async\s+)?(?:if|elif|else|while|for|def|class|try|except|finally|with)\b")
 _PLAIN_EQUALS = re.compile(r"(?<![=!<>:+\-*/%&|^@])=(?!=)")
@@ -146,7 +147,13 @@ def _without_comment(row: str) -> tuple[str, str]:
 
 def _masked(row: str) -> str:
     """The row with its strings masked; the length stays."""
-    return _STRING.sub(lambda found: "_" * len(found[0]), row)
+    parts: list[str] = []
+    position = 0
+    for start, end in closed_strings(row, triple=False):
+        before = _PREFIX.sub(lambda found: "_" * len(found[0]), row[position:start])
+        parts += before, "_" * (end - start)
+        position = end
+    return "".join((*parts, row[position:]))
 
 
 def _with_row(rows: list[str], line: int, row: str) -> list[str]:

@@ -20,6 +20,7 @@ any text that the servers accept: their syntax tree tolerates errors (`syntax`).
 | `any_type` | its type was taken from the checker: `Any`, a mere cast, a parameter without a type |
 | `stub` | the undefined name was added as a function that does nothing, or declared without a value |
 | `settings` | the diff changes the servers' settings |
+| `unreadable` | the text's syntax errors take the parser too much work, so that no rule can look |
 
 In the other files that a diff changes, the diagnosed code can't be followed. There the kinds are `settings`,
 `suppression`, `any_type`, `stub`, `deleted_file` and, for a new `__getattr__`, `dynamic_access`.
@@ -37,8 +38,9 @@ from repair.line_diff.numbered import LineDiff
 from repair.verification.cheats import comments, deletions, evasions, reachability, types
 from repair.verification.cheats.change import Cheat, DiagnosedChange
 from repair.verification.cheats.other_files import other_file_cheat
+from repair.verification.cheats.syntax import CostlySyntaxError
 
-__all__ = ["Cheat", "WorkspaceChange", "cheat", "comments"]
+__all__ = ["Cheat", "CostlySyntaxError", "WorkspaceChange", "cheat", "comments", "unreadable"]
 
 _RULES = (
     evasions.no_type_check,
@@ -63,7 +65,15 @@ def cheat(original: str, repaired: str, diagnostic: Diagnostic, diff: LineDiff) 
     The texts are those of the diagnostic's file.
     """
     change = DiagnosedChange(original, repaired, diagnostic, diff)
-    return next((found for rule in _RULES if (found := rule(change)) is not None), None)
+    try:
+        return next((found for rule in _RULES if (found := rule(change)) is not None), None)
+    except CostlySyntaxError as error:
+        return unreadable(error)
+
+
+def unreadable(error: CostlySyntaxError) -> Cheat:
+    """What can't be looked at is not taken for innocent."""
+    return Cheat("unreadable", str(error))
 
 
 @dataclass(frozen=True, slots=True)

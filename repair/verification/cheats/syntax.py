@@ -15,6 +15,8 @@ from functools import lru_cache
 import tree_sitter_python
 from tree_sitter import Language, Node, Parser, Range
 
+from repair.errors import InputError
+
 _LANGUAGE = Language(tree_sitter_python.language())
 _DEFINITIONS = frozenset({"function_definition", "class_definition"})
 _BLOCKS = frozenset({"block", "module"})
@@ -29,17 +31,22 @@ _SPANNING = _CONTAINERS | {
 }
 _MOST_PIECES = 20_000
 _MOST_CONTINUATIONS = 2_000  # tree-sitter takes time in the square of them: where there are more, lines end
+_CHUNK_BYTES = 1 << 16
 _DEEPEST = 50  # conditions within each other
 
 Position = tuple[int, int]
 """A line and a column, both 0-based, the column in bytes of UTF-8."""
 
 
+class CostlySyntaxError(InputError):
+    """A text whose errors take tree-sitter many times the work of other texts of its length."""
+
+
 class SyntaxTree:
     """The tree of a text given as lines. Nodes are those of tree-sitter, in preorder in `nodes`.
 
     An error may spoil the statement after it. So a text that does not parse is parsed once more, each of its
-    top-level statements alone: an error stays in its own.
+    top-level statements alone: an error stays in its own. Raises CostlySyntaxError.
     """
 
     def __init__(self, rows: list[str]) -> None:
@@ -48,12 +55,15 @@ class SyntaxTree:
         if source.count(b"\\\n") > _MOST_CONTINUATIONS:
             source = source.replace(b"\\\n", b" \n")
         parser = Parser(_LANGUAGE)
+        budget = _Budget(source)
+        budget.spend(parser)
         self._roots = [parser.parse(source).root_node]
         self._load()
         if self._roots[0].has_error and len(pieces := self._pieces(rows, source)) > 1:
             self._roots = []
             for piece in pieces:
                 parser.included_ranges = [piece]
+                budget.spend(parser)
                 self._roots.append(parser.parse(source).root_node)
             self._load()
 
@@ -153,9 +163,41 @@ class SyntaxTree:
         return self.of_type(*_DEFINITIONS)
 
 
+class _Budget:
+    """The work that tree-sitter may do for a text, counted in its reports of progress.
+
+    Its recovery from errors is not linear. Ordinary code takes one report for 280 bytes, so a text may take
+    what a much longer one does, and no clock decides.
+    """
+
+    def __init__(self, source: bytes) -> None:
+        self._source = source
+        self._left = 2_000 + len(source) // 20
+
+    def spend(self, parser: Parser) -> None:
+        """Parses the text in the ranges that `parser` includes, and counts."""
+        try:
+            parser.parse(self._read, progress_callback=self._is_spent)
+        except ValueError:
+            parser.reset()
+            raise CostlySyntaxError(
+                f"the syntax errors of a text of {len(self._source)} bytes take the parser too much work"
+            ) from None
+
+    def _read(self, offset: int, _position: object) -> bytes:
+        return self._source[offset : offset + _CHUNK_BYTES]
+
+    def _is_spent(self, _offset: int, _has_error: bool) -> bool:
+        self._left -= 1
+        return self._left < 0
+
+
 @lru_cache(maxsize=8)
 def tree_of(source: str) -> SyntaxTree:
-    """The tree of a text whose lines end with line feeds. Cached, since every rule needs it."""
+    """The tree of a text whose lines end with line feeds. Cached, since every rule needs it.
+
+    Raises CostlySyntaxError.
+    """
     return SyntaxTree(source.split("\n"))
 
 

@@ -15,7 +15,7 @@ from itertools import pairwise
 from types import CodeType
 from typing import Any
 
-_OPERATOR = re.compile(r"\s*(<=|>=|==|!=|<|>)\s*")
+_OPERATOR = re.compile(r"(?<!\s)\s*+(<=|>=|==|!=|<|>)\s*+")
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _FUNCTIONS = {"len": len, "min": min, "max": max, "sum": sum, "abs": abs}
 _MOST_CHECKS = 5000

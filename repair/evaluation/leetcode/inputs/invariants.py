@@ -16,6 +16,7 @@ from repair.evaluation.leetcode.inputs.properties import CHECKS, PROPERTIES, lea
 
 Inputs = list[Any]
 
+_LONGEST_SENTENCE = 400  # characters of it that are looked at
 _HARMLESS = re.compile(
     r"at most .* calls|follow.?up|will not exceed|does not exceed|sum of .* (?:at most|exceed)"
     r"|\b(?:answers?|results?|output)\b.* (?:range|fits?|less|<=)|fits? (?:in|within|into)|32-bit|64-bit"
@@ -66,7 +67,7 @@ def read_invariants(
     found = Invariants()
     known = [set(words) for words in names]
     for sentence in sentences:
-        if _HARMLESS.search(sentence):
+        if _HARMLESS.search(sentence[:_LONGEST_SENTENCE]):
             continue
         understood = _characters(found, sentence, known, examples)
         for pattern, properties in PROPERTIES:

@@ -6,7 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from repair.verification.cheats.syntax import SyntaxTree, field, string_value, text, truth
+from repair.diagnostics.diagnostic import Diagnostic
+from repair.line_diff.numbered import diff, parse
+from repair.verification.cheats import cheat
+from repair.verification.cheats.syntax import CostlySyntaxError, SyntaxTree, field, string_value, text, truth
 
 
 def tree(source: str) -> SyntaxTree:
@@ -113,6 +116,23 @@ def test_deep_nesting_has_a_result_in_bounded_time(source: str) -> None:
         truth(field(node, "condition"))
     innermost = max(found.nodes, key=lambda node: node.start_byte)
     assert all(above.start_byte <= innermost.start_byte for above in found.ancestors(innermost))
+    assert time.monotonic() - start < 10
+
+
+COSTLY = ["a: b\n" + ",-" * 7_000, "x = 1\na: b\n" + ",-" * 200_000]
+
+
+@pytest.mark.parametrize("source", COSTLY, ids=len)
+def test_errors_that_cost_too_much_are_no_tree_and_no_innocence(source: str) -> None:
+    start = time.monotonic()
+    with pytest.raises(CostlySyntaxError, match=f"a text of {len(source)} bytes"):
+        tree(source)
+    target = Diagnostic(
+        "a.py", 0, 0, 0, 0, 1, 1, "pyright[reportUndefinedVariable]", '"b" is not defined', "error"
+    )
+    change = diff("a: b\n", source)
+    found = cheat("a: b\n", source, target, parse(change))
+    assert found is not None and found.kind == "unreadable"
     assert time.monotonic() - start < 10
 
 
