@@ -106,7 +106,7 @@ class ReproducedDiagnosticRow(ErrorStateRow):
     pyright_version: str
     ruff_version: str
     environment: str
-    python_version: str
+    python_version: str | None
     ignored_settings: list[str]
 
 

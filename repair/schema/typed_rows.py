@@ -32,7 +32,7 @@ TABLES = {
 }
 MAY_BE_NULL = frozenset(
     {
-        *("session_id", "gone", "licence", "code_action"),
+        *("session_id", "gone", "licence", "code_action", "python_version"),
         "LaterStateRow.text",  # the file is gone
         *("input_tokens", "output_tokens", "cost_usd", "judge", "judge_reason", "judge_cost_usd"),
     }
