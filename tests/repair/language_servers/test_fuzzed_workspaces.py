@@ -266,7 +266,7 @@ def _soup(chance: random.Random) -> str:
 
 
 def _deep(chance: random.Random) -> str:
-    times = chance.choice([50, 200, 1000, 2000])
+    times = chance.choice([50, 200, 600])
     opened, closed = chance.choice(
         [
             ("(", ")"),
@@ -283,7 +283,7 @@ def _deep(chance: random.Random) -> str:
 
 
 def _long(chance: random.Random) -> str:
-    times = chance.choice([200, 1000, 3000])
+    times = chance.choice([200, 600])
     piece = chance.choice(
         ["x.y", "'a' + ", "x if x else ", "x, ", "x = ", "é;", "if x:\n ", "@x\n", "1;", "\\\n", ".f()"]
     )
@@ -294,7 +294,7 @@ def _nested(chance: random.Random) -> str:
     head = chance.choice(
         ["if x:", "def f():", "class A:", "for x in y:", "with x:", "try:", "while x:", "match x:"]
     )
-    return "".join(f"{' ' * depth}{head}\n" for depth in range(chance.choice([20, 99, 120]))) + "y\n"
+    return "".join(f"{' ' * depth}{head}\n" for depth in range(chance.choice([20, 60, 99]))) + "y\n"
 
 
 def _numbers(chance: random.Random) -> str:
