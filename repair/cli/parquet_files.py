@@ -3,7 +3,7 @@
 Tested by `tests/repair/cli/test_run.py`.
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Collection, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,12 @@ BATCH_ROWS = 64
 _MAY_BE_NULL = {name.rpartition(".")[2] for name in MAY_BE_NULL}
 
 
-def read_rows(path: Path, schema: pa.Schema, what: str) -> Iterator[pa.RecordBatch]:
+def read_rows(
+    path: Path, schema: pa.Schema, what: str, reads: Collection[str] = ()
+) -> Iterator[pa.RecordBatch]:
     """The rows of a file in the columns of `schema`; other columns are left out.
+
+    `reads`: the columns that are looked at (default: all): only there a null can do harm.
 
     Raises:
         InputError: the file can't be read, or lacks a column, or has one of another type; `what` names the
@@ -51,20 +55,20 @@ def read_rows(path: Path, schema: pa.Schema, what: str) -> Iterator[pa.RecordBat
             if (
                 schema != EVENTS
             ):  # those come from strangers: the first stage rejects what they lack row by row
-                _check_whole(path, conformed)
+                _check_whole(path, conformed, reads or schema.names)
             yield conformed
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{path} is damaged: {str(error)[:300]}") from error
 
 
-def _check_whole(path: Path, batch: pa.RecordBatch) -> None:
+def _check_whole(path: Path, batch: pa.RecordBatch, reads: Collection[str]) -> None:
     """Raise InputError for a null where a stage wrote none, and for text that is not UTF-8."""
     try:
         batch.validate(full=True)
     except pa.ArrowInvalid as error:
         raise InputError(f"{path} holds text that is not UTF-8: {str(error)[:300]}") from error
-    for field in batch.schema:
-        name = _null_in(batch.column(field.name), field.name)
+    for column in reads:
+        name = _null_in(batch.column(column), column)
         if name is not None:
             raise InputError(f"column {name!r} of {path} has nulls, and a stage writes none there")
 

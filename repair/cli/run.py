@@ -39,7 +39,7 @@ def run(stage: str, rows: Path, out: Path, settings: tuple[str, ...]) -> None:
 
     spec = _spec(stage)
     chosen = _settings(spec, settings)
-    batches = read_rows(rows, spec.input, f"rows that {stage} can read")
+    batches = read_rows(rows, spec.input, f"rows that {stage} can read", spec.reads)
     rejected: Counter[str] = Counter()
     kept_rows = 0
     with ExitStack() as stack:
