@@ -6,11 +6,6 @@ from bisect import bisect_left
 _BEYOND_THE_BASIC_PLANE = re.compile("[\U00010000-\U0010ffff]")
 
 
-def utf16_length(text: str) -> int:
-    """The number of UTF-16 code units of `text`. A lone surrogate counts one, as it does in UTF-16."""
-    return len(text) if text.isascii() else len(text) + len(_BEYOND_THE_BASIC_PLANE.findall(text))
-
-
 class LineOffsets:
     """Offset table of a line: where its characters of two UTF-16 units stand. A lookup is a binary search."""
 

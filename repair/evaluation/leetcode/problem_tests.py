@@ -1,4 +1,4 @@
-"""ProblemTests of a problem as data: how a solution is called, inputs, and expected values.
+"""Tests of a problem as data: how a solution is called, inputs, and expected values.
 
 They come from two places: the asserts of LeetCodeDataset and the examples of the problem's page, which
 DebugBench repeats. Neither is run: both are read as literals.

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repair.text.lines import lines_of
-from repair.text.positions import LineOffsets, utf16_length
+from repair.text.positions import LineOffsets
 
 # characters of 1 and 2 UTF-16 units, a combining one, and what Python alone takes for a line's end
 POINTS = st.sampled_from("a é€😀𝒳\u0301\x0b\x0c\x1c\u2028\x85\t")
@@ -12,11 +12,6 @@ POINTS = st.sampled_from("a é€😀𝒳\u0301\x0b\x0c\x1c\u2028\x85\t")
 
 def units(text: str) -> int:
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
-
-
-@given(st.text(POINTS))
-def test_utf16_length_is_that_of_the_encoding(line: str) -> None:
-    assert utf16_length(line) == units(line)
 
 
 @given(st.text(POINTS), st.data())
