@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from repair.text.lines import lines_of
-from repair.text.positions import utf16_length
+from repair.text.positions import LineOffsets
 
 ROOT = Path(__file__).parents[1]
 COMMAND = (sys.executable, "-c", "from repair.cli import main; main()", "annotate")
@@ -34,12 +34,13 @@ def sample_row(
     lines = lines_of(text)
     line = next(number for number, found in enumerate(lines) if fragment in found)
     column = lines[line].index(fragment)
-    character = utf16_length(lines[line][:column])
+    offsets = LineOffsets(lines[line])
+    character = offsets.to_character(column)
     diagnostic = {
         **{"path": "main.py", "code": "ruff[F821]", "message": message, "severity": "error"},
         **{"start_line": line, "start_column": column, "start_character": character},
         **{"end_line": line, "end_column": column + len(fragment)},
-        **{"end_character": character + utf16_length(fragment), "has_code_action": False},
+        **{"end_character": offsets.to_character(column + len(fragment)), "has_code_action": False},
     }
     return {
         "sample_id": sample_id,
