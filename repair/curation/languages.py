@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
+from repair.text.quoted import without_strings
+
 _SHARE = 0.35
 """Least share of the lines that only the other language has."""
 
@@ -22,11 +24,6 @@ _LFS = "version https://git-lfs.github.com/spec/"
 _SHEBANG = re.compile(r"#!\s?\S{0,80}[/ ](bash|sh|zsh|dash|ksh|fish|node|perl|ruby|php)\b")
 _SHEBANG_NAMES = {"node": "JavaScript or TypeScript", "perl": "Perl", "ruby": "Ruby", "php": "PHP"}
 _TRIPLE = re.compile(r'"""|' + "'''")
-_STRING = re.compile(r"(?P<quote>['\"])(?:\\.|(?!(?P=quote))[^\\])*+(?P<end>(?P=quote))?")
-_STRING_OF = {
-    "'": re.compile(r"'(?:\\.|[^'\\])*+(?P<end>')?"),
-    '"': re.compile(r'"(?:\\.|[^"\\])*+(?P<end>")?'),
-}
 _HASH_OF_C = re.compile(
     r"#(?:include\s*[<\"]|define\s+[A-Z_]\w*|ifn?def\s+\w+$|if\s|endif\b|pragma\s|import\s*[<\"])"
 )
@@ -253,22 +250,7 @@ def _code_lines(text: str) -> Sequence[str]:
                 break
             kept.append(rest[: match.start()] + '""')
             inside, rest = match[0], rest[match.end() :]
-        code = _without_strings("".join(kept)).strip()
+        code = without_strings("".join(kept), triple=False).strip()
         if code and (not code.startswith("#") or _HASH_OF_C.match(code)):
             lines.append(code)
     return lines
-
-
-def _without_strings(line: str) -> str:
-    """The line with `""` for each string that is closed."""
-    parts: list[str] = []
-    position, pattern = 0, _STRING
-    while match := pattern.search(line, position):
-        if match["end"]:
-            parts += line[position : match.start()], '""'
-            position = match.end()
-        elif pattern is _STRING:  # a later quote of its kind is not closed either
-            pattern = _STRING_OF["'" if match[0][0] == '"' else '"']
-        else:
-            break
-    return "".join((*parts, line[position:]))

@@ -9,7 +9,7 @@ import re
 from repair.curation.generated import is_generated
 from repair.curation.languages import is_json, other_language
 from repair.text.lines import lines_of, split_mark
-from repair.text.quoted import closed_strings
+from repair.text.quoted import without_strings
 
 TOO_LARGE = 200_000
 """Code points. A prompt has a fraction of it."""
@@ -103,18 +103,9 @@ def _is_words(value: ast.expr) -> bool:
     return isinstance(value, ast.Name) or (isinstance(value, ast.Constant) and isinstance(value.value, str))
 
 
-def _without_strings(text: str) -> str:
-    parts: list[str] = []
-    position = 0
-    for start, end in closed_strings(text):
-        parts += text[position:start], '""'
-        position = end
-    return "".join((*parts, text[position:]))
-
-
 def _looks_like_prose(text: str) -> bool:
     code = prose = 0
-    for line in _without_strings(text).splitlines():
+    for line in without_strings(text).splitlines():
         stripped = line.strip()
         if not stripped or stripped.startswith("#"):
             continue

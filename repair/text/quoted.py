@@ -40,3 +40,13 @@ def closed_strings(text: str, *, triple: bool = True) -> Iterator[tuple[int, int
             yield start, position
         else:
             unclosed[quote] = end
+
+
+def without_strings(text: str, *, triple: bool = True) -> str:
+    """`text` with `""` for each string that is closed."""
+    parts: list[str] = []
+    position = 0
+    for start, end in closed_strings(text, triple=triple):
+        parts += text[position:start], '""'
+        position = end
+    return "".join((*parts, text[position:]))
