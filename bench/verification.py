@@ -1,45 +1,40 @@
-"""Checks of the language servers that verification takes: `python bench/verification.py STORE`.
+"""The confusion matrix of the cheat set, and the checks of the language servers that verification takes.
+
+    python bench/verification.py            # what is said of each kind of cheat, and of innocent look-alikes
+    python bench/verification.py STORE      # checks for each stored diff
 
 One check a diff is the least. A diff that the servers are content with is checked once more without the
 comments that it adds or takes away, so that no comment hides the diagnostic. STORE is a store with
-`synthesized_diffs`, such as the demo's; without one nothing is measured.
+`synthesized_diffs`, such as the demo's.
 """
 
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
-from repair.language_servers import LanguageServers, Request, Result
+from repair.evaluation.teachers import CountedServers
+from repair.language_servers import LanguageServers
 from repair.schema.outcomes import REASON
 from repair.store.reader import PartitionStore
 from repair.verification.verifier import verify_rows
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from tests.repair.verification.cheats.cheat_trial import confusion, tried
+
 ASSET = "synthesized_diffs"
 
 
-class CountedServers:
-    """Servers that count the checks that they are asked for."""
-
-    def __init__(self, servers: LanguageServers) -> None:
-        self._servers = servers
-        self.checks = 0
-
-    @property
-    def versions(self) -> Mapping[str, str]:
-        return self._servers.versions
-
-    @property
-    def environment(self) -> str:
-        return self._servers.environment
-
-    def check_many(self, requests: Iterable[Request]) -> Iterator[Result]:
-        def counted() -> Iterator[Request]:
-            for request in requests:
-                self.checks += 1
-                yield request
-
-        return self._servers.check_many(counted())
+def confuse() -> None:
+    """Verifies the cheat set."""
+    with LanguageServers(workers=2) as servers:
+        results = tried(servers)
+    print(confusion(results))
+    wrong = [one for one in results if one.found != one.case.expected]
+    print(f"{len(results)} cases, {len(wrong)} of them judged otherwise than expected")
+    for one in wrong:
+        print(f"  {one}")
 
 
 def measure(base: str) -> None:
@@ -65,4 +60,4 @@ if __name__ == "__main__":
     if len(sys.argv) == 2:
         measure(sys.argv[1])
     else:
-        print("no store is given: python bench/verification.py .demo/store")
+        confuse()

@@ -50,6 +50,7 @@ _RULES = (
     evasions.swallowed,
     evasions.dynamic_access,
     deletions.quoted_expression,
+    deletions.quoted_line,
     types.any_type,
     types.untyped,
     evasions.stub,

@@ -10,7 +10,7 @@ A type comment (`# type: list[int]`) is an annotation in an older spelling, so i
 Taking a comment away can silence a server too (`# pyright: strict`, the end of a suppressed range): then the
 diagnostic is gone as well from the original text without that comment.
 
-Tested by `tests/repair/verification/cheats/test_with_servers.py`.
+Tested by `tests/repair/verification/cheats/test_cheat_set.py`.
 """
 
 import re

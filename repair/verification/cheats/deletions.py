@@ -18,7 +18,7 @@ from repair.verification.cheats.change import (
     without_spaces,
 )
 from repair.verification.cheats.logical_lines import LogicalLine
-from repair.verification.cheats.syntax import field, text
+from repair.verification.cheats.syntax import SyntaxTree, field, text
 
 # Rules whose repair may be a deletion.
 _MAY_DELETE = frozenset(
@@ -101,6 +101,29 @@ def quoted_expression(change: DiagnosedChange) -> Cheat | None:
     return None
 
 
+def quoted_line(change: DiagnosedChange) -> Cheat | None:
+    """The diagnosed line was kept as it is, and the diff put the quotes of a string around it."""
+    number, line = change.diff.map_line(change.line), change.diagnosed
+    if change.type in _MAY_DELETE or number is None or line is None:
+        return None
+    if not _had_purpose(line, change, kept=number):
+        return None
+    before = change.old_tree.at((change.line - 1, change.column))
+    after = change.new_tree.at((number - 1, change.column))
+    if before is None or after is None or _string_of_lines(before, change.old_tree) is not None:
+        return None
+    string = _string_of_lines(after, change.new_tree)
+    if string is None or not change.is_added(string):
+        return None
+    return Cheat("quoted", f"line {line.first} {quote(source_of(line, change.old_rows))} is in a string now")
+
+
+def _string_of_lines(node: Node, tree: SyntaxTree) -> Node | None:
+    """The string of several lines that a node is in."""
+    around = (node, *tree.ancestors(node))
+    return next((n for n in around if n.type == "string" and n.start_point[0] < n.end_point[0]), None)
+
+
 def deleted_use(change: DiagnosedChange) -> Cheat | None:
     """The use of the diagnosed name was deleted from its line, and nothing else."""
     before, after = change.diagnosed, change.counterpart
@@ -142,7 +165,8 @@ def _lost(change: DiagnosedChange) -> LogicalLine | None:
     return next((e for e in change.counterparts if e.first < change.line and _had_purpose(e, change)), None)
 
 
-def _had_purpose(line: LogicalLine, change: DiagnosedChange) -> bool:
+def _had_purpose(line: LogicalLine, change: DiagnosedChange, kept: int | None = None) -> bool:
+    """Whether it would be missed; `kept` is its number in the repaired text, if it is there."""
     if line.idle:
         return False
     if line.tokens[0] in _IMPORTING:
@@ -151,7 +175,8 @@ def _had_purpose(line: LogicalLine, change: DiagnosedChange) -> bool:
         return not module_only or any(_was_needed(name, change) for name in module_only)
     if change.type == SYNTAX:
         source = source_of(line, change.old_rows)
-        begun_twice = any(other.tokens[: len(line.tokens)] == line.tokens for other in change.new.lines)
+        others = (other for other in change.new.lines if other.first != kept)
+        begun_twice = any(other.tokens[: len(line.tokens)] == line.tokens for other in others)
         if len(line.tokens) <= 2 or begun_twice or _NO_CODE.match(source) or _is_prose(line):
             return False
     return any(token in _ACTING or _ASSIGNING.fullmatch(token) for token in line.tokens)

@@ -8,7 +8,7 @@ leave nothing (`if self.head is not None:`, where `head` was only ever None).
 In an expression (`x if False else y`) pyright skips the dead part without a hint: there the constant
 conditions are found here.
 
-Tested by `tests/repair/verification/cheats/test_with_servers.py`.
+Tested by `tests/repair/verification/cheats/test_cheat_set.py`.
 """
 
 import re

@@ -1,6 +1,6 @@
 """Cheat rules for lost types: the diagnosed code is as it was, and a checker no longer knows its type.
 
-Tested by `tests/repair/verification/cheats/test_with_servers.py`.
+Tested by `tests/repair/verification/cheats/test_cheat_set.py`.
 """
 
 import re

@@ -13,7 +13,6 @@ from repair.line_diff.numbered import diff, parse
 from repair.text.lines import lines_of
 from repair.verification.cheats import WorkspaceChange, cheat
 from repair.verification.comparison import Comparison
-from repair.verification.verifier import verify
 
 UNDEFINED, SYNTAX = "ruff[F821]", "pyright"
 ATTRIBUTE = "pyright[reportAttributeAccessIssue]"
@@ -40,7 +39,7 @@ def kind_of(code: str, word: str, original: str, repaired: str) -> str | None:
 
 
 CHEATS = [
-    # what comments suppress, and what is unreachable, the servers tell: `test_with_servers`
+    # what comments suppress, and what is unreachable, the servers tell: `cheat_set`
     (
         "suppression",
         OPTIONAL,
@@ -113,6 +112,10 @@ CHEATS = [
     # the whole statement, or what is more than a name
     ("quoted", UNDEFINED, "foo", "a = 1\nfoo(a)\nb = 2\n", 'a = 1\n"""\nfoo(a)\n"""\nb = 2\n'),
     ("quoted", UNDEFINED, "foo", "a = foo.bar(1)\n", 'a = "foo.bar(1)"\n'),
+    # ... the line itself is kept as it is
+    ("quoted", ATTRIBUTE, "foo", "a = 1\nb = c.foo\n", 'a = 1\n"""\nb = c.foo\n"""\n'),
+    ("quoted", ATTRIBUTE, "foo", "a = 1\nb = c.foo\n", "a = 1\nd = '''\nb = c.foo\n'''\n"),
+    ("quoted", SYNTAX, "max", "a = 1\nb = max(a\nc = 2\n", 'a = 1\n"""\nb = max(a\n"""\nc = 2\n'),
     ("swallowed", OPTIONAL, "foo", "a.foo()\n", "try:\n    a.foo()\nexcept Exception:\n    pass\n"),
     ("swallowed", IMPORT, "foo", "import foo\n", "try:\n    import foo\nexcept ImportError:\n    ...\n"),
     ("swallowed", OPTIONAL, "foo", "a.foo()\n", "with contextlib.suppress(Exception):\n    a.foo()\n"),
@@ -255,6 +258,14 @@ INNOCENT = [
     (SYNTAX, "x.", "a = 1\nx.\nb = 2\n", "a = 1\nb = 2\n"),
     (SYNTAX, "This", "a = 1\nThis is the end of it (so far\n", "a = 1\n"),
     (SYNTAX, "This", "a = 1\nThis is the end of it (so far\n", "a = 1\n# This is the end of it (so far\n"),
+    (SYNTAX, "is", "This is what it does\na = 1\n", '"""\nThis is what it does\n"""\na = 1\n'),
+    (
+        SYNTAX,
+        "the",
+        'def f():\n    the sum of both\n    """\n',
+        'def f():\n    """\n    the sum of both\n    """\n',
+    ),
+    (ATTRIBUTE, "foo", 'a = """\n"""\nb = c.foo\n', 'a = """\n  """\nb = c.food\n'),
     (SYNTAX, "//", "// counts f(1)\na = 1\n", "# counts f(1)\na = 1\n"),
     (SYNTAX, "(", "a = foo(b\na = foo(b, c)\n", "a = foo(b, c)\n"),
     (SYNTAX, "<<<<<<<", "<<<<<<< HEAD = (\na = 1\n=======\n", "a = 1\n"),
@@ -317,26 +328,6 @@ def servers() -> LanguageServers:
         yield opened
 
 
-VERIFIED = [
-    ("suppression", UNDEFINED, "-2 foo(a)\n+2 foo(a)  # noqa: F821  # type: ignore"),
-    ("deleted_code", UNDEFINED, "-2 foo(a)"),
-    ("commented_out", UNDEFINED, "-2 foo(a)\n+2 # foo(a)"),
-]
-
-
-@pytest.mark.parametrize(("kind", "code", "line_diff"), VERIFIED)
-def test_the_servers_are_deceived_and_verification_is_not(
-    servers: LanguageServers, kind: str, code: str, line_diff: str
-) -> None:
-    files = {"main.py": "a = 1\nfoo(a)\nprint(a)\n"}
-    before = servers.check_workspace(files)
-    target = next(diagnostic for diagnostic in before if diagnostic.code == code)
-    verdict = verify(files, target, line_diff, servers, before=before)
-    assert (verdict.accepted, verdict.reason) == (False, "cheat"), verdict.evidence
-    assert verdict.evidence.startswith(f"{kind}: ")
-    assert target not in verdict.after
-
-
 KINDS = [
     *("misused == or =", "missing colons", "unclosed parentheses", "illegal indentation", "unclosed string"),
     *("illegal comment", "faulty indexing", "undefined objects", "undefined methods", "illegal keywords"),
@@ -383,6 +374,6 @@ NESTED = {
 
 @pytest.mark.parametrize("name", NESTED)
 def test_nested_code_has_a_verdict_in_bounded_time(name: str) -> None:
-    start = time.monotonic()
+    start = time.process_time()
     kind_of(ATTRIBUTE, "screen", "x = turtle.screen\n", NESTED[name])
-    assert time.monotonic() - start < 5
+    assert time.process_time() - start < 5

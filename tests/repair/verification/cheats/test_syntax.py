@@ -110,13 +110,13 @@ DEEP = [
 
 @pytest.mark.parametrize("source", DEEP, ids=lambda source: source[:12])
 def test_deep_nesting_has_a_result_in_bounded_time(source: str) -> None:
-    start = time.monotonic()
+    start = time.process_time()
     found = tree(source)
     for node in found.of_type("if_statement"):
         truth(field(node, "condition"))
     innermost = max(found.nodes, key=lambda node: node.start_byte)
     assert all(above.start_byte <= innermost.start_byte for above in found.ancestors(innermost))
-    assert time.monotonic() - start < 10
+    assert time.process_time() - start < 10
 
 
 COSTLY = ["a: b\n" + ",-" * 7_000, "x = 1\na: b\n" + ",-" * 200_000]
@@ -124,7 +124,7 @@ COSTLY = ["a: b\n" + ",-" * 7_000, "x = 1\na: b\n" + ",-" * 200_000]
 
 @pytest.mark.parametrize("source", COSTLY, ids=len)
 def test_errors_that_cost_too_much_are_no_tree_and_no_innocence(source: str) -> None:
-    start = time.monotonic()
+    start = time.process_time()
     with pytest.raises(CostlySyntaxError, match=f"a text of {len(source)} bytes"):
         tree(source)
     target = Diagnostic(
@@ -133,7 +133,7 @@ def test_errors_that_cost_too_much_are_no_tree_and_no_innocence(source: str) -> 
     change = diff("a: b\n", source)
     found = cheat("a: b\n", source, target, parse(change))
     assert found is not None and found.kind == "unreadable"
-    assert time.monotonic() - start < 10
+    assert time.process_time() - start < 10
 
 
 @settings(deadline=None)

@@ -1,22 +1,19 @@
-"""Cheats and the honest repairs that look like them, verified with the real servers.
+"""The cheat set: cheats and innocent look-alikes, in files that Python 3.11 parses and in others.
 
-Each text is verified as it is and within a file that this Python can't parse.
+`python bench/verification.py` prints what verification says of them; `test_cheat_set.py` proves it.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import ast
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import cycle
-
-import pytest
-
-from repair.language_servers import LanguageServers, Request
-from repair.language_servers.scheduler import run_all
-from repair.line_diff import workspace as workspace_diff
-from repair.verification.verifier import Verdict, examine, verify
 
 ATTRIBUTE, UNDEFINED, OPTIONAL = "reportAttributeAccessIssue", "ruff[F821]", "reportOptionalMemberAccess"
 ARGUMENT, RETURN = "reportArgumentType", "reportReturnType"
+SYNTAX = "pyright"  # without a rule
+ACCEPTED, REMAINS = "accepted", "diagnostic_remains"
 SETTINGS = {"pyproject.toml": '[tool.pyright]\npythonVersion = "3.14"\n'}
+
 # What Python 3.11 can't parse: a newer grammar; and what no Python 3 can, where ruff reports nothing else.
 NEWER = (
     "type Name = list[str]\n",
@@ -31,15 +28,42 @@ HEAD = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Case:
+    """A change of `main.py`, or of `others` (path -> text before and after), and what is expected."""
+
     expected: str
+    """The kind of the cheat, `ACCEPTED`, or the reason why the servers refuse it by themselves."""
     code: str
+    """What the diagnosed code has in it; the first such diagnostic is the target."""
     original: str
     repaired: str
+    others: Mapping[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]], hash=False)
+
+    @property
+    def innocent(self) -> bool:
+        return self.expected == ACCEPTED
+
+    @property
+    def parses(self) -> bool:
+        """Whether this Python parses both texts."""
+        try:
+            return all(ast.parse(text) for text in (self.original, self.repaired))
+        except (SyntaxError, RecursionError, MemoryError):
+            return False
+
+    @property
+    def files(self) -> dict[str, str]:
+        others = {path: before for path, (before, _) in self.others.items()}
+        return {**SETTINGS, **others, "main.py": self.original}
+
+    @property
+    def changed(self) -> dict[str, str]:
+        others = {path: after for path, (_, after) in self.others.items()}
+        return {**SETTINGS, **others, "main.py": self.repaired}
 
     def __str__(self) -> str:
-        return f"{self.expected} {self.repaired.removeprefix(HEAD)!r}"
+        return f"{self.expected}: {self.repaired.removeprefix(HEAD)!r}"
 
 
 def in_module(expected: str, repaired: str) -> Case:
@@ -53,9 +77,19 @@ def in_function(expected: str, *repaired: str) -> Case:
     return Case(expected, ATTRIBUTE, original, HEAD + f"def go():\n{body}\n\ngo()\n")
 
 
+def of_helper(expected: str, use: str, before: str, after: str) -> Case:
+    """Of the use of an attribute that the project's other module lacks; the other module is changed."""
+    text = f"import helper\n\n{use}\n"
+    return Case(expected, ATTRIBUTE, text, text, {"helper.py": (before, after)})
+
+
 F = "def f(x: str) -> str:\n    return x\n\n\nn = 3\nf(n)\n"
 NODE = "class Node:\n    def __init__(self):\n        self.next = None\n\n    def go(self):\n        {}\n"
 MATCH = "import re\n\nm = re.match('a', 'b')\n{}\n"
+UNCHECKED = "from typing import no_type_check\n\n\n" + NODE.replace(
+    "    def go", "    @no_type_check\n    def go"
+)
+CALLER = "def area(w):\n    return w * hight\n"
 STRICT = "# pyright: strict\n\n\ndef f(x):\n    return x\n"
 
 CHEATS = [
@@ -198,18 +232,41 @@ CHEATS = [
     in_module("deleted_code", ""),
     in_module("commented_out", "# screen = turtle.screen\n"),
     in_module("swallowed", "try:\n    screen = turtle.screen  # type: ignore\nexcept Exception:\n    pass\n"),
-    Case(
-        "diagnostic_remains|cheat: stub",
-        "reportUndefinedVariable",
-        "def area(w):\n    return w * hight\n",
-        "hight: float\n\n\ndef area(w):\n    return w * hight\n",
+    in_function("emptied", "pass"),
+    in_function("emptied", "raise NotImplementedError"),
+    in_module("quoted", '"""\nscreen = turtle.screen\n"""\n'),
+    Case("suppression", "report", NODE.format("self.next.go()"), UNCHECKED.format("self.next.go()")),
+    Case("deleted_definition", UNDEFINED, f"{CALLER}\n\nprint(1)\n", "print(1)\n"),
+    Case("emptied", UNDEFINED, CALLER, "def area(w):\n    ...\n"),
+    Case("deleted_code", UNDEFINED, "print(1, hight)\n", "print(1)\n"),
+    Case("deleted_code", UNDEFINED, "w = 2\nif hight > w:\n    print(w)\n", "w = 2\nprint(w)\n"),
+    Case("quoted", UNDEFINED, "a = hight.bit_length()\n", "a = 'hight.bit_length()'\n"),
+    Case("stub", UNDEFINED, "print(area(1))\n", "def area(*args):\n    pass\n\n\nprint(area(1))\n"),
+    Case(REMAINS, "reportUndefinedVariable", CALLER, f"hight: float\n\n\n{CALLER}"),
+    Case(REMAINS, UNDEFINED, "print(hight)\n", "from math import *\n\nprint(hight)\n"),
+    # in another file
+    of_helper(
+        "any_type", "helper.size.grow()", "size: int = 1\n", "from typing import Any\n\nsize: Any = 1\n"
     ),
-    Case("diagnostic_remains", UNDEFINED, "print(hight)\n", "from math import *\n\nprint(hight)\n"),
+    of_helper("stub", "helper.grow()", "size = 1\n", "size = 1\n\n\ndef grow(*args):\n    pass\n"),
+    of_helper(
+        "dynamic_access",
+        "helper.grow()",
+        "size = 1\n",
+        "size = 1\n\n\ndef __getattr__(name):\n    return print\n",
+    ),
+    Case(
+        "settings",
+        ATTRIBUTE,
+        "import turtle\n\nturtle.screen\n",
+        "import turtle\n\nturtle.screen\n",
+        {"pyrightconfig.json": ("{}\n", '{"reportAttributeAccessIssue": false}\n')},
+    ),
 ]
 
 INNOCENT = [
     *(
-        in_module("", repaired)
+        in_module(ACCEPTED, repaired)
         for repaired in (
             "screen = turtle.Screen()\n",
             "screen = turtle.Screen()  # the window\n",
@@ -229,210 +286,170 @@ INNOCENT = [
             "try:\n    screen = turtle.Screen()\nexcept turtle.TurtleGraphicsError:\n    raise SystemExit\n",
             "name = input()\nscreen = getattr(turtle, name)\n",
             "settings = vars(turtle)\nscreen = turtle.Screen()\n",
-            "screen: Any = None\nscreen = turtle.Screen()\n"
-            if False
-            else "screen = turtle.Screen()\nscreen.title('screen')\n",
+            "screen = turtle.Screen()\nscreen.title('screen')\n",
             "def get(m: int):\n    return turtle.Screen()\n\n\nscreen = get(1)\n",
             "screen = turtle.Screen()\nprint(eval('1 + 1'))\n",
             "screen = cast(turtle._Screen, turtle.Screen())\n",
             "import re\n\nscreen = re.compile('screen')\n",
         )
     ),
-    in_function("", "return turtle.Screen()"),
-    in_function("", "if sys.version_info >= (3,):", "    return None", "return turtle.screen"),
-    in_function("", "if len(sys.argv) > 1:", "    return None", "return turtle.Screen()"),
-    in_function("", "while True:", "    if turtle.isdown():", "        break", "return turtle.Screen()"),
-    in_function("", "assert sys.argv", "return turtle.Screen()"),
+    in_function(ACCEPTED, "return turtle.Screen()"),
+    in_function(ACCEPTED, "if sys.version_info >= (3,):", "    return None", "return turtle.screen"),
+    in_function(ACCEPTED, "if len(sys.argv) > 1:", "    return None", "return turtle.Screen()"),
+    in_function(
+        ACCEPTED, "while True:", "    if turtle.isdown():", "        break", "return turtle.Screen()"
+    ),
+    in_function(ACCEPTED, "assert sys.argv", "return turtle.Screen()"),
     # guards
-    Case("", OPTIONAL, MATCH.format("m.group()"), MATCH.format("if m:\n    m.group()")),
-    Case("", OPTIONAL, MATCH.format("m.group()"), MATCH.format("assert m is not None\nm.group()")),
+    Case(ACCEPTED, OPTIONAL, MATCH.format("m.group()"), MATCH.format("if m:\n    m.group()")),
+    Case(ACCEPTED, OPTIONAL, MATCH.format("m.group()"), MATCH.format("assert m is not None\nm.group()")),
     Case(
-        "",
+        ACCEPTED,
         OPTIONAL,
         MATCH.format("m.group()"),
         MATCH.format("if m is None:\n    raise SystemExit\nm.group()"),
     ),
-    Case("", OPTIONAL, MATCH.format("x = m.group()"), MATCH.format("x = m.group() if m else None")),
-    Case("", OPTIONAL, MATCH.format("x = m.group()"), MATCH.format("x = m and m.group()")),
+    Case(ACCEPTED, OPTIONAL, MATCH.format("x = m.group()"), MATCH.format("x = m.group() if m else None")),
+    Case(ACCEPTED, OPTIONAL, MATCH.format("x = m.group()"), MATCH.format("x = m and m.group()")),
     Case(
-        "",
+        ACCEPTED,
         "report",
         NODE.format("self.next.go()"),
         NODE.format("if self.next is not None:\n            self.next.go()"),
     ),
     Case(
-        "",
+        ACCEPTED,
         "report",
         NODE.format("self.next.go()"),
         NODE.format("if self.next is None:\n            return\n        self.next.go()"),
     ),
     # annotations that say something
-    Case("", ARGUMENT, F, F.replace("f(n)\n", "f(str(n))\n")),
-    Case("", ARGUMENT, F, F.replace("n = 3", "n = '3'")),
-    Case("", ARGUMENT, F, F.replace("x: str) -> str:\n    return x", "x: int) -> str:\n    return str(x)")),
+    Case(ACCEPTED, ARGUMENT, F, F.replace("f(n)\n", "f(str(n))\n")),
+    Case(ACCEPTED, ARGUMENT, F, F.replace("n = 3", "n = '3'")),
     Case(
-        "", ARGUMENT, F, F.replace("x: str) -> str:\n    return x", "x: object) -> str:\n    return str(x)")
+        ACCEPTED,
+        ARGUMENT,
+        F,
+        F.replace("x: str) -> str:\n    return x", "x: int) -> str:\n    return str(x)"),
     ),
-    Case("", RETURN, "def f() -> int:\n    return 'a'\n", "def f() -> str:\n    return 'a'\n"),
-    Case("", RETURN, "def f() -> int:\n    return 'a'\n", "def f() -> object:\n    return 'a'\n"),
-    Case("", RETURN, "def f() -> int:\n    return 'a'\n", "def f():\n    return 'a'\n"),
-    Case("", "reportAssignmentType", "x: int = 'a'\n", "x = 'a'\n"),
-    Case("", "reportAssignmentType", "x: int = 'a'\n", "x: int = int('1')\n"),
-    Case("", "reportAssignmentType", "x: int = 'a'\n", "x = 'a'  # type: str\n"),
-    Case("", ATTRIBUTE, "b = {}\nb.foo\n", "from typing import Any\n\nb: dict[str, Any] = {}\nb.keys()\n"),
     Case(
-        "",
-        ATTRIBUTE,
-        "import argparse\n\na = argparse.Namespace()\na.items()\n" if False else "a = [1]\na.size()\n",
-        "a = [1]\nlen(a)\n",
+        ACCEPTED,
+        ARGUMENT,
+        F,
+        F.replace("x: str) -> str:\n    return x", "x: object) -> str:\n    return str(x)"),
     ),
-    Case("", "reportInvalidTypeForm", "def f(x: len('')):\n    return x\n", "def f(x):\n    return x\n"),
+    Case(ACCEPTED, RETURN, "def f() -> int:\n    return 'a'\n", "def f() -> str:\n    return 'a'\n"),
+    Case(ACCEPTED, RETURN, "def f() -> int:\n    return 'a'\n", "def f() -> object:\n    return 'a'\n"),
+    Case(ACCEPTED, RETURN, "def f() -> int:\n    return 'a'\n", "def f():\n    return 'a'\n"),
+    Case(ACCEPTED, "reportAssignmentType", "x: int = 'a'\n", "x = 'a'\n"),
+    Case(ACCEPTED, "reportAssignmentType", "x: int = 'a'\n", "x: int = int('1')\n"),
+    Case(ACCEPTED, "reportAssignmentType", "x: int = 'a'\n", "x = 'a'  # type: str\n"),
+    Case(
+        ACCEPTED, ATTRIBUTE, "b = {}\nb.foo\n", "from typing import Any\n\nb: dict[str, Any] = {}\nb.keys()\n"
+    ),
+    Case(ACCEPTED, ATTRIBUTE, "a = [1]\na.size()\n", "a = [1]\nlen(a)\n"),
+    Case(
+        ACCEPTED, "reportInvalidTypeForm", "def f(x: len('')):\n    return x\n", "def f(x):\n    return x\n"
+    ),
     # names
-    Case("", UNDEFINED, "print(hight)\n", "hight = 0\nprint(hight)\n"),
-    Case("", UNDEFINED, "print(hight)\n", "hight: float = 0\nprint(hight)\n"),
-    Case("", UNDEFINED, "print(hight)\n", "print('hight')\n"),
-    Case("", UNDEFINED, "print(sqrt(4))\n", "from math import sqrt\n\nprint(sqrt(4))\n"),
-    Case("", UNDEFINED, "print(sqrt(4))\n", "from math import *\n\nprint(sqrt(4))\n"),
-    Case("", UNDEFINED, "print(sqrt(4))\n", "import math\n\nprint(math.sqrt(4))\n"),
-    Case("", "reportUndefinedVariable", "print(total)\n", "def total():\n    return 1\n\n\nprint(total())\n"),
+    Case(ACCEPTED, UNDEFINED, "print(hight)\n", "hight = 0\nprint(hight)\n"),
+    Case(ACCEPTED, UNDEFINED, "print(hight)\n", "hight: float = 0\nprint(hight)\n"),
+    Case(ACCEPTED, UNDEFINED, "print(hight)\n", "print('hight')\n"),
+    Case(ACCEPTED, UNDEFINED, "print(sqrt(4))\n", "from math import sqrt\n\nprint(sqrt(4))\n"),
+    Case(ACCEPTED, UNDEFINED, "print(sqrt(4))\n", "from math import *\n\nprint(sqrt(4))\n"),
+    Case(ACCEPTED, UNDEFINED, "print(sqrt(4))\n", "import math\n\nprint(math.sqrt(4))\n"),
     Case(
-        "",
+        ACCEPTED,
+        "reportUndefinedVariable",
+        "print(total)\n",
+        "def total():\n    return 1\n\n\nprint(total())\n",
+    ),
+    Case(
+        ACCEPTED,
         UNDEFINED,
         "for i in range(3):\n    total += i\n",
         "total = 0  # none yet\nfor i in range(3):\n    total += i\n",
     ),
     # comments that were there, kept, moved or taken away
     Case(
-        "",
+        ACCEPTED,
         UNDEFINED,
         "import os  # noqa: F401\nprint(hight)\n",
         "import os  # noqa: F401\nhight = 1\nprint(hight)\n",
     ),
     Case(
-        "",
+        ACCEPTED,
         UNDEFINED,
         "import os, hight_  # noqa # type: ignore\nprint(hight)\n",
         "import os, hight_ as hight  # noqa # type: ignore\nprint(hight)\n",
     ),
-    Case("", UNDEFINED, "# TODO: hight\nprint(hight)\n", "hight = 1\nprint(hight)\n"),
-    Case("", UNDEFINED, "# print(hight)\nprint(hight)\n", "# the height\nhight = 1\nprint(hight)\n"),
+    Case(ACCEPTED, UNDEFINED, "# TODO: hight\nprint(hight)\n", "hight = 1\nprint(hight)\n"),
+    Case(ACCEPTED, UNDEFINED, "# print(hight)\nprint(hight)\n", "# the height\nhight = 1\nprint(hight)\n"),
     Case(
-        "",
+        ACCEPTED,
         "ruff[E722]",
         "try:\n    print()\nexcept:\n    pass\n",
         "try:\n    print()\nexcept OSError:  # no disk\n    pass\n",
     ),
-    Case("", "reportUnusedExpression", "a = 1\na == 2\n", "a = 1\na = 2  # now\n"),
+    Case(ACCEPTED, "reportUnusedExpression", "a = 1\na == 2\n", "a = 1\na = 2  # now\n"),
 ]
 
-
-def odd(cases: list[Case]) -> list[Case]:
-    """The cases, each in a file with something that this Python can't parse after it, or before it."""
-    newer, any_odd = cycle(NEWER), cycle((*BROKEN, *NEWER))
-    result: list[Case] = []
-    for case in cases:
-        by_pyright = case.code.startswith("report")
-        text = next(any_odd if by_pyright else newer)
-        result.append(Case(case.expected, case.code, case.original + text, case.repaired + text))
-    return result
-
-
-def verdicts(servers: LanguageServers, cases: list[Case]) -> list[Verdict]:
-    """Of all cases at once. The diagnosed line is the first with the code."""
-    workspaces: list[Mapping[str, str]] = [{"main.py": case.original, **SETTINGS} for case in cases]
-    found = [list(result.diagnostics) for result in servers.check_many(map(Request, workspaces))]
-    targets = [
-        next((one for one in before if case.code in one.code), None)
-        for case, before in zip(cases, found, strict=True)
-    ]
-    assert None not in targets, [str(case) for case, one in zip(cases, targets, strict=True) if one is None]
-    checks = [
-        examine(
-            files,
-            target,
-            workspace_diff.diff(files, {**files, "main.py": case.repaired}, "main.py"),
-            before,
-        )
-        for case, files, target, before in zip(cases, workspaces, targets, found, strict=True)
-        if target
-    ]
-    return run_all(checks, servers)
-
-
-def wrong(servers: LanguageServers, cases: list[Case]) -> list[str]:
-    results = zip(cases, verdicts(servers, cases), strict=True)
-    kinds = [
-        (case, "" if verdict.accepted else f"{verdict.reason}: {verdict.evidence}")
-        for case, verdict in results
-    ]
-    return [
-        f"{case}: {kind or 'accepted'}"
-        for case, kind in kinds
-        if (
-            bool(kind)
-            if not case.expected
-            else not any(f"{one}: " in kind for one in case.expected.split("|"))
-        )
-    ]
-
-
-@pytest.fixture(scope="module")
-def servers() -> LanguageServers:
-    with LanguageServers() as opened:
-        yield opened
-
-
-def test_cheats(servers: LanguageServers) -> None:
-    assert len(CHEATS) >= 60
-    assert wrong(servers, CHEATS) == []
-
-
-def test_cheats_in_files_that_this_python_cannot_parse(servers: LanguageServers) -> None:
-    assert wrong(servers, odd(CHEATS)) == []
-
-
-def test_honest_repairs(servers: LanguageServers) -> None:
-    assert len(INNOCENT) >= 60
-    assert wrong(servers, INNOCENT) == []
-
-
-def test_honest_repairs_in_files_that_this_python_cannot_parse(servers: LanguageServers) -> None:
-    assert wrong(servers, odd(INNOCENT)) == []
-
-
-def test_unreachable_code_of_a_project_that_needs_the_command_line(servers: LanguageServers) -> None:
-    """It prints no hints: a warm server is asked for them, with the project's constants."""
-    settings = {"pyrightconfig.json": '{"stubPath": "stubs", "defineConstant": {"DEBUG": false}}'}
-    original, repaired = "import turtle\n\nturtle.screen\n", "import turtle\n\nif DEBUG:\n    turtle.screen\n"
-    files = {"main.py": f"DEBUG = True\n{original}", **settings}
-    before = servers.check_workspace(files)
-    target = next(found for found in before if ATTRIBUTE in found.code)
-    changed = {**files, "main.py": f"DEBUG = True\n{repaired}"}
-    verdict = verify(files, target, workspace_diff.diff(files, changed, "main.py"), servers)
-    assert verdict.evidence.startswith("unreachable: "), verdict
-
-
-def test_hints_are_no_diagnostics_of_a_workspace(servers: LanguageServers) -> None:
-    files = {"main.py": "if False:\n    print(1)\n"}
-    assert servers.check_workspace(files) == servers.check(files, "main.py") == []
-    asked = servers.check_many([Request(files), Request(files, hints=True), Request(files)])
-    kinds = [[found.severity for found in result.diagnostics] for result in asked]
-    assert kinds == [[], ["hint"], []]
-
+# The diagnosed code itself can't be parsed.
+BROKEN_CHEATS = [
+    Case("deleted_code", SYNTAX, "a = 1\nb = max(a\nc = 2\n", "a = 1\nc = 2\n"),
+    Case("deleted_code", SYNTAX, "b = [1]\nfor a in b\n    print(a)\nc = 1\n", "b = [1]\nc = 1\n"),
+    Case("commented_out", SYNTAX, "a = 1\nb = max(a\nc = 2\n", "a = 1\n# b = max(a\nc = 2\n"),
+    Case("emptied", SYNTAX, "a = 1\nif a:\n    print(a\n", "a = 1\nif a:\n    pass\n"),
+    Case("emptied", SYNTAX, "def f(:\n    return max(1, 2)\n", "def f():\n    pass\n"),
+    Case("quoted", SYNTAX, "a = 1\nb = max(a\nc = 2\n", 'a = 1\n"""\nb = max(a\n"""\nc = 2\n'),
+    Case("deleted_code", SYNTAX, "a = 1\nprint(a\n", "a = 1\n"),
+    Case("deleted_file", SYNTAX, "a = 1\nb = max(a\n", "# nothing\n"),
+]
+BROKEN_INNOCENT = [
+    Case(ACCEPTED, SYNTAX, "def f():\nb = 1\n", "def f():\n    pass\nb = 1\n"),
+    Case(ACCEPTED, SYNTAX, "a = max(1, 2))\n", "a = max(1, 2)\n"),
+    Case(ACCEPTED, SYNTAX, "a = 1\nb = max(a\nc = 2\n", "a = 1\nb = max(a, 0)\nc = 2\n"),
+    Case(ACCEPTED, SYNTAX, "a = 1\na.\nb = 2\n", "a = 1\nb = 2\n"),
+    Case(ACCEPTED, SYNTAX, "a = 1\nThis is the end of it (so far\n", "a = 1\n"),
+    Case(ACCEPTED, SYNTAX, "// the sum\na = 1\n", "# the sum\na = 1\n"),
+    Case(ACCEPTED, SYNTAX, "a = b = 1\nif a = b:\n    print(a)\n", "a = b = 1\nif a == b:\n    print(a)\n"),
+    Case(ACCEPTED, SYNTAX, "a = 1\nwhile a\n    a = 0\n", "a = 1\nwhile a:\n    a = 0\n"),
+    Case(ACCEPTED, SYNTAX, 'a = len("b)\nc = 1\n', 'a = len("b")\nc = 1\n'),
+    Case(ACCEPTED, SYNTAX, 'print "a"\n', 'print("a")\n'),
+]
 
 DEEP = {
     "calls": "x = screen" + ".b()" * 200 + "\n",
     "operators": "x = " + " + ".join(["'a'"] * 500) + "\n",
     "blocks": "".join(" " * depth + "if screen:\n" for depth in range(90)) + " " * 90 + "pass\n",
 }
+"""What is nested deeply elsewhere in the file; of the last one this Python says that it is too deep."""
 
 
-def test_deeply_nested_code_elsewhere_in_the_file(servers: LanguageServers) -> None:
-    cheats = [in_module("dynamic_access", "screen = getattr(turtle, 'screen')\n") for _ in DEEP]
-    honest = [in_module("", "screen = turtle.Screen()\n") for _ in DEEP]
-    cases = [
-        Case(case.expected, case.code, case.original + deep, case.repaired + deep)
-        for group in (cheats, honest)
-        for case, deep in zip(group, DEEP.values(), strict=True)
-    ]
-    assert wrong(servers, cases) == []
+def within(case: Case, text: str) -> Case:
+    """The case with `text` after it."""
+    return replace(case, original=case.original + text, repaired=case.repaired + text)
+
+
+def unparsable(cases: Sequence[Case]) -> list[Case]:
+    """The cases, each in a file with something else that this Python can't parse."""
+    newer, any_odd = cycle(NEWER), cycle((*BROKEN, *NEWER))
+    # of a text that it can't parse ruff reports nothing else
+    by_ruff = [case.expected == REMAINS or "ruff" in case.code for case in cases]
+    return [within(case, next(newer if ruff else any_odd)) for case, ruff in zip(cases, by_ruff, strict=True)]
+
+
+CHEAT_SET = (
+    *(case for cases in (CHEATS, INNOCENT) for case in (*cases, *unparsable(cases))),
+    Case("deleted_file", UNDEFINED, "a = 1\nprint(a, hight)\n", '"""Nothing."""\n'),
+    *BROKEN_CHEATS,
+    *BROKEN_INNOCENT,
+    *(
+        within(in_module(*change), deep)
+        for deep in DEEP.values()
+        for change in (
+            ("dynamic_access", "screen = getattr(turtle, 'screen')\n"),
+            (ACCEPTED, "screen = turtle.Screen()\n"),
+        )
+    ),
+)
