@@ -45,33 +45,33 @@ def evaluate(folder: Path, predictions: Path, out: Path | None) -> None:
 
     release = load_release(folder)
     answers = read_predictions(predictions, {sample["sample_id"] for sample in release.samples})
-    functional = _functional(release)
+    tests = _tests(release)
     with ExitStack() as stack:
         pending = stack.enter_context(whole_file(out)) if out else None
         file = stack.enter_context(pending.open("w", encoding="utf-8")) if pending else None
         servers = stack.enter_context(LanguageServers(os.cpu_count() or 1))
         _say_other_servers(release, servers.versions)
-        rows = list(evaluate(release, answers, servers, functional))
+        rows = list(evaluate(release, answers, servers, *tests))
         if file:
             file.writelines(json.dumps(row) + "\n" for row in rows)
     click.echo(f"{release.manifest.benchmark} {release.manifest.version}")
     click.echo(results_text(rows), nl=False)
 
 
-def _functional(release: "Release") -> "Functional | None":
-    """What runs the tests of the samples; None if there are none, or no sandbox to run them in."""
+def _tests(release: "Release") -> "tuple[Functional, ...]":
+    """What runs the tests of the samples; nothing if there are none, or no sandbox to run them in."""
     from repair import sandbox
     from repair.errors import ConfigurationError
-    from repair.evaluation.leetcode.functional import judged
+    from repair.evaluation.leetcode.functional import judged, judged_strictly
 
     if all(sample["tests"] is None for sample in release.samples):
-        return None
+        return ()
     try:
         sandbox.require()
     except ConfigurationError as error:
-        click.echo(f"no test is run, `functional` is unknown: {error}", err=True)
-        return None
-    return judged
+        click.echo(f"no test is run, whether the answers work is unknown: {error}", err=True)
+        return ()
+    return judged, judged_strictly
 
 
 def _say_other_servers(release: "Release", here: Any) -> None:

@@ -4,6 +4,7 @@ They say how much of a rate, or of the difference between two systems on the sam
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, exp, lgamma, log, log1p, prod, sqrt
 from statistics import NormalDist
@@ -34,6 +35,32 @@ def wilson(successes: float, n: int, confidence: float = 0.95) -> tuple[float, f
         0.0 if successes == 0 else max(0.0, centre - half),
         1.0 if successes == n else min(1.0, centre + half),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A proportion, `successes` of `samples`, with its 95 % Wilson interval."""
+
+    successes: float
+    """A sum of estimates between 0 and 1 may stand for a count."""
+    samples: int
+
+    @classmethod
+    def of(cls, successes: float, samples: int) -> "Share | None":
+        """The share; None where there is no sample."""
+        return cls(successes, samples) if samples else None
+
+    @property
+    def value(self) -> float:
+        return self.successes / self.samples
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        return wilson(self.successes, self.samples)
+
+    def text(self) -> str:
+        low, high = self.interval
+        return f"{100 * self.value:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
 
 
 def newcombe(first: tuple[float, int], second: tuple[float, int]) -> tuple[float, float]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from repair.evaluation.abstention import abstains
-from repair.evaluation.summary import Share
+from repair.evaluation.intervals import Share
 from repair.language_servers import errors
 from repair.unexpected import UNEXPECTED
 

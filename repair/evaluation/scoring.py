@@ -13,6 +13,7 @@ import pyarrow as pa
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.evaluation.benchmark import SCORES
 from repair.evaluation.metrics import ast_match, ast_or_string_match
+from repair.evaluation.outcomes import NO_CHANGE, REPAIRED
 from repair.language_servers.scheduler import CheckCoroutine, Servers, run_stream
 from repair.line_diff import numbered as line_diff
 from repair.line_diff import workspace as workspace_diff
@@ -21,8 +22,6 @@ from repair.schema.guards import guarded
 from repair.text.files import files_of
 from repair.unexpected import UNEXPECTED
 from repair.verification.verifier import examine
-
-REPAIRED = "repaired"
 
 AT_ONCE = 64
 """Answers whose checks run together; bounds the memory."""
@@ -133,6 +132,9 @@ def _examined(sample: Mapping[str, Any], answer: str) -> CheckCoroutine[_Scored]
     ]
     before = [Diagnostic.from_row(diagnostic) for diagnostic in sample["before"]]
     verdict = yield from examine(files, Diagnostic.from_row(sample["diagnostic"]), diff, before)
+    if verdict.reason == NO_CHANGE:
+        # right by no metric: of a reference that edits layout or comments alone it has the syntax tree
+        return {**_nothing(sample), "outcome": NO_CHANGE}, None
     score = {
         **_nothing(sample),
         "outcome": REPAIRED if verdict.accepted else verdict.reason,

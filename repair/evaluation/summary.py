@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from repair.evaluation.intervals import pass_at_k, wilson
+from repair.evaluation.intervals import Share, pass_at_k
+from repair.evaluation.outcomes import shares_of_kinds
 
 if TYPE_CHECKING:
     from repair.store.reader import PartitionStore  # the core has the shares without a store
@@ -21,27 +22,6 @@ Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
-    """A proportion, `successes` of `samples`, with its 95 % Wilson interval."""
-
-    successes: float
-    """A sum of estimates between 0 and 1 may stand for a count."""
-    samples: int
-
-    @property
-    def value(self) -> float:
-        return self.successes / self.samples
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        return wilson(self.successes, self.samples)
-
-    def text(self) -> str:
-        low, high = self.interval
-        return f"{100 * self.value:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
-
-
-@dataclass(frozen=True, slots=True)
 class SystemScore:
     """One system's shares on one group of samples."""
 
@@ -50,6 +30,8 @@ class SystemScore:
     samples: int
     metrics: Mapping[str, Share | None]
     """Metric -> share; None: no sample of the group has it."""
+    kinds: Mapping[str, Share]
+    """Kind of outcome (`repair.evaluation.outcomes.KINDS`) -> share; they add up to all samples."""
 
     def shares(self) -> list[Share | None]:
         """The metrics in the order of `METRICS`."""
@@ -82,7 +64,13 @@ def answer_index(row: Row) -> int:
 def system_scores(rows: Iterable[Row]) -> list[SystemScore]:
     """One score for each benchmark and system of rows of `SCORES`, in order of first appearance."""
     return [
-        SystemScore(benchmark, system, len(group), {name: share_of(group, name) for name in METRICS})
+        SystemScore(
+            benchmark,
+            system,
+            len(group),
+            {name: share_of(group, name) for name in METRICS},
+            shares_of_kinds(group),
+        )
         for (benchmark, system), group in by_benchmark_and_system(first_answers(rows)).items()
     ]
 
@@ -98,7 +86,7 @@ def scores_by(rows: Iterable[Row], group_of: Callable[[Row], str]) -> dict[str, 
 def share_of(rows: Sequence[Row], metric: str) -> Share | None:
     """The share of the rows for which a metric holds; None: it is known of none."""
     known = [row[metric] for row in rows if row.get(metric) is not None]
-    return Share(sum(known), len(known)) if known else None
+    return Share.of(sum(known), len(known))
 
 
 def pass_at(rows: Iterable[Row], metric: str) -> dict[int, Share]:

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute
 
 from repair.evaluation.edit_diversity import entropy, normalised, signed_lines
-from repair.evaluation.summary import Share
+from repair.evaluation.intervals import Share
 from repair.language_servers import Request, Result
 from repair.language_servers.scheduler import VersionedServers
 from repair.schema.outcomes import REASON, Reject, join_outcomes
@@ -209,7 +209,7 @@ def _figures(system: str, rows: Sequence[Mapping[str, Any]], checks: int) -> Sys
         rows=len(rows),
         applies=Share(sum(row["applies"] for row in rows), len(rows)),
         verified=Share(len(verified), len(rows)),
-        judged=Share(sum(judged), len(judged)) if judged else None,
+        judged=Share.of(sum(judged), len(judged)),
         checks=checks,
         cost_usd=None if None in costs else sum(costs),
         malformed=share_of(NO_DIFF),

@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from repair.evaluation.intervals import wilson
+from repair.evaluation.intervals import Share
 from repair.evaluation.judge.labelled_diffs import LABELLED_DIFFS, LABELS, RIGHT
 from repair.schema.outcomes import DETAIL, REASON, Reject, outcome_batch
 from repair.schema.stages import extended
@@ -30,28 +30,6 @@ JUDGED_DIFFS = extended(
 
 
 @dataclass(frozen=True, slots=True)
-class Rate:
-    """A proportion, `part` of `whole`, with its 95 % Wilson interval; None where `whole` is 0."""
-
-    part: int
-    whole: int
-
-    @property
-    def value(self) -> float | None:
-        return self.part / self.whole if self.whole else None
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        return wilson(self.part, self.whole)
-
-    def __str__(self) -> str:
-        if self.value is None:
-            return "unknown (0 of 0)"
-        low, high = self.interval
-        return f"{self.value:.1%} ({self.part} of {self.whole}; {low:.1%} to {high:.1%})"
-
-
-@dataclass(frozen=True, slots=True)
 class Calibration:
     """Confusion matrix of one judge: `counts[label, answer]`."""
 
@@ -63,32 +41,42 @@ class Calibration:
         return cls(Counter((row["label"], row["answer"]) for row in rows if row.get(REASON) is None))
 
     @property
-    def precision(self) -> Rate:
-        return Rate(self._count(RIGHT, KEPT), sum(self._count(label, KEPT) for label in LABELS))
+    def precision(self) -> Share | None:
+        return Share.of(self._count(RIGHT, KEPT), sum(self._count(label, KEPT) for label in LABELS))
 
     @property
-    def recall(self) -> Rate:
+    def recall(self) -> Share | None:
         return self.kept(RIGHT)
 
-    def kept(self, label: str) -> Rate:
-        """The share of the diffs with this label that the judge keeps."""
-        return Rate(self._count(label, KEPT), sum(self._count(label, answer) for answer in ANSWERS))
+    def kept(self, label: str) -> Share | None:
+        """The share of the diffs with this label that the judge keeps; None: there is no such diff."""
+        return Share.of(self._count(label, KEPT), sum(self._count(label, answer) for answer in ANSWERS))
 
     def markdown(self) -> str:
         """The confusion matrix as a Markdown table."""
         rows = [f"| label | {' | '.join(ANSWERS)} | share kept (95 % interval) |", "|---|---|---|---|---|"]
         for label in LABELS:
             counts = " | ".join(str(self._count(label, answer)) for answer in ANSWERS)
-            rows.append(f"| {label} | {counts} | {self.kept(label)} |")
-        return "\n".join([*rows, "", f"Precision {self.precision}, recall {self.recall}."])
+            rows.append(f"| {label} | {counts} | {_text(self.kept(label))} |")
+        return "\n".join([*rows, "", f"Precision {_text(self.precision)}, recall {_text(self.recall)}."])
 
     def figures(self) -> dict[str, Any]:
-        """Precision and recall with their intervals, as JSON."""
-        rates = {"precision": self.precision, "recall": self.recall}
-        return {name: {"value": rate.value, "interval": rate.interval} for name, rate in rates.items()}
+        """Precision and recall with their intervals, as JSON; null: not known."""
+        shares = {"precision": self.precision, "recall": self.recall}
+        return {
+            name: {"value": share and share.value, "interval": share and share.interval}
+            for name, share in shares.items()
+        }
 
     def _count(self, label: str, answer: str) -> int:
         return self.counts.get((label, answer), 0)
+
+
+def _text(share: Share | None) -> str:
+    if share is None:
+        return "unknown (0 of 0)"
+    low, high = share.interval
+    return f"{share.value:.1%} ({share.successes} of {share.samples}; {low:.1%} to {high:.1%})"
 
 
 def calibrated(batches: Iterable[pa.RecordBatch], judge: LmJudge) -> Iterator[pa.RecordBatch]:

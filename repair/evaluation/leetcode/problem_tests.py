@@ -14,6 +14,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from repair.declared_types import converted
+from repair.errors import InputError
 from repair.evaluation.leetcode.loader import Checks, Problem
 
 _NODES = {"tree_node": "tree", "list_node": "list"}
@@ -67,9 +69,11 @@ class ProblemTests:
 
     @classmethod
     def from_json(cls, text: str) -> "ProblemTests":
-        row: dict[str, Any] = json.loads(text)
-        row["cases"] = [Case(**case) for case in row["cases"]]
-        return cls(**row)
+        """Raises InputError if the text is not what `to_json` writes."""
+        try:
+            return converted(json.loads(text), cls, "tests")
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"the tests of a problem can't be read: {error}") from error
 
 
 def read_tests(checks: Checks | None, problem: Problem | None) -> ProblemTests | None:

@@ -89,8 +89,17 @@ away line 3 of the file, `+3 new text` puts in what is line 3 of the repaired fi
 `#other.py` are about that file. A null or empty answer abstains. A sample without a line is wrong and counted
 as missing.
 
-`repaired`: the language servers no longer report the diagnostic, report no new error, and the answer is no
-cheat. AST match compares with the reference: a lower bound, since other repairs may be right.
+| metric | what it says |
+|---|---|
+| `repaired` | the language servers no longer report the diagnostic, report no new error; it is no cheat |
+| `functional` | the sample's tests pass, with the names that LeetCode imports for everybody |
+| `functional_strict` | they pass on the file as it is: what it does not import or define is not there |
+| `ast_match` | the syntax tree is the target's: a lower bound, since other repairs may be right |
+| `ast_or_string_match` | that, or the same text: for what does not parse |
+| `token_match` | the same tokens, but for layout and comments |
+
+The functional metrics are null where a sample has no tests. An answer that changes nothing is right by none
+of them; it is counted apart (`no_change`), as are abstentions and samples without a line.
 
 ## Size
 

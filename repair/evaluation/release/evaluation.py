@@ -14,6 +14,7 @@ from repair.diagnostics.codes import type_of_code
 from repair.evaluation.abstention import abstains
 from repair.evaluation.edit_metrics import edit_size, kept_lines, size_ratio
 from repair.evaluation.groups import category, file_lines, reference_edit_lines
+from repair.evaluation.outcomes import ABSTAINED, NO_CHANGE
 from repair.evaluation.release.loader import Release
 from repair.evaluation.release.predictions import Prediction
 from repair.evaluation.scoring import Functional, score_answers
@@ -24,14 +25,17 @@ from repair.line_diff.numbered import LineDiffError
 from repair.prompt.answer_formats import LINE_DIFF, answer_format
 from repair.text.files import files_of
 
-MISSING, ABSTAINED = "missing", "abstained"
-"""Outcomes of a sample without a prediction, and of a prediction that proposes nothing."""
+MISSING = "missing"
+"""Outcome of a sample without a prediction."""
 
 SYSTEM = "predictions"
 """Whose answers the rows are about, as the columns of scores have it."""
 
-RATES = ("repaired", "functional", "ast_match", "ast_or_string_match", "token_match")
-"""What an answer either is or is not; `functional` is null without tests, or where none were run."""
+TESTED = ("functional", "functional_strict")
+"""Rates that are null without tests, or where none were run."""
+
+RATES = ("repaired", *TESTED, "ast_match", "ast_or_string_match", "token_match")
+"""What an answer either is or is not."""
 
 
 def evaluate(
@@ -39,10 +43,12 @@ def evaluate(
     predictions: Sequence[Prediction],
     servers: Servers,
     functional: Functional | None = None,
+    functional_strict: Functional | None = None,
 ) -> Iterator[dict[str, Any]]:
     """A row for each prediction and each sample that has none, by sample_id and answer_index.
 
-    `functional` runs the samples' tests; without it `functional` is null in every row.
+    `functional` runs the samples' tests, `functional_strict` without the names that the judge imports for
+    everybody; a rate whose tests are not run is null in every row.
     """
     by_sample: dict[str, list[Prediction]] = {}
     for prediction in sorted(predictions, key=lambda each: each.answer_index):
@@ -57,8 +63,10 @@ def evaluate(
             ),
             servers,
             functional,
+            functional_strict,
         )
     )
+    run = {"functional": functional is not None, "functional_strict": functional_strict is not None}
     for sample in release.samples:
         of_sample = {
             "benchmark": sample["benchmark"],
@@ -69,10 +77,10 @@ def evaluate(
             "reference_lines": reference_edit_lines(sample),
             "file_lines": file_lines(sample),
         }
-        tested = functional is not None and sample["tests"] is not None
+        unknown = {name: None for name in TESTED if not run[name] or sample["tests"] is None}
         nothing = {
             **dict.fromkeys(RATES, False),
-            "functional": False if tested else None,
+            **unknown,
             **dict.fromkeys(("kept_lines", "line_ratio", "token_ratio")),
         }
         answers = by_sample.get(sample["sample_id"], [])
@@ -85,9 +93,8 @@ def evaluate(
                 yield {**key, **of_sample, "outcome": ABSTAINED, **nothing}
                 continue
             scored = next(scores)
-            rates = {name: scored[name] for name in RATES if name in scored}
-            rates["functional"] = rates["functional"] if tested else None
-            edit = _edit(sample, prediction.answer)
+            rates = {name: scored[name] for name in RATES if name in scored} | unknown
+            edit = {} if scored["outcome"] == NO_CHANGE else _edit(sample, prediction.answer)
             yield {**key, **of_sample, "outcome": scored["outcome"], **nothing, **rates, **edit}
 
 

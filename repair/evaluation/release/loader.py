@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from repair.errors import InputError
+from repair.evaluation.leetcode.functional import parsed
 from repair.evaluation.release.manifest import SAMPLES, ReleaseManifest, read_files, read_manifest
 from repair.evaluation.release.selection import RELEASE_SAMPLES
 from repair.messages import shown
@@ -82,6 +83,12 @@ def _fault(row: Mapping[str, Any], benchmark: str) -> str | None:
             return f"the path {shown(row['path'])} is none of its files"
     if row["diagnostic"]["path"] != row["path"]:
         return f"the diagnostic is in {shown(row['diagnostic']['path'])}, the sample is {shown(row['path'])}"
+    if row["tests"] is not None:
+        try:
+            if not parsed(row["tests"]).cases:
+                return "tests has no case: any answer would pass"
+        except InputError as error:
+            return f"in tests, {error}"
     for diagnostic in (row["diagnostic"], *row["before"]):
         if diagnostic is None or None in diagnostic.values():
             return "a diagnostic has a null"

@@ -11,12 +11,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from statistics import fmean, median
 
 from repair.evaluation.groups import CATEGORIES, EDIT_EDGES, FILE_EDGES, bucket, buckets
-from repair.evaluation.release.evaluation import ABSTAINED, MISSING, RATES
-from repair.evaluation.summary import Row, Share, first_answers, pass_at, share_of
+from repair.evaluation.intervals import Share
+from repair.evaluation.outcomes import ABSTAINED, NO_CHANGE
+from repair.evaluation.release.evaluation import MISSING, RATES
+from repair.evaluation.summary import Row, first_answers, pass_at, share_of
 
 _HEADS = {
     "repaired": "repaired",
     "functional": "functional",
+    "functional_strict": "strict",
     "ast_match": "AST",
     "ast_or_string_match": "AST or string",
     "token_match": "tokens",
@@ -55,10 +58,11 @@ def results_text(rows: Sequence[Row]) -> str:
     name_width = max(len(name) for name, _ in table)
     lines = [
         f"{'per cent [95 %]':<{name_width}}  {'n':>5}  "
-        + "".join(f"{_HEADS[rate]:<{_WIDTH}}" for rate in rates).rstrip()
+        + "".join(f"{head:<{_WIDTH}}" for head in (*(_HEADS[rate] for rate in rates), "no change")).rstrip()
     ]
     for name, group in table:
-        cells = "".join(f"{_text(share_of(group, rate)):<{_WIDTH}}" for rate in rates)
+        shares = (*(share_of(group, rate) for rate in rates), _of_outcome(group, NO_CHANGE))
+        cells = "".join(f"{_text(share):<{_WIDTH}}" for share in shares)
         lines.append(f"{name:<{name_width}}  {len(group):>5}  {cells}".rstrip())
     lines += ["", *_answers(first, rates), *_several(rows, rates)]
     outcomes = Counter(row["outcome"] for row in first)
@@ -73,6 +77,7 @@ def _answers(first: Sequence[Row], rates: Sequence[str]) -> Iterator[str]:
     coverage = Share(len(given), len(first))
     yield (
         f"coverage {coverage.text()}: {len(given)} of {len(first)} samples answered,"
+        f" {counts[NO_CHANGE]} of them without a change,"
         f" {counts[ABSTAINED]} abstained, {counts[MISSING]} missing"
     )
     for rate in rates:
@@ -86,6 +91,10 @@ def _answers(first: Sequence[Row], rates: Sequence[str]) -> Iterator[str]:
                 f"changed {unit}s over the reference's: median {median(ratios):.2f},"
                 f" mean {fmean(ratios):.2f} of {len(ratios)} edits"
             )
+
+
+def _of_outcome(rows: Sequence[Row], outcome: str) -> Share | None:
+    return Share.of(sum(row["outcome"] == outcome for row in rows), len(rows))
 
 
 def _several(rows: Sequence[Row], rates: Sequence[str]) -> Iterator[str]:

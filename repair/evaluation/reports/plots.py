@@ -7,12 +7,13 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from repair.evaluation.summary import Share, SystemScore
+from repair.evaluation.intervals import Share
+from repair.evaluation.summary import SystemScore
 from repair.extras import extra
 
 INK, ACCENT, MUTED = "#1f2933", "#2f6f9f", "#9fb3c8"
-PALETTE = {"model": ACCENT, "history": "#7b9e6b", "empty": MUTED}
-OTHERS = ("#c05621", "#805ad5", "#b7791f", "#319795", "#97266d", "#4a5568")
+PALETTE = {"model": ACCENT, "base": "#805ad5", "history": "#7b9e6b", "rules": "#b7791f", "empty": MUTED}
+OTHERS = ("#c05621", "#319795", "#97266d", "#4a5568")
 """Colours of further systems, in their order."""
 
 

@@ -12,8 +12,8 @@ from typing import Any
 from repair.evaluation.benchmark import LEETCODE, WORKSPACE
 from repair.evaluation.contamination import KINDS as LEAK_KINDS
 from repair.evaluation.groups import category, edit_bucket
-from repair.evaluation.intervals import newcombe, quantile, quantile_interval, wilson
-from repair.evaluation.outcomes import KINDS, shares_of_kinds
+from repair.evaluation.intervals import Share, newcombe, quantile, quantile_interval, wilson
+from repair.evaluation.outcomes import ABSTAINED, KINDS, NO_CHANGE
 from repair.evaluation.paired import comparisons, deciding_metrics
 from repair.evaluation.regression import CHECKPOINT, Regression
 from repair.evaluation.reports.funnel import Funnel, Stages, funnels, steps_of, total
@@ -25,7 +25,6 @@ from repair.evaluation.scored import scored as scored_of
 from repair.evaluation.summary import (
     METRICS,
     Row,
-    Share,
     answer_index,
     by_benchmark_and_system,
     first_answers,
@@ -113,6 +112,7 @@ def _score_facts(scored: Scored) -> dict[str, Any]:
         "scored": scored,
         "metrics": list(METRICS),
         "kinds": KINDS,
+        "apart": [NO_CHANGE, ABSTAINED],
         "benchmarks": [_benchmark(name, scored, clean) for name in benchmarks],
         "headlines": [
             headline for name in benchmarks if (headline := _headline(name, scored.rows, clean)) is not None
@@ -165,10 +165,6 @@ def _benchmark(name: str, scored: Scored, clean: Sequence[Row]) -> dict[str, Any
         "all": system_scores(rows),
         "left_out": len({key_of(row) for row in rows} - {key_of(row) for row in kept}),
         "plot": scores_svg(scores, shown) if scores else "",
-        "outcomes": {
-            system: shares_of_kinds(first_answers(own))
-            for (_, system), own in by_benchmark_and_system(rows).items()
-        },
         "passes": {system: by_k for system, by_k in passes.items() if by_k},
         "ks": sorted({k for by_k in passes.values() for k in by_k}),
         "by_category": _sorted(scores_by(kept, lambda row: category(row["code"]))),

@@ -1,4 +1,7 @@
-"""AST match against another parser: real programs, a formatter's versions of them, and mutations."""
+"""AST match against independent oracles: another parser, a formatter, mutations, programs that are run.
+
+Formatting, comments and quotes do not matter; what a program does, does.
+"""
 
 import ast
 import io
@@ -7,8 +10,11 @@ import keyword
 import subprocess
 import sys
 import tokenize
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import assume, given, settings
@@ -108,3 +114,78 @@ def test_an_operator_a_constant_or_a_name_makes_another_program(index: int, rand
     assert not token_match(mutated, source)
     if ast_match(mutated, mutated):  # a unary plus, say, has no such counterpart
         assert not same_program(mutated, source)
+
+
+@dataclass(frozen=True)
+class Call:
+    """A program as plain data: a value, or a function of programs."""
+
+    name: str
+    parts: tuple["Call", ...] = ()
+
+
+FUNCTIONS: dict[str, Any] = {
+    "+": lambda a, b: a + b,
+    "*": lambda a, b: a * b,
+    "or": lambda a, b: a or b,
+    "and": lambda a, b: a and b,
+    "==": lambda a, b: a == b,
+    "not": lambda a: not a,
+    "pair": lambda a, b: [a, b],
+    "text": lambda a: f"{a}",
+}
+VALUES: dict[str, object] = {"x": 2, "y": 3, "one": 1, "no": "", "quoted": "it's", "both": "\"a\" 'b' c"}
+BINARY = [name for name in FUNCTIONS if name not in ("not", "text")]
+trees = st.recursive(
+    st.sampled_from([*VALUES]).map(Call),
+    lambda inner: st.one_of(
+        st.tuples(st.sampled_from(BINARY), inner, inner).map(lambda parts: Call(parts[0], parts[1:])),
+        st.tuples(st.sampled_from(["not", "text"]), inner).map(lambda parts: Call(parts[0], parts[1:])),
+    ),
+    max_leaves=5,
+)
+
+
+def written(tree: Call, random: Random) -> str:
+    """The program as Python, in a drawn layout: spaces, line breaks, comments, parentheses, quotes."""
+    gap = random.choice([" ", "  ", "\n\n  ", " # + 1 or 'no'\n", "\t"])
+    around = random.choice(["{}", "({})", "( {}\n)"])
+    parts = [written(part, random) for part in tree.parts]
+    if tree.name == "pair":
+        comma = random.choice(["", ",", " ,  # the end\n"])
+        return around.format(f"[{parts[0]},{gap}{parts[1]}{comma}]")
+    if tree.name == "text":
+        return around.format(f"str({gap}{parts[0]})")
+    if tree.name == "not":
+        return f"(not{gap}{parts[0]})"
+    if parts:
+        return f"({parts[0]}{gap}{tree.name}{gap}{parts[1]})"
+    value = VALUES[tree.name]
+    if tree.name in ("x", "y"):
+        return around.format(tree.name)
+    if isinstance(value, int):
+        return around.format(random.choice(["1", "0x1", "0b1"]))
+    spellings = [repr(value), json.dumps(value), f"'''{value}'''", f"{value[:1]!r}{gap}{value[1:]!r}"]
+    return f"({random.choice(spellings)})"
+
+
+def done(tree: Call) -> object:
+    """What the program gives."""
+    parts = [done(part) for part in tree.parts]
+    return FUNCTIONS[tree.name](*parts) if parts else VALUES[tree.name]
+
+
+@settings(deadline=None, max_examples=80)
+@given(trees, trees, st.randoms(use_true_random=False))
+def test_layout_comments_and_quotes_do_not_matter_and_what_a_program_does_does(
+    one: Call, other: Call, random: Random
+) -> None:
+    first, again, second = (f"f({written(tree, random)})" for tree in (one, one, other))
+    assert ast_match(first, again)
+    assert ast_match(first, second) is (one == other)
+    try:
+        differs = repr(done(one)) != repr(done(other))
+    except TypeError:  # it adds a number to a text
+        return
+    if differs:
+        assert not ast_match(first, second)

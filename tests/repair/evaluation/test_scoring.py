@@ -39,6 +39,9 @@ SCORED = [
     (ALONE, f"{OWN}\n{HELPER}", "repaired", False),
     (ALONE, f"{OWN}\n#new.py\n+1 x", "unknown_file", False),
     (sample(), OWN, "repaired", True),  # frozen before there were such columns
+    # what changes nothing is right by no metric, though the reference edits a comment alone
+    (sample(target=FILES["main.py"] + "# a comment\n"), "-1 a = 1\n+1 a = 1", "no_change", False),
+    (sample(target=FILES["main.py"] + "# a comment\n"), "", "no_change", False),
 ]
 
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repair.evaluation.summary import Share, first_answers, pass_at, scores_by, system_scores
+from repair.evaluation.intervals import Share
+from repair.evaluation.summary import first_answers, pass_at, scores_by, system_scores
 
 Row = dict[str, Any]
 
@@ -14,6 +15,7 @@ Row = dict[str, Any]
 def row(sample: int, right: bool, index: int | None = None, **columns: Any) -> Row:
     metrics = ("ast_match", "ast_or_string_match", "repaired")
     known = {"sample_id": str(sample), "benchmark": "workspace", "system": "model", "functional": None}
+    known |= {"answer": "-1 a\n</diff>", "outcome": "repaired" if right else "no_change"}
     own = {} if index is None else {"answer_index": index}
     return {**known, **dict.fromkeys(metrics, right), **own, **columns}
 
@@ -22,6 +24,7 @@ def test_rows_without_an_answer_index_are_first_answers() -> None:
     (score,) = system_scores([row(1, True), row(2, False), row(3, True, index=None)])
     assert score.metrics["repaired"] == Share(2, 3)
     assert score.metrics["functional"] is None
+    assert (score.kinds["no_change"], score.kinds["wrong"]) == (Share(1, 3), Share(0, 3))
 
 
 def test_shares_are_of_the_first_answer_to_each_sample_in_any_order() -> None:

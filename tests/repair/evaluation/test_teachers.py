@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from repair.evaluation.summary import Share
+from repair.evaluation.intervals import Share
 from repair.evaluation.teachers import (
     TEACHER_RESULTS,
     ComparedTeacher,

@@ -11,8 +11,8 @@ import pytest
 
 from repair import sandbox
 from repair.errors import ConfigurationError
-from repair.evaluation.intervals import wilson
-from repair.evaluation.judge.calibration import JUDGED_DIFFS, Calibration, Rate, calibrated
+from repair.evaluation.intervals import Share, wilson
+from repair.evaluation.judge.calibration import JUDGED_DIFFS, Calibration, calibrated
 from repair.evaluation.judge.labelled_diffs import LABELLED_DIFFS, labelled_diffs
 from repair.evaluation.leetcode import BugInstance, PublishedBenchmark, functional, leetcode_samples
 from repair.evaluation.leetcode.problem_tests import ProblemTests
@@ -153,9 +153,10 @@ def test_a_judge_of_known_answers_has_its_known_precision_and_recall(tmp_path: P
     assert rows[0]["judge_reason"] == "as scripted." and "expected keep or drop" in rows[9]["judge_reason"]
 
     found = Calibration.of(rows)
-    assert (found.precision, found.recall) == (Rate(6, 8), Rate(6, 10))
-    assert (found.kept("wrong"), found.kept("cheat")) == (Rate(2, 5), Rate(0, 5))
-    assert found.precision.interval == wilson(6, 8)
+    assert (found.precision, found.recall) == (Share(6, 8), Share(6, 10))
+    assert (found.kept("wrong"), found.kept("cheat")) == (Share(2, 5), Share(0, 5))
+    low, high = wilson(6, 8)
+    assert found.figures()["precision"] == {"value": 0.75, "interval": (low, high)}
     assert found.markdown() == (
         "| label | kept | dropped | failed | share kept (95 % interval) |\n"
         "|---|---|---|---|---|\n"
@@ -169,5 +170,6 @@ def test_a_judge_of_known_answers_has_its_known_precision_and_recall(tmp_path: P
 
 def test_of_nothing_nothing_is_known(tmp_path: Path) -> None:
     found = Calibration.of(judged_by_marker(tmp_path, []))
-    assert (found.precision.value, found.recall.value) == (None, None)
+    assert (found.precision, found.recall) == (None, None)
+    assert found.figures()["recall"] == {"value": None, "interval": None}
     assert "Precision unknown (0 of 0), recall unknown (0 of 0)." in found.markdown()

@@ -18,7 +18,7 @@ from repair.cli import main
 from repair.errors import ConfigurationError, InputError
 from repair.evaluation.intervals import wilson
 from repair.evaluation.leetcode import BugInstance, PublishedBenchmark, leetcode_samples
-from repair.evaluation.release.evaluation import evaluate
+from repair.evaluation.release.evaluation import RATES, evaluate
 from repair.evaluation.release.loader import Release, load_release
 from repair.evaluation.release.manifest import MANIFEST
 from repair.evaluation.release.predictions import Prediction, read_predictions
@@ -77,7 +77,7 @@ def test_one_answer_of_each_kind(release: Release) -> None:
     assert [row["kept_lines"] for row in rows] == [1.0, 0.5, 0.5, 0.5, None, None]
     assert [row["line_ratio"] for row in rows] == [1.0, 1.0, 1.0, 1.0, None, None]
     assert [row["token_ratio"] for row in rows] == [1.0, 1.0, 3.0, 3.0, None, None]
-    assert {row["functional"] for row in rows} == {None}
+    assert {(row["functional"], row["functional_strict"]) for row in rows} == {(None, None)}
     assert {(row["type"], row["category"], row["reference_lines"], row["file_lines"]) for row in rows} == {
         ("F821", "names", 1, 6)
     }
@@ -90,13 +90,29 @@ def test_an_abstention_asks_nobody(release: Release, answer: str | None) -> None
     assert not any(row["repaired"] or row["ast_match"] for row in rows)
 
 
+def test_what_changes_nothing_is_counted_apart_and_is_no_small_edit(release: Release) -> None:
+    line = release.samples[0]["files"][0]["text"].split("\n")[0]
+    unchanged = f"<diff>\n-1 {line}\n+1 {line}\n</diff>"
+    rows = scored(release, by_hand(release, unchanged, release.samples[1]["reference"], ""))
+    assert [row["outcome"] for row in rows[:3]] == ["no_change", "repaired", "abstained"]
+    assert not any(rows[0][name] for name in RATES)
+    assert rows[0]["line_ratio"] is rows[0]["token_ratio"] is rows[0]["kept_lines"] is None
+    text = results_text(rows)
+    assert f"2 of {COUNT} samples answered, 1 of them without a change, 1 abstained, 3 missing" in text
+    assert text.splitlines()[0].endswith("no change")
+    assert "changed lines over the reference's: median 1.00, mean 1.00 of 1 edits" in text
+
+
 def test_a_missing_sample_is_wrong_and_not_left_out(release: Release) -> None:
     rows = scored(release, by_hand(release, release.samples[0]["reference"]))
     assert [row["outcome"] for row in rows] == ["repaired", *["missing"] * (COUNT - 1)]
     text = results_text(rows)
     low, high = wilson(1, COUNT)
     assert f"{100 / COUNT:.1f} [{100 * low:.1f}, {100 * high:.1f}]" in text
-    assert f": 1 of {COUNT} samples answered, 0 abstained, {COUNT - 1} missing" in text
+    assert (
+        f": 1 of {COUNT} samples answered, 0 of them without a change, 0 abstained, {COUNT - 1} missing"
+        in text
+    )
     assert "precision, repaired of the answered 100.0 [20.7, 100.0]" in text
 
 
@@ -156,8 +172,9 @@ def test_the_command_gives_equal_bytes_for_any_order(folder: Path, release: Rele
         found.append((result.stdout, (tmp_path / f"{number}.scores.jsonl").read_bytes()))
     assert found[0] == found[1]
     shown, scores = found[0]
+    said = ": 3 of 6 samples answered, 0 of them without a change, 1 abstained, 2 missing"
     assert shown.startswith(f"workspace {release.manifest.version}\n")
-    assert "coverage 50.0 [18.8, 81.2]: 3 of 6 samples answered, 1 abstained, 2 missing" in shown
+    assert f"coverage 50.0 [18.8, 81.2]{said}" in shown
     assert "outcomes: missing 2, repaired 2, abstained 1, no_diff 1" in shown
     lines = [json.loads(line) for line in scores.splitlines()]
     assert [(line["sample_id"], line["answer_index"]) for line in lines] == sorted(
@@ -274,8 +291,8 @@ def test_tests_run_in_the_sandbox(leetcode: Path, tmp_path: Path) -> None:
     result = repair("evaluate", leetcode, predictions(tmp_path / "p.jsonl", rows), "--out", out)
     assert result.exit_code == 0, result.stderr
     scores = [json.loads(line) for line in out.read_text().splitlines()]
-    assert [(row["repaired"], row["functional"]) for row in scores] == [
-        *((True, True), (True, False), (False, False))
+    assert [(row["repaired"], row["functional"], row["functional_strict"]) for row in scores] == [
+        *((True, True, True), (True, False, False), (False, False, False))
     ]
 
 
@@ -289,7 +306,7 @@ def test_without_a_sandbox_no_test_is_run_and_that_is_said(leetcode: Path, tmp_p
         [*command, "--out", out], env=nowhere, cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert result.returncode == 0, result.stderr
-    assert "no test is run, `functional` is unknown: bubblewrap is not installed" in result.stderr
+    assert "no test is run, whether the answers work is unknown: bubblewrap is not installed" in result.stderr
     (row,) = map(json.loads, out.read_text().splitlines())
-    assert (row["repaired"], row["functional"]) == (True, None)
+    assert (row["repaired"], row["functional"], row["functional_strict"]) == (True, None, None)
     assert "functional" not in result.stdout

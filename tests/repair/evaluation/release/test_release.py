@@ -284,6 +284,7 @@ def test_no_folder_is_no_release(tmp_path: Path) -> None:
         load_release(tmp_path / "absent")
 
 
+TESTS = '{"class_name": "Solution", "method": "add", "kinds": ["value"], "cases": %s}'
 CHANGED: list[tuple[Callable[[Row], Any], str]] = [
     (lambda row: row["files"].append({"path": "../up.py", "text": ""}), r"files has the path '../up.py'"),
     (lambda row: row["files"].append({"path": "/etc/x.py", "text": ""}), r"files has the path '/etc/x.py'"),
@@ -296,6 +297,11 @@ CHANGED: list[tuple[Callable[[Row], Any], str]] = [
     (lambda row: row.update(target=None), r"target is null"),
     (lambda row: row.update(sample_id=None), r"sample_id is null"),
     (lambda row: row.update(licence=None), r"licence is null"),
+    (lambda row: row.update(tests="{"), r"in tests, the tests of a problem can't be read: Expecting"),
+    (lambda row: row.update(tests="[]"), r"in tests, .* tests is \[\], expected an object"),
+    (lambda row: row.update(tests="[" * 100_000), r"in tests, .* recursion"),
+    (lambda row: row.update(tests=TESTS % "[]"), r"tests has no case: any answer would pass"),
+    (lambda row: row.update(tests=TESTS % '[{"inputs": 3}]'), r"in tests, .* tests\.cases\[0\]\.inputs is 3"),
 ]
 
 
