@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from repair.execution.definitions import definitions_of
-from repair.models.answer_log import logged_answers, prompt_sha256
+from repair.models.answer_log import logged_answers, prompt_sha256, use_log
 from repair.models.model import Completion, Sampling
 
 DECODING = "code_location.decode_main"
@@ -69,6 +69,7 @@ class TrainerResource(dg.ConfigurableResource[None]):
         made_of = [weights, asdict(sampling), definitions_of(DECODING).digest]
         name = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:32]
         path = Path(self.answers, f"{name}.jsonl")
+        use_log(path)
         keys = [[(prompt_sha256(prompt), number) for number in range(k)] for prompt in prompts]
         found = logged_answers(path)
         if any(key not in found for own in keys for key in own):

@@ -2,14 +2,19 @@
 
 A line is an answer to a prompt, which it names by its SHA-256. Lines are appended a batch at a time and
 synced to the disk. What a killed writer left of a line is dropped by the next one; a reader never sees it.
+
+A log outlives the run that wrote it: with another model in the list, or more answers, the next one decodes
+only what is new. One that no run has used for `UNUSED_DAYS` is removed.
 """
 
 import fcntl
 import hashlib
 import json
 import os
+import time
 from collections.abc import Iterable
 from dataclasses import asdict
+from io import BufferedRandom
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -19,6 +24,9 @@ from repair.models.model import Completion, FinishReason
 
 Key = tuple[str, int]
 """The SHA-256 of a prompt, and the number of the answer to it."""
+
+
+UNUSED_DAYS = 30
 
 
 def prompt_sha256(prompt: str) -> str:
@@ -36,6 +44,21 @@ def logged_answers(path: Path) -> dict[Key, Completion]:
         raise _unusable(path, error) from error
 
 
+def use_log(path: Path) -> None:
+    """Marks the log at `path` as used, and removes those of its folder that were not for `UNUSED_DAYS`."""
+    if path.exists():
+        os.utime(path)
+    oldest = time.time() - UNUSED_DAYS * 24 * 3600
+    for other in path.parent.glob("*.jsonl"):
+        try:
+            if other.stat().st_mtime < oldest:
+                with other.open("rb") as file:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # not while a writer has it open
+                    other.unlink()
+        except OSError:  # it is in use, removed already, or not ours to remove: it costs a little room
+            continue
+
+
 class AnswerLog:
     """The log at `path`, open for one writer: another one waits until this one is closed. A context manager.
 
@@ -46,8 +69,7 @@ class AnswerLog:
         self._path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("a+b")
-            fcntl.flock(self._file, fcntl.LOCK_EX)
+            self._file = _locked(path)
             self._file.seek(0)
             self.answers, whole = _parsed(self._file.read())
             self._file.truncate(whole)
@@ -79,6 +101,15 @@ class AnswerLog:
         trace: TracebackType | None,
     ) -> None:
         self._file.close()
+
+
+def _locked(path: Path) -> BufferedRandom:
+    while True:
+        file = path.open("a+b")
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if os.fstat(file.fileno()).st_nlink:
+            return file
+        file.close()  # it was removed while this one waited
 
 
 def _parsed(data: bytes) -> tuple[dict[Key, Completion], int]:

@@ -48,6 +48,11 @@ class CheckpointModel:
 BASE_INSTRUCTIONS = f"{ZERO_SHOT_SYSTEM}\n\n"
 
 
+def has_base(made_by: Mapping[str, Any]) -> bool:
+    """Whether a checkpoint was trained from a published model, by its own record (`made_by.json`)."""
+    return made_by["recipe"]["base"]["kind"] == "Pretrained"
+
+
 def base_of(made_by: Mapping[str, Any], checkpoint: str) -> tuple[str, str | None]:
     """Name or folder, and revision, of the model that a checkpoint was trained from.
 
@@ -57,7 +62,7 @@ def base_of(made_by: Mapping[str, Any], checkpoint: str) -> tuple[str, str | Non
         ConfigurationError: it was trained from scratch.
     """
     base = made_by["recipe"]["base"]
-    if base["kind"] != "Pretrained":
+    if not has_base(made_by):
         raise ConfigurationError(
             f"{checkpoint} was trained from scratch by the recipe {made_by['recipe']['name']}: there is no"
             " base model to compare it with; leave `base` out of the models"

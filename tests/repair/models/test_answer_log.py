@@ -1,7 +1,9 @@
 """The log of decoded answers: whole lines only, one writer at a time."""
 
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from repair.errors import StoreError
-from repair.models.answer_log import AnswerLog, Key, logged_answers, prompt_sha256
+from repair.models.answer_log import UNUSED_DAYS, AnswerLog, Key, logged_answers, prompt_sha256, use_log
 from repair.models.model import Completion, FinishReason
 
 ROOT = Path(__file__).parents[3]
@@ -83,3 +85,44 @@ def test_a_log_that_is_no_file_is_named(tmp_path: Path) -> None:
         AnswerLog(tmp_path)
     with pytest.raises(StoreError, match="its answers are decoded again"):
         logged_answers(tmp_path)
+
+
+def test_a_log_that_no_run_used_for_long_is_removed_unless_it_is_open(tmp_path: Path) -> None:
+    names = ("asked", "young", "old", "open")
+    logs = {name: tmp_path / f"{name}.jsonl" for name in names}
+    for log in logs.values():
+        with AnswerLog(log) as opened:
+            opened.append(ONE.items())
+    before = time.time() - (UNUSED_DAYS + 1) * 24 * 3600
+    for name in ("asked", "old"):
+        os.utime(logs[name], (before, before))
+    with AnswerLog(logs["open"]):
+        os.utime(logs["open"], (before, before))
+        use_log(logs["asked"])
+        assert {name for name, log in logs.items() if log.exists()} == {"asked", "young", "open"}
+    use_log(tmp_path / "new.jsonl")
+    assert {name for name, log in logs.items() if log.exists()} == {"asked", "young"}
+    assert logged_answers(logs["asked"]) == ONE
+
+
+def test_a_log_that_is_removed_while_a_writer_waits_for_it_is_begun_again(tmp_path: Path) -> None:
+    path = tmp_path / "answers.jsonl"
+    program = (
+        "import sys; from pathlib import Path\n"
+        "from repair.models.answer_log import AnswerLog\n"
+        "from repair.models.model import Completion, FinishReason\n"
+        "print('open', flush=True)\n"
+        "with AnswerLog(Path(sys.argv[1])) as log:\n"
+        "    log.append([(('x', 0), Completion('y', FinishReason.ENDED))])\n"
+    )
+    with AnswerLog(path):
+        child = subprocess.Popen(
+            [sys.executable, "-c", program, str(path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        )
+        assert child.stdout is not None
+        assert child.stdout.readline() == "open\n"
+        with pytest.raises(subprocess.TimeoutExpired):
+            child.wait(timeout=0.3)
+        path.unlink()
+    assert child.wait(timeout=60) == 0
+    assert list(logged_answers(path)) == [("x", 0)]
