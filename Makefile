@@ -8,7 +8,7 @@ export REPAIR_HOME ?= $(CURDIR)/.demo
 export DAGSTER_HOME ?= $(REPAIR_HOME)/dagster
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev annotate test lint bench clean
+.PHONY: help setup demo benchmarks dev annotate test lint bench clean
 
 help: ## What can be made
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -30,6 +30,9 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## From recorded sessions to a scored checkpoint
 	@$(BIN)/python -m code_location.demo
+
+benchmarks: $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## The checkpoint and every baseline on the whole benchmarks, as one table
+	@$(BIN)/python -m code_location.benchmarks
 
 dev: $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## The Dagster UI on port 3000, with the sample ready to materialize
 	@$(BIN)/python -m code_location.demo --only-recordings

@@ -8,20 +8,17 @@ Tested by `tests/code_location/test_demo.py`.
 """
 
 import argparse
-import os
 import sys
 from collections import Counter
-from collections.abc import Iterable
 from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Any
 
-import dagster as dg
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from code_location.definitions import SETTINGS, defs
-from code_location.summary import print_funnel, print_summary
+from code_location.partition_runs import CONSOLE, materialize, open_instance
+from code_location.summary import SUMMARY_COLUMNS, print_funnel, print_summary
 from partitions.dates import (
     DEFAULT_FIRST_DATE,
     DateSettings,
@@ -37,11 +34,8 @@ from repair_assets.session_events import published_by_type
 from resources.recordings import RecordingsResource
 from resources.store import StoreResource
 
-CONSOLE = Console(stderr=True)
 SEED, PROJECTS, DAYS = 17, 24, 2
-SUMMARY_COLUMNS = 136
 AFTER_THE_FUNNEL = ("Training", "Predictions", "Evaluation", "Scorecard")
-QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
 
 
 def import_sample(folder: Path) -> None:
@@ -89,39 +83,6 @@ def recorded_dates(recording: Recording) -> list[str]:
     return keys
 
 
-def materialize(jobs: Iterable[tuple[str, Key]], instance: dg.DagsterInstance, title: str) -> Counter[str]:
-    """Run each job's partition in order; the number of stage results that were written and reused."""
-    todo = list(jobs)
-    counts: Counter[str] = Counter()
-    columns = (TextColumn("{task.description:<42}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=CONSOLE) as progress:
-        task = progress.add_task(title, total=len(todo))
-        for name, key in todo:
-            progress.update(task, description=f"{title} {key}"[:42])
-            result = defs.resolve_job_def(name).execute_in_process(
-                instance=instance, partition_key=key.dagster(), run_config=QUIET, raise_on_error=False
-            )
-            if not result.success:
-                raise SystemExit(_failure(name, key, result))
-            for event in result.get_asset_materialization_events():
-                reused = event.materialization.metadata.get("reused")
-                counts["reused" if reused is not None and reused.value else "written"] += 1
-            progress.advance(task)
-        progress.update(
-            task, description=f"{title} {counts['written']} written, {counts['reused']} reused"[:42]
-        )
-    return counts
-
-
-def _failure(name: str, key: Key, result: dg.ExecuteInProcessResult) -> str:
-    errors = [
-        str(event.event_specific_data.error)  # pyright: ignore[reportAttributeAccessIssue, reportOptionalMemberAccess]
-        for event in result.all_events
-        if event.is_step_failure
-    ]
-    return f"{name}[{key}] failed (run {result.run_id}; `make dev` shows it):\n" + "\n".join(errors)
-
-
 def main() -> None:
     """Run the demo."""
     arguments = argparse.ArgumentParser(
@@ -148,12 +109,9 @@ def main() -> None:
 
     last = dates[-1]
     counts: Counter[str] = Counter()
-    Path(os.environ.setdefault("DAGSTER_HOME", str(SETTINGS.home / "dagster"))).mkdir(
-        parents=True, exist_ok=True
-    )
     console = Console()
     wide = Console(width=max(console.width, SUMMARY_COLUMNS))  # a table that is cut says nothing
-    with dg.DagsterInstance.get() as instance:
+    with open_instance() as instance:
         for title, jobs in (
             ("Session events", [("events", Key(day)) for day in dates]),
             ("Diagnostics", (("diagnostics", Key(day, name)) for day in dates for name in with_work(day))),

@@ -8,14 +8,29 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
 from partitions.keys import Key
+from repair.evaluation.intervals import Share
+from repair.evaluation.outcomes import ABSTAINED, NO_CHANGE
 from repair.evaluation.reports.funnel import Funnel, funnels, steps_of, total
 from repair.evaluation.summary import SystemScore, summarize
 from repair.pipeline import STAGES
 from repair.store.reader import PartitionStore
+
+SUMMARY_COLUMNS = 136
+"""The width that the tables need at least."""
+
+_METRIC_COLUMNS = {
+    "functional": "functional",
+    "functional_strict": "strict",
+    "ast_match": "AST",
+    "ast_or_string_match": "AST or string",
+    "repaired": "repaired",
+}
+_KIND_COLUMNS = {NO_CHANGE: "no change", ABSTAINED: "abstained"}
 
 SHOWN = [step for step in steps_of(STAGES) if step not in ("settled", "replayed")]
 
@@ -29,7 +44,7 @@ def print_summary(
     made_by = json.loads(store.read_bytes("checkpoint", last, "checkpoint/made_by.json"))
     result = made_by["result"]
     console.print(f"Loss: first {result['first_loss']:.3f}, last {result['last_loss']:.3f}")
-    console.print(_score_table(summarize(store, dates[-1])))
+    console.print(score_table(summarize(store, dates[-1]), "all samples"))
     console.print(f"Stage results: {results['written']} written, {results['reused']} reused")
     console.print("Look at")
     console.print(f"  scorecard    {store.file_uri('scorecard', last, 'scorecard.html')}")
@@ -64,24 +79,26 @@ def _funnel_table(rows: Sequence[Funnel], title: str) -> Table:
     return table
 
 
-def _score_table(scores: Sequence[SystemScore]) -> Table:
-    table = Table(title="Scores (per cent, 95% interval)")
-    for name in (
-        "benchmark",
-        "system",
-        "samples",
-        "AST",
-        "AST or string",
-        "repaired",
-        "functional",
-        "strict",
-    ):
-        table.add_column(name, justify="left" if name in ("benchmark", "system") else "right")
-    for score in scores:
-        table.add_row(
-            score.benchmark,
-            score.system,
-            str(score.samples),
-            *(share.text() if share else "-" for share in score.shares()),
+def score_table(scores: Sequence[SystemScore], samples: str) -> Table:
+    """Benchmark and system by metric; answers that change or propose nothing are counted apart."""
+    table = Table(title=f"Scores: per cent of {samples}, and the 95% interval", box=SIMPLE_HEAD)
+    for name in ("benchmark", "system"):
+        table.add_column(name)
+    table.add_column("n", justify="right")
+    for name in (*_METRIC_COLUMNS.values(), *_KIND_COLUMNS.values()):
+        table.add_column(name, justify="right")
+    for number, score in enumerate(scores):
+        cells = (
+            *(score.metrics[name] for name in _METRIC_COLUMNS),
+            *(score.kinds[name] for name in _KIND_COLUMNS),
         )
+        last = number + 1 == len(scores) or scores[number + 1].benchmark != score.benchmark
+        table.add_row(score.benchmark, score.system, str(score.samples), *map(_cell, cells), end_section=last)
     return table
+
+
+def _cell(share: Share | None) -> str:
+    if share is None:
+        return "-"
+    low, high = share.interval
+    return f"{100 * share.value:.1f}\n{100 * low:.1f}-{100 * high:.1f}"
