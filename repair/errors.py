@@ -9,6 +9,7 @@ RepairError
 │   ├── prompt.PromptError
 │   ├── synthesis.lm.FileAbsentError
 │   ├── synthesis.judge.JudgementError   an answer of the judge can't be read
+│   ├── evaluation.leetcode.injection.BugAnswerError   an answer holds no injected bug
 │   └── events.EventError      a recorded row is not an event
 ├── ConfigurationError     a setting is at fault: what is set, what was expected, what to do
 ├── LanguageServerError    a server died, hung or answered nonsense

@@ -23,6 +23,8 @@ from repair.error_states import reasons as replay_reasons
 from repair.evaluation import benchmark
 from repair.evaluation.judge import labelled_diffs
 from repair.evaluation.leetcode import samples
+from repair.evaluation.leetcode.injection import samples as injected
+from repair.evaluation.leetcode.injection import teacher as bug_teacher
 from repair.evaluation.release import selection
 from repair.language_servers.scheduler import VersionedServers
 from repair.recording import session_events, validation
@@ -183,6 +185,8 @@ BY_NAME: Mapping[str, StageSpec] = {spec.name: spec for spec in STAGES}
 
 OTHER_REASONS: Mapping[str, Mapping[str, str]] = {
     "leetcode_samples": samples.REASONS,
+    "injected_bugs": bug_teacher.REASONS,
+    "injected_samples": injected.REASONS,
     "checkpoint": accounting.REASONS,
     "judge_calibration": labelled_diffs.REASONS,
     "release": selection.REASONS,
@@ -197,10 +201,11 @@ def reasons_page() -> str:
         "",
         "Each stage writes the rows that it rejects to a table `rejects`, with a reason and a detail, and",
         "its manifest counts them. This page is what `repair reasons` prints: it is made of the table in",
-        "`repair/pipeline.py`. The last four are not among its stages: `leetcode_samples`, of all types of",
-        "`leetcode_benchmark`, are made of published files, a `checkpoint` is trained by another process,",
-        "`judge_calibration` makes labelled diffs of those samples, and a `release` is what a frozen",
-        "benchmark gives to others.",
+        "`repair/pipeline.py`. The last six are not among its stages: `leetcode_samples`, of all types of",
+        "`leetcode_benchmark`, are made of published files, `injected_bugs` are asked of a language model,",
+        "`injected_samples` are made of them and of mutators' bugs, a `checkpoint` is trained by another",
+        "process, `judge_calibration` makes labelled diffs of `leetcode_samples`, and a `release` is what a",
+        "frozen benchmark gives to others.",
     ]
     documented = [*((spec.name, spec.reasons) for spec in STAGES), *OTHER_REASONS.items()]
     for name, reasons in documented:

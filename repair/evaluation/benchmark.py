@@ -32,12 +32,34 @@ from repair.text.files import files_of
 from repair.verification.verifier import verify
 
 WORKSPACE, LEETCODE = "workspace", "leetcode"
+INJECTED, INJECTED_CHOOSE = "leetcode_injected", "leetcode_injected_choose"
+"""Recent problems with injected bugs: the half of the problems that is reported, and the half on which
+thresholds are chosen, which is in no headline and no comparison."""
+
+ASSETS = {
+    WORKSPACE: "workspace_benchmark",
+    LEETCODE: "leetcode_benchmark",
+    INJECTED: "leetcode_benchmark",
+    INJECTED_CHOOSE: "leetcode_benchmark",
+}
+"""The asset that has the samples of each benchmark."""
+TITLES = {
+    WORKSPACE: "Workspace repair: real diagnostics of held-out projects",
+    LEETCODE: "LeetCode repair: published bugs of an academic benchmark",
+    INJECTED: "LeetCode repair: recent problems with injected bugs, the half that is reported",
+    INJECTED_CHOOSE: "LeetCode repair: recent problems with injected bugs, the half to choose thresholds on;"
+    " no result",
+}
+REPORTED = tuple(benchmark for benchmark in ASSETS if benchmark != INJECTED_CHOOSE)
+OF_PROBLEMS = tuple(benchmark for benchmark in ASSETS if benchmark != WORKSPACE)
+"""Benchmarks of LeetCode problems: `project_id` is the problem's slug."""
+
 _DECISIVE = (ACCEPT, CORRECT, REJECT)
 
 BENCHMARK_SAMPLES = pa.schema(
     [
         ("sample_id", pa.string()),
-        ("benchmark", pa.string()),  # workspace, leetcode
+        ("benchmark", pa.string()),  # one of `ASSETS`
         ("project_id", pa.string()),  # leetcode: the problem's slug
         ("code", pa.string()),
         ("path", pa.string()),

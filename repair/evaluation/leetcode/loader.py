@@ -64,6 +64,8 @@ class Checks:
     description: str = ""
     completion: str = ""
     """A correct solution."""
+    date: str = ""
+    """The day of publication, `2024-01-07`, as the data set estimates it; empty: it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +159,10 @@ def _tests(file: Path) -> Iterator[tuple[str, Checks]]:
                         row["entry_point"],
                         row.get("query") or "",
                         row.get("completion") or "",
+                        str((row.get("meta") or {}).get("estimated_date") or ""),
                     ),
                 )
-    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
+    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise _malformed(file, "lines of task_id, prompt, test, entry_point", error) from error
 
 

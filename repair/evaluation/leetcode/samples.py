@@ -22,7 +22,7 @@ from repair.diagnostics.style import is_stylistic
 from repair.evaluation.benchmark import BENCHMARK_SAMPLES, LEETCODE
 from repair.evaluation.leetcode.expansion import expanded_by_problem
 from repair.evaluation.leetcode.functional import judged
-from repair.evaluation.leetcode.loader import BugInstance, PublishedBenchmark
+from repair.evaluation.leetcode.loader import PublishedBenchmark
 from repair.evaluation.leetcode.prelude import file_of, prelude
 from repair.language_servers import Request, Result, errors
 from repair.language_servers.scheduler import Servers
@@ -50,8 +50,8 @@ REASONS = {
 
 
 @dataclass(slots=True)
-class _Case:
-    """An instance and its row, or its reject."""
+class Case:
+    """A correct and a buggy version with the row of the sample, as far as it is known, or its reject."""
 
     row: dict[str, Any]
     correct: str
@@ -62,38 +62,31 @@ class _Case:
 def leetcode_samples(published: PublishedBenchmark, servers: Servers) -> pa.RecordBatch:
     """The LeetCode benchmark: outcomes of `BENCHMARK_SAMPLES`, one for each instance, in order."""
     cases = list(_cases(published))
-    _find_diagnostics(cases, servers)
-    _run_tests(cases)
-    return outcome_batch(map(_outcome, cases), BENCHMARK_SAMPLES)
+    add_tests(cases, published)
+    find_diagnostics(cases, servers)
+    run_tests(cases)
+    return outcome_batch(map(outcome_of, cases), BENCHMARK_SAMPLES)
 
 
-def _cases(published: PublishedBenchmark) -> Iterator[_Case]:
+def _cases(published: PublishedBenchmark) -> Iterator[Case]:
     seen: set[str] = set()
-    problems = expanded_by_problem(published, {instance.slug for instance in published.instances})
-    columns = {slug: tests.to_json() for slug, tests in problems.items()}
     for instance in published.instances:
-        above = prelude(instance.correct)
-        correct, buggy = file_of(above, instance.correct), file_of(above, instance.buggy)
-        case = _Case(_known(instance, correct, buggy), correct, buggy)
-        tests = problems.get(instance.slug)
+        case = case_of(instance.slug, instance.correct, instance.buggy)
         if case.row["sample_id"] in seen:
             case.reject = "repeated_instance", f"{instance.bug} of {instance.slug}"
-        elif tests is None:
-            case.reject = "no_tests", f"nothing published tests the problem {instance.slug}"
-        elif tests.several_answers:
-            case.reject = "several_answers", f"the page of {instance.slug} takes any of several answers"
-        else:
-            case.row["tests"] = columns[instance.slug]
         seen.add(case.row["sample_id"])
         yield case
 
 
-def _known(instance: BugInstance, correct: str, buggy: str) -> dict[str, Any]:
-    content = "\0".join((instance.slug, correct, buggy))
-    return {
+def case_of(slug: str, correct_code: str, buggy_code: str) -> Case:
+    """The case of two versions of a solution of the problem `slug`, each with the prelude of the correct."""
+    above = prelude(correct_code)
+    correct, buggy = file_of(above, correct_code), file_of(above, buggy_code)
+    content = "\0".join((slug, correct, buggy))
+    row = {
         "sample_id": hashlib.sha256(content.encode()).hexdigest()[:32],
         "benchmark": LEETCODE,
-        "project_id": instance.slug,
+        "project_id": slug,
         "path": PATH,
         "files": [{"path": PATH, "text": buggy}],
         "target": correct,
@@ -101,14 +94,32 @@ def _known(instance: BugInstance, correct: str, buggy: str) -> dict[str, Any]:
         "licence": LICENCE,
         "verified_by": None,
     }
+    return Case(row, correct, buggy)
 
 
-def _find_diagnostics(cases: Sequence[_Case], servers: Servers) -> None:
+def add_tests(cases: Iterable[Case], published: PublishedBenchmark) -> None:
+    """Add the expanded tests of their problems; reject cases of problems that can't be judged."""
+    left = [case for case in cases if not case.reject]
+    problems = expanded_by_problem(published, {case.row["project_id"] for case in left})
+    columns = {slug: tests.to_json() for slug, tests in problems.items()}
+    for case in left:
+        slug = case.row["project_id"]
+        tests = problems.get(slug)
+        if tests is None:
+            case.reject = "no_tests", f"nothing published tests the problem {slug}"
+        elif tests.several_answers:
+            case.reject = "several_answers", f"the page of {slug} takes any of several answers"
+        else:
+            case.row["tests"] = columns[slug]
+
+
+def find_diagnostics(cases: Sequence[Case], servers: Servers) -> None:
     """Check both versions; the diagnostic is the first new error of the buggy one."""
     left = [case for case in cases if not case.reject]
-    texts = (text for case in left for text in (case.correct, case.buggy))
-    results = servers.check_many(Request({PATH: text}) for text in texts)
-    for case, correct, buggy in zip(left, results, results, strict=True):
+    texts = list(dict.fromkeys(text for case in left for text in (case.correct, case.buggy)))
+    results = dict(zip(texts, servers.check_many(Request({PATH: text}) for text in texts), strict=True))
+    for case in left:
+        correct, buggy = results[case.correct], results[case.buggy]
         error = correct.error or buggy.error
         if error:
             case.reject = error.reason, str(error)
@@ -120,29 +131,26 @@ def _find_diagnostics(cases: Sequence[_Case], servers: Servers) -> None:
             case.reject = "no_new_error", f"{len(buggy.diagnostics)} diagnostics, none of them a new error"
 
 
-def _new_errors(case: _Case, correct: Result, buggy: Result) -> list[Diagnostic]:
+def _new_errors(case: Case, correct: Result, buggy: Result) -> list[Diagnostic]:
     compared = Comparison({PATH: case.correct}, {PATH: case.buggy}, correct.diagnostics, buggy.diagnostics)
     found = [error for error in compared.new_errors() if not is_stylistic(error.code)]
     return sorted(found, key=lambda error: (type_of_code(error.code) != SYNTAX, error))
 
 
-def _run_tests(cases: Sequence[_Case]) -> None:
+def run_tests(cases: Sequence[Case]) -> None:
     """Reject cases whose tests don't distinguish the two versions."""
     left = [case for case in cases if not case.reject]
-    verdicts = judged(_pairs(left))
-    for case, correct, buggy in zip(left, verdicts, verdicts, strict=True):
-        if not correct:
+    pairs = dict.fromkeys((case.row["tests"], text) for case in left for text in (case.correct, case.buggy))
+    passes = dict(zip(pairs, judged(pairs), strict=True))
+    for case in left:
+        if not passes[case.row["tests"], case.correct]:
             case.reject = "oracle_fails", "the correct version does not pass the tests"
-        elif buggy:
+        elif passes[case.row["tests"], case.buggy]:
             case.reject = "bug_passes", "the buggy version passes the tests"
 
 
-def _pairs(cases: Iterable[_Case]) -> Iterator[tuple[str, str]]:
-    for case in cases:
-        yield from ((case.row["tests"], text) for text in (case.correct, case.buggy))
-
-
-def _outcome(case: _Case) -> Mapping[str, Any] | Reject:
+def outcome_of(case: Case) -> Mapping[str, Any] | Reject:
+    """The sample of a case, with its reference, or its reject."""
     if case.reject:
         return Reject(case.row, *case.reject)
     try:
