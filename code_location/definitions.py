@@ -10,6 +10,7 @@ from eval_assets.teachers import teacher_page, teacher_results
 from repair_assets.benchmarks import leetcode_benchmark, workspace_benchmark
 from repair_assets.error_states import error_states
 from repair_assets.few_shot_examples import few_shot_examples
+from repair_assets.injected_bugs import injected_bugs
 from repair_assets.repair_candidates import repair_candidates
 from repair_assets.repair_examples import daily_examples, repair_examples
 from repair_assets.reproduced_diagnostics import reproduced_diagnostics
@@ -49,6 +50,7 @@ ASSETS_OF_JOBS = {
     "scorecards": [scorecard],
     "teacher": [few_shot_examples, teacher_program],
     "judge": [judge_calibration],
+    "bug_injection": [injected_bugs],
     "comparison": [teacher_results],
     "comparison_page": [teacher_page],
 }
@@ -86,7 +88,11 @@ defs = dg.Definitions(
             answers=str(SETTINGS.home / "answers.sqlite"),
         ),
         "trainer": TrainerResource(recipe=SETTINGS.recipe, answers=str(SETTINGS.home / "decoded")),
-        "benchmark_data": BenchmarkDataResource(folder=SETTINGS.benchmark_data, decisions=SETTINGS.decisions),
+        "benchmark_data": BenchmarkDataResource(
+            folder=SETTINGS.benchmark_data,
+            cutoff=SETTINGS.benchmark_cutoff.isoformat(),
+            decisions=SETTINGS.decisions,
+        ),
     },
     # One partition runs in one process: starting a process per step costs more than most steps.
     executor=dg.in_process_executor,

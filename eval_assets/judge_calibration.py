@@ -10,7 +10,7 @@ from repair.evaluation.judge.labelled_diffs import LABELS, labelled_diffs
 from repair.store.manifest import Manifest
 from repair.store.writer import PartitionWriter
 from repair.synthesis.lm.judge import INSTRUCTIONS, LmJudge
-from repair_assets.benchmarks import LEETCODE_SAMPLES, stored_leetcode_samples
+from repair_assets.leetcode_samples import LEETCODE_SAMPLES, stored_leetcode_samples
 from resources.benchmark_data import BenchmarkDataResource
 from resources.language_models import LanguageModelResource
 from resources.language_servers import LanguageServersResource

@@ -1,8 +1,6 @@
 """The frozen benchmarks, one partition per diagnostic type."""
 
 import hashlib
-import platform
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +11,19 @@ from partitions.keys import Key
 from partitions.mappings import ALL_DATES_OF_THE_TYPE
 from partitions.types import DIAGNOSTIC_TYPES
 from repair.diagnostics.types import TYPES, decisive_types, partition_of
-from repair.evaluation import leetcode
 from repair.evaluation.annotation.decisions import decisions_bytes, read_decisions
 from repair.evaluation.benchmark import BENCHMARK_SAMPLES, decided_samples
-from repair.execution.definitions import definitions_of
-from repair.language_servers import LanguageServers
-from repair.prompt.sentinels import PROMPT_VERSION
-from repair.store.definition_records import record_definitions
-from repair.store.manifest import Manifest, fingerprint
-from repair.store.reader import PartitionStore
+from repair.evaluation.leetcode.injection.samples import INJECTED_SAMPLES
+from repair.store.manifest import Manifest
 from repair.store.writer import PartitionWriter
+from repair_assets.injected_bugs import injected_bugs
+from repair_assets.leetcode_samples import (
+    INJECTED_BUG_SAMPLES,
+    LEETCODE_SAMPLES,
+    stored_injected_samples,
+    stored_leetcode_samples,
+    with_origin,
+)
 from repair_assets.repair_examples import repair_examples
 from resources.benchmark_data import HINT, BenchmarkDataResource
 from resources.language_servers import LanguageServersResource
@@ -31,10 +32,6 @@ from resources.store import StoreResource
 
 BENCHMARKS = ("workspace_benchmark", "leetcode_benchmark")
 """What checkpoints are scored on, and mixtures are decontaminated against."""
-
-LEETCODE_SAMPLES = "leetcode_samples"
-"""All types' samples, built once for every state of the data, the servers and the prompt. No asset of its
-own: whichever type is materialized first builds them, and its rejects have no type to be counted under."""
 
 
 class Benchmark(dg.Config):
@@ -120,6 +117,7 @@ def workspace_benchmark(
 
 @dg.asset(
     partitions_def=DIAGNOSTIC_TYPES,
+    deps=[injected_bugs],
     check_specs=check_specs("leetcode_benchmark", DIAGNOSTIC_TYPES),
     group_name="evaluation",
     kinds={"parquet"},
@@ -130,59 +128,52 @@ def leetcode_benchmark(
     language_servers: LanguageServersResource,
     benchmark_data: BenchmarkDataResource,
 ) -> dg.MaterializeResult:
-    """DebugBench's syntax and reference bugs that the servers see and the tests of LeetCodeDataset catch.
+    """DebugBench's syntax and reference bugs, and recent problems with injected ones: seen and caught.
 
-    A sample belongs to the type of its first new error. Frozen by what it is made of: the published files,
-    the servers and the prompt format; while they stay, so do the samples. Without a folder it is empty.
+    The servers report each of them, and the tests of LeetCodeDataset fail. A sample belongs to the type of
+    its first new error. Frozen by what it is made of: the published files, the cutoff, the teacher's bugs if
+    there are some, the servers and the prompt format. Without a folder it is empty.
     """
     opened = store.store()
     if not benchmark_data.folder:
-        stage = Stage(context=context, store=opened, inputs=(), schema=BENCHMARK_SAMPLES)
+        stage = Stage(context=context, store=opened, inputs=(), schema=INJECTED_SAMPLES)
         hint = {"benchmark_data": f"no benchmark data: {HINT}"}
         return stage.materialize(lambda _: None, rows_in=0, metadata=lambda _: hint)
-    built = stored_leetcode_samples(opened, language_servers, Path(benchmark_data.folder))
+    folder = Path(benchmark_data.folder)
+    built = {
+        LEETCODE_SAMPLES: stored_leetcode_samples(opened, language_servers, folder),
+        INJECTED_BUG_SAMPLES: stored_injected_samples(
+            opened, language_servers, folder, benchmark_data.cutoff
+        ),
+    }
     key = Key.of(context)
     types = frozenset(known.name for known in TYPES)
     stage = Stage(
         context=context,
         store=opened,
-        inputs=[Input(LEETCODE_SAMPLES, Key())],
-        schema=BENCHMARK_SAMPLES,
+        inputs=[Input(name, Key()) for name in built],
+        schema=INJECTED_SAMPLES,
         types=decisive_types(key.diagnostic_type or "", types),
     )
-    codes = opened.table(LEETCODE_SAMPLES, {}, columns=["code"])["code"].to_pylist()
-    own = [partition_of(code, types) == key.diagnostic_type for code in codes]
+
+    def own(name: str) -> list[bool]:
+        codes = opened.table(name, {}, columns=["code"])["code"].to_pylist()
+        return [partition_of(code, types) == key.diagnostic_type for code in codes]
+
+    rows_of = {name: own(name) for name in built}
 
     def work(writer: PartitionWriter) -> None:
-        whole = opened.table(LEETCODE_SAMPLES, {}, texts=False)
-        writer.write("data", whole.filter(pa.array(own, pa.bool_())))
+        for name, rows in rows_of.items():
+            whole = opened.table(name, {}, texts=False).filter(pa.array(rows, pa.bool_()))
+            writer.write("data", with_origin(whole))
 
-    all_types = {"instances": built.rows_in, "all_types": built.rows_out, "left_out": built.rejects}
-    return stage.materialize(work, rows_in=sum(own), metadata=lambda _: all_types)
-
-
-def stored_leetcode_samples(
-    store: PartitionStore, language_servers: LanguageServersResource, folder: Path
-) -> Manifest:
-    """The manifest of all types' samples, built if what is stored was made of anything else."""
-    definitions = definitions_of(leetcode.read, leetcode.leetcode_samples, LanguageServers)
-    made_of: dict[str, Any] = {
-        "inputs": {},
-        "configuration": {"published": leetcode.fingerprint(folder)},
-        "versions": {
-            "prompt": PROMPT_VERSION,
-            "python": platform.python_version(),
-            **language_servers.versions(),
-        },
-        "definitions": definitions.digest,
+    samples, injected = built.values()
+    all_types = {
+        "instances": samples.rows_in,
+        "all_types": samples.rows_out,
+        "left_out": samples.rejects,
+        "injected_candidates": injected.rows_in,
+        "injected_all_types": injected.rows_out,
+        "injected_left_out": injected.rejects,
     }
-    wanted = fingerprint(**made_of)
-    stored = store.manifest(LEETCODE_SAMPLES, {})
-    if stored is not None and stored.fingerprint == wanted:
-        return stored
-    published = leetcode.read(folder)
-    outcomes = leetcode.leetcode_samples(published, language_servers.servers())
-    with store.writer(LEETCODE_SAMPLES, {}) as writer:
-        writer.write_outcomes(outcomes)
-        record_definitions(store, definitions.digest, asdict(definitions))
-        return writer.commit(fingerprint=wanted, rows_in=len(published.instances), **made_of)
+    return stage.materialize(work, rows_in=sum(map(sum, rows_of.values())), metadata=lambda _: all_types)

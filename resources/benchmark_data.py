@@ -7,6 +7,8 @@ from pathlib import Path
 
 import dagster as dg
 
+from repair.evaluation.leetcode.injection.bugs import CUTOFF
+
 HINT = "set REPAIR_BENCHMARK_DATA to the folder of debugbench/ and leetcodedataset/"
 
 
@@ -15,6 +17,8 @@ class BenchmarkDataResource(dg.ConfigurableResource[None]):
 
     folder: str = ""
     """Empty: they are not here, and `leetcode_benchmark` says so and stays empty."""
+    cutoff: str = CUTOFF
+    """Bugs are injected into problems that were published after this day."""
     decisions: str = ""
     """What annotators decided about `workspace_benchmark`: a path or URI of JSON Lines; empty: nothing."""
 

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from repair.credentials import origin
 from repair.errors import ConfigurationError
+from repair.evaluation.leetcode.injection.teacher import BugTeacher
 from repair.language_servers.scheduler import VersionedServers
 from repair.synthesis.lm.judge import LmJudge
 from repair.synthesis.lm.program import TeacherProgram
@@ -75,6 +76,10 @@ class LanguageModelResource(dg.ConfigurableResource[None]):
     def judge(self) -> LmJudge:
         """An LLM judge of verified diffs, with a budget of its own; a context manager."""
         return LmJudge(self.language_model(), Path(self.answers))
+
+    def bug_teacher(self) -> BugTeacher:
+        """The model as one that injects bugs into correct solutions; a context manager."""
+        return BugTeacher(self.language_model(), Path(self.answers))
 
     def teacher(
         self,

@@ -5,6 +5,7 @@ The README shows them with their descriptions and defaults.
 """
 
 import os
+from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Self
@@ -15,6 +16,7 @@ from pydantic_core.core_schema import ValidationInfo
 from partitions.dates import PREFIX, DateSettings
 from repair.configuration import Expected
 from repair.errors import ConfigurationError
+from repair.evaluation.leetcode.injection.bugs import CUTOFF
 from repair.language_servers.settings import TOKEN_VARIABLE
 from repair.training.recipes import RECIPES
 
@@ -73,6 +75,10 @@ class Settings(DateSettings, validate_default=True):
     )
     benchmark_data: str = Field(
         default="", description="folder with `debugbench/` and `leetcodedataset/` as published"
+    )
+    benchmark_cutoff: Annotated[date, Expected("a day, such as 2024-01-31")] = Field(
+        default=date.fromisoformat(CUTOFF),
+        description="bugs are injected into problems that were published after this day",
     )
     decisions: str = Field(
         default="",

@@ -14,7 +14,7 @@ import click
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The new folder.")
 @click.option(
     "--benchmark",
-    type=click.Choice(["workspace", "leetcode"]),
+    type=click.Choice(["workspace", "leetcode", "leetcode_injected", "leetcode_injected_choose"]),
     default="workspace",
     show_default=True,
     help="Which of the frozen benchmarks.",

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from repair.curation.diagnostic_text import task_text
 from repair.curation.near_duplicates import JACCARD, grams_of
-from repair.evaluation.benchmark import LEETCODE
+from repair.evaluation.benchmark import OF_PROBLEMS
 from repair.line_diff import workspace as workspace_diff
 from repair.line_diff.numbered import LineDiffError
 from repair.prompt.answer_formats import LINE_DIFF, answer_format
@@ -113,7 +113,7 @@ class _SampleIndex:
         self._matches_of_file: dict[tuple[str, str], list[tuple[int, str, float | None]]] = {}
         for number, sample in enumerate(samples):
             self._projects.setdefault(sample["project_id"], []).append(number)
-            if sample["benchmark"] == LEETCODE:
+            if sample["benchmark"] in OF_PROBLEMS:
                 self._problems.setdefault(sample["project_id"].lower(), []).append(number)
             for text in (text_of(sample), sample["target"] or ""):
                 if text.strip():

@@ -6,7 +6,7 @@
 | those of one diagnostic type | p < 0.05 after Holm's correction over all types, benchmarks and metrics |
 
 p is that of McNemar's exact test, one-sided: so many samples lost against those won by chance alone. Of two
-equally good checkpoints at most one in twenty fails each of the tests over all samples, which are up to three
+equally good checkpoints at most one in twenty fails each of the tests over all samples, which are up to four
 a day, and one in twenty any of those by type. Five samples lost and none won are a regression; four are not.
 
 Compared are answers to samples of equal data versions, scored by the same language servers: a difference is
@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from repair.evaluation.benchmark import ASSETS, REPORTED
 from repair.evaluation.intervals import holm, mcnemar_worse
 from repair.evaluation.paired import PairedCounts, deciding_metrics, paired_counts
 from repair.evaluation.summary import Row
@@ -175,19 +176,21 @@ def _cells(
     for manifest in manifests:
         rows: list[Row] | None = None
         for source, version in manifest.inputs.items():
-            benchmark, found, _ = source.partition("_benchmark[")
+            asset = source.partition("[")[0]
+            benchmarks = [benchmark for benchmark in REPORTED if ASSETS[benchmark] == asset]
             servers = {name: value for name, value in manifest.versions.items() if name != "prompt"}
             release = (
                 ("samples", str(version)),
                 *sorted((name, str(value)) for name, value in servers.items()),
             )
-            if not found or (wanted is not None and release not in wanted):
+            if not benchmarks or (wanted is not None and release not in wanted):
                 continue
             if rows is None:
                 rows = store.table("eval_results", manifest.partition, manifest=manifest).to_pylist()
-            own = [row for row in rows or () if (row["benchmark"], row["system"]) == (benchmark, CHECKPOINT)]
-            if own:
-                cells[benchmark, _type(manifest)] = (release, own)
+            for benchmark in benchmarks:
+                wanted_rows = benchmark, CHECKPOINT
+                if own := [row for row in rows or () if (row["benchmark"], row["system"]) == wanted_rows]:
+                    cells[benchmark, _type(manifest)] = (release, own)
     return cells
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from repair.evaluation.benchmark import ASSETS
 from repair.evaluation.contamination import leaks, training_rows
 from repair.evaluation.summary import Row, score_rows
 from repair.store.reader import PartitionStore
@@ -68,8 +69,7 @@ def scored(store: PartitionStore, date: str) -> Scored:
 
 def _samples(store: PartitionStore, wanted: set[SampleKey]) -> dict[SampleKey, dict[str, Any]]:
     found: dict[SampleKey, dict[str, Any]] = {}
-    for benchmark in sorted({benchmark for benchmark, _ in wanted}):
-        asset = f"{benchmark}_benchmark"
+    for asset in sorted({ASSETS[benchmark] for benchmark, _ in wanted}):
         for partition in store.partitions(asset):
             for row in store.table(asset, partition).to_pylist():
                 if key_of(row) in wanted:

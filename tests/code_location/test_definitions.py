@@ -31,6 +31,7 @@ ASSETS = {
     "eval_results": {"date", "diagnostic_type"},
     "scorecard": {"date"},
     "judge_calibration": set(),
+    "injected_bugs": set(),
     "teacher_results": {"date", "diagnostic_type"},
     "teacher_page": {"date"},
 }

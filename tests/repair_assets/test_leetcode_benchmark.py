@@ -9,9 +9,14 @@ import pytest
 from partitions.keys import Key
 from repair import sandbox
 from repair.errors import ConfigurationError
-from repair_assets.benchmarks import LEETCODE_SAMPLES, leetcode_benchmark
+from repair.evaluation.leetcode.injection.bugs import half_of
+from repair_assets.benchmarks import leetcode_benchmark
+from repair_assets.injected_bugs import injected_bugs
+from repair_assets.leetcode_samples import INJECTED_BUG_SAMPLES, LEETCODE_SAMPLES
 from resources.benchmark_data import BenchmarkDataResource
-from tests.graph import House, reused
+from resources.language_models import LanguageModelResource
+from tests.graph import House, failure, reused
+from tests.model_server import Exchange, ModelServer
 from tests.published_benchmarks import write_published
 
 CORRECT = """\
@@ -90,3 +95,61 @@ def test_it_stays_while_the_published_files_do(house: House, tmp_path: Path):
     file.write_text(json.dumps([instance(UNDEFINED), instance(UNDEFINED.replace("totl", "tottal"))]))
     assert not reused(house.run([leetcode_benchmark], NAMES))["leetcode_benchmark"]
     assert len(house.rows("leetcode_benchmark", NAMES)) == 2
+
+
+def buggy(exchange: Exchange) -> None:
+    """An answer to the questions about one problem; none to the others."""
+    text = CORRECT.replace("return total", "return totl")
+    answer = f"<buggy>\n{text}</buggy>\n<explanation>\ntotl is not defined.\n</explanation>"
+    exchange.answer(answer if "undefined objects:" in exchange.prompt else "No.")
+
+
+def test_recent_problems_get_bugs_of_mutators_and_of_a_model(house: House, tmp_path: Path):
+    recent = ["newer", "peaks", "sums", "grid"]
+    assert {half_of(slug) for slug in recent} == {"choose", "report"}
+    data = tmp_path / "recent"
+    write_published(data, [instance(UNDEFINED)], recent=dict.fromkeys(recent, CORRECT))
+    house.resources["benchmark_data"] = BenchmarkDataResource(folder=str(data))
+    house.run([leetcode_benchmark], NAMES)
+    first = house.manifest(INJECTED_BUG_SAMPLES, Key())
+    assert first.rows_in == 20, "five candidates of each problem"
+    assert 4 <= first.rows_out <= 8, "two samples of each at most"
+    samples = house.manifest(LEETCODE_SAMPLES, Key())
+    with ModelServer(buggy) as server:
+        house.resources["language_model"] = LanguageModelResource(
+            model="openai/teacher", base_url=server.base_url, answers=str(tmp_path / "answers.sqlite")
+        )
+        house.run([injected_bugs], Key(), config={"injected_bugs": {"per_problem": 99}})
+        asked = house.manifest("injected_bugs", Key())
+        assert (asked.rows_in, asked.rows_out) == (4 * 13, 4)
+        assert asked.rejects == {"no_buggy_version": 4 * 12}
+        assert reused(house.run([injected_bugs], Key(), config={"injected_bugs": {"per_problem": 99}}))[
+            "injected_bugs"
+        ]
+        assert len(server.requests) == 13, "the four are equal, and nothing is asked twice"
+    house.run([leetcode_benchmark], NAMES)
+    both = house.manifest(INJECTED_BUG_SAMPLES, Key())
+    assert both.rows_in == 24
+    rows = house.rows("leetcode_benchmark", NAMES)
+    by_origin = {
+        origin: [row for row in rows if row["origin"] == origin] for origin in ("debugbench", "teacher")
+    }
+    assert [row["benchmark"] for row in by_origin["debugbench"]] == ["leetcode"]
+    assert by_origin["debugbench"][0]["half"] is None
+    taught = by_origin["teacher"]
+    assert taught
+    names = {"choose": "leetcode_injected_choose", "report": "leetcode_injected"}
+    assert all(row["benchmark"] == names[row["half"]] for row in taught)
+    assert all(row["half"] == half_of(row["project_id"]) for row in taught)
+    assert {row["subtype"] for row in taught} == {"undefined objects"}
+    # the published bugs were not built again
+    assert house.manifest(LEETCODE_SAMPLES, Key()) == samples
+    # a later cutoff leaves no problem
+    house.resources["benchmark_data"] = BenchmarkDataResource(folder=str(data), cutoff="2024-06-02")
+    house.run([leetcode_benchmark], NAMES)
+    assert house.manifest(INJECTED_BUG_SAMPLES, Key()).rejects == {"not_recent": 4, "unknown_problem": 4}
+
+
+def test_a_model_is_asked_only_where_there_is_data(tmp_path: Path):
+    result = House(tmp_path).run([injected_bugs], Key(), raise_on_error=False)
+    assert "REPAIR_BENCHMARK_DATA" in failure(result, "injected_bugs")

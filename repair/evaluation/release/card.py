@@ -12,10 +12,23 @@ from typing import Any
 from license_expression import get_spdx_licensing
 
 from repair.diagnostics.codes import type_of_code
-from repair.evaluation.benchmark import LEETCODE, WORKSPACE
+from repair.evaluation.benchmark import INJECTED, INJECTED_CHOOSE, LEETCODE, WORKSPACE
 from repair.evaluation.groups import EDIT_EDGES, FILE_EDGES, buckets, category, edit_bucket, file_bucket
 
-_NAMES = {WORKSPACE: "Workspace repair", LEETCODE: "LeetCode repair"}
+_NAMES = {
+    WORKSPACE: "Workspace repair",
+    LEETCODE: "LeetCode repair",
+    INJECTED: "LeetCode repair, recent problems",
+    INJECTED_CHOOSE: "LeetCode repair, recent problems to choose thresholds on",
+}
+_INJECTED = """\
+Each sample is a solution of a LeetCode problem with one bug that was put into it, by a mutator or a language
+model, of one of DebugBench's subtypes. The problems were published after the cutoff that the benchmark was
+built with. The solutions and the tests come from LeetCodeDataset (newfacade/LeetCodeDataset, MIT): the
+correct solution passes them, the buggy one does not, and pyright or ruff attach an error to it that the
+correct solution has not. A sample's problem is `project_id`. The problems are cut into two halves: on one
+thresholds are chosen, the other is reported. {half}
+"""
 _MADE = {
     WORKSPACE: """\
 Each sample is a diagnostic that pyright or ruff reported in a recorded session of a project that no model of
@@ -29,6 +42,8 @@ its syntax and reference bugs, to which pyright or ruff attach an error that the
 tests come from LeetCodeDataset (newfacade/LeetCodeDataset, MIT): the correct solution passes them, and the
 buggy one does not. A sample's problem is `project_id`.
 """,
+    INJECTED: _INJECTED.format(half="This is the half that is reported."),
+    INJECTED_CHOOSE: _INJECTED.format(half="This is the half to choose on: a score on it is no result."),
 }
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from repair.errors import InputError
+from repair.evaluation.benchmark import ASSETS
 from repair.evaluation.release.card import card
 from repair.evaluation.release.manifest import (
     CARD,
@@ -45,7 +46,7 @@ def write_release(
         raise InputError(f"{folder} is there already: give a new folder, a release is never changed")
     rows: list[dict[str, Any]] = []
     left_out: Counter[str] = Counter()
-    for outcome in released(_frozen(store, f"{benchmark}_benchmark"), servers):
+    for outcome in released(_frozen(store, benchmark), servers):
         if isinstance(outcome, Reject):
             left_out[outcome.reason] += 1
         else:
@@ -53,7 +54,7 @@ def write_release(
     if not rows:
         reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(left_out.items()))
         raise InputError(
-            f"{store.base_uri} has no sample of {benchmark}_benchmark to release:"
+            f"{store.base_uri} has no sample of {benchmark} in {ASSETS[benchmark]} to release:"
             f" {reasons or 'none is stored'}"
         )
     rows.sort(key=lambda row: row["sample_id"])
@@ -80,12 +81,15 @@ def write_release(
     return manifest
 
 
-def _frozen(store: PartitionStore, asset: str) -> Iterator[Mapping[str, Any]]:
+def _frozen(store: PartitionStore, benchmark: str) -> Iterator[Mapping[str, Any]]:
     """The frozen samples; those from before there was a licence beside them have that of their example."""
     licences: Mapping[str, str | None] | None = None
+    asset = ASSETS[benchmark]
     for partition in store.partitions(asset):
         for batch in store.read(asset, partition):
             for row in batch.to_pylist():
+                if row["benchmark"] != benchmark:
+                    continue
                 if row.get("licence") is None:
                     licences = _licences(store) if licences is None else licences
                     row["licence"] = licences.get(row["sample_id"])

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from repair.evaluation.benchmark import LEETCODE, WORKSPACE
+from repair.evaluation.benchmark import ASSETS, LEETCODE, REPORTED, TITLES, WORKSPACE
 from repair.evaluation.contamination import KINDS as LEAK_KINDS
 from repair.evaluation.groups import category, edit_bucket
 from repair.evaluation.intervals import Share, newcombe, quantile, quantile_interval, wilson
@@ -107,7 +107,9 @@ def _facts(
 
 def _score_facts(scored: Scored) -> dict[str, Any]:
     clean = scored.clean_rows()
-    benchmarks = sorted({row["benchmark"] for row in scored.rows}, reverse=True)  # workspace first
+    found = {row["benchmark"] for row in scored.rows}
+    benchmarks = [name for name in ASSETS if name in found]
+    reported = [row for row in clean if row["benchmark"] in REPORTED]
     return {
         "scored": scored,
         "metrics": list(METRICS),
@@ -115,9 +117,11 @@ def _score_facts(scored: Scored) -> dict[str, Any]:
         "apart": [NO_CHANGE, ABSTAINED],
         "benchmarks": [_benchmark(name, scored, clean) for name in benchmarks],
         "headlines": [
-            headline for name in benchmarks if (headline := _headline(name, scored.rows, clean)) is not None
+            headline
+            for name in benchmarks
+            if name in REPORTED and (headline := _headline(name, scored.rows, clean)) is not None
         ],
-        "comparisons": comparisons(clean),
+        "comparisons": comparisons(reported),
         "gaps": _gaps(clean),
         "speeds": _speeds(scored.rows),
         "leak_kinds": LEAK_KINDS,
@@ -160,6 +164,7 @@ def _benchmark(name: str, scored: Scored, clean: Sequence[Row]) -> dict[str, Any
     shown = [one for one in METRICS if any(score.metrics[one] for score in scores)]
     return {
         "name": name,
+        "title": TITLES[name],
         "metric": metric,
         "clean": scores,
         "all": system_scores(rows),

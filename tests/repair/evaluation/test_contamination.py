@@ -53,7 +53,12 @@ def example(number: int, text: str = "", repaired: str = "", **columns: Any) -> 
     }
 
 
-SAMPLES = [sample(1), sample(2), sample(3, "leetcode", project_id="two-sum")]
+SAMPLES = [
+    sample(1),
+    sample(2),
+    sample(3, "leetcode", project_id="two-sum"),
+    sample(4, "leetcode_injected_choose", project_id="new-one"),
+]
 BROKEN, TARGET = SAMPLES[0]["files"][0]["text"], SAMPLES[0]["target"]
 RENAMED = BROKEN.replace("value_", "other_", 4)
 WINDOW = "\n".join(BROKEN.split("\n")[12:29])
@@ -88,6 +93,7 @@ TASK = {"message": "Undefined name `end_1`", "error_line": 208}
         # the same lines, of another diagnostic elsewhere in that file
         ([example(1, program(5, 200) + WINDOW + "\n" + program(6, 200))], set()),
         ([example(1, path="leetcode/0001-two-sum.py")], {("sample-3", "same_problem")}),
+        ([example(1, path="leetcode/3000-new-one.py")], {("sample-4", "same_problem")}),
         ([example(1, f"# 1. Two Sum (Easy)\n{program(9)}")], {("sample-3", "same_problem")}),
         (
             [example(1, f'URL = "https://leetcode.com/problems/two-sum/"\n{program(9)}')],

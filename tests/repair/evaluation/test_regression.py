@@ -197,6 +197,20 @@ def test_samples_are_paired_and_other_systems_do_not_count(store: PartitionStore
     assert not compare_with_earlier(store, AFTER)[0].regressions
 
 
+def test_injected_bugs_are_tested_by_themselves_and_the_half_to_choose_on_is_not(
+    store: PartitionStore,
+) -> None:
+    for date, solved in ((BEFORE, ALL), (AFTER, NONE)):
+        chosen = rows(solved, "leetcode_injected_choose", functional=solved[0])
+        store_scores(store, date, [*rows(ALL, "leetcode"), *chosen])
+    assert not compare_with_earlier(store, AFTER)[0].regressions
+    for date, solved in ((BEFORE, ALL), (AFTER, NONE)):
+        reported = rows(solved, "leetcode_injected", functional=solved[0])
+        store_scores(store, date, [*rows(ALL, "leetcode"), *reported])
+    found = compare_with_earlier(store, AFTER)[0].regressions
+    assert {test.benchmark for test in found} == {"leetcode_injected"}
+
+
 def test_several_answers_count_once(store: PartitionStore) -> None:
     """Four answers to a sample are not four samples: 2 lost are no regression."""
     answers = [{**row, "answer_index": index} for row in rows([True] * 2) for index in range(4)]

@@ -196,7 +196,7 @@ def test_the_command_accounts_for_every_sample(samples: list[Row], tmp_path: Pat
 def test_nothing_to_release_leaves_no_folder(samples: list[Row], tmp_path: Path, licence: str | None) -> None:
     store = PartitionStore(str(tmp_path / "store"))
     servers = LANGUAGE_SERVERS.servers()
-    with pytest.raises(InputError, match=r"no sample of workspace_benchmark to release: none is stored"):
+    with pytest.raises(InputError, match=r"no sample of workspace in workspace_benchmark to release: none is"):
         write_release(store, "workspace", tmp_path / "out", servers)
     freeze(store, [samples[0] | {"licence": licence}])
     with pytest.raises(InputError, match=r"licence_not_permitted 1|unknown_licence 1"):

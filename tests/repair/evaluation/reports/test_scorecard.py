@@ -96,6 +96,37 @@ def test_the_headline_is_without_contaminated_samples_and_shows_both_numbers(
     assert Counter(leak["kind"] for leak in leaks)["same text"] == LEAKED
 
 
+def test_the_half_to_choose_on_has_a_section_and_is_in_no_headline_and_no_comparison(
+    store: PartitionStore,
+) -> None:
+    known = scored(store, DATE["date"])
+    others = ("leetcode_injected", "leetcode_injected_choose")
+    rows = [
+        {**row, "benchmark": name}
+        for row in known.rows
+        for name in (row["benchmark"], *(others if row["benchmark"] == "leetcode" else ()))
+    ]
+    samples = {
+        (row["benchmark"], row["sample_id"]): known.samples["leetcode", row["sample_id"]]
+        for row in rows
+        if row["benchmark"] in others
+    }
+    both = replace(known, rows=rows, samples={**known.samples, **samples})
+    page = render(store, STAGES, DATE["date"], [DATE["date"]], scored=both)
+    text = " ".join(re.sub("<[^>]+>", " ", page).split())
+    # the published bugs stay as they are
+    assert "16.7 % leetcode, functional" in text
+    assert "16.7 % leetcode_injected, functional" in text
+    assert "% leetcode_injected_choose, functional" not in text
+    assert "the half to choose thresholds on; no result" in text
+    tables = Tables(page)
+    compared = {row["benchmark"] for row in tables.table("McNemar")}
+    assert compared == {"workspace", "leetcode", "leetcode_injected"}
+    assert tables.table("leetcode_injected_choose, without contaminated")
+    sections = re.findall("<h2>(.*?):", page)[:4]
+    assert sections == ["Workspace repair", "LeetCode repair", "LeetCode repair", "LeetCode repair"]
+
+
 def test_shares_have_intervals_and_the_number_of_samples(page: str) -> None:
     tables = Tables(page)
     for caption in (
