@@ -192,11 +192,26 @@ def test_the_command_accounts_for_every_sample(samples: list[Row], tmp_path: Pat
     assert "is there already" in again.stderr
 
 
+def test_of_the_leetcode_benchmarks_one_is_released(samples: list[Row], tmp_path: Path) -> None:
+    names = ("leetcode", "leetcode_injected", "leetcode_injected_choose")
+    store = PartitionStore(str(tmp_path / "store"))
+    rows = [row | {"benchmark": name} for row, name in zip(samples, names, strict=True)]
+    freeze(store, rows, benchmark="leetcode")
+    for row, name in zip(rows, names, strict=True):
+        manifest = write_release(store, name, tmp_path / name, LANGUAGE_SERVERS.servers())
+        assert (manifest.benchmark, manifest.samples, manifest.left_out) == (name, 1, {})
+        assert [sample["sample_id"] for sample in load_release(tmp_path / name).samples] == [row["sample_id"]]
+        card = (tmp_path / name / "README.md").read_text()
+        assert ("is no result" in card) is (name == "leetcode_injected_choose")
+
+
 @pytest.mark.parametrize("licence", ["GPL-3.0-only", None])
 def test_nothing_to_release_leaves_no_folder(samples: list[Row], tmp_path: Path, licence: str | None) -> None:
     store = PartitionStore(str(tmp_path / "store"))
     servers = LANGUAGE_SERVERS.servers()
-    with pytest.raises(InputError, match=r"no sample of workspace in workspace_benchmark to release: none is"):
+    with pytest.raises(
+        InputError, match=r"no sample of workspace in workspace_benchmark to release: none is"
+    ):
         write_release(store, "workspace", tmp_path / "out", servers)
     freeze(store, [samples[0] | {"licence": licence}])
     with pytest.raises(InputError, match=r"licence_not_permitted 1|unknown_licence 1"):
