@@ -5,7 +5,7 @@ Tested by `tests/repair/cli/test_main.py`.
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -150,7 +150,22 @@ def import_git(
     show_default=True,
     help="Each project so often, in other words: a large recording in short time.",
 )
-@click.option("--corpus", type=FOLDER, help="Python files that are typed; by default the standard library.")
+@click.option(
+    "--corpus",
+    "corpora",
+    multiple=True,
+    metavar="CORPUS",
+    help="What is typed, instead of the standard library: an installed package's name, FOLDER, NAME=FOLDER "
+    "or NAME=FOLDER:LICENCE (SPDX). May be given several times.",
+)
+@click.option(
+    "--modules",
+    "modules_per_project",
+    type=int,
+    default=2,
+    show_default=True,
+    help="Files of a project, 1 to 4.",
+)
 @importing
 def simulated(first_date: datetime, **options: Any) -> None:
     """Import simulated people, who type real Python files and make mistakes.
@@ -158,6 +173,7 @@ def simulated(first_date: datetime, **options: Any) -> None:
     \b
     Example:
       repair import simulated --projects 24 --seed 7 --out recording
+      repair import simulated --corpus click --corpus jinja2 --corpus own=../own:MIT --out recording
     """
     import_simulated(first_date=first_date.date(), **options)
 
@@ -170,7 +186,8 @@ def import_simulated(
     projects: int = 24,
     days: int = 2,
     copies: int = 1,
-    corpus: Path | None = None,
+    modules_per_project: int = 2,
+    corpora: Sequence[str] = (),
     replace: bool = False,
     check: bool = False,
 ) -> None:
@@ -178,9 +195,15 @@ def import_simulated(
     from repair.error_states.project import SETTLE_SECONDS
     from repair.sources.simulated import projects_and_events
     from repair.sources.simulated.copies import with_copies
+    from repair.sources.simulated.corpus import corpus_of
 
     source = projects_and_events(
-        seed=seed, projects=projects, days=days, first_date=first_date, corpus=corpus
+        seed=seed,
+        projects=projects,
+        days=days,
+        first_date=first_date,
+        modules_per_project=modules_per_project,
+        corpora=[corpus_of(description) for description in corpora],
     )
     _import(
         lambda _: source,

@@ -10,15 +10,14 @@ interpreter's standard library, the same for one patch release of Python.
 All modules but `copies` are tested by `tests/repair/sources/simulated/test_simulated.py`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from hashlib import sha256
-from pathlib import Path
 
 from repair.errors import ConfigurationError
 from repair.recording.event import Event, Project
 from repair.schema.events import Visibility
-from repair.sources.simulated.corpus import folder, standard_library
+from repair.sources.simulated.corpus import Corpus, Module, standard_library
 from repair.sources.simulated.typist import Typist, seeded
 
 MOST_MODULES = 4
@@ -35,12 +34,12 @@ def projects_and_events(
     days: int = 2,
     first_date: date = date(2024, 5, 6),
     modules_per_project: int = 2,
-    corpus: Path | None = None,
+    corpora: Sequence[Corpus] = (),
 ) -> Iterator[tuple[Project, Iterator[Event]]]:
     """`projects` projects, each worked on for `days` days from `first_date` (UTC) on.
 
-    `modules_per_project`: 1 to 4 files of the corpus; some projects have a `main.py` besides.
-    `corpus`: a folder with Python files; by default the standard library of this interpreter.
+    `modules_per_project`: 1 to 4 files of one corpus; some projects have a `main.py` besides.
+    `corpora`: by default the standard library of this interpreter. A project has the licence of its corpus.
     Raises ConfigurationError.
     """
     for name, value, most in (
@@ -50,23 +49,15 @@ def projects_and_events(
     ):
         if value < 1 or (most is not None and value > most):
             raise ConfigurationError(f"{name} is {value}, expected 1 {f'to {most}' if most else 'or more'}")
-    texts = standard_library() if corpus is None else folder(corpus)
-    # Drawn without repetition as long as there are enough: two projects with one file are near-duplicates.
-    order = list(texts.modules)
-    seeded(seed, "order").shuffle(order)
+    groups = _groups(seed, corpora or [standard_library()], modules_per_project)
     for index in range(projects):
-        first, count = index * modules_per_project, modules_per_project
-        # More modules than the corpus has would name one file twice.
-        chosen = {
-            order[number % len(order)].name: order[number % len(order)]
-            for number in range(first, first + count)
-        }
+        corpus, chosen = groups[index % len(groups)]
         random = seeded(seed, "project", index)
-        project = _project(seed, index, texts.licence)
+        project = _project(seed, index, corpus)
         useless = _useless(index)
         typist = Typist(
             project.project_id,
-            list(chosen.values())[: 1 if useless else None],
+            chosen[: 1 if useless else None],
             random,
             first_date=first_date,
             days=days,
@@ -78,18 +69,34 @@ def projects_and_events(
         yield project, typist.events()
 
 
+def _groups(seed: int, corpora: Sequence[Corpus], size: int) -> list[tuple[Corpus, list[Module]]]:
+    """The files of one project after the other: each file once, and all of a project from one corpus."""
+    found: list[tuple[Corpus, list[Module]]] = []
+    for corpus in corpora:
+        order = list(corpus.modules)
+        seeded(seed, "order").shuffle(order)
+        # Two projects with one file are near-duplicates; only the last project of a corpus may repeat one.
+        for first in range(0, len(order), size):
+            group = [order[(first + number) % len(order)] for number in range(size)]
+            found.append((corpus, list({module.name: module for module in group}.values())))
+    if len(corpora) > 1:
+        seeded(seed, "corpora").shuffle(found)
+    return found
+
+
 def _useless(index: int) -> bool:
     """Whether the project may not be used for training, so that little of it is enough."""
     return index % _CYCLE in (_PRIVATE, _UNKNOWN_VISIBILITY, _NO_CONSENT, _UNKNOWN_CONSENT, _NOT_PYTHON)
 
 
-def _project(seed: int, index: int, licence: str | None) -> Project:
-    turn = index % _CYCLE
+def _project(seed: int, index: int, corpus: Corpus) -> Project:
+    turn, licence = index % _CYCLE, corpus.licence
+    label = f"{corpus.name}-" if corpus.name else ""
     visibility = {_PRIVATE: Visibility.PRIVATE, _UNKNOWN_VISIBILITY: Visibility.UNKNOWN}.get(
         turn, Visibility.PUBLIC
     )
     return Project(
-        project_id="sim-" + sha256(f"{seed} {index}".encode()).hexdigest()[:12],
+        project_id=f"sim-{label}" + sha256(f"{seed} {index}".encode()).hexdigest()[:12],
         visibility=visibility.value,
         language="javascript" if turn == _NOT_PYTHON else "python",
         licence=None if turn == _NO_LICENCE else licence,

@@ -55,11 +55,6 @@ class Document:
             parts.append(correct[at:end])
         return "".join(parts)
 
-    @property
-    def broken(self) -> bool:
-        """Whether the file does not parse."""
-        return any(mistake.kind.breaks_parsing for mistake in self.mistakes)
-
     def leave_out(self, random: Random, most: int) -> None:
         """Leave up to `most` functions or classes, which nothing else uses, to be written later."""
         tree = self.source.tree

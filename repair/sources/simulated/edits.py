@@ -3,6 +3,8 @@
 Tested by `tests/repair/sources/simulated/test_simulated.py`.
 """
 
+import ast
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from random import Random
@@ -27,6 +29,22 @@ class MistakeKind:
     edits: Callable[[SourceText, Random], Iterator[MistakeEdit]]
     """Every edit of a correct text that makes this mistake, in an order that depends on the text alone."""
     weight: float
-    """Relative frequency among all kinds."""
+    """Relative frequency among the kinds of its family (`families`)."""
     breaks_parsing: bool = False
-    """Whether the file does not parse until it is corrected, which hides other mistakes."""
+    """Whether the file does not parse until it is corrected."""
+
+
+def applied(source: SourceText, edit: MistakeEdit) -> str:
+    """The whole text with the mistake in it."""
+    return source.text[: edit.start] + edit.text + source.text[edit.end :]
+
+
+def parses(text: str) -> bool:
+    """Whether Python's grammar accepts `text`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a mistake may be one that the compiler only warns of
+        try:
+            ast.parse(text)
+        except (SyntaxError, ValueError):
+            return False
+    return True

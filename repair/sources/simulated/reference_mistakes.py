@@ -1,4 +1,4 @@
-"""Reference mistakes: DebugBench's reference bugs, and errors in imports and assignments.
+"""Reference mistakes: names, attributes and imports that do not exist, and assignments that are missing.
 
 Tested by `tests/repair/sources/simulated/test_simulated.py`.
 """
@@ -215,18 +215,18 @@ def duplicate_definition(source: SourceText, random: Random) -> Iterator[Mistake
 
 
 REFERENCE_MISTAKES = (
-    MistakeKind("misspelt_name", misspelt_name, 5),
+    MistakeKind("misspelt_name", misspelt_name, 8),
     MistakeKind("misspelt_own_attribute", misspelt_own_attribute, 5),
     MistakeKind("misspelt_module_attribute", misspelt_module_attribute, 4),
     MistakeKind("foreign_method", foreign_method, 2),
     MistakeKind("foreign_constant", foreign_constant, 2),
     MistakeKind("dropped_self", dropped_self, 2),
-    MistakeKind("missing_self", missing_self, 4),
-    MistakeKind("removed_import", removed_import, 1.5),
-    MistakeKind("misspelt_import", misspelt_import, 3),
+    MistakeKind("missing_self", missing_self, 3),
+    MistakeKind("removed_import", removed_import, 3),
+    MistakeKind("misspelt_import", misspelt_import, 2),
     MistakeKind("removed_assignment", removed_assignment, 2),
-    MistakeKind("removed_initialisation", removed_initialisation, 4),
-    MistakeKind("removed_branch", removed_branch, 4),
-    MistakeKind("compared_for_assigned", compared_for_assigned, 0.5),
-    MistakeKind("duplicate_definition", duplicate_definition, 3),
+    MistakeKind("removed_initialisation", removed_initialisation, 3),
+    MistakeKind("removed_branch", removed_branch, 2),
+    MistakeKind("compared_for_assigned", compared_for_assigned, 1),
+    MistakeKind("duplicate_definition", duplicate_definition, 2),
 )

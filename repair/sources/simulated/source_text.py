@@ -59,6 +59,39 @@ class SourceText:
         ]
 
     @cached_property
+    def comments(self) -> list[Token]:
+        """The comments that have a line of their own."""
+        read = tokenize.generate_tokens(io.StringIO(self.text, newline="\n").readline)
+        return [
+            Token(item.exact_type, item.string, self._at(item.start), self._at(item.end))
+            for item in read
+            if item.type == token.COMMENT and not item.line[: item.start[1]].strip()
+        ]
+
+    @cached_property
+    def statements(self) -> list[list[Token]]:
+        """The tokens of each logical line, without the line break that ends it."""
+        found: list[list[Token]] = [[]]
+        for item in self.tokens:
+            if item.kind == token.NEWLINE:
+                found.append([])
+            else:
+                found[-1].append(item)
+        return [statement for statement in found if statement]
+
+    @cached_property
+    def brackets(self) -> list[tuple[Token, Token]]:
+        """Each pair of brackets, in the order of the closing ones."""
+        found: list[tuple[Token, Token]] = []
+        pending: list[Token] = []
+        for item in self.tokens:
+            if item.kind in (token.LPAR, token.LSQB, token.LBRACE):
+                pending.append(item)
+            elif item.kind in (token.RPAR, token.RSQB, token.RBRACE):
+                found.append((pending.pop(), item))
+        return found
+
+    @cached_property
     def names(self) -> frozenset[str]:
         """Every identifier of the text or of Python itself: a misspelling must be none of them."""
         used = {item.text for item in self.tokens if item.kind == token.NAME}
@@ -103,6 +136,20 @@ class SourceText:
         before = self.text[self.line_start(node.lineno - 1) : start]
         after = self.text[end : self.line_start(node.end_lineno or node.lineno)].strip()
         return not before.strip() and (not after or after.startswith("#"))
+
+    def line_text(self, line: int) -> str:
+        """The text of a 0-based line, without its line feed."""
+        return self._lines[line]
+
+    def simple(self, node: ast.stmt) -> bool:
+        """Whether `node` is a statement without a block, alone on one line."""
+        return node.lineno == node.end_lineno and not hasattr(node, "body") and self.alone(node)
+
+    def indented_lines(self, first: ast.stmt, last: ast.stmt) -> tuple[int, int, list[str]]:
+        """The span of the lines from `first` to `last` without the last line feed, and these lines."""
+        start, end = self.lines_span(first, last)
+        end -= self.text.endswith("\n", start, end)
+        return start, end, self.text[start:end].split("\n")
 
     def of(self, node: ast.expr | ast.stmt | ast.arg | ast.keyword | ast.alias) -> str:
         """The text of `node`."""

@@ -224,16 +224,79 @@ def bare_except(source: SourceText, random: Random) -> Iterator[MistakeEdit]:
                 yield MistakeEdit(start - 1, end, "")
 
 
+def number_in_text(source: SourceText, random: Random) -> Iterator[MistakeEdit]:
+    """`"a" + str(x)` becomes `"a" + x`."""
+    for node in source.nodes:
+        match node:
+            case ast.Call(func=ast.Name(id="str" | "int" | "float"), args=[argument], keywords=[]):
+                if not isinstance(argument, ast.Starred | ast.GeneratorExp):
+                    yield MistakeEdit(*source.span(node), source.of(argument))
+            case _:
+                pass
+
+
+def missing_call(source: SourceText, random: Random) -> Iterator[MistakeEdit]:
+    """`x.strip().split()` becomes `x.strip.split()`."""
+    for node in source.nodes:
+        match node:
+            case ast.Attribute(value=ast.Call(func=ast.Attribute(), args=[], keywords=[]) as call):
+                end = source.span(call)[1]
+                if source.text.endswith("()", 0, end):
+                    yield MistakeEdit(end - 2, end, "")
+            case _:
+                pass
+
+
+def argument_outside_call(source: SourceText, random: Random) -> Iterator[MistakeEdit]:
+    """A call's bracket is closed before its last argument: `x = f(a), b`."""
+    for call in _known_calls(source):
+        if len(call.args) > 1:
+            start, end = source.span(call.args[-2])[1], source.span(call)[1]
+            if source.text[end - 1] == ")" and "\n" not in source.text[start:end]:
+                yield MistakeEdit(start, end, ")" + source.text[start : end - 1])
+
+
+def none_by_default(source: SourceText, random: Random) -> Iterator[MistakeEdit]:
+    """An annotated parameter or variable begins as None, which its type excludes."""
+    for function in source.functions():
+        arguments = [*function.args.posonlyargs, *function.args.args][-len(function.args.defaults) or None :]
+        for argument, default in zip(arguments, function.args.defaults, strict=False):
+            match argument.annotation:
+                case ast.Name(id="int" | "str" | "float" | "bool" | "bytes" | "list" | "dict"):
+                    if isinstance(default, ast.Constant) and default.value is not None:
+                        yield MistakeEdit(*source.span(default), "None")
+                case _:
+                    pass
+
+
+def none_returned(source: SourceText, random: Random) -> Iterator[MistakeEdit]:
+    """A function whose annotation excludes it returns None."""
+    for function in source.functions():
+        match function.returns:
+            case ast.Name(id="int" | "str" | "float" | "bool" | "bytes" | "list" | "dict") | ast.Subscript():
+                for node in ast.walk(function):
+                    if isinstance(node, ast.Return) and node.value is not None and source.simple(node):
+                        start = source.span(node)[0] + len("return")
+                        yield MistakeEdit(start, source.span(node)[1], random.choice(["", " None"]))
+            case _:
+                pass
+
+
 TYPE_MISTAKES = (
-    MistakeKind("index_for_call", index_for_call, 6),
-    MistakeKind("call_for_index", call_for_index, 1),
+    MistakeKind("index_for_call", index_for_call, 5),
+    MistakeKind("call_for_index", call_for_index, 3),
     MistakeKind("misspelt_argument", misspelt_argument, 3),
     MistakeKind("missing_argument", missing_argument, 4),
     MistakeKind("extra_argument", extra_argument, 3),
-    MistakeKind("wrong_argument", wrong_argument, 7),
+    MistakeKind("argument_outside_call", argument_outside_call, 2),
+    MistakeKind("wrong_argument", wrong_argument, 6),
     MistakeKind("wrong_operand", wrong_operand, 5),
-    MistakeKind("removed_guard", removed_guard, 1),
-    MistakeKind("optional_value", optional_value, 7),
+    MistakeKind("number_in_text", number_in_text, 4),
+    MistakeKind("missing_call", missing_call, 3),
+    MistakeKind("removed_guard", removed_guard, 2),
+    MistakeKind("optional_value", optional_value, 6),
+    MistakeKind("none_by_default", none_by_default, 2),
+    MistakeKind("none_returned", none_returned, 3),
     MistakeKind("needless_f_string", needless_f_string, 1),
     MistakeKind("unused_import", unused_import, 1),
     MistakeKind("bare_except", bare_except, 1),

@@ -23,6 +23,9 @@ from repair.sources.simulated.recorder import SimulatedRecorder
 LOOK_SECONDS = 6
 """The shortest pause after a change: the state counts as settled."""
 
+_AT_ONCE = (85, 11, 4)
+"""How often a person makes one, two or three mistakes before looking, in per cent: our own estimate."""
+
 _PROSE = """Notes on the project.
 
 I want to try the modules one after the other, beginning with the smallest of them.
@@ -112,17 +115,25 @@ class Typist:
             if document.unwritten and self._random.random() < 0.3:
                 yield from self._write_block(document, used[document.path])
                 continue
-            mistake = next_mistake(document, used[document.path], self._random)
-            if mistake is not None:
-                before = document.text
-                document.make(mistake)
-                yield from self._type(document, before)
-                yield from self._after_mistake(document, mistake, last=last)
+            yield from self._make_mistakes(document, used[document.path], last=last)
         if last:
             for document in self.documents:
                 while document.unwritten:
                     yield from self._write_block(document, used[document.path])
         yield from self._correct_due(self._recorder.now + timedelta(hours=4))
+
+    def _make_mistakes(self, document: Document, used: set[str], *, last: bool) -> Iterator[Event]:
+        """Make a mistake, or a few before the person looks at what the servers say."""
+        made: list[Mistake] = []
+        for _ in range(self._random.choices((1, 2, 3), _AT_ONCE)[0]):
+            mistake = next_mistake(document, used, self._random)
+            if mistake is not None:
+                before = document.text
+                document.make(mistake)
+                made.append(mistake)
+                yield from self._type(document, before)
+        for mistake in made:
+            yield from self._after_mistake(document, mistake, last=last)
 
     def _write_block(self, document: Document, used: set[str]) -> Iterator[Event]:
         """Write a block that was left out: typed (often with a mistake), pasted, or by an AI."""
@@ -151,12 +162,12 @@ class Typist:
         if chance < 0.62:
             self._recorder.pause(LOOK_SECONDS, 45)
             yield from self._correct(document, mistake)
-        elif chance < 0.94:
+        elif chance < 0.97:
             seconds = (
                 self._random.randint(100, 1_200) if chance < 0.82 else self._random.randint(3_600, 10_800)
             )
             due = self._recorder.now + timedelta(seconds=seconds)
-            if chance >= 0.89 and not last:
+            if chance >= 0.91 and not last:
                 due = datetime.combine(self._recorder.now.date() + timedelta(days=1), time(), UTC)
             heapq.heappush(self._due, (due, self._made, document, mistake))
             self._recorder.pause(LOOK_SECONDS, 60)

@@ -6,8 +6,6 @@ import subprocess
 import sys
 import zlib
 from collections import Counter
-from datetime import date
-from itertools import islice
 from pathlib import Path
 from random import Random
 
@@ -20,23 +18,16 @@ from repair.ot import packets as ot
 from repair.recording.event import Event, Project
 from repair.schema.events import EventKind, FileOperation
 from repair.sources.simulated import projects_and_events
-from repair.sources.simulated.corpus import folder, standard_library
+from repair.sources.simulated.corpus import standard_library
 from repair.sources.simulated.document import Document, Mistake
-from repair.sources.simulated.edits import MistakeKind
 from repair.sources.simulated.keystrokes import LONGEST_GAP_MS, replacement, typed
 from repair.sources.simulated.mistakes import KINDS
 from repair.sources.simulated.source_text import SourceText, misspelt
-from tests.licence_texts import installed
 
 
 @pytest.fixture(scope="module")
 def demo() -> list[tuple[Project, list[Event]]]:
     return [(project, list(events)) for project, events in projects_and_events(seed=3)]
-
-
-@pytest.fixture(scope="module")
-def sources() -> list[SourceText]:
-    return [SourceText(module.text) for module in standard_library().modules[:40]]
 
 
 def replayed(events: list[Event]) -> dict[str, str]:
@@ -186,60 +177,6 @@ def test_every_reason_to_leave_a_project_out_occurs(demo: list[tuple[Project, li
 def test_an_impossible_option_is_refused(options: dict[str, int]) -> None:
     with pytest.raises(ConfigurationError, match=next(iter(options))):
         next(projects_and_events(**options))
-
-
-def test_a_corpus_of_ones_own(tmp_path: Path) -> None:
-    body = "\n\n".join(
-        f"def function_{n}(value):\n    result = value + {n}\n    return result" for n in range(12)
-    )
-    (tmp_path / "fits.py").write_text(body)
-    (tmp_path / "short.py").write_text("def f(): ...\n")  # below 40 lines
-    (tmp_path / "two.py").write_text("print 1\n" * 50)  # Python 2
-    (tmp_path / "near.py").write_text("from . import x\n" + body)  # it is copied without its neighbours
-    (tmp_path / "crlf.py").write_bytes(body.replace("\n", "\r\n").encode())  # offsets are by line feed
-    (tmp_path / "latin.py").write_bytes(body.encode() + b"\n# \xe9\n")  # not UTF-8
-    (tmp_path / "LICENSE").write_text(installed("requests"))
-    corpus = folder(tmp_path)
-    assert [module.name for module in corpus.modules] == ["my_fits"]
-    assert corpus.licence == "Apache-2.0"
-    ((project, events),) = projects_and_events(
-        projects=1, days=1, corpus=tmp_path, first_date=date(2025, 1, 2)
-    )
-    assert (project.licence, project.consent) == ("Apache-2.0", True)
-    assert {event.timestamp.date() for event in events} == {date(2025, 1, 2)}
-
-
-def test_a_corpus_whose_licence_is_not_known_gives_no_consent(tmp_path: Path) -> None:
-    body = "\n\n".join(
-        f"def function_{n}(value):\n    result = value + {n}\n    return result" for n in range(12)
-    )
-    (tmp_path / "fits.py").write_text(body)
-    (tmp_path / "LICENSE").write_text("All rights reserved.")
-    ((project, _),) = projects_and_events(projects=1, days=1, corpus=tmp_path, first_date=date(2025, 1, 2))
-    assert (project.licence, project.consent) == (None, None)
-
-
-@pytest.mark.parametrize("where", ["absent", "empty"])
-def test_a_corpus_without_modules_is_refused(tmp_path: Path, where: str) -> None:
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(ConfigurationError, match=where):
-        next(projects_and_events(corpus=tmp_path / where))
-
-
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
-def test_each_kind_of_mistake_finds_places_and_changes_the_text(
-    kind: MistakeKind, sources: list[SourceText]
-) -> None:
-    found = 0
-    for source in sources:
-        for edit in islice(kind.edits(source, Random(0)), 3):
-            wrong = source.text[: edit.start] + edit.text + source.text[edit.end :]
-            assert wrong != source.text
-            # A mistake that breaks parsing is one that hides others; the rest must not hide them.
-            if not kind.breaks_parsing:
-                ast.parse(wrong)
-            found += 1
-    assert found >= 5
 
 
 @given(st.text("ab\n (é🐍", max_size=40), st.text("ab\n (é🐍", max_size=40), st.integers(0, 9))
