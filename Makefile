@@ -3,15 +3,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 NEEDED_GB := 12
+MODEL_HOME ?= $(CURDIR)/.model
+EXAMPLES ?= 10000
 
 export REPAIR_HOME ?= $(CURDIR)/.demo
 export DAGSTER_HOME ?= $(REPAIR_HOME)/dagster
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo benchmarks dev annotate test lint bench clean
+.PHONY: help setup demo benchmarks model-data dev annotate test lint bench clean
 
 help: ## What can be made
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 setup: $(STAMP) ## The virtual environment with the pinned packages
 
@@ -33,6 +35,12 @@ demo: $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## From recorded sessions to a score
 
 benchmarks: $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## The checkpoint and every baseline on the whole benchmarks, as one table
 	@$(BIN)/python -m code_location.benchmarks
+
+model-data: export REPAIR_HOME := $(MODEL_HOME)
+model-data: export DAGSTER_HOME := $(MODEL_HOME)/dagster
+model-data: $(STAMP) ## Training data for a small model, into .model; EXAMPLES=25000 for more than 10,000
+	@mkdir -p $(DAGSTER_HOME) && cp dagster.yaml $(DAGSTER_HOME)
+	@$(BIN)/python -m code_location.model_data --examples $(EXAMPLES)
 
 dev: $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## The Dagster UI on port 3000, with the sample ready to materialize
 	@$(BIN)/python -m code_location.demo --only-recordings

@@ -5,7 +5,7 @@ Tested by `tests/code_location/test_benchmarks.py`.
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +32,14 @@ def materialize(
     instance: dg.DagsterInstance,
     title: str,
     config: Mapping[str, Any] | None = None,
+    *,
+    resources: Mapping[str, Any] | None = None,
+    only: Sequence[str] | None = None,
 ) -> Counter[str]:
     """Run each job's partition in order; the number of stage results that were written and reused.
 
-    `config` is that of assets by name. Raises SystemExit with the errors of a run that fails.
+    `config` is that of assets by name, `resources` stand in the place of the code location's, `only` names
+    the assets of the jobs that run, by default all. Raises SystemExit with the errors of a run that fails.
     """
     todo = list(jobs)
     counts: Counter[str] = Counter()
@@ -46,7 +50,12 @@ def materialize(
         for name, key in todo:
             progress.update(task, description=f"{title} {key}"[:42])
             result = defs.resolve_job_def(name).execute_in_process(
-                instance=instance, partition_key=key.dagster(), run_config=run_config, raise_on_error=False
+                instance=instance,
+                partition_key=key.dagster(),
+                run_config=run_config,
+                raise_on_error=False,
+                resources=resources,
+                asset_selection=None if only is None else [dg.AssetKey(name) for name in only],
             )
             if not result.success:
                 raise SystemExit(_failure(name, key, result))

@@ -23,10 +23,12 @@ WINDOW = 30
 
 
 class Mixing(dg.Config):
-    """Seed and caps of the mixture."""
+    """Seed, caps and the bound of the mixture."""
 
     seed: int = 17
     cap_per_code: int = 20_000
+    share_per_kind: float = 1.0
+    """The largest part of the mixture that one kind of diagnostic may be."""
 
 
 @dg.asset(

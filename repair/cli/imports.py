@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from repair.recording.event import Event
     from repair.sources.importing import Source
     from repair.sources.report import Report
+    from repair.sources.simulated.corpus import Corpus
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
 ANY_PATH = click.Path(path_type=Path)
@@ -187,7 +188,8 @@ def import_simulated(
     days: int = 2,
     copies: int = 1,
     modules_per_project: int = 2,
-    corpora: Sequence[str] = (),
+    first_project: int = 0,
+    corpora: "Sequence[str | Corpus]" = (),
     replace: bool = False,
     check: bool = False,
 ) -> None:
@@ -203,7 +205,8 @@ def import_simulated(
         days=days,
         first_date=first_date,
         modules_per_project=modules_per_project,
-        corpora=[corpus_of(description) for description in corpora],
+        first_project=first_project,
+        corpora=[corpus_of(corpus) if isinstance(corpus, str) else corpus for corpus in corpora],
     )
     _import(
         lambda _: source,

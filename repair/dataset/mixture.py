@@ -1,9 +1,10 @@
-"""Training mixture over several days: decontamination, caps per code, near-duplicate removal."""
+"""Training mixture over several days: decontamination, caps, near-duplicate removal, bounded shares."""
 
 import hashlib
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from typing import Any
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -11,6 +12,9 @@ from repair import unexpected
 from repair.curation.diagnostic_text import task_text
 from repair.curation.near_duplicates import NearDuplicates
 from repair.dataset.splits import TEST
+from repair.diagnostics.codes import SYNTAX, type_of_code
+from repair.diagnostics.diagnostic import Diagnostic
+from repair.diagnostics.equal_findings import UNDEFINED_NAME, equal_findings
 from repair.schema.guards import rejecting
 from repair.schema.outcomes import Reject, outcome_batch
 from repair.schema.rows import RepairExampleRow
@@ -40,9 +44,14 @@ REASONS = {
     "held_out": "the project is for tests",
     "contaminated": "a benchmark sample has the same project, or nearly the same file",
     "cap_code": "the mixture has enough examples of the diagnostic code",
+    "same_finding": "the other server's report of the same fault of the same text is in the mixture",
     "near_duplicate": "nearly the same diagnostic, lines around it and repair as an earlier example",
+    "share_kind": "the mixture has as many examples of the kind of diagnostic as one kind may have",
     **unexpected.REASONS,
 }
+
+_QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'|`[^`]*`|\d+")
+"""What tells the messages of one syntax error apart."""
 
 
 def mixture(
@@ -51,12 +60,15 @@ def mixture(
     *,
     seed: int = 17,
     cap_per_code: int = 20_000,
+    share_per_kind: float = 1.0,
 ) -> Iterator[pa.RecordBatch]:
     """Outcomes of `MIXTURE` for rows of `REPAIR_EXAMPLES`; the accepted ones come last, in a seeded order.
 
     The examples may have a column `date` besides. `benchmarks` are rows of `BENCHMARK_SAMPLES`. `seed`: of
     the order of the examples, which decides where a cap applies; `cap_per_code`: the most examples of one
-    diagnostic code.
+    diagnostic code; `share_per_kind`: the largest part of the result that one kind of diagnostic may be,
+    where there are kinds enough. A kind is a rule, the rules of both servers for undefined names together,
+    and each message of a syntax error, which has no rule.
 
     The result does not depend on the order of the input. Memory holds responses and tasks, not workspaces:
     some kilobytes for each example that is not rejected at once.
@@ -85,7 +97,7 @@ def mixture(
             return Reject(row, "contaminated", why)
         return task_text(row, row["line_diff"])
 
-    pending: list[tuple[str, dict[str, Any], str]] = []
+    pending: list[_Pending] = []
     for batch in examples:
         rejects: list[Reject] = []
         for row in batch.to_pylist():
@@ -93,26 +105,84 @@ def mixture(
             if isinstance(task, Reject):
                 rejects.append(task)
             else:
-                pending.append((rank(seed, row["example_id"]), _without_text(row), task))
+                pending.append(
+                    _Pending(rank(seed, row["example_id"]), _without_text(row), task, row["diagnostic"])
+                )
         yield outcome_batch(rejects, MIXTURE)
-    pending.sort(key=lambda item: item[0])
-    seen, selected = NearDuplicates(), Counter[str]()
-    for start in range(0, len(pending), BATCH_ROWS):
-        part = pending[start : start + BATCH_ROWS]
-        yield outcome_batch(
-            [_selected(row, task, seen, selected, cap_per_code) for _, row, task in part], MIXTURE
-        )
+    pending.sort(key=lambda item: item.rank)
+    selection = _Selection(cap_per_code)
+    outcomes = [selection.outcome(item) for item in pending]
+    kinds = Counter(
+        _kind(item) for item, outcome in zip(pending, outcomes, strict=True) if outcome is item.row
+    )
+    cap, kept = share_cap(list(kinds.values()), share_per_kind), Counter[str]()
+    for number, item in enumerate(pending):
+        if outcomes[number] is item.row:
+            kept[_kind(item)] += 1
+            if kept[_kind(item)] > cap:
+                why = (
+                    f"one of {kinds[_kind(item)]} of {_kind(item)!r}; at most {cap} are {share_per_kind:.0%}"
+                )
+                outcomes[number] = Reject(item.row, "share_kind", why)
+    for start in range(0, len(outcomes), BATCH_ROWS):
+        yield outcome_batch(outcomes[start : start + BATCH_ROWS], MIXTURE)
 
 
-def _selected(
-    row: dict[str, Any], task: str, seen: NearDuplicates, selected: Counter[str], cap_per_code: int
-) -> dict[str, Any] | Reject:
-    if selected[row["code"]] >= cap_per_code:
-        return Reject(row, "cap_code", f"{row['code']} has its {cap_per_code} examples")
-    if (duplicate_of := seen.find_or_add(row["example_id"], task)) is not None:
-        return Reject(row, "near_duplicate", f"of example {duplicate_of}")
-    selected[row["code"]] += 1
-    return row
+class _Pending(NamedTuple):
+    """A row that may go into the mixture, without its texts."""
+
+    rank: str
+    row: dict[str, Any]
+    task: str
+    diagnostic: Mapping[str, Any]
+
+
+class _Selection:
+    """The decisions on rows in their order: caps, both servers' reports of one fault, near-duplicates."""
+
+    def __init__(self, cap_per_code: int) -> None:
+        self._cap = cap_per_code
+        self._seen = NearDuplicates()
+        self._selected = Counter[str]()
+        self._findings: defaultdict[tuple[str, str], list[tuple[str, Diagnostic]]] = defaultdict(list)
+
+    def outcome(self, item: _Pending) -> dict[str, Any] | Reject:
+        """The row itself, or why it is not in the mixture."""
+        row = item.row
+        if self._selected[row["code"]] >= self._cap:
+            return Reject(row, "cap_code", f"{row['code']} has its {self._cap} examples")
+        found = self._findings[row["text_sha256"], row["project_id"]]
+        diagnostic = Diagnostic.from_row(item.diagnostic)
+        same = next((key for key, known in found if equal_findings(known, diagnostic)), None)
+        if same is not None:
+            return Reject(row, "same_finding", f"of example {same}")
+        if (duplicate_of := self._seen.find_or_add(row["example_id"], item.task)) is not None:
+            return Reject(row, "near_duplicate", f"of example {duplicate_of}")
+        found.append((row["example_id"], diagnostic))
+        self._selected[row["code"]] += 1
+        return row
+
+
+def share_cap(counts: Sequence[int], share: float) -> int:
+    """The largest cap of all `counts` with which none is more than `share` of what they keep together.
+
+    With fewer counts than such shares make one, the share is one of them.
+    """
+    if not counts:
+        return 0
+    share = max(share, 1 / len(counts))
+    fits = [
+        cap for cap in range(1, max(counts) + 1) if cap <= share * sum(min(cap, n) for n in counts) + 1e-9
+    ]
+    return max(fits, default=1)
+
+
+def _kind(item: _Pending) -> str:
+    """The kind of diagnostic whose share is bounded."""
+    rule = type_of_code(item.row["code"])
+    if rule in UNDEFINED_NAME.pyright | UNDEFINED_NAME.ruff:
+        return "undefined name"
+    return _QUOTED.sub("_", item.row["message"]) if rule == SYNTAX else rule
 
 
 def _without_text(row: RepairExampleRow) -> dict[str, Any]:

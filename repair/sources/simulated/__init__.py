@@ -34,10 +34,12 @@ def projects_and_events(
     days: int = 2,
     first_date: date = date(2024, 5, 6),
     modules_per_project: int = 2,
+    first_project: int = 0,
     corpora: Sequence[Corpus] = (),
 ) -> Iterator[tuple[Project, Iterator[Event]]]:
     """`projects` projects, each worked on for `days` days from `first_date` (UTC) on.
 
+    `first_project`: the number of the first one: two calls that continue each other give what one gives.
     `modules_per_project`: 1 to 4 files of one corpus; some projects have a `main.py` besides.
     `corpora`: by default the standard library of this interpreter. A project has the licence of its corpus.
     Raises ConfigurationError.
@@ -45,12 +47,13 @@ def projects_and_events(
     for name, value, most in (
         ("projects", projects, None),
         ("days", days, None),
+        ("first_project", first_project + 1, None),
         ("modules_per_project", modules_per_project, MOST_MODULES),
     ):
         if value < 1 or (most is not None and value > most):
             raise ConfigurationError(f"{name} is {value}, expected 1 {f'to {most}' if most else 'or more'}")
     groups = _groups(seed, corpora or [standard_library()], modules_per_project)
-    for index in range(projects):
+    for index in range(first_project, first_project + projects):
         corpus, chosen = groups[index % len(groups)]
         random = seeded(seed, "project", index)
         project = _project(seed, index, corpus)

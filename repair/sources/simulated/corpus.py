@@ -108,12 +108,7 @@ def installed(name: str) -> Corpus:
             f"corpus {name} is neither a folder nor an installed package: give FOLDER, NAME=FOLDER or "
             "NAME=FOLDER:LICENCE, or install the package"
         ) from error
-    files = [Path(str(distribution.locate_file(file))) for file in distribution.files or ()]
-    texts = {
-        path.name: path.read_text(encoding="utf-8", errors="replace")
-        for path in files
-        if ".dist-info/" in path.as_posix() and is_licence_file(path.name) and path.is_file()
-    }
+    files = _files(distribution)
     base = Path(str(distribution.locate_file("")))
     tops = sorted(
         {
@@ -123,7 +118,21 @@ def installed(name: str) -> Corpus:
         }
     )
     roots = [(base / top, base) for top in tops if (base / top).is_dir()]
-    return _corpus(name, name, roots, project_licence(texts).licence)
+    return _corpus(name, name, roots, installed_licence(name))
+
+
+def installed_licence(name: str) -> str | None:
+    """SPDX expression of an installed distribution, from the licence files beside its metadata."""
+    texts = {
+        path.name: path.read_text(encoding="utf-8", errors="replace")
+        for path in _files(metadata.distribution(name))
+        if ".dist-info/" in path.as_posix() and is_licence_file(path.name) and path.is_file()
+    }
+    return project_licence(texts).licence
+
+
+def _files(distribution: metadata.Distribution) -> list[Path]:
+    return [Path(str(distribution.locate_file(file))) for file in distribution.files or ()]
 
 
 def _corpus(name: str, shown: str, roots: Sequence[tuple[Path, Path]], licence: str | None) -> Corpus:

@@ -7,8 +7,10 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from repair.dataset.mixture import MIXTURE, mixture
+from repair.dataset.mixture import MIXTURE, mixture, share_cap
 from repair.evaluation.benchmark import BENCHMARK_SAMPLES
 from repair.schema.outcomes import outcome_schema
 from repair.schema.stages import REPAIR_EXAMPLES, extended
@@ -142,3 +144,52 @@ def test_the_kept_rows_stand_in_a_seeded_order(many: list[dict[str, Any]]) -> No
 
 def test_nothing_in_is_nothing_out() -> None:
     assert outcomes([]) == {}
+
+
+def undefined(server: str) -> dict[str, Any]:
+    code, message = {
+        "ruff": ("ruff[F821]", "Undefined name `total`"),
+        "pyright": ("pyright[reportUndefinedVariable]", '"total" is not defined'),
+    }[server]
+    place = {"start_line": 3, "end_line": 3, "start_column": 4, "end_column": 9}
+    return {"code": code, "diagnostic": {"path": "main.py", "code": code, "message": message, **place}}
+
+
+def test_same_finding() -> None:
+    text = program(1)
+    rows = [example(name, text=text, project_id="p", **undefined(name)) for name in ("ruff", "pyright")]
+    found = reasons(outcomes(rows))
+    assert sorted(str(reason) for reason in found.values()) == ["None", "same_finding"]
+    # The same words about another text are another example.
+    rows[1] = example("pyright", text=program(2), project_id="p", **undefined("pyright"))
+    assert set(reasons(outcomes(rows)).values()) == {None}
+
+
+def test_share_kind() -> None:
+    rows = [example(f"u{n}", **undefined(("ruff", "pyright")[n % 2])) for n in range(12)]
+    others = ["F811", "F822", "reportCallIssue", "reportIndexIssue"]
+    rows += [example(code, code=f"pyright[{code}]") for code in others]
+    assert Counter(reasons(outcomes(rows, share_per_kind=0.5)).values()) == {None: 8, "share_kind": 8}
+    assert Counter(reasons(outcomes(rows)).values()) == {None: 16}
+
+
+def test_each_message_of_a_syntax_error_is_a_kind() -> None:
+    def row(key: str, message: str) -> dict[str, Any]:
+        return example(
+            key, code="pyright", diagnostic={"code": "pyright", "message": message, "start_line": 3}
+        )
+
+    rows = [row(f"{n}", f'"{bracket}" was not closed') for n, bracket in enumerate("([{(")]
+    rows += [row("e", "Expected expression"), row("c", 'Expected ":"')]
+    assert Counter(reasons(outcomes(rows, share_per_kind=0.4)).values()) == {None: 3, "share_kind": 3}
+
+
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=6), st.floats(0.01, 1))
+def test_a_share_is_bounded_and_the_cap_is_the_largest(counts: list[int], share: float) -> None:
+    def largest(cap: int) -> float:
+        kept = [min(count, cap) for count in counts]
+        return max(kept) / sum(kept)
+
+    cap, bound = share_cap(counts, share), max(share, 1 / len(counts)) + 1e-9
+    assert largest(cap) <= bound
+    assert all(largest(larger) > bound for larger in range(cap + 1, max(counts) + 1))
