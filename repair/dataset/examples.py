@@ -12,14 +12,22 @@ import pyarrow as pa
 
 from repair import unexpected
 from repair.dataset.splits import SPLIT_SEED, split_of
+from repair.diagnostics.diagnostic import Diagnostic
+from repair.prompt.excerpt import OutsideExcerptError, check_inside
 from repair.prompt.rows import prompt_of
 from repair.prompt.sentinels import PROMPT_VERSION, PromptError, render_response
 from repair.schema.guards import rejecting
 from repair.schema.outcomes import KEY, Reject, outcome_batch, subschema
 from repair.schema.rows import VerifiedDiffRow
 from repair.schema.stages import REPAIR_EXAMPLES
+from repair.text.files import files_of
 
-REASONS = {"malformed_prompt": "the row can't be written as a prompt and a response", **unexpected.REASONS}
+REASONS = {
+    "malformed_prompt": "the row can't be written as a prompt and a response",
+    OutsideExcerptError.reason: "the diff changes lines that the prompt does not show (verified by an earlier"
+    " version of the prompt)",
+    **unexpected.REASONS,
+}
 
 READS = (KEY, "project_id", "path", "files", "diagnostic", "teacher", "line_diff")
 ADDS = subschema(REPAIR_EXAMPLES, (KEY, "example_id", "split", "code", "response", "prompt_version"))
@@ -36,7 +44,8 @@ def examples(batches: Iterable[pa.RecordBatch], *, split_seed: int = SPLIT_SEED)
 def _example(row: VerifiedDiffRow, split_seed: int) -> dict[str, Any] | Reject:
     try:
         prompt, response = prompt_of(row), render_response(row["line_diff"])
-    except PromptError as error:
+        check_inside(files_of(row), Diagnostic.from_row(row["diagnostic"]), row["line_diff"])
+    except (PromptError, OutsideExcerptError) as error:
         return Reject(row, error.reason, str(error))
     content = "\0".join((row["diagnostic_id"], row["teacher"], PROMPT_VERSION, prompt, response))
     return {

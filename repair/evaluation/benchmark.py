@@ -193,7 +193,7 @@ def _decided(
         raise ConfigurationError("corrections of annotators are verified: give language servers")
     before = [Diagnostic.from_row(known) for known in row["before"]]
     diagnostic = Diagnostic.from_row(row["diagnostic"])
-    verdict = verify(files_of(row), diagnostic, agreed.line_diff, servers, before=before)
+    verdict = verify(files_of(row), diagnostic, agreed.line_diff, servers, before=before, anywhere=True)
     if not verdict.accepted or verdict.line_diff is None:
         detail = printable(f"{verdict.reason}: {verdict.evidence}")
         return Reject(sample, "correction_not_verified", detail)

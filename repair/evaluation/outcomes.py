@@ -17,7 +17,7 @@ KINDS = {
     ABSTAINED: "the answer proposes nothing: it is blank, or its diff has no line",
     NO_CHANGE: "the diff has lines and leaves every line of the files as it was",
     CHEAT: "the diff silences the diagnostic, and repairs nothing",
-    UNREADABLE: "no diff can be read, or it does not fit the files",
+    UNREADABLE: "no diff can be read, or it does not fit the files, or what was shown of them",
     WRONG: "the diff applies, and the diagnostic remains or an error is new",
     UNCHECKED: "the language servers failed, or a step met an unforeseen error: nothing about the answer",
 }
@@ -30,6 +30,7 @@ _KIND_OF = {
     **dict.fromkeys(
         ("no_diff", "malformed", "not_rising", "wrong_line", "content_mismatch", "unknown_file"), UNREADABLE
     ),
+    "outside_excerpt": UNREADABLE,
     **dict.fromkeys(("diagnostic_remains", "new_error"), WRONG),
     **dict.fromkeys((*errors.REASONS, UNEXPECTED, "diagnostic_absent", "file_absent"), UNCHECKED),
 }

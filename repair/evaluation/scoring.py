@@ -18,6 +18,7 @@ from repair.language_servers.scheduler import CheckCoroutine, Servers, run_strea
 from repair.line_diff import numbered as line_diff
 from repair.line_diff import workspace as workspace_diff
 from repair.prompt.answer_formats import LINE_DIFF, answer_format
+from repair.prompt.excerpt import check_inside
 from repair.schema.guards import guarded
 from repair.text.files import files_of
 from repair.unexpected import UNEXPECTED
@@ -78,8 +79,12 @@ def score_answers(
     servers: Servers,
     functional: Functional | None = None,
     functional_strict: Functional | None = None,
+    *,
+    anywhere: bool = False,
 ) -> list[dict[str, Any]]:
     """What each answer (a completion whose opening sentinel was prefilled) is worth, in order.
+
+    `anywhere`: an answer may change lines that our prompts do not show; those who give it may have seen them.
 
     A score has `outcome`, `ast_match`, `ast_or_string_match`, `repaired`, `functional` and
     `functional_strict`, as in `SCORES`.
@@ -93,7 +98,7 @@ def score_answers(
             index[key] = len(distinct)
             distinct.append((sample, answer))
         of_answer.append(index[key])
-    checks = (_guarded(sample, answer) for sample, answer in distinct)
+    checks = (_guarded(sample, answer, anywhere) for sample, answer in distinct)
     found = list(run_stream(checks, servers, at_once=AT_ONCE))
     tested = [sample for sample, _ in distinct]
     _run_tests(tested, found, "functional", functional)
@@ -101,8 +106,8 @@ def score_answers(
     return [found[number][0] for number in of_answer]
 
 
-def _guarded(sample: Mapping[str, Any], answer: str) -> CheckCoroutine[_Scored]:
-    return guarded(_examined(sample, answer), partial(_unexpected, sample))
+def _guarded(sample: Mapping[str, Any], answer: str, anywhere: bool) -> CheckCoroutine[_Scored]:
+    return guarded(_examined(sample, answer, anywhere), partial(_unexpected, sample))
 
 
 def _unexpected(sample: Mapping[str, Any], detail: str) -> _Scored:
@@ -116,10 +121,12 @@ def _nothing(sample: Mapping[str, Any]) -> dict[str, Any]:
     return {**wrong, "functional": tested, "functional_strict": tested}
 
 
-def _examined(sample: Mapping[str, Any], answer: str) -> CheckCoroutine[_Scored]:
-    files = files_of(sample)
+def _examined(sample: Mapping[str, Any], answer: str, anywhere: bool) -> CheckCoroutine[_Scored]:
+    files, diagnostic = files_of(sample), Diagnostic.from_row(sample["diagnostic"])
     try:
         diff = answer_format(LINE_DIFF).read_in(answer, files, sample["path"]).line_diff
+        if not anywhere:
+            check_inside(files, diagnostic, diff)
         repaired = workspace_diff.apply(files, diff, sample["path"])
     except line_diff.LineDiffError as error:
         return {**_nothing(sample), "outcome": error.reason}, None
@@ -131,7 +138,7 @@ def _examined(sample: Mapping[str, Any], answer: str) -> CheckCoroutine[_Scored]
         if path == sample["path"] or repaired[path] != target[path]
     ]
     before = [Diagnostic.from_row(diagnostic) for diagnostic in sample["before"]]
-    verdict = yield from examine(files, Diagnostic.from_row(sample["diagnostic"]), diff, before)
+    verdict = yield from examine(files, diagnostic, diff, before, anywhere=anywhere)
     if verdict.reason == NO_CHANGE:
         # right by no metric: of a reference that edits layout or comments alone it has the syntax tree
         return {**_nothing(sample), "outcome": NO_CHANGE}, None

@@ -17,12 +17,18 @@ reject counts of the two formats can be compared: no fuzz, no offset, no missing
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from repair.line_diff.numbered import ContentMismatchError, MalformedDiffError, NotRisingError, WrongLineError
-from repair.text.lines import commonest_terminator, split_mark
+from repair.line_diff.numbered import (
+    ContentMismatchError,
+    LineDiff,
+    MalformedDiffError,
+    NotRisingError,
+    WrongLineError,
+)
+from repair.text.lines import commonest_terminator, lines_of, split_mark
 
 _LINE = re.compile(r"([^\r\n]*)(\r\n|\r|\n|\Z)")
 _HEADER = re.compile(
@@ -64,6 +70,48 @@ def diff(original: str, repaired: str, context: int = 3) -> str:
     sides, context = ((text, new_text), context) if mark == new_mark else ((original, repaired), context or 1)
     old, new = ([text if end else f"{text}\n{_NO_NEWLINE}" for text, end in _split(side)] for side in sides)
     return "\n".join(list(difflib.unified_diff(old, new, n=context, lineterm=""))[2:])
+
+
+def of_changes(original: str, change: LineDiff, shown: Collection[int], context: int = 3) -> str:
+    """The unified diff of a numbered one, whose context has only lines with numbers in `shown`.
+
+    The numbered diff applies, `original` ends in a newline, and the empty line behind that is not changed.
+    Hunks are not merged: of the lines between two changes each is in the context of one of them.
+    """
+    lines = lines_of(split_mark(original)[1])
+    removed, added = dict(change.removed), dict(change.added)
+    hunks: list[str] = []
+    old, new, used = 1, 1, 0  # the next line of each side; the last line of the original that a hunk has
+    while removed or added:
+        if old not in removed and new not in added:
+            old, new = old + 1, new + 1
+            continue
+        start = old
+        while start - 1 > used and old - start < context and start - 1 in shown:
+            start -= 1
+        body = [f" {lines[number - 1]}" for number in range(start, old)]
+        new_start = new - len(body)
+        while old in removed or new in added:
+            while old in removed:
+                body.append(f"-{removed.pop(old)}")
+                old += 1
+            while new in added:
+                body.append(f"+{added.pop(new)}")
+                new += 1
+        used = old - 1
+        while old in shown and old - used <= context and old not in removed and new not in added:
+            body.append(f" {lines[old - 1]}")
+            old, new = old + 1, new + 1
+        used = old - 1
+        sides = _side(start, old - start), _side(new_start, new - new_start)
+        hunks += [f"@@ -{sides[0]} +{sides[1]} @@", *body]
+    return "\n".join(hunks)
+
+
+def _side(start: int, length: int) -> str:
+    """The lines of one side of a hunk, as its header has them."""
+    first = start if length else start - 1
+    return str(first) if length == 1 else f"{first},{length}"
 
 
 def apply(original: str, unified: str) -> str:

@@ -13,11 +13,16 @@ The unified formats show the file by that format's convention: a last line that 
 line after it, and one that does not is followed by `\ No newline at end of file`, as in the diff itself.
 A line without its number that could be read as a sentinel (`</code>`) is shown as a JSON string, as a line of
 the message is, and a diff repeats it so.
+
+All formats show the same excerpt of a long file (`repair.prompt.excerpt`). Where lines have no numbers,
+`@@ line N @@` stands in a gap, above line N, and a line of the file that reads so is a JSON string as well. A
+rendered example does not say whether its file goes on after the last shown line: `solved` takes it that it
+does if lines are hidden before, and else that it ends there.
 """
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from repair.errors import ConfigurationError
@@ -27,7 +32,17 @@ from repair.line_diff import unified as unified_diff
 from repair.line_diff.answer_block import find_block
 from repair.line_diff.numbered import CLOSING, OPENING
 from repair.line_diff.tolerant import ReadDiff
-from repair.prompt.sentinels import ZERO_SHOT_SYSTEM, Example, escaped, parse, render_prompt, unescaped
+from repair.prompt.sentinels import (
+    ZERO_SHOT_SYSTEM,
+    Example,
+    escaped,
+    excerpt_of,
+    gap,
+    numbered_line,
+    parse,
+    render_prompt,
+    unescaped,
+)
 from repair.text.lines import TERMINATOR, lines_of, split_mark
 
 LINE_DIFF = "line_diff"
@@ -121,16 +136,18 @@ class _UnifiedDiffs:
 
     @property
     def instructions(self) -> str:
-        file, apart = (
-            ("a file with numbered lines", ", without its number") if self.numbered else ("a file", "")
+        file, apart, gap = (
+            ("a file with numbered lines", ", without its number", "A gap in the numbers means")
+            if self.numbered
+            else ("a file", "", "`@@ line N @@` above line N means")
         )
-        return _UNIFIED_SYSTEM.format(file=file, apart=apart) + written(self._solved(WORKED_EXAMPLE))
+        return _UNIFIED_SYSTEM.format(file=file, apart=apart, gap=gap) + written(self._solved(WORKED_EXAMPLE))
 
     def question(self, example: Example) -> dict[str, str]:
         sections = fields_of(render_prompt(example))
         if not self.numbered:
             sections["error_line"] = lines_of(split_mark(self._shown(example.text))[1])[example.error_line]
-        return {**sections, "code": "\n".join((f"#{example.path}", *self._lines(example.text)))}
+        return {**sections, "code": "\n".join((f"#{example.path}", *self._lines(example)))}
 
     def solved(self, rendered: str) -> dict[str, str]:
         return self._solved(parse(rendered))
@@ -155,28 +172,40 @@ class _UnifiedDiffs:
         return ReadDiff(line_diff.diff(original, repaired), (*block.tolerated, *read.tolerated))
 
     def _solved(self, example: Example) -> dict[str, str]:
-        repaired = line_diff.apply(example.text, example.line_diff or "")
+        if example.shown is not None and not example.text.endswith("\n"):
+            example = replace(example, text=f"{example.text}\n")  # the file goes on
+        change = example.line_diff or ""
+        repaired = line_diff.apply(example.text, change)
         shown = self._shown(example.text)
         # A line of a diff begins with its sign: only where the file itself is shown so it has to agree.
         new = repaired if shown == example.text else self._shown(repaired)
-        return {
-            **self.question(example),
-            "diff": unified_diff.diff(shown, new),
-        }
+        if example.shown is None:
+            return {**self.question(example), "diff": unified_diff.diff(shown, new)}
+        numbered = line_diff.parse(change if shown == example.text else line_diff.diff(shown, new))
+        end = len(lines_of(shown))
+        numbers = set(excerpt_of(example).numbers()) - {end}
+        at_end = end in dict(numbered.removed) or len(lines_of(new)) in dict(numbered.added)
+        diff = (
+            unified_diff.diff(shown, new, 0) if at_end else unified_diff.of_changes(shown, numbered, numbers)
+        )
+        return {**self.question(example), "diff": diff}
 
     def _shown(self, text: str) -> str:
         """A text as its lines are shown: without numbers, some are escaped."""
         return text if self.numbered else _by_line(text, escaped)
 
-    def _lines(self, text: str) -> list[str]:
-        lines = lines_of(split_mark(self._shown(text))[1])
+    def _lines(self, example: Example) -> list[str]:
+        lines = lines_of(split_mark(self._shown(example.text))[1])
         ended = lines[-1] == ""
-        formatted = lines[:-1] if ended else lines
-        if self.numbered:
-            formatted = [
-                f"{number} {line}" if line else str(number) for number, line in enumerate(formatted, 1)
-            ]
-        return formatted if ended else [*formatted, _NO_NEWLINE]
+        formatted: list[str] = []
+        last = 0
+        for number in excerpt_of(example).numbers():
+            if number > last + 1 and not self.numbered:
+                formatted.append(gap(number))
+            last, line = number, lines[number - 1]
+            if number < len(lines) or not ended:
+                formatted.append(numbered_line(number, line) if self.numbered else line)
+        return [*formatted, _NO_NEWLINE] if last == len(lines) and not ended else formatted
 
 
 def _by_line(text: str, change: Callable[[str], str]) -> str:
@@ -192,6 +221,7 @@ WORKED_EXAMPLE = parse(ZERO_SHOT_SYSTEM[ZERO_SHOT_SYSTEM.index("<code>\n") :])
 _UNIFIED_SYSTEM = f"""\
 You are an expert assistant for debugging Python code. You are given {{file}}, the message
 of one error that a language server reports in it, and the line in which that error begins.
+{{gap}} lines that are not shown, and a long file may go on after the last line.
 
 Answer with a unified diff that repairs this error, and with nothing else:
 - The diff stands between {OPENING} and {CLOSING}, each alone on its line. It has no file headers.
@@ -199,7 +229,8 @@ Answer with a unified diff that repairs this error, and with nothing else:
   of the repaired file on.
 - Each line below it begins with a space if it is kept, `-` if it is taken away, `+` if it is put in, and
   then has the text of the line{{apart}}. What is kept or taken away repeats the file exactly.
-- Up to three kept lines stand before and behind each change.
+- Up to three kept lines stand before and behind each change, of those that are shown.
+- Take away only lines that are shown, and put lines in only next to one that is.
 - `{_NO_NEWLINE}` stands below a last line that no newline ends, here and in the diff.
 - Change no more than the repair needs, and keep what the program is meant to do. Never delete, comment out or
   silence the faulty code in place of repairing it.

@@ -19,20 +19,25 @@
 </diff>
 ```
 
+A file that is too long is shown in part (`repair.prompt.excerpt`): a gap in the numbers means lines that are
+not shown, and after the last shown line there may be more. The diff names none of those (`outside_excerpt`).
+
 The diff may continue in other files of the workspace, each after a line with `#` and its path
 (`repair.line_diff.workspace`); a diff of the shown file alone has no such line.
 
 A sentinel counts only as a whole line. A line of code is its number, and a space and its text unless that
 is empty; a line of the diff begins with a sign, and a path's line with `#`: none of them can be read as a
 sentinel. A line of the message that is a sentinel, or contains a carriage return, is escaped as a JSON
-string; so is one that looks like such an escaped line, which makes the escaping unambiguous. Messages that
-merely quote a name stay as they are.
+string; so is `@@ line 3 @@`, which is a gap where lines are shown without numbers, and a line that looks like
+one that was escaped, which makes the escaping unambiguous. Messages that merely quote a name stay as they
+are.
 
 Line terminators and a byte order mark are not part of a prompt: a file is shown by its lines
 (`repair.text.lines`), and `parse` joins them by newlines. Parsing a rendered example gives it back exactly if
-its text has no mark and no other line ending, and its diff is written as `repair.line_diff.numbered.diff`
-writes it. Other invisible characters (a zero-width space, a no-break space) are shown as they are: they are
-the line's, and often the very error.
+its text has no mark and no other line ending, its diff is written as `repair.line_diff.numbered.diff`
+writes it, and the file is shown whole. Of an excerpt it gives back what was shown (`as_shown`): the lines
+with their numbers, empty ones in the gaps, and nothing after the last. Other invisible characters (a
+zero-width space, a no-break space) are shown as they are: they are the line's, and often the very error.
 
 The prompt is a row of sections (`SECTIONS`), each an opening sentinel, body lines and a closing sentinel.
 To add another kind of event, add a name to that table, a function that renders its body lines and one that
@@ -43,9 +48,13 @@ parses them. Format, parser, sentinels and golden examples are versioned togethe
 |---|---|
 | 1 | diffs of the shown file |
 | 2 | diffs may continue in other files |
+| 3 | a file beyond the budget is shown in part, and a diff names shown lines only |
 
 Every text of version 1 is one of version 2 with the same meaning. It is a new version because the answers of
-weights that learned to write a path's line must not go to a parser that refuses it. A byte order mark was
+weights that learned to write a path's line must not go to a parser that refuses it. A text of version 2 is
+one of version 3 if its file fits the budget: weights of version 2 never saw a gap, and those of version 3
+never saw a long file. Other files are shown in no version; a diff of theirs is what it was in version 2,
+checked against the files and not against the prompt. A byte order mark was
 shown once, as an invisible first character; a diff that repeats it applies as one that does not, so that this
 is no version of its own.
 """
@@ -53,15 +62,16 @@ is no version of its own.
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from repair.errors import InputError
 from repair.line_diff import numbered as line_diffs
 from repair.line_diff import workspace as workspace_diff
 from repair.messages import shown
+from repair.prompt.excerpt import Excerpt, excerpt_of_lines, runs
 from repair.text.lines import BYTE_ORDER_MARK, lines_of, split_mark
 
-PROMPT_VERSION = "2"
+PROMPT_VERSION = "3"
 
 SECTIONS = ("code", "lsp_error", "error_line", "diff")
 """The sections of a prompt with its response, in order."""
@@ -85,6 +95,45 @@ class Example:
     error_line: int
     """0-based line in which the diagnostic starts."""
     line_diff: str | None = None
+    shown: tuple[tuple[int, int], ...] | None = None
+    """First and last number (1-based) of each run of shown lines, if `text` has no others (`as_shown`); None:
+    `text` is the whole file, and `repair.prompt.excerpt` chooses what is shown of it."""
+
+
+def excerpt_of(example: Example) -> Excerpt:
+    """The lines that the example's prompt shows.
+
+    Raises:
+        PromptError: `error_line` is not in the file, or not among its `shown` lines.
+    """
+    code = lines_of(split_mark(example.text)[1])
+    if not 0 <= example.error_line < len(code):
+        raise PromptError(
+            f"{example.path}: no line {example.error_line} (0-based) for the error in {len(code)} lines"
+        )
+    if example.shown is None:
+        return excerpt_of_lines(code, example.error_line)
+    inside = bool(example.shown) and all(1 <= first <= last <= len(code) for first, last in example.shown)
+    excerpt = Excerpt(example.shown, len(code))
+    if not inside or runs(excerpt.numbers()) != example.shown:
+        raise PromptError(f"{example.path}: the shown lines must rise, and be of the {len(code)} of the text")
+    if not any(first <= example.error_line + 1 <= last for first, last in example.shown):
+        raise PromptError(f"{example.path}: line {example.error_line} (0-based), of the error, is not shown")
+    return excerpt
+
+
+def as_shown(example: Example) -> Example:
+    """What `parse` makes of the example's prompt: `text` has empty lines in the gaps and ends with the last
+    shown line; `shown` is None where nothing before that is hidden."""
+    excerpt = excerpt_of(example)
+    mark, text = split_mark(example.text)
+    code = lines_of(text)
+    numbers = list(excerpt.numbers())
+    known = dict(zip(numbers, (code[number - 1] for number in numbers), strict=True))
+    lines = [known.get(number, "") for number in range(1, numbers[-1] + 1)]
+    return replace(
+        example, text=mark + "\n".join(lines), shown=None if len(numbers) == len(lines) else excerpt.ranges
+    )
 
 
 def render(example: Example) -> str:
@@ -135,13 +184,15 @@ def parse(text: str) -> Example:
         raise PromptError(f"the prompt's sections are {', '.join(bodies)}, not {', '.join(SECTIONS)}")
     path, code = _read_code(bodies["code"])
     # A mark that is shown is the second one: the first belongs to the file.
-    mark = BYTE_ORDER_MARK if code[0].startswith(BYTE_ORDER_MARK) else ""
+    mark = BYTE_ORDER_MARK if code.get(1, "").startswith(BYTE_ORDER_MARK) else ""
+    last = max(code)
     example = Example(
         path=path,
-        text=mark + "\n".join(code),
+        text=mark + "\n".join(code.get(number, "") for number in range(1, last + 1)),
         message="\n".join(unescaped(line) for line in bodies["lsp_error"]),
         error_line=_read_error_line(bodies["error_line"]),
         line_diff="\n".join(bodies["diff"]) if answered else None,
+        shown=None if len(code) == last else runs(code),
     )
     if render(example) != text.removesuffix("\n") + ("" if answered else "\n"):
         raise PromptError("the prompt is not written as this version of the format writes it")
@@ -149,25 +200,28 @@ def parse(text: str) -> Example:
 
 
 def _question(example: Example) -> str:
-    code = lines_of(split_mark(example.text)[1])
     if "\n" in example.path or "\r" in example.path:
         raise PromptError(f"the path {shown(example.path)} holds a line break: it must fit on one line")
-    if not 0 <= example.error_line < len(code):
-        raise PromptError(
-            f"{example.path}: no line {example.error_line} (0-based) for the error in {len(code)} lines"
-        )
-    numbered = [_numbered(number, line) for number, line in enumerate(code, 1)]
+    excerpt = excerpt_of(example)
+    code = lines_of(split_mark(example.text)[1])
+    numbered = [numbered_line(number, code[number - 1]) for number in excerpt.numbers()]
     bodies = (
         [f"#{example.path}", *numbered],
         [escaped(line) for line in example.message.split("\n")],
-        [numbered[example.error_line]],
+        [numbered_line(example.error_line + 1, code[example.error_line])],
     )
     return "".join(
         "\n".join((f"<{name}>", *body, f"</{name}>\n")) for name, body in zip(SECTIONS, bodies, strict=False)
     )
 
 
-def _numbered(number: int, line: str) -> str:
+_NUMBER = re.compile("[1-9][0-9]{0,8}")
+_GAP = re.compile(r"@@ line [0-9]+ @@")
+_MOST_LINES = 1_000_000  # of a file that `parse` gives back: the gaps of a stranger's prompt cost memory
+
+
+def numbered_line(number: int, line: str) -> str:
+    """A line as <code> shows it."""
     return f"{number} {line}" if line else str(number)
 
 
@@ -192,27 +246,35 @@ def _bodies(lines: Sequence[str]) -> dict[str, list[str]]:
     return bodies
 
 
-def _read_code(body: Sequence[str]) -> tuple[str, list[str]]:
+def _read_code(body: Sequence[str]) -> tuple[str, dict[int, str]]:
+    """The path, and the shown lines by their numbers."""
     if len(body) < 2 or not body[0].startswith("#"):
         raise PromptError("<code> must hold a line with # and the path, and the numbered lines of the file")
-    code: list[str] = []
-    for number, line in enumerate(body[1:], 1):
+    code: dict[int, str] = {}
+    last = 0
+    for line in body[1:]:
         digits, _, text = line.partition(" ")
-        if digits != str(number):
-            raise PromptError(f"<code>: expected line {number} of the file, not {line[:80]!r}")
-        code.append(text)
+        if not _NUMBER.fullmatch(digits) or not last < int(digits) <= _MOST_LINES:
+            raise PromptError(f"<code>: expected line {last + 1} of the file or a later, not {line[:80]!r}")
+        last = int(digits)
+        code[last] = text
     return body[0][1:], code
 
 
 def _read_error_line(body: Sequence[str]) -> int:
     digits = body[0].partition(" ")[0] if len(body) == 1 else ""
-    if not re.fullmatch("[0-9]{1,9}", digits):
+    if not _NUMBER.fullmatch(digits):
         raise PromptError("<error_line> must hold one of the lines of <code>, with its number")
     return int(digits) - 1
 
 
+def gap(number: int) -> str:
+    """The line in place of the hidden ones before line `number`, where lines are shown without numbers."""
+    return f"@@ line {number} @@"
+
+
 def escaped(line: str) -> str:
-    """A line of a text that is shown without numbers: as a JSON string, if it could be read as a sentinel."""
+    """A line of a text that is shown without numbers: a JSON string, if it reads as a sentinel or a gap."""
     return json.dumps(line, ensure_ascii=False) if _must_be_escaped(line) else line
 
 
@@ -223,7 +285,7 @@ def unescaped(line: str) -> str:
 
 
 def _must_be_escaped(line: str) -> bool:
-    if line in SENTINELS or "\r" in line:
+    if line in SENTINELS or "\r" in line or _GAP.fullmatch(line):
         return True
     inner = _json_string(line)
     return inner is not None and _must_be_escaped(inner)  # each level doubles the line: they are few
@@ -256,7 +318,8 @@ _WORKED_EXAMPLE = Example(
 
 ZERO_SHOT_SYSTEM = f"""\
 You are an expert assistant for debugging Python code. You are given a file with numbered lines, the message
-of one error that a language server reports in it, and the line in which that error begins.
+of one error that a language server reports in it, and the line in which that error begins. A gap in the
+numbers means lines that are not shown, and a long file may go on after the last line.
 
 Answer with a line diff that repairs this error, and with nothing else:
 - The diff stands between {line_diffs.OPENING} and {line_diffs.CLOSING}, each alone on its line.
@@ -264,6 +327,7 @@ Answer with a line diff that repairs this error, and with nothing else:
 - `+N text` puts a line in, so that it is line N of the repaired file.
 - One space stands between number and text, also where the text is empty, and the text keeps its indentation.
 - The numbers rise, for each of the two signs by itself.
+- Take away only lines that are shown, and put lines in only next to one that is.
 - Change no more than the repair needs, and keep what the program is meant to do. Never delete, comment out or
   silence the faulty code in place of repairing it.
 

@@ -14,6 +14,7 @@ from functools import partial
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.language_servers import errors
 from repair.language_servers.scheduler import CheckCoroutine, Servers, run_stream
+from repair.prompt.excerpt import OutsideExcerptError, check_inside
 from repair.prompt.sentinels import render_response
 from repair.schema.guards import guarded
 from repair.schema.outcomes import Reject
@@ -29,6 +30,7 @@ REASONS = {
     "file_absent_later": "the file was removed before any later state repaired it",
     "ghostwriter_fix": "only states repair it in which text of an AI took part",
     "fix_too_large": "minimized, the fix still has more than 40 signed lines",
+    OutsideExcerptError.reason: "the smallest part that repairs changes lines that the prompt does not show",
     "file_absent": "the diagnostic's file is not in the workspace",
     **errors.REASONS,
 }
@@ -120,4 +122,8 @@ def _proposed(row: RepairCandidateRow, fixed: MinimizedFix) -> Proposal | Reject
     if signed > MOST_SIGNED_LINES:
         detail = f"{signed} signed lines in {fixed.kept} of {fixed.hunks} hunks; at most {MOST_SIGNED_LINES}"
         return Reject(row, "fix_too_large", detail)
+    try:
+        check_inside(files_of(row), Diagnostic.from_row(row["diagnostic"]), line_diff)
+    except OutsideExcerptError as error:
+        return Reject(row, error.reason, str(error))
     return Proposal(render_response(line_diff), minimized=fixed.kept < fixed.hunks)

@@ -107,7 +107,7 @@ def _examine(
     cache: dict[str, Verdict],
 ) -> CheckCoroutine[Verdict]:
     if line_diff not in cache:
-        cache[line_diff] = yield from examine(workspace, diagnostic, line_diff, before)
+        cache[line_diff] = yield from examine(workspace, diagnostic, line_diff, before, anywhere=True)
     return cache[line_diff]
 
 

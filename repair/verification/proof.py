@@ -7,7 +7,7 @@ A row of `VERIFIED_DIFFS` has the workspace, the teacher's answer and the diagno
 |---|---|
 | `hash` | `files_sha256` is that of `files`, and `workspace_sha256` as well if nothing was redacted |
 | `before` | the diagnostics of `files` |
-| `answer` | the diff in `answer`, in the fewest signed lines, is `line_diff` |
+| `answer` | the diff in `answer`, in the fewest signed lines that the prompt shows, is `line_diff` |
 | `diff` | `line_diff` applies to `files` |
 | `repaired` | it gives `repaired` and `repaired_files` |
 | `after` | the diagnostics of the repaired workspace |
@@ -32,7 +32,7 @@ from repair.prompt.sentinels import PROMPT_VERSION
 from repair.schema.rows import DiagnosticRow, VerifiedDiffRow
 from repair.text.files import files_of, workspace_sha256
 from repair.text.lines import lines_of
-from repair.verification.verifier import answered_diff, examine
+from repair.verification.verifier import answered_diff, examine, fewest_lines
 
 STEPS = ("hash", "before", "answer", "diff", "repaired", "after", "verdict")
 
@@ -127,10 +127,11 @@ def _hash_fault(row: VerifiedDiffRow, files: Mapping[str, str]) -> str | None:
 
 def _answer_fault(row: VerifiedDiffRow, files: Mapping[str, str], path: str) -> str | None:
     try:
-        changed = workspace_diff.apply(files, answered_diff(row).line_diff, path)
+        answered = answered_diff(row).line_diff
+        changed = workspace_diff.apply(files, answered, path)
     except LineDiffError as error:
         return f"{error.reason}: {error}"
-    fewest = workspace_diff.diff(files, changed, path)
+    fewest = fewest_lines(files, changed, Diagnostic.from_row(row["diagnostic"]), answered)
     return (
         None if fewest == row["line_diff"] else f"it says {fewest!r}, and line_diff is {row['line_diff']!r}"
     )

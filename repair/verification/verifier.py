@@ -1,9 +1,10 @@
 """Verification: does a diff repair its diagnostic, with no new error and no cheat?
 
 A diff changes the diagnostic's file, or several files (`repair.line_diff.workspace`); the servers check the
-whole workspace either way. The checks in order: the diff applies, it changes something, the language servers
-no longer report the diagnostic and report no new error, and the diff is no cheat. The first check that fails
-gives the reason, one of `REASONS`.
+whole workspace either way. The checks in order: the diff names no line that its prompt did not show
+(`repair.prompt.excerpt`), it applies, it changes something, the language servers no longer report the
+diagnostic and report no new error, and the diff is no cheat. The first check that fails gives the reason, one
+of `REASONS`.
 """
 
 from collections import Counter
@@ -28,6 +29,7 @@ from repair.line_diff import workspace as workspace_diff
 from repair.line_diff.numbered import LineDiffError
 from repair.line_diff.tolerant import ReadDiff, canonical
 from repair.prompt.answer_formats import answer_format
+from repair.prompt.excerpt import OutsideExcerptError, check_inside
 from repair.prompt.sentinels import PROMPT_VERSION
 from repair.schema.guards import guarded
 from repair.schema.outcomes import DETAIL, KEY, REASON, Reject, outcome_batch, subschema
@@ -54,6 +56,7 @@ REASONS = {
     "not_rising": "the line numbers of the diff do not rise",
     "wrong_line": "the diff names a line that the file does not have",
     "content_mismatch": "the text of a removed line is not the file's",
+    "outside_excerpt": "the diff changes lines that the prompt does not show",
     "unknown_file": "the diff names a file that the workspace does not have: a diff creates none",
     "no_change": "the diff applies and leaves every line as it was",
     "diagnostic_absent": "there was nothing to repair: the diagnostic is not in the workspace",
@@ -99,13 +102,15 @@ def verify(
     servers: Servers,
     *,
     before: Sequence[Diagnostic] | None = None,
+    anywhere: bool = False,
 ) -> Verdict:
     """Verifies a diff on `workspace` (path -> text); its lines before any header are of `diagnostic.path`.
+    `anywhere`: it may change lines that the prompt does not show, as a person's may, who sees the file.
 
     `before` are the diagnostics of the unchanged workspace, of all files that an edit of that file may reach;
     if it is not given, the servers compute it.
     """
-    return run_all([examine(workspace, diagnostic, line_diff, before)], servers)[0]
+    return run_all([examine(workspace, diagnostic, line_diff, before, anywhere=anywhere)], servers)[0]
 
 
 def verify_rows(batches: Iterable[pa.RecordBatch], servers: VersionedServers) -> Iterator[pa.RecordBatch]:
@@ -139,9 +144,11 @@ def examine(
     diagnostic: Diagnostic,
     line_diff: str,
     before: Sequence[Diagnostic] | None = None,
+    *,
+    anywhere: bool = False,
 ) -> CheckCoroutine[Verdict]:
     """`verify` as a check coroutine, for the scheduler. An error that no step foresaw is a verdict."""
-    return guarded(_examine(workspace, diagnostic, line_diff, before), _unexpected)
+    return guarded(_examine(workspace, diagnostic, line_diff, before, anywhere), _unexpected)
 
 
 def _unexpected(detail: str) -> Verdict:
@@ -153,6 +160,7 @@ def _examine(
     diagnostic: Diagnostic,
     line_diff: str,
     before: Sequence[Diagnostic] | None,
+    anywhere: bool,
 ) -> CheckCoroutine[Verdict]:
     path = diagnostic.path
     if path not in workspace:
@@ -160,10 +168,13 @@ def _examine(
             False, "file_absent", f"{path} is not among the {len(workspace)} files of the workspace"
         )
     try:
-        changed = workspace_diff.apply(workspace, canonical(line_diff, workspace, path).line_diff, path)
+        line_diff = canonical(line_diff, workspace, path).line_diff
+        if not anywhere:
+            check_inside(workspace, diagnostic, line_diff)
+        changed = workspace_diff.apply(workspace, line_diff, path)
+        fewest = fewest_lines(workspace, changed, diagnostic, line_diff)
     except LineDiffError as error:
         return Verdict(False, error.reason, str(error))
-    fewest = workspace_diff.diff(workspace, changed, path)
     if not fewest:
         return Verdict(False, "no_change", "the diff leaves every line as it was")
     # Verify the text that is stored: the longer diff may have changed a line's terminator.
@@ -237,6 +248,23 @@ def _compared(comparison: Comparison, diagnostic: Diagnostic) -> tuple[str | Non
     if new_errors := comparison.new_errors():
         return "new_error", f"after the diff, not before: {format_diagnostics(new_errors)}"
     return None, f"gone: {format_diagnostic(diagnostic)}"
+
+
+def fewest_lines(
+    workspace: Mapping[str, str], changed: Mapping[str, str], diagnostic: Diagnostic, line_diff: str
+) -> str:
+    """The change in the fewest signed lines; `line_diff`, which makes it too, where only that is inside of
+    the excerpt: of equal lines at its edge the fewest may be other ones."""
+    fewest = workspace_diff.diff(workspace, changed, diagnostic.path)
+    try:
+        check_inside(workspace, diagnostic, fewest)
+    except OutsideExcerptError:
+        try:
+            check_inside(workspace, diagnostic, line_diff)
+        except OutsideExcerptError:
+            return fewest
+        return line_diff
+    return fewest
 
 
 def answered_diff(row: SynthesizedDiffRow) -> ReadDiff:

@@ -21,6 +21,7 @@ from repair.evaluation.benchmark import BENCHMARK_SAMPLES, PREDICTIONS
 from repair.models.baselines import EMPTY, HISTORY
 from repair.models.tokenizer import train_tokenizer
 from repair.prompt.rows import prompt_of
+from repair.prompt.sentinels import PROMPT_VERSION
 from repair.synthesis.lm.few_shot import FEW_SHOT_EXAMPLES
 from repair_assets.benchmarks import BENCHMARKS
 from resources.language_models import LanguageModelResource
@@ -236,7 +237,8 @@ def with_model(bench: Bench, server: ModelServer) -> None:
 
 def test_a_language_model_answers_by_the_same_interface(tmp_path: Path) -> None:
     bench = Bench(tmp_path, None)  # without a checkpoint: none is asked
-    shown = {"example_id": "e", "project_id": "learned", "code": "ruff[F821]", "prompt_version": "2"}
+    shown = {"example_id": "e", "project_id": "learned", "code": "ruff[F821]"}
+    shown["prompt_version"] = PROMPT_VERSION
     example = {**shown, "prompt": prompt_of(sample(70)), "response": sample(70)["reference"]}
     stored(bench.house, "few_shot_examples", Key(), [example], FEW_SHOT_EXAMPLES)
     models = ["0-shot", "history", "openai/other 1-shot"]

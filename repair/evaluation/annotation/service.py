@@ -119,7 +119,7 @@ class Annotation:
             )
         )
         if corrects:
-            verdict = verify(sample.files, sample.diagnostic, line_diff, self._servers)
+            verdict = verify(sample.files, sample.diagnostic, line_diff, self._servers, anywhere=True)
             found = ServersVerdict(
                 verdict.accepted, verdict.reason, verdict.evidence, dict(self._servers.versions)
             )

@@ -125,13 +125,13 @@ def _candidates(sample: Mapping[str, Any], seed: int) -> CheckCoroutine[_Candida
         diff_of = {"line_diff": verdict.line_diff, "repaired": verdict.repaired}
         return {**sample, **diff_of, "label": label, "kind": kind}
 
-    right = yield from examine(files, diagnostic, diff(original, target), before)
+    right = yield from examine(files, diagnostic, diff(original, target), before, anywhere=True)
     if not right.accepted:
         return Reject(sample, "right_rejected", f"{right.reason}: {right.evidence}")
     found = _Candidates(row(RIGHT, "oracle", right))
     chance = random.Random(f"{seed} {sample['sample_id']}")  # noqa: S311 - a draw that can be repeated
     for line_diff in _suppressions(original, diagnostic.start_line, chance):
-        verdict = yield from examine(files, diagnostic, line_diff, before)
+        verdict = yield from examine(files, diagnostic, line_diff, before, anywhere=True)
         if verdict.reason == "cheat":
             found.cheat = row(CHEAT, verdict.evidence.partition(":")[0], verdict)
             break
@@ -139,7 +139,7 @@ def _candidates(sample: Mapping[str, Any], seed: int) -> CheckCoroutine[_Candida
     everywhere = list(_mutations(target))
     for kind, _, text in [*_drawn(everywhere, added, chance), *_drawn(everywhere, None, chance)]:
         found.tried += 1
-        verdict = yield from examine(files, diagnostic, diff(original, text), before)
+        verdict = yield from examine(files, diagnostic, diff(original, text), before, anywhere=True)
         if verdict.accepted:
             found.wrong.append(row(WRONG, kind, verdict))
             if len(found.wrong) == _MOST_TESTED:

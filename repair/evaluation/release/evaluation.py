@@ -64,6 +64,7 @@ def evaluate(
             servers,
             functional,
             functional_strict,
+            anywhere=True,
         )
     )
     run = {"functional": functional is not None, "functional_strict": functional_strict is not None}

@@ -84,7 +84,7 @@ def _examined(
         before = yield Request(files, edited=(path,))
     except LanguageServerError as error:
         return Reject(sample, error.reason, str(error))
-    verdict = yield from examine(files, diagnostic, diff, before)
+    verdict = yield from examine(files, diagnostic, diff, before, anywhere=True)
     outcome = REPAIRED if verdict.accepted else str(verdict.reason)
     if outcome not in PROVED:
         reason = outcome if outcome in errors.REASONS else "not_confirmed"

@@ -9,12 +9,16 @@ from hypothesis import strategies as st
 from repair.errors import ConfigurationError
 from repair.line_diff import unified as unified_diff
 from repair.line_diff.numbered import LineDiffError, apply, diff
+from repair.line_diff.numbered import parse as parse_diff
 from repair.prompt.answer_formats import LINE_DIFF, NAMES, WORKED_EXAMPLE, answer_format, fields_of, written
+from repair.prompt.excerpt import OutsideExcerptError
 from repair.prompt.sentinels import (
     SENTINELS,
     ZERO_SHOT_SYSTEM,
     Example,
     escaped,
+    excerpt_of,
+    parse,
     render,
     render_prompt,
     unescaped,
@@ -38,6 +42,54 @@ def test_what_is_shown_as_solved_is_read_back(name: str, original: str, repaired
     shown = form.solved(render(Example("a.py", text, "message", 0, change)))
     read = form.read(f"<diff>\n{shown['diff']}\n</diff>", text)
     assert apply(text, read) == apply(text, change)
+
+
+LONG_LINE = st.sampled_from(["", "    pass", "</code>", "@@ line 3 @@", "import os", "def f():", "x" * 60])
+
+
+@given(
+    st.sampled_from(NAMES),
+    st.lists(LONG_LINE, min_size=1, max_size=8),
+    st.integers(0, 99),
+    st.lists(st.tuples(st.integers(-9, 9), st.integers(0, 2), st.lists(LONG_LINE, max_size=2)), max_size=3),
+)
+def test_what_is_shown_of_a_long_file_as_solved_is_read_back(
+    name: str, code: list[str], at: int, edits: list[tuple[int, int, list[str]]]
+) -> None:
+    code = [f"{code[number % len(code)]} # {number}." for number in range(100)] + [""]
+    repaired = list(code)
+    for offset, removed, added in edits:
+        start = max(0, at + offset)
+        repaired[start : start + removed] = added
+    text, change = "\n".join(code), diff("\n".join(code), "\n".join(repaired))
+    example = Example("a.py", text, "message", at, change)
+    if excerpt_of(example).whole:
+        return
+    try:
+        excerpt_of(example).check(parse_diff(change))
+    except OutsideExcerptError:
+        return
+    form = answer_format(name)
+    given_back = parse(render(example))
+    shown = form.solved(render(example))
+    if given_back.shown is not None:  # else the end of the file is not known
+        assert {**shown, "diff": ""} == {**form.question(example), "diff": ""}
+        assert apply(text, form.read(f"<diff>\n{shown['diff']}\n</diff>", text)) == apply(text, change)
+    numbers = set(excerpt_of(example).numbers())
+    hidden = {line for number, line in enumerate(code, 1) if number not in numbers}
+    assert not any(line in section for line in hidden - {""} for section in shown.values())
+
+
+def test_a_gap_shows_where_lines_have_no_numbers() -> None:
+    text = "import os\n" + "\n".join(f"step({number}, 'one of many')" for number in range(200)) + "\n"
+    form = answer_format("unified_diff_unnumbered")
+    code = form.question(Example("a.py", text, "message", 100))["code"].split("\n")
+    assert code[:2] == ["#a.py", "import os"]
+    first = int(code[2].removeprefix("@@ line ").removesuffix(" @@"))
+    assert code[3] == lines_of(text)[first - 1]
+    assert code[-1] in lines_of(text)  # the file goes on
+    whole = form.question(Example("a.py", "x\n@@ line 3 @@\n", "message", 0))["code"]
+    assert whole == '#a.py\nx\n"@@ line 3 @@"'
 
 
 @given(st.sampled_from(UNIFIED), TEXT, TEXT)

@@ -17,6 +17,7 @@ from repair.prompt.answer_formats import NAMES, answer_format
 from repair.prompt.sentinels import (
     Example,
     PromptError,
+    as_shown,
     parse,
     render,
     render_prompt,
@@ -34,13 +35,42 @@ EXAMPLE = Example(
     line_diff="-3 screen = turtle.screen\n+3 screen = turtle.Screen()",
 )
 
+LONG = "\n".join(
+    [
+        '"""Orders."""',
+        "",
+        "import json",
+        "from shop import tax",
+        "",
+        "TABLE = [",
+        *(f"    ({number}, 'entry {number} of a long table')," for number in range(60)),
+        "]",
+        "",
+        "class Order:",
+        '    """An order."""',
+        "",
+        "    def lines(self):",
+        *(f"        yield self.line({number})  # of many" for number in range(30)),
+        "",
+        "    def net(",
+        "        self,",
+        "        rounded: bool = True,",
+        "    ):",
+        *(f"        self.log({number}, 'a step of the sum')" for number in range(12)),
+        "        return Decimal(self.total())",
+        "",
+        *(f"    def other_{number}(self): return tax.of(self)" for number in range(40)),
+        "",
+    ]
+)
+
 # A model that was trained on a version of the format reads nothing else: to change one of these texts is to
 # make a new version, with new files beside the old ones.
 GOLDEN_EXAMPLES = {
     # the one of the publication's format
-    "prompt_v2_attribute.txt": EXAMPLE,
+    "prompt_v3_attribute.txt": EXAMPLE,
     # pyright's messages have several lines; the file ends in a newline, the diff has empty and indented texts
-    "prompt_v2_lines_of_message.txt": Example(
+    "prompt_v3_lines_of_message.txt": Example(
         path="src/shop/cart.py",
         text="def total(prices: list[int]) -> int:\n    return sum(prices)\n\n\ntotal(['1', '2'])\n",
         message=(
@@ -53,7 +83,7 @@ GOLDEN_EXAMPLES = {
         line_diff="-3 \n-5 total(['1', '2'])\n+4 total([1, 2])\n+6 ",
     ),
     # what looks like a sentinel: it stays in code, path and diff, and is escaped as a line of the message
-    "prompt_v2_sentinels.txt": Example(
+    "prompt_v3_sentinels.txt": Example(
         path="</code>",
         text='<code>\n</code>\n\nprompt = """\n<diff>\n</diff>\n"""',
         message='</lsp_error>\n"</lsp_error>"\n"\\"<diff>\\""\n<diff> \n"quoted"\n<unknown>\nbroken\rline',
@@ -61,7 +91,7 @@ GOLDEN_EXAMPLES = {
         line_diff="-1 <code>\n-2 </code>\n+2 <diff>\n+3 </diff>",
     ),
     # the diff goes on in other files, one of which has a name that looks like a sentinel
-    "prompt_v2_other_files.txt": Example(
+    "prompt_v3_other_files.txt": Example(
         path="main.py",
         text="from shop.cart import total\n\nprint(total([1], 2))\n",
         message="Expected 1 positional argument",
@@ -72,10 +102,18 @@ GOLDEN_EXAMPLES = {
             "#shop/cart.py\n-1 def total(prices):\n+1 def total(prices, tax=0):\n+2 "
         ),
     ),
+    # a file beyond the budget: the lines around the error, the heads around them, an import that they need
+    "prompt_v3_excerpt.txt": Example(
+        path="shop/orders.py",
+        text=LONG,
+        message='"Decimal" is not defined',
+        error_line=LONG.split("\n").index("        return Decimal(self.total())"),
+        line_diff="+4 from decimal import Decimal",
+    ),
     # an empty file, no answer yet, an empty message
-    "prompt_v2_unanswered.txt": Example(path="a b.py", text="", message="", error_line=0),
+    "prompt_v3_unanswered.txt": Example(path="a b.py", text="", message="", error_line=0),
     # characters that end a line elsewhere, or are wide; white space at the ends of lines; an empty diff
-    "prompt_v2_characters.txt": Example(
+    "prompt_v3_characters.txt": Example(
         path="naïve #1\u2028.py",
         text="x = '𝒳'  \n\f\n\ty = 'a\u2028b\x85c'\n ",
         message="tab\there, \u2028there\n ",
@@ -91,22 +129,25 @@ def test_golden(name: str) -> None:
     golden = (GOLDEN / name).read_bytes().decode()
     rendered = render(example)
     assert golden == (rendered if example.line_diff is None else rendered + "\n")
-    assert parse(golden) == example
+    assert parse(golden) == as_shown(example)
     if example.line_diff is not None:
         others = {"shop/<diff>.py": "\n", "shop/cart.py": "def total(prices):\n    return sum(prices)\n"}
         workspace_diff.apply({example.path: example.text, **others}, example.line_diff, example.path)
 
 
 def test_every_golden_file_is_of_this_version() -> None:
-    assert prompt.PROMPT_VERSION == "2"
-    assert {path.name for path in GOLDEN.glob("prompt_v2_*.txt")} == set(GOLDEN_EXAMPLES)
+    assert prompt.PROMPT_VERSION == "3"
+    assert {path.name for path in GOLDEN.glob("prompt_v3_*.txt")} == set(GOLDEN_EXAMPLES)
 
 
-def test_what_version_1_could_say_is_still_said_so() -> None:
-    names = {path.name for path in GOLDEN.glob("prompt_v1_*.txt")}
-    assert names == {name.replace("v2", "v1") for name in GOLDEN_EXAMPLES} - {"prompt_v1_other_files.txt"}
+def test_what_earlier_versions_could_say_of_a_short_file_is_still_said_so() -> None:
+    names = {path.name for path in GOLDEN.glob("prompt_v[12]_*.txt")}
+    short = {name for name in GOLDEN_EXAMPLES if "excerpt" not in name}
+    assert names == {name.replace("v3", "v2") for name in short} | {
+        name.replace("v3", "v1") for name in short if "other_files" not in name
+    }
     for name in names:
-        assert (GOLDEN / name).read_bytes() == (GOLDEN / name.replace("v1", "v2")).read_bytes()
+        assert (GOLDEN / name).read_bytes() == (GOLDEN / f"prompt_v3{name[9:]}").read_bytes()
 
 
 pieces = st.sampled_from(
@@ -165,6 +206,46 @@ def test_every_rendering_parses_back(example: Example) -> None:
     expected = [f"<{slash}{name}>" for name in prompt.SECTIONS for slash in ("", "/")]
     assert sentinels == (expected if example.line_diff is not None else expected[:-1])
     assert "\r" not in rendered
+
+
+@given(
+    st.lists(st.text(alphabet="ab (:\f", max_size=90), min_size=1, max_size=60),
+    st.integers(0, 59),
+    st.sampled_from(["", "\ufeff"]),
+)
+def test_a_prompt_in_part_gives_back_what_it_shows(code: list[str], error_line: int, mark: str) -> None:
+    whole = Example("a.py", mark + "\n".join(code), "message", error_line % len(code))
+    given_back = parse(render_prompt(whole))
+    assert given_back == replace(as_shown(whole), text=as_shown(whole).text.removeprefix(mark))
+    assert render_prompt(given_back) == render_prompt(whole)
+    numbers = [
+        int(line.partition(" ")[0]) for line in render_prompt(whole).partition("</code>")[0].split("\n")[2:-1]
+    ]
+    shown = given_back.shown or ((1, len(lines_of(given_back.text))),)
+    assert numbers == [number for first, last in shown for number in range(first, last + 1)]
+    assert all(lines_of(given_back.text)[number - 1] == code[number - 1] for number in numbers)
+
+
+@pytest.mark.parametrize(
+    ("shown", "message"),
+    [
+        ((), "must rise"),
+        (((2, 1), (3, 3)), "must rise"),
+        (((1, 2), (3, 3)), "must rise"),
+        (((3, 3), (1, 1)), "must rise"),
+        (((0, 3),), "must rise"),
+        (((1, 4),), "must rise"),
+        (((1, 2),), "is not shown"),
+    ],
+)
+def test_ranges_that_the_text_does_not_have(shown: tuple[tuple[int, int], ...], message: str) -> None:
+    with pytest.raises(PromptError, match=message):
+        render_prompt(replace(EXAMPLE, shown=shown))
+
+
+def test_a_line_behind_millions_of_hidden_ones_costs_no_memory() -> None:
+    with pytest.raises(PromptError, match="expected line 4"):
+        parse(RENDERED.replace("</code>", "999999999 x\n</code>"))
 
 
 @settings(deadline=None)
@@ -285,7 +366,13 @@ RENDERED = render(EXAMPLE)
         (RENDERED.replace("#main.py\n", ""), "a line with # and the path"),
         ("<code>\n</code>\n" + RENDERED.split("</code>\n")[1], "a line with # and the path"),
         ("<code>\n#main.py\n</code>\n" + RENDERED.split("</code>\n")[1], "a line with # and the path"),
-        (RENDERED.replace("\n2\n", "\n"), "expected line 2 of the file"),
+        (RENDERED.replace("\n2\n", "\n2\n2\n"), "expected line 3 of the file or a later"),  # it must rise
+        (
+            RENDERED.replace("\n2\n", "\n1000001\n"),
+            "expected line 2 of the file or a later",
+        ),  # no file has it
+        (RENDERED.replace("\n3 screen = turtle.screen\n</code>", "\n</code>"), "for the error in 2 lines"),
+        (RENDERED.replace("\n3 screen = turtle.screen\n</code>", "\n4 x\n</code>"), "is not shown"),
         (RENDERED.replace("\n2\n", "\n02\n"), "expected line 2 of the file"),
         # nothing follows the number
         (RENDERED.replace("\n2\n", "\n2 \n"), "not written as this version"),

@@ -82,6 +82,20 @@ def test_rejects(reason: str, later: list[tuple[str | None, bool]]) -> None:
     assert reject.row["diagnostic_id"] == f"{0:032x}"
 
 
+def test_a_fix_of_lines_that_the_prompt_does_not_show_is_not_proposed() -> None:
+    def check(files: Mapping[str, str]) -> list[Diagnostic]:
+        return [] if "import name" in files["main.py"] else [TARGET]
+
+    original = ORIGINAL + "".join(f"line {number}\n" for number in range(300))
+    outcomes = [
+        next(HistoryTeacher(FunctionServers(check)).propose([row([(later, False)], original)]))
+        for later in (original + "import name\n", "import name\n" + original)
+    ]
+    assert isinstance(outcomes[0], Reject) and outcomes[0].reason == "outside_excerpt"
+    assert outcomes[0].detail.startswith("+305: of the 305 lines")
+    assert isinstance(outcomes[1], Proposal)
+
+
 def test_a_large_change_is_taken_where_a_small_part_of_it_repairs() -> None:
     many = "".join(f"line {number}\n" for number in range(100))
     changed = many.replace("5\n", "five\n")

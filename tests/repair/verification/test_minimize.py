@@ -48,7 +48,9 @@ class Needing(FunctionServers):
     def minimized(self, max_checks: int = MAX_CHECKS) -> MinimizedFix:
         workspace = {PATH: self.original}
         before = self.check_workspace(workspace)
-        fixed = verify(workspace, self.target, diff(self.original, self.repaired), self, before=before)
+        fixed = verify(
+            workspace, self.target, diff(self.original, self.repaired), self, before=before, anywhere=True
+        )
         assert fixed.accepted, fixed.evidence
         self.checked = 0
         return run_all([minimize(workspace, self.target, fixed, before, max_checks)], self)[0]

@@ -79,6 +79,35 @@ def test_it_becomes_an_example_and_a_benchmark_sample_that_is_its_own_reference(
     assert (scored["outcome"], scored["ast_or_string_match"]) == ("repaired", True)
 
 
+def test_a_row_that_an_earlier_prompt_showed_whole_is_no_example() -> None:
+    row = verified()
+    row["files"][0]["text"] += "x = 1\n" * 500
+    row["line_diff"] = "-400 x = 1"
+    [outcome] = BY_NAME["repair_examples"].run([as_batch([row], VERIFIED_DIFFS)], split_seed=0)
+    assert outcome["reason"].to_pylist() == ["outside_excerpt"]
+
+
+def test_an_answer_about_lines_that_were_not_shown_is_worth_nothing_but_in_a_release() -> None:
+    long = FILES["main.py"] + "x = 1\n" * 500
+    files = [{"path": "main.py", "text": long}]
+    sample: dict[str, Any] = {
+        **{"sample_id": "a", "benchmark": "workspace", "path": "main.py", "files": files, "tests": None},
+        **{"diagnostic": TARGET.as_row(), "target_files": []},
+        "before": [known.as_row() for known in marked({"main.py": long})],
+        "target": long.replace("error:name", "name").removesuffix("x = 1\n"),
+    }
+    answer = "-2 b = error:name\n+2 b = name\n-503 x = 1\n</diff>"
+    servers = FunctionServers(marked)
+    [ours] = score_answers([(sample, answer)], servers)
+    assert (ours["outcome"], ours["repaired"], ours["ast_or_string_match"]) == (
+        "outside_excerpt",
+        False,
+        False,
+    )
+    [anybodys] = score_answers([(sample, answer)], servers, anywhere=True)
+    assert (anybodys["outcome"], anybodys["ast_or_string_match"]) == ("repaired", True)
+
+
 def of_file(path: str, old: str, new: str) -> Callable[[dict[str, Any]], Any]:
     def tamper(row: dict[str, Any]) -> None:
         for file in row["files"]:

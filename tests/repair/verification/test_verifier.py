@@ -54,6 +54,33 @@ def test_repairs(line_diff: str) -> None:
     assert list(verdict.after) == marked({**WORKSPACE, "main.py": verdict.repaired})
 
 
+# 504 lines; the error is in line 2 of them, and the last are not shown
+LONG = {**WORKSPACE, "main.py": MAIN + "same = 1\n" * 499 + "last = 1\n"}
+
+
+def test_a_diff_of_lines_that_are_not_shown_is_refused_and_no_server_is_asked() -> None:
+    servers = FunctionServers(marked)
+    for line_diff in ("-504 last = 1\n+504 last = 2", f"{RIGHT}\n+400 import name", "-504 guessed"):
+        verdict = verify(LONG, TARGET, line_diff, servers)
+        assert verdict.reason == "outside_excerpt", verdict
+        assert "of the 505 lines of the file 1-" in verdict.evidence
+    assert servers.checked == 0
+    assert verify(LONG, TARGET, f"{RIGHT}\n-504 last = 1", servers, anywhere=True).accepted
+    assert verify(LONG, TARGET, f"{RIGHT}\n#helper.py\n+1 ", servers).accepted  # which no prompt shows
+    assert verify(LONG, TARGET, "-900 a = 1", servers).reason == "wrong_line"
+
+
+def test_of_equal_lines_the_diff_names_one_that_is_shown() -> None:
+    def check(files: Mapping[str, str]) -> list[Diagnostic]:
+        return [] if files["main.py"].count("same") > 300 else [TARGET]
+
+    text = "same = 1\n" * 300  # in the fewest lines the new one comes last, where the model saw nothing
+    assert diff(text, text + "same = 1\n") == "+301 same = 1"
+    verdict = verify({"main.py": text}, TARGET, "+3 same = 1", FunctionServers(check))
+    assert verdict.accepted, verdict
+    assert (verdict.line_diff, verdict.repaired) == ("+3 same = 1", text + "same = 1\n")
+
+
 REJECTED = [
     ("malformed", "replace line 2 by b = name"),
     ("malformed", "@@ -2 +2 @@\n-b = error:name\n+b = name"),
