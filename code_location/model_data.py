@@ -44,10 +44,10 @@ EXAMPLES_PER_PROJECT = 12
 """Rows of the mixture that a project gives; measured."""
 
 EXAMPLES_PER_DAY = 1_500
-CAPS = {"error_states": {"cap_per_type": 100_000, "cap_per_project": 200}}
-"""All that a day's projects give is used; the mixture has the bound."""
+CAPS = {"error_states": {"cap_per_type": 100_000, "cap_per_project": 30}}
+"""One mistake causes several diagnostics of one type, and most of those are near-duplicates of each other."""
 
-MIXING = {"training_mixture": {"share_per_kind": 0.15}}
+MIXING = {"training_mixture": {"share_per_kind": 0.15, "cap_per_repair": 2}}
 
 
 def corpora() -> list[Corpus]:
@@ -85,6 +85,7 @@ def _record(folder: Path, day: date, first_project: int, projects: int, typed: l
         first_project=first_project,
         days=1,
         modules_per_project=MODULES,
+        every_case=False,
         corpora=typed,
     )
 

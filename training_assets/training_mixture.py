@@ -27,6 +27,8 @@ class Mixing(dg.Config):
 
     seed: int = 17
     cap_per_code: int = 20_000
+    cap_per_repair: int = 1_000
+    """Diagnostics of one text with the same repair."""
     share_per_kind: float = 1.0
     """The largest part of the mixture that one kind of diagnostic may be."""
 

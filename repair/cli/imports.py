@@ -189,6 +189,7 @@ def import_simulated(
     copies: int = 1,
     modules_per_project: int = 2,
     first_project: int = 0,
+    every_case: bool = True,
     corpora: "Sequence[str | Corpus]" = (),
     replace: bool = False,
     check: bool = False,
@@ -206,6 +207,7 @@ def import_simulated(
         first_date=first_date,
         modules_per_project=modules_per_project,
         first_project=first_project,
+        every_case=every_case,
         corpora=[corpus_of(corpus) if isinstance(corpus, str) else corpus for corpus in corpora],
     )
     _import(

@@ -45,6 +45,7 @@ REASONS = {
     "contaminated": "a benchmark sample has the same project, or nearly the same file",
     "cap_code": "the mixture has enough examples of the diagnostic code",
     "same_finding": "the other server's report of the same fault of the same text is in the mixture",
+    "cap_repair": "the mixture has enough diagnostics of the same text with the same repair",
     "near_duplicate": "nearly the same diagnostic, lines around it and repair as an earlier example",
     "share_kind": "the mixture has as many examples of the kind of diagnostic as one kind may have",
     **unexpected.REASONS,
@@ -60,15 +61,17 @@ def mixture(
     *,
     seed: int = 17,
     cap_per_code: int = 20_000,
+    cap_per_repair: int = 1_000,
     share_per_kind: float = 1.0,
 ) -> Iterator[pa.RecordBatch]:
     """Outcomes of `MIXTURE` for rows of `REPAIR_EXAMPLES`; the accepted ones come last, in a seeded order.
 
     The examples may have a column `date` besides. `benchmarks` are rows of `BENCHMARK_SAMPLES`. `seed`: of
     the order of the examples, which decides where a cap applies; `cap_per_code`: the most examples of one
-    diagnostic code; `share_per_kind`: the largest part of the result that one kind of diagnostic may be,
-    where there are kinds enough. A kind is a rule, the rules of both servers for undefined names together,
-    and each message of a syntax error, which has no rule.
+    diagnostic code; `cap_per_repair`: the most diagnostics of one text that have the same repair, as one
+    mistake may have many; `share_per_kind`: the largest part of the result that one kind of diagnostic may
+    be, where there are kinds enough. A kind is a rule, the rules of both servers for undefined names
+    together, and each message of a syntax error, which has no rule.
 
     The result does not depend on the order of the input. Memory holds responses and tasks, not workspaces:
     some kilobytes for each example that is not rejected at once.
@@ -110,7 +113,7 @@ def mixture(
                 )
         yield outcome_batch(rejects, MIXTURE)
     pending.sort(key=lambda item: item.rank)
-    selection = _Selection(cap_per_code)
+    selection = _Selection(cap_per_code, cap_per_repair)
     outcomes = [selection.outcome(item) for item in pending]
     kinds = Counter(
         _kind(item) for item, outcome in zip(pending, outcomes, strict=True) if outcome is item.row
@@ -140,8 +143,9 @@ class _Pending(NamedTuple):
 class _Selection:
     """The decisions on rows in their order: caps, both servers' reports of one fault, near-duplicates."""
 
-    def __init__(self, cap_per_code: int) -> None:
-        self._cap = cap_per_code
+    def __init__(self, cap_per_code: int, cap_per_repair: int) -> None:
+        self._cap, self._cap_per_repair = cap_per_code, cap_per_repair
+        self._repairs = Counter[tuple[str, str, str]]()
         self._seen = NearDuplicates()
         self._selected = Counter[str]()
         self._findings: defaultdict[tuple[str, str], list[tuple[str, Diagnostic]]] = defaultdict(list)
@@ -156,9 +160,13 @@ class _Selection:
         same = next((key for key, known in found if equal_findings(known, diagnostic)), None)
         if same is not None:
             return Reject(row, "same_finding", f"of example {same}")
+        repair = (row["text_sha256"], row["project_id"], row["response"])
+        if self._repairs[repair] >= self._cap_per_repair:
+            return Reject(row, "cap_repair", f"{self._cap_per_repair} examples have this repair")
         if (duplicate_of := self._seen.find_or_add(row["example_id"], item.task)) is not None:
             return Reject(row, "near_duplicate", f"of example {duplicate_of}")
         found.append((row["example_id"], diagnostic))
+        self._repairs[repair] += 1
         self._selected[row["code"]] += 1
         return row
 

@@ -35,12 +35,14 @@ def projects_and_events(
     first_date: date = date(2024, 5, 6),
     modules_per_project: int = 2,
     first_project: int = 0,
+    every_case: bool = True,
     corpora: Sequence[Corpus] = (),
 ) -> Iterator[tuple[Project, Iterator[Event]]]:
     """`projects` projects, each worked on for `days` days from `first_date` (UTC) on.
 
     `first_project`: the number of the first one: two calls that continue each other give what one gives.
-    `modules_per_project`: 1 to 4 files of one corpus; some projects have a `main.py` besides.
+    `every_case`: some projects may not be used, hold prose, or have a `main.py`, as in a real recording;
+    without it all are good for training. `modules_per_project`: 1 to 4 files of one corpus.
     `corpora`: by default the standard library of this interpreter. A project has the licence of its corpus.
     Raises ConfigurationError.
     """
@@ -56,8 +58,9 @@ def projects_and_events(
     for index in range(first_project, first_project + projects):
         corpus, chosen = groups[index % len(groups)]
         random = seeded(seed, "project", index)
-        project = _project(seed, index, corpus)
-        useless = _useless(index)
+        # Outside of the cycle nothing is special.
+        project = _project(seed, index, corpus, index % _CYCLE if every_case else _CYCLE)
+        useless = every_case and _useless(index)
         typist = Typist(
             project.project_id,
             chosen[: 1 if useless else None],
@@ -65,9 +68,9 @@ def projects_and_events(
             first_date=first_date,
             days=days,
             mistakes_per_day=3 if useless else random.randint(12, 18),
-            with_main=index % 3 == 0,
-            with_prose=index % 12 == 7,
-            late=index % 8 == 5,
+            with_main=every_case and index % 3 == 0,
+            with_prose=every_case and index % 12 == 7,
+            late=every_case and index % 8 == 5,
         )
         yield project, typist.events()
 
@@ -92,8 +95,8 @@ def _useless(index: int) -> bool:
     return index % _CYCLE in (_PRIVATE, _UNKNOWN_VISIBILITY, _NO_CONSENT, _UNKNOWN_CONSENT, _NOT_PYTHON)
 
 
-def _project(seed: int, index: int, corpus: Corpus) -> Project:
-    turn, licence = index % _CYCLE, corpus.licence
+def _project(seed: int, index: int, corpus: Corpus, turn: int) -> Project:
+    licence = corpus.licence
     label = f"{corpus.name}-" if corpus.name else ""
     visibility = {_PRIVATE: Visibility.PRIVATE, _UNKNOWN_VISIBILITY: Visibility.UNKNOWN}.get(
         turn, Visibility.PUBLIC

@@ -165,6 +165,27 @@ def test_same_finding() -> None:
     assert set(reasons(outcomes(rows)).values()) == {None}
 
 
+def test_cap_repair() -> None:
+    rows = [
+        example(f"r{n}", text=program(n), line=n, code=f"pyright[{n}]", response="the same") for n in range(4)
+    ]
+    assert set(reasons(outcomes(rows, cap_per_repair=2)).values()) == {None}  # of other texts
+    text = program(3, lines=90)
+    rows = [
+        example(
+            f"r{n}",
+            text=text,
+            line=20 * n,
+            project_id="p",
+            response="the same",
+            diagnostic={"code": "pyright", "message": f"Message {n}", "start_line": 20 * n},
+        )
+        for n in range(4)
+    ]
+    assert Counter(reasons(outcomes(rows, cap_per_repair=2)).values()) == {None: 2, "cap_repair": 2}
+    assert Counter(reasons(outcomes(rows)).values()) == {None: 4}
+
+
 def test_share_kind() -> None:
     rows = [example(f"u{n}", **undefined(("ruff", "pyright")[n % 2])) for n in range(12)]
     others = ["F811", "F822", "reportCallIssue", "reportIndexIssue"]

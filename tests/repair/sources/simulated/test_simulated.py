@@ -169,9 +169,33 @@ def test_every_reason_to_leave_a_project_out_occurs(demo: list[tuple[Project, li
     assert len(good) > len(projects) * 0.75
 
 
+def test_without_every_case_all_projects_are_good_for_training() -> None:
+    found = [
+        (project, {event.path for event in events})
+        for project, events in projects_and_events(seed=3, days=1, projects=9, every_case=False)
+    ]
+    assert {(p.visibility, p.consent, p.language, p.licence) for p, _ in found} == {
+        ("public", True, "python", "PSF-2.0")
+    }
+    assert not {"main.py", "notes.py"} & {path for _, paths in found for path in paths}
+
+
+def test_two_calls_that_continue_each_other_give_what_one_gives(
+    demo: list[tuple[Project, list[Event]]],
+) -> None:
+    ((project, events),) = projects_and_events(seed=3, projects=1, first_project=5)
+    assert (project, list(events)) == demo[5]
+
+
 @pytest.mark.parametrize(
     "options",
-    [{"projects": 0}, {"days": 0}, {"modules_per_project": 0}, {"modules_per_project": 5}],
+    [
+        {"projects": 0},
+        {"days": 0},
+        {"modules_per_project": 0},
+        {"modules_per_project": 5},
+        {"first_project": -1},
+    ],
     ids=str,
 )
 def test_an_impossible_option_is_refused(options: dict[str, int]) -> None:
