@@ -4,10 +4,15 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # Read when gcsfs is imported, by whichever test comes first: else it would ask over gRPC what kind of bucket
 # it is, and the emulator speaks JSON only.
 os.environ["GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"] = "false"
+
+# A busy machine is no fault of an example.
+settings.register_profile("repair", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("repair")
 
 ROOT = Path(__file__).resolve().parent.parent
 

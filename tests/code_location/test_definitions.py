@@ -36,12 +36,15 @@ ASSETS = {
     "teacher_page": {"date"},
 }
 
+# CPU time: what else the machine is doing does not count. Any code location costs what dagster does.
 LOAD = """
 import json, sys, time
+import dagster
+alone = time.process_time()
 import code_location.definitions
-seconds = time.process_time()  # what it costs, whatever else the machine is doing
+ratio = time.process_time() / alone
 heavy = sorted(set(sys.modules) & {"torch", "composer", "pyspark", "dspy", "transformers", "matplotlib"})
-print(json.dumps({"seconds": seconds, "heavy": heavy}))
+print(json.dumps({"ratio": ratio, "heavy": heavy}))
 """
 
 
@@ -52,13 +55,13 @@ def defs() -> dg.Definitions:
     return defs
 
 
-def test_the_code_location_loads_in_under_four_seconds_and_imports_nothing_heavy():
+def test_the_code_location_loads_fast_and_imports_nothing_heavy():
     runs = [
         json.loads(subprocess.run([sys.executable, "-c", LOAD], check=True, capture_output=True).stdout)
         for _ in range(2)  # the first may compile the modules
     ]
     assert runs[1]["heavy"] == []
-    assert min(run["seconds"] for run in runs) < 4
+    assert min(run["ratio"] for run in runs) < 6
 
 
 def test_the_graph_has_all_stages_with_their_partitions(defs: dg.Definitions):

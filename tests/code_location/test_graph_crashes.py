@@ -1,18 +1,18 @@
 """Processes that are killed: nothing is lost, nothing partial is seen, what was done is not done again."""
 
+import itertools
 import os
 import shutil
 import signal
-import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
 
 from partitions.keys import Key
 from repair.errors import StoreError
+from repair.language_servers.rpc import Client
 from repair_assets.error_states import error_states
 from repair_assets.reproduced_diagnostics import reproduced_diagnostics
 from tests.code_location import code_location
@@ -22,13 +22,6 @@ NAMES = Key(DAY, "F821")
 PROJECTS = 6
 ROWS = 2 * PROJECTS
 BEFORE, AT_WORK, BEHIND = STAGES[:3], STAGES[3], STAGES[4:]
-
-
-def wait_for(what: Callable[[], bool], seconds: float = 90) -> None:
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline, "it did not come"
-        time.sleep(0.002)
 
 
 def at_work(house: House, asset: str) -> bool:
@@ -57,11 +50,8 @@ def data_versions(house: House) -> dict[str, str]:
 def test_a_run_killed_between_two_stages_is_finished_by_the_next(undisturbed: House, tmp_path: Path):
     shutil.copytree(undisturbed.folder / "recording", tmp_path / "recordings")
     house = House(tmp_path)
-    process = code_location.start(tmp_path, ("events", DAY), ("diagnostics", str(NAMES)))
-    try:
-        wait_for(lambda: at_work(house, AT_WORK) or process.poll() is not None)
-    finally:
-        process.kill()
+    jobs = (("events", DAY), ("diagnostics", str(NAMES)))
+    with code_location.start(tmp_path, *jobs, DIES_IN=AT_WORK) as process:
         said, _ = process.communicate()
     assert process.returncode == -signal.SIGKILL, said[-4000:]
 
@@ -81,27 +71,26 @@ def test_a_run_killed_between_two_stages_is_finished_by_the_next(undisturbed: Ho
     assert statuses == {"events": dg.DagsterRunStatus.SUCCESS, "diagnostics": dg.DagsterRunStatus.STARTED}
 
 
-def test_pyright_killed_in_the_middle_of_a_partition_costs_no_row(undisturbed: House, tmp_path: Path):
+def test_pyright_killed_in_the_middle_of_a_partition_costs_no_row(
+    undisturbed: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     shutil.copytree(undisturbed.folder / "recording", tmp_path / "recording")
     house = House(tmp_path)
     house.events()
     house.run([error_states], NAMES)
-    killed: dict[int, bool] = {}
     servers = LANGUAGE_SERVERS.servers()
+    answer, asked, killed = Client.result, itertools.count(1), list[int]()
 
-    def kill_when_at_work() -> None:
-        wait_for(lambda: at_work(house, "reproduced_diagnostics"))
-        time.sleep(0.05)
-        for pid in servers.pids:
+    def killed_at_the_fifth_question(client: Client, *question: Any) -> Any:
+        if next(asked) == 5:  # it has been sent
+            [pid] = servers.pids
             os.kill(pid, signal.SIGKILL)
-            killed[pid] = bool(house.store.partitions("reproduced_diagnostics"))
+            killed.append(pid)
+        return answer(client, *question)
 
-    killer = threading.Thread(target=kill_when_at_work)
-    killer.start()
+    monkeypatch.setattr(Client, "result", killed_at_the_fifth_question)
     result = house.run([reproduced_diagnostics], NAMES)
-    killer.join()
-    assert list(killed.values()) == [False], "it was killed before the stage had ended"
-    assert not set(killed) & set(servers.pids)
+    assert killed and not set(killed) & set(servers.pids)
     assert result.success
     reproduced = house.manifest("reproduced_diagnostics", NAMES)
     assert (reproduced.rows_in, reproduced.rows_out) == (ROWS, ROWS)

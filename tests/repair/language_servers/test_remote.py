@@ -229,6 +229,11 @@ def asked(script: Script, requests: Sequence[Request] = REQUESTS, **settings: An
         return list(remote.check_many(requests))
 
 
+def patience_with(script: Script) -> float:
+    """The time limit of a response: short only where it is to be reached."""
+    return 0.5 if script is stalls else 30.0
+
+
 @pytest.mark.parametrize(
     "bad",
     [
@@ -248,7 +253,8 @@ def asked(script: Script, requests: Sequence[Request] = REQUESTS, **settings: An
     ],
 )
 def test_what_passes_costs_nothing(bad: Script) -> None:
-    assert facts(asked(first(2, bad), timeout=0.5)) == facts([result_of(request) for request in REQUESTS])
+    results = asked(first(2, bad), timeout=patience_with(bad))
+    assert facts(results) == facts([result_of(request) for request in REQUESTS])
 
 
 @pytest.mark.parametrize(
@@ -262,7 +268,7 @@ def test_what_passes_costs_nothing(bad: Script) -> None:
     ],
 )
 def test_a_workspace_that_ends_every_try_costs_its_neighbours_nothing(bad: Script, reason: str) -> None:
-    results = asked(on("text 3", bad), timeout=0.5)
+    results = asked(on("text 3", bad), timeout=patience_with(bad))
     assert [result.reason for result in results] == [None] * 3 + [reason] + [None] * 3
 
 
@@ -290,7 +296,7 @@ def test_an_instance_that_stays_away_fails_the_run(script: Script, healthy: bool
         start = time.monotonic()
         with pytest.raises(ServersUnreachableError, match="repair language-servers"):
             next(remote.check_many(REQUESTS))
-        assert time.monotonic() - start < 5.0
+        assert time.monotonic() - start < 30  # not the 60 s that it was asked to wait
 
 
 def test_no_instance_at_all() -> None:
@@ -316,7 +322,7 @@ def test_retry_after_is_honoured(wait: Any) -> None:
 
     times: list[float] = []
     asked(busy, REQUESTS[:1])
-    assert 1.0 <= times[1] - times[0] < 4.0
+    assert 1.0 <= times[1] - times[0] < 30
 
 
 @pytest.mark.parametrize(
@@ -404,7 +410,7 @@ def test_closing_ends_a_pause() -> None:
         start = time.monotonic()
         with pytest.raises(ServersClosedError):
             remote.check({"a.py": ""}, "a.py")
-        assert time.monotonic() - start < 5.0
+        assert time.monotonic() - start < 30  # not the 60 s that it was asked to wait
 
 
 SECRET = "SECRETsecret"

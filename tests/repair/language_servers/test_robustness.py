@@ -51,7 +51,7 @@ def is_gone(pid: int) -> bool:
     return state == "Z"
 
 
-def wait_until(condition, seconds: float = 10.0) -> bool:
+def wait_until(condition, seconds: float = 60.0) -> bool:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if condition():
@@ -71,16 +71,25 @@ def test_a_killed_server_loses_nothing() -> None:
         assert servers.pids != [pid]
 
 
-def test_a_hanging_server_is_replaced_within_the_limit() -> None:
-    with LanguageServers(workers=1, timeout=5.0) as servers:
+@pytest.fixture(scope="module")
+def time_limit() -> float:
+    """Seconds that a server which has yet to start keeps to, however slow or busy this machine is."""
+    start = time.monotonic()
+    with LanguageServers(workers=1) as servers:
+        servers.check(snapshot(0), "main.py")
+    return max(3.0, 4 * (time.monotonic() - start))
+
+
+def test_a_hanging_server_is_replaced_within_the_limit(time_limit: float) -> None:
+    with LanguageServers(workers=1, timeout=time_limit) as servers:
         servers.check(snapshot(0), "main.py")
         [pid] = servers.pids
         os.kill(pid, signal.SIGSTOP)
         # more text than a pipe holds: writing must not block past the limit either
-        large = {"main.py": snapshot(1)["main.py"] + "# long\n" * 100_000, "helper.py": "b = 1\n"}
+        large = {"main.py": snapshot(1)["main.py"] + "# long\n" * 20_000, "helper.py": "b = 1\n"}
         start = time.monotonic()
         assert messages(servers.check(large, "main.py")) == expected(1)
-        assert 5.0 <= time.monotonic() - start < 15.0
+        assert time_limit <= time.monotonic() - start < 2 * time_limit + 60
         assert is_gone(pid)
 
 
@@ -145,7 +154,8 @@ def test_a_server_that_fails_twice_gives_the_reason(
     body: str, error: type[Exception], part: str, tmp_path: Path
 ) -> None:
     seen = nothing_installed(tmp_path / "environment")
-    timeout = 1.5 if error is ServerTimeoutError else 30.0
+    # the program has to start and to answer `initialize` within the limit, where it gets further than that
+    timeout = {"no answer to initialize": 0.5}.get(part, 3.0) if error is ServerTimeoutError else 30.0
     worker = Worker(fake(tmp_path, body), tmp_path / "worker", seen, timeout=timeout, memory_limit_mb=1500)
     try:
         [outcome] = worker.check([PreparedWorkspace.of(snapshot(0), None)])
@@ -165,14 +175,14 @@ def hard(depth: int) -> str:
 
 
 @pytest.mark.slow
-def test_a_file_that_takes_minutes_is_rejected_and_its_neighbours_are_not() -> None:
-    with LanguageServers(workers=1, timeout=6.0) as servers:
+def test_a_file_that_takes_minutes_is_rejected_and_its_neighbours_are_not(time_limit: float) -> None:
+    with LanguageServers(workers=1, timeout=time_limit) as servers:
         servers.check(snapshot(0), "main.py")
         [pid] = servers.pids
         requests = [Request(snapshot(1)), Request({"main.py": hard(8)}), Request(snapshot(2))]
         start = time.monotonic()
         before, slow, after = servers.check_many(requests)
-        assert time.monotonic() - start < 30.0
+        assert time.monotonic() - start < 4 * time_limit + 60  # two tries, and twice a new server
         assert slow.reason == "server_timeout"
         assert "main.py" in str(slow.error)
         assert [messages(before), messages(after)] == [expected(1), expected(2)]
@@ -199,7 +209,7 @@ def test_a_server_that_dies_of_memory_is_replaced(tmp_path: Path) -> None:
 def test_a_worker_without_ruff_says_so(tmp_path: Path) -> None:
     seen = nothing_installed(tmp_path / "environment")
     dies = replace(programs(), ruff="/bin/false")  # ends with 1, as ruff does on findings, and says nothing
-    worker = Worker(dies, tmp_path / "worker", seen, timeout=20.0, memory_limit_mb=1500)
+    worker = Worker(dies, tmp_path / "worker", seen, timeout=60.0, memory_limit_mb=1500)
     try:
         [outcome] = worker.check([PreparedWorkspace.of(snapshot(0), None)])
         assert isinstance(outcome, ServerCrashError)
@@ -236,7 +246,7 @@ def test_a_server_that_holds_too_much_is_replaced() -> None:
 
 def test_a_server_whose_slots_are_used_up_has_no_room(tmp_path: Path) -> None:
     seen = nothing_installed(tmp_path / "environment")
-    server = PyrightServer(programs(), tmp_path / "server", seen, 30.0, slots_of_a_kind=2)
+    server = PyrightServer(programs(), tmp_path / "server", seen, 60.0, slots_of_a_kind=2)
     try:
         for number in range(2):
             assert server.has_room(1500)

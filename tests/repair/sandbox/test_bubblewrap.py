@@ -45,7 +45,7 @@ def command_lines() -> list[str]:
     return found
 
 
-def gone(mark: str, seconds: float = 10) -> bool:
+def gone(mark: str, seconds: float = 60) -> bool:
     """Whether no process of this machine has `mark` in its command line, soon."""
     deadline = time.monotonic() + seconds
     while any(mark in command for command in command_lines()):
@@ -102,7 +102,7 @@ def test_how_a_program_ended(source: str, outcome: str, exit_code: int | None):
 def test_wall_time_is_limited(source: str):
     started = time.monotonic()
     assert run(source, limits=Limits(wall_seconds=1)).outcome == "timeout"
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 30
 
 
 def test_memory_is_limited():
@@ -494,7 +494,7 @@ def test_a_program_does_not_outlive_who_runs_it():
         "run('import time; time.sleep(600)', limits=Limits(wall_seconds=600, file_bytes=7654321))"
     )
     with subprocess.Popen([sys.executable, "-c", caller], cwd=ROOT) as process:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not any("bwrap" in command and "7654321" in command for command in command_lines()):
             assert time.monotonic() < deadline
             time.sleep(0.05)

@@ -2,13 +2,13 @@
 
 import pickle
 import random
-import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from repair.training.packing import PackingError, pack
+from tests.cpu_time import cpu_bound
 
 
 def first_fit_decreasing(lengths: list[int], capacity: int) -> int:
@@ -81,7 +81,6 @@ def test_small_packings_are_the_fewest(lengths: list[int], bins: int) -> None:
 def test_a_hundred_thousand_lengths_are_packed_in_seconds_and_almost_without_room_left() -> None:
     rng = random.Random(1)
     lengths = [min(4096, max(1, round(rng.lognormvariate(6, 0.5)))) for _ in range(100_000)]
-    started = time.process_time()
-    bins = pack(lengths, 4096)
-    assert time.process_time() - started < 5
+    with cpu_bound(5):
+        bins = pack(lengths, 4096)
     assert sum(lengths) / (4096 * len(bins)) > 0.99

@@ -96,7 +96,7 @@ def test_a_waiting_thread_is_woken_at_the_end_of_the_run() -> None:
         thread.start()
     stop.set()
     for thread in threads:
-        thread.join(timeout=5)
+        thread.join(timeout=60)
     assert len(raised) == 3
 
 

@@ -164,7 +164,8 @@ PASSING_TROUBLES = {
 
 @pytest.mark.parametrize("script", PASSING_TROUBLES.values(), ids=PASSING_TROUBLES)
 def test_a_trouble_that_passes_is_waited_for(script: Script, cache: Path) -> None:
-    results = verified(script, cache, 3, timeout_s=0.5)
+    limits = {"timeout_s": 0.5} if script is PASSING_TROUBLES["silence"] else {}
+    results = verified(script, cache, 3, **limits)
     assert [result["reason"] for result in results] == [None] * 3, results[0]["detail"]
 
 
@@ -183,7 +184,8 @@ LASTING_TROUBLES = {
 def test_a_trouble_that_lasts_rejects_the_row_with_its_cause(
     script: Script, attempts: int, cause: str, cache: Path
 ) -> None:
-    with ModelServer(script) as server, teacher(server, cache, timeout_s=0.2) as asked:
+    limits = {"timeout_s": 0.2} if cause == "timed out" else {}
+    with ModelServer(script) as server, teacher(server, cache, **limits) as asked:
         results = list(asked.propose([row(0), row(1)]))
     assert [result.reason for result in results] == ["teacher_failed"] * 2
     assert all(cause in result.detail for result in results), results[0].detail
@@ -519,10 +521,11 @@ def test_requests_keep_to_their_rate(cache: Path, monkeypatch: pytest.MonkeyPatc
         came.append(time.monotonic())
         (throttled(RIGHT, retry_after="0") if "error:name3x" in exchange.prompt else RIGHT)(exchange)
 
+    start = time.monotonic()
     results = outcomes(script, cache, [row(number) for number in range(20)], requests_per_minute=7)
     assert all(isinstance(result, Proposal) for result in results)
     assert len(came) == 21  # an attempt is a request
-    assert all(later - earlier > 1 for earlier, later in zip(came, came[7:], strict=False))
+    assert all(at - start >= 1.5 * (number // 7) for number, at in enumerate(sorted(came)))
 
 
 @pytest.mark.slow

@@ -1,7 +1,6 @@
 """Cheat detection: cheats of each kind, and honest repairs that look like them."""
 
 import json
-import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from repair.line_diff.numbered import diff, parse
 from repair.text.lines import lines_of
 from repair.verification.cheats import WorkspaceChange, cheat
 from repair.verification.comparison import Comparison
+from tests.cpu_time import cpu_bound
 
 UNDEFINED, SYNTAX = "ruff[F821]", "pyright"
 ATTRIBUTE = "pyright[reportAttributeAccessIssue]"
@@ -374,6 +374,5 @@ NESTED = {
 
 @pytest.mark.parametrize("name", NESTED)
 def test_nested_code_has_a_verdict_in_bounded_time(name: str) -> None:
-    start = time.process_time()
-    kind_of(ATTRIBUTE, "screen", "x = turtle.screen\n", NESTED[name])
-    assert time.process_time() - start < 5
+    with cpu_bound(10):
+        kind_of(ATTRIBUTE, "screen", "x = turtle.screen\n", NESTED[name])
