@@ -12,6 +12,8 @@ from repair.cli.annotate import annotate
 from repair.cli.check import check
 from repair.cli.evaluate import evaluate
 from repair.cli.export import export
+from repair.cli.failure import Failure
+from repair.cli.fix import fix
 from repair.cli.imports import import_
 from repair.cli.language_servers import language_servers
 from repair.cli.prove import prove
@@ -20,20 +22,7 @@ from repair.cli.release import release
 from repair.cli.replay import replay
 from repair.cli.run import run
 from repair.cli.stale import stale
-from repair.errors import ConfigurationError, InputError, RepairError
-from repair.messages import printable
-
-
-class Failure(click.ClickException):
-    """An error of this project as one line; a wrong setting exits with 2, everything else with 1."""
-
-    def __init__(self, error: RepairError) -> None:
-        super().__init__(printable(" ".join(str(error).split())))
-        self.is_setting = isinstance(error, ConfigurationError)
-
-    @property
-    def exit_code(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride] - click reads it once
-        return 2 if self.is_setting else 1
+from repair.errors import InputError, RepairError
 
 
 class Commands(click.Group):
@@ -53,10 +42,11 @@ class Commands(click.Group):
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
-    """Make recordings of development sessions, replay them, and check Python code.
+    """Fix and check Python code; make recordings of development sessions, and replay them.
 
     \b
     Example:
+      repair fix main.py
       repair import simulated --out recording
       repair replay recording --project NAME --file main.py --at 2024-05-06T12:00:00Z
       repair check .
@@ -64,7 +54,7 @@ def main() -> None:
 
 
 for command in (
-    *(import_, check, replay, prove, run, export, stale, reasons, language_servers),
+    *(fix, import_, check, replay, prove, run, export, stale, reasons, language_servers),
     *(release, evaluate, annotate),
 ):
     main.add_command(command)

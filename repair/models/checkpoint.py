@@ -29,7 +29,11 @@ class CheckpointModel:
     @classmethod
     def load(cls, folder: str, *, name: str, sampling: Sampling, batch_size: int = 8) -> Self:
         """The checkpoint in `folder` (a path or URI), loaded in this process."""
-        decoder = Decoder(folder)
+        return cls.of(Decoder(folder), name=name, sampling=sampling, batch_size=batch_size)
+
+    @classmethod
+    def of(cls, decoder: Decoder, *, name: str, sampling: Sampling, batch_size: int = 8) -> Self:
+        """A checkpoint that is loaded already; several models may share it."""
 
         def decode(prompts: Sequence[str], k: int) -> list[list[Completion]]:
             batches = decoder.decode(prompts, sampling, k=k, batch_size=batch_size)

@@ -1,0 +1,141 @@
+"""`repair fix`: verified fixes of the diagnostics in one's own files.
+
+Tested by `tests/repair/cli/test_fix.py`.
+"""
+
+import os
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from repair.cli.failure import Failure
+from repair.errors import RepairError
+from repair.messages import printable
+
+if TYPE_CHECKING:
+    from repair.cli.fix_report import Reporter
+    from repair.cli.local_files import LocalWorkspace
+    from repair.fixing.fixer import Fixer
+    from repair.language_servers import LanguageServers
+
+MOST_ANSWERS = 64
+
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--apply", "applies", is_flag=True, help="Write the fixes to the files.")
+@click.option(
+    "-k",
+    "k",
+    type=click.IntRange(1, MOST_ANSWERS),
+    default=8,
+    show_default=True,
+    help="Answers to a diagnostic: one greedy, the others sampled at temperature 0.8.",
+)
+@click.option(
+    "--model",
+    default="local",
+    show_default=True,
+    metavar="local|rules|FOLDER|PROVIDER/NAME",
+    help="The shipped model, no model but rules, a checkpoint, or a model as LiteLLM names it.",
+)
+@click.option("--model-url", metavar="URL", help="The address of its API, if not the provider's own.")
+@click.option("--model-key-variable", metavar="NAME", help="The environment variable that holds its key.")
+@click.option("--python", type=FILE, help="Of the environment whose packages the servers see.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def fix(
+    paths: tuple[Path, ...],
+    applies: bool,
+    k: int,
+    model: str,
+    model_url: str | None,
+    model_key_variable: str | None,
+    python: Path | None,
+    form: str,
+) -> None:
+    """Show a verified fix of each diagnostic of pyright and ruff in Python files and folders.
+
+    A fix is shown if pyright and ruff no longer report the diagnostic, report no new error in the whole
+    project, and the change is no trick that silences them; else one line says why there is none. What ruff
+    fixes itself is named first; rules of style are left out. Each fix stands on those shown before it. Code
+    is never run. A model behind an API (PROVIDER/NAME) is sent the file; the others stay on this machine.
+
+    \b
+    Exit codes:
+      0  there is no diagnostic, or --apply fixed them all
+      1  diagnostics remain, or fixes are shown that are not applied
+      2  a setting, a file, the model or a server is at fault
+
+    \b
+    Example:
+      repair fix main.py
+      repair fix --apply src
+      repair fix --format json --model openai/gpt-4o --model-key-variable OPENAI_API_KEY main.py
+    """
+    with _faults_exit_with_2():
+        from repair.cli.fix_report import JsonReporter, TextReporter
+        from repair.cli.local_files import local_workspaces
+        from repair.fixing.chosen_model import ModelChoice, opened
+        from repair.fixing.fixer import Fixer
+        from repair.language_servers import Environment, LanguageServers
+
+        choice = ModelChoice(name=model, url=model_url, key_variable=model_key_variable)
+        workspaces = local_workspaces(list(paths))
+        reporter = JsonReporter(applies=applies) if form == "json" else TextReporter(applies=applies)
+        environment = Environment("local", python) if python else None
+        with (
+            LanguageServers(os.cpu_count() or 1, environment=environment) as servers,
+            reporter.working("loading the model") as note,
+            opened(choice, servers, tell=lambda text: click.echo(printable(text), err=True)) as models,
+        ):
+            fixer = Fixer(models, servers)
+            for workspace in workspaces:
+                note(f"checking {workspace.shown('.')}")
+                _fix_workspace(workspace, fixer, servers, reporter, k=k, applies=applies)
+            reporter.end(models, {**servers.versions, "environment": servers.environment}, k=k)
+    sys.exit(1 if reporter.remain else 0)
+
+
+def _fix_workspace(
+    workspace: "LocalWorkspace",
+    fixer: "Fixer",
+    servers: "LanguageServers",
+    reporter: "Reporter",
+    *,
+    k: int,
+    applies: bool,
+) -> None:
+    from repair.cli.local_files import write_back
+    from repair.errors import InputError
+    from repair.fixing.session import Session
+
+    session = Session(workspace.files, fixer, servers, k=k)
+    written = dict(workspace.files)
+    for path in dict.fromkeys(diagnostic.path for diagnostic in workspace.found(servers)):
+        reporter.note(f"fixing {workspace.shown(path)}")
+        for report in session.fix_file(path):
+            reporter.add(report, workspace)
+        changed = [name for name, text in session.files.items() if applies and text != written[name]]
+        for name in changed:
+            try:
+                write_back(workspace.folder / name, written[name], session.files[name])
+            except InputError as error:
+                reporter.refuse(workspace.shown(name), str(error))
+            written[name] = session.files[name]
+    reporter.style += session.style
+
+
+@contextmanager
+def _faults_exit_with_2() -> Generator[None]:
+    """Exit code 1 says that diagnostics remain, so that every fault is a 2."""
+    try:
+        yield
+    except RepairError as error:
+        raise Failure(error, exit_code=2) from error

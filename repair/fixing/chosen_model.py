@@ -1,0 +1,144 @@
+"""Model selection: the shipped model, a folder with a checkpoint, rules, or what LiteLLM names."""
+
+import hashlib
+import os
+from collections.abc import Callable, Generator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from repair.errors import ConfigurationError
+from repair.fixing.fixer import FixModels
+from repair.language_servers.scheduler import Servers
+from repair.messages import shown
+from repair.models.model import Sampling
+from repair.prompt.sentinels import PROMPT_VERSION
+from repair.synthesis.rules.model import RulesModel
+
+LOCAL, RULES = "local", "rules"
+SHIPPED = Path(__file__).parents[1] / "models" / "shipped"
+"""The folder of the model that the package carries."""
+MOST_NEW_TOKENS = 256
+GREEDY = Sampling(temperature=0, max_new_tokens=MOST_NEW_TOKENS)
+SAMPLED = Sampling(temperature=0.8, max_new_tokens=MOST_NEW_TOKENS)
+
+_WEIGHTS = ("*.safetensors", "*.json")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelChoice:
+    """What `--model` and its options say. `url`, `key_variable`: of a model behind an API."""
+
+    name: str = LOCAL
+    url: str | None = None
+    key_variable: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.is_remote:
+            return
+        if self.url or self.key_variable:
+            raise ConfigurationError(
+                f"the model {shown(self.name)} runs on this machine: an address and a key are those of a"
+                " model behind an API, named as LiteLLM does, e.g. openai/gpt-4o"
+            )
+        if self.name not in (LOCAL, RULES) and not Path(self.name).is_dir():
+            raise ConfigurationError(
+                f"there is no model {shown(self.name)}: expected {LOCAL}, {RULES}, a checkpoint's folder, or"
+                " a model behind an API, named as LiteLLM does, e.g. openai/gpt-4o"
+            )
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether it is asked over a network: a name with a provider, and no folder."""
+        provider, slash, name = self.name.partition("/")
+        return bool(slash and name and provider.strip(".~")) and not Path(self.name).is_dir()
+
+
+@contextmanager
+def opened(choice: ModelChoice, servers: Servers, *, tell: Callable[[str], None]) -> Generator[FixModels]:
+    """The chosen model, loaded. `tell` is given each question without an answer, with the reason.
+
+    Raises:
+        ConfigurationError: it is not there, or its extra is not installed.
+    """
+    if choice.name == RULES:
+        yield FixModels(RULES, RulesModel(servers), None, {"model": RULES, **_versions()})
+    elif choice.is_remote:
+        with _remote(choice, tell) as models:
+            yield models
+    else:
+        yield local_models(_shipped() if choice.name == LOCAL else Path(choice.name))
+
+
+def local_models(folder: Path) -> FixModels:
+    """The checkpoint in `folder`, loaded once for greedy and sampled answers."""
+    from repair.models.checkpoint import CheckpointModel
+    from repair.models.decoding import Decoder
+
+    decoder = Decoder(str(folder))
+    greedy, sampled = (
+        CheckpointModel.of(decoder, name=folder.name, sampling=sampling) for sampling in (GREEDY, SAMPLED)
+    )
+    versions = {"model": f"sha256:{weights_sha256(folder)}", **_versions("torch", "transformers")}
+    return FixModels(folder.name, greedy, sampled, versions)
+
+
+def weights_sha256(folder: Path) -> str:
+    """SHA-256 over the names and contents of a checkpoint's weights and settings."""
+    digest = hashlib.sha256()
+    for file in sorted(path for pattern in _WEIGHTS for path in folder.glob(pattern)):
+        with file.open("rb") as handle:
+            content = hashlib.file_digest(handle, "sha256").hexdigest()
+        digest.update(f"{file.name}\0{content}\0".encode())
+    return digest.hexdigest()
+
+
+def _shipped() -> Path:
+    if any(SHIPPED.glob("*.safetensors")):
+        return SHIPPED
+    raise ConfigurationError(
+        "no model is shipped with this package: name one by --model: the folder of a checkpoint (`make demo`"
+        f" and docs/training.md make some), {RULES}, or a model behind an API, e.g. openai/gpt-4o"
+    )
+
+
+@contextmanager
+def _remote(choice: ModelChoice, tell: Callable[[str], None]) -> Generator[FixModels]:
+    from repair.synthesis.lm.model import LmModel
+    from repair.synthesis.lm.program import TeacherProgram
+    from repair.synthesis.lm.settings import LanguageModel
+
+    model = LanguageModel(
+        model=choice.name, base_url=choice.url, key_variable=choice.key_variable, attempts=3, timeout_s=60
+    )
+    program = TeacherProgram(shots_per_question=0)
+    cache = _cache_folder() / "answers.sqlite"
+    with ExitStack() as stack:
+        greedy, sampled = (
+            stack.enter_context(
+                LmModel(
+                    model, program, cache, sampling=sampling, unanswered=tell, report=lambda progress: None
+                )
+            )
+            for sampling in (GREEDY, SAMPLED)
+        )
+        yield FixModels(choice.name, greedy, sampled, {"model": choice.name, **_versions("litellm")})
+
+
+def _cache_folder() -> Path:
+    """The folder of the answers that were paid for: a second run shows the same, and pays nothing."""
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    folder = Path(cache) / "repair"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def _versions(*packages: str) -> dict[str, str]:
+    found = {"prompt": PROMPT_VERSION}
+    for package in ("repair", *packages):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,121 @@
+"""Best-of-k repair: greedy answers first, then sampled ones; the first that verifies is the fix.
+
+All first answers of a call are decoded together, and the sampled ones of what they did not repair. Checks of
+different tasks run together (`repair.language_servers.scheduler`).
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from repair.errors import InputError
+from repair.fixing.fix import LATE, NO_ANSWER, TOO_LONG, Attempt, Fix, Task
+from repair.language_servers.scheduler import CheckCoroutine, Servers, run_all
+from repair.line_diff.numbered import LineDiffError
+from repair.models.model import Completion, FinishReason, Model
+from repair.prompt.answer_formats import LINE_DIFF, answer_format
+from repair.prompt.sentinels import PromptError
+from repair.unexpected import UNEXPECTED
+from repair.verification.verifier import examine
+
+Proposal = str | Attempt
+"""The line diff of an answer, for the files of its task; or why it has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class FixModels:
+    """A model twice: `greedy`, and `sampled` at a temperature; None: all its answers are the same."""
+
+    name: str
+    greedy: Model
+    sampled: Model | None
+    versions: Mapping[str, str] = field(default_factory=dict[str, str])
+    """What identifies the weights, and the packages that run them."""
+
+
+class Fixer:
+    """Asks `models` and verifies with `servers`."""
+
+    def __init__(self, models: FixModels, servers: Servers) -> None:
+        self.models, self._servers = models, servers
+
+    def fix(
+        self, tasks: Sequence[Task], *, is_late: Callable[[int], bool] = lambda index: False
+    ) -> list[Fix]:
+        """The fix of each task, each by itself. `is_late`: whether that of an index is useless by now."""
+        fixes = self.verified(tasks, self.first_answers(tasks))
+        pending = [index for index, fix in enumerate(fixes) if not fix.found]
+        late = [index for index in pending if is_late(index)]
+        pending = [index for index in pending if index not in late]
+        answers = self.more_answers([tasks[index] for index in pending])
+        sampled = self.verified([tasks[index] for index in pending], answers)
+        for index, fix in zip(pending, sampled, strict=True):
+            fixes[index] = replace(fix, rejected=fixes[index].rejected + fix.rejected)
+        for index in late:
+            rejected = (*fixes[index].rejected, Attempt(LATE, "no further answer was asked for"))
+            fixes[index] = replace(fixes[index], rejected=rejected)
+        return fixes
+
+    def first_answers(self, tasks: Sequence[Task]) -> list[list[Proposal]]:
+        """The greedy answer to each task, decoded together."""
+        return self._answers(self.models.greedy, tasks, [1] * len(tasks))
+
+    def more_answers(self, tasks: Sequence[Task]) -> list[list[Proposal]]:
+        """The sampled answers to each task, one fewer than its `k`; none if they would all be the same."""
+        if self.models.sampled is None:
+            return [[] for _ in tasks]
+        return self._answers(self.models.sampled, tasks, [task.k - 1 for task in tasks])
+
+    def verified(self, tasks: Sequence[Task], proposals: Sequence[Sequence[Proposal]]) -> list[Fix]:
+        """For each task the first of its proposals that verifies."""
+        coroutines = [first_verified(*pair) for pair in zip(tasks, proposals, strict=True)]
+        return run_all(coroutines, self._servers)
+
+    def _answers(self, model: Model, tasks: Sequence[Task], counts: Sequence[int]) -> list[list[Proposal]]:
+        proposals: list[list[Proposal]] = [[] for _ in tasks]
+        by_count: dict[int, list[int]] = defaultdict(list)
+        samples = [task.sample() for task in tasks]
+        for index, count in enumerate(counts):
+            try:
+                model.prompt(samples[index])
+            except PromptError as error:
+                proposals[index] = [Attempt(error.reason, str(error))] * count
+            else:
+                by_count[count].append(index)
+        by_count.pop(0, None)
+        for count, indices in by_count.items():
+            answers = model.answer([samples[index] for index in indices], k=count)
+            for index, completions in zip(indices, answers, strict=True):
+                proposals[index] = [_proposal(completion, tasks[index]) for completion in completions]
+        return proposals
+
+
+def first_verified(task: Task, proposals: Sequence[Proposal]) -> CheckCoroutine[Fix]:
+    """Check coroutine: the first proposal that verifies; equal ones are checked once."""
+    rejected: list[Attempt] = []
+    known: dict[str, Attempt] = {}
+    for proposal in proposals:
+        if isinstance(proposal, Attempt):
+            rejected.append(proposal)
+            continue
+        if proposal not in known:
+            verdict = yield from examine(task.files, task.diagnostic, proposal, task.before)
+            if verdict.accepted and verdict.repaired is not None:
+                changed = {task.path: verdict.repaired, **verdict.repaired_files}
+                return Fix(task, changed, verdict.line_diff, tuple(rejected))
+            known[proposal] = Attempt(verdict.reason or UNEXPECTED, verdict.evidence)
+        rejected.append(known[proposal])
+    return Fix(task, rejected=tuple(rejected))
+
+
+def _proposal(completion: Completion, task: Task) -> Proposal:
+    if completion.finish_reason == FinishReason.TOO_LONG:
+        return Attempt(TOO_LONG, f"{completion.input_tokens} tokens")
+    if completion.finish_reason == FinishReason.UNANSWERED:
+        return Attempt(NO_ANSWER, "no rule, or the service gave none")
+    try:
+        return answer_format(LINE_DIFF).read_in(completion.text, task.files, task.path).line_diff
+    except LineDiffError as error:
+        return Attempt(error.reason, str(error))
+    except InputError as error:
+        return Attempt(error.reason, str(error))

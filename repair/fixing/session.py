@@ -1,0 +1,166 @@
+"""Fixes the diagnostics of a file one after another, each on the workspace that the fixes before it left.
+
+The first answers are decoded together, for the file as it is at the beginning of a pass; those of later
+diagnostics are rebased on the fixes before them (`repair.fixing.rebase`), and asked again where both change
+the same lines. What a fix brings to light (a file that did not parse has more to report once it does) is the
+next pass.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from repair.diagnostics.diagnostic import Diagnostic
+from repair.fixing.fix import Attempt, Fix, Task
+from repair.fixing.fixer import Fixer, Proposal
+from repair.fixing.rebase import rebased
+from repair.fixing.targets import Triage, triage
+from repair.language_servers import Request
+from repair.language_servers.scheduler import Servers
+from repair.line_diff.numbered import LineDiffError, diff, parse
+
+MOST_PASSES = 5
+
+
+class Outcome(StrEnum):
+    """What came of a diagnostic."""
+
+    FIXED = "fixed"
+    NO_FIX = "no_fix"
+    CODE_ACTION = "code_action"
+    SAME_FAULT = "same_fault"
+    GONE = "gone"  # an earlier fix removed it
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What came of a diagnostic, whose position is that at the beginning of its pass.
+
+    `before` and `after`: the changed files around its own fix, which stands on those before it. `twin`: the
+    diagnostic of the same fault.
+    """
+
+    diagnostic: Diagnostic
+    outcome: Outcome
+    before: Mapping[str, str]
+    after: Mapping[str, str]
+    fix: Fix | None = None
+    twin: Diagnostic | None = None
+
+
+class Session:
+    """A workspace (path -> text) while its files are fixed; `files` is its state."""
+
+    def __init__(self, files: Mapping[str, str], fixer: Fixer, servers: Servers, *, k: int) -> None:
+        self.files = dict(files)
+        self.style = 0
+        """Diagnostics that were left out because their rules are stylistic."""
+        self._fixer, self._servers, self._k = fixer, servers, k
+
+    def fix_file(self, path: str) -> Iterator[Report]:
+        """What came of each diagnostic of the file, as soon as it is known; `files` has the fixes.
+
+        Raises:
+            LanguageServerError: the workspace can't be checked.
+        """
+        known = self._check(path)
+        found = triage(_of(path, known))
+        self.style += len(found.style)
+        for diagnostic in found.code_actions:
+            yield Report(diagnostic, Outcome.CODE_ACTION, {}, {})
+        given_up: list[Diagnostic] = []
+        for _ in range(MOST_PASSES):
+            base = self.files[path]
+            fixed = False
+            for report in self._pass(path, found, known):
+                fixed = fixed or report.outcome == Outcome.FIXED
+                if report.outcome in (Outcome.NO_FIX, Outcome.SAME_FAULT):
+                    given_up.append(report.diagnostic)
+                yield report
+            if not fixed:
+                return
+            known = self._check(path)
+            moved = _Moves(base, self.files[path])
+            given_up = [same for old in given_up if (same := moved.find(old, known)) is not None]
+            later = triage(_of(path, known))
+            pending = [target for target in later.targets if target not in given_up]
+            if not pending:
+                return
+            twins = {twin: known for twin, known in later.same_faults.items() if known in pending}
+            found = Triage(targets=pending, same_faults=twins)
+
+    def _pass(self, path: str, found: Triage, known: Sequence[Diagnostic]) -> Iterator[Report]:
+        base = dict(self.files)
+        tasks = [Task(base, target, known, self._k) for target in found.targets]
+        firsts = self._fixer.first_answers(tasks)
+        for first, proposals in zip(tasks, firsts, strict=True):
+            target = first.diagnostic
+            now: Diagnostic | None = target
+            if self.files[path] != base[path]:
+                now = _Moves(base[path], self.files[path]).find(target, known)
+            if now is None:
+                yield Report(target, Outcome.GONE, {}, {})
+                continue
+            task = replace(first, files=dict(self.files), diagnostic=now, before=known)
+            fix = self._fixed(task, base, proposals)
+            if not fix.found:
+                yield Report(target, Outcome.NO_FIX, {}, {}, fix)
+            else:
+                before = {name: self.files[name] for name in fix.changed}
+                self.files.update(fix.changed)
+                known = self._check(path)
+                yield Report(target, Outcome.FIXED, before, fix.changed, fix)
+        for diagnostic, twin in found.same_faults.items():
+            moved = _Moves(base[path], self.files[path])
+            gone = moved.find(diagnostic, known) is None
+            yield Report(diagnostic, Outcome.GONE if gone else Outcome.SAME_FAULT, {}, {}, twin=twin)
+
+    def _fixed(self, task: Task, base: Mapping[str, str], proposals: Sequence[Proposal]) -> Fix:
+        """The fix of a task on the workspace as it is; `proposals` were written for that of `base`."""
+        moved = [self._rebased(task, base, proposal) for proposal in proposals]
+        if None in moved:
+            [moved] = self._fixer.first_answers([task])
+        [fix] = self._fixer.verified([task], [[proposal for proposal in moved if proposal is not None]])
+        if fix.found or task.k == 1:
+            return fix
+        [more] = self._fixer.verified([task], self._fixer.more_answers([task]))
+        return replace(more, rejected=fix.rejected + more.rejected)
+
+    @staticmethod
+    def _rebased(task: Task, base: Mapping[str, str], proposal: Proposal) -> Proposal | None:
+        if isinstance(proposal, Attempt) or base[task.path] == task.files[task.path]:
+            return proposal
+        try:
+            return rebased(base, task.files, proposal, task.path)
+        except LineDiffError as error:
+            return Attempt(error.reason, str(error))
+
+    def _check(self, path: str) -> Sequence[Diagnostic]:
+        [result] = self._servers.check_many([Request(self.files, edited=(path,))])
+        if result.error:
+            raise result.error
+        return result.diagnostics
+
+
+class _Moves:
+    """Follows diagnostics of a text into the text that fixes made of it."""
+
+    def __init__(self, before: str, after: str) -> None:
+        self._diff = parse(diff(before, after))
+        self._added = {number for number, _ in self._diff.added}
+
+    def find(self, old: Diagnostic, known: Sequence[Diagnostic]) -> Diagnostic | None:
+        """`old` among the diagnostics of the text after: on its line, or on a new one if that was changed."""
+        number = self._diff.map_line(old.start_line + 1)
+        lines = self._added if number is None else {number}
+        same = [
+            diagnostic
+            for diagnostic in known
+            if (diagnostic.path, diagnostic.code, diagnostic.message) == (old.path, old.code, old.message)
+            and diagnostic.start_line + 1 in lines
+        ]
+        return min(same, key=lambda one: abs(one.start_column - old.start_column), default=None)
+
+
+def _of(path: str, diagnostics: Sequence[Diagnostic]) -> list[Diagnostic]:
+    return [diagnostic for diagnostic in diagnostics if diagnostic.path == path]

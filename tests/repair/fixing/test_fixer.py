@@ -1,0 +1,129 @@
+"""Best of k: one test for each reason that an answer is not shown, and who is asked how often."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from repair.diagnostics.diagnostic import Diagnostic
+from repair.fixing.fix import LATE, REASONS, Fix, Task
+from repair.fixing.fixer import Fixer
+from repair.models.model import FinishReason
+from tests.repair.fixing.scripted import Script, scripted
+from tests.repair.synthesis.support import FunctionServers, found, marked
+
+TEXT = 'a = "error:x"\nb = "fine"\nc = 3\n'
+GOOD = '-1 a = "error:x"\n+1 a = "fine"'
+
+
+def task(k: int = 1, text: str = TEXT) -> Task:
+    files = {"main.py": text}
+    before = marked(files)
+    return Task(files, before[0], before, k)
+
+
+def fixed(script: Script, tasks: list[Task], check: Any = marked) -> list[Fix]:
+    models, _, _ = scripted(script)
+    return Fixer(models, FunctionServers(check)).fix(tasks)
+
+
+def test_an_answer_that_verifies_is_the_fix() -> None:
+    [fix] = fixed(lambda *_: GOOD, [task()])
+    assert (fix.found, fix.line_diff, fix.rejected) == (True, GOOD, ())
+    assert fix.changed == {"main.py": TEXT.replace("error:x", "fine")}
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (FinishReason.UNANSWERED, "no_answer"),
+        (FinishReason.TOO_LONG, "too_long"),
+        (FinishReason.CUT, "no_diff"),
+        ("", "no_change"),
+        ("nonsense", "malformed"),
+        ("-2 x\n-1 y", "not_rising"),
+        ('-9 a = "error:x"', "wrong_line"),
+        ("-1 a = 1\n+1 a = 2", "content_mismatch"),
+        ("#other.py\n-1 a\n+1 b", "unknown_file"),
+        ("-3 c = 3\n+3 c = 4", "diagnostic_remains"),
+        ('-1 a = "error:x"\n+1 a = "error:y"', "new_error"),
+        ('-1 a = "error:x"\n+1 pass', "cheat"),
+    ],
+)
+def test_what_does_not_verify_is_not_shown_and_its_reason_is(answer: str | FinishReason, reason: str) -> None:
+    [fix] = fixed(lambda *_: answer, [task()])
+    assert (fix.found, fix.changed, fix.line_diff) == (False, {}, None)
+    assert fix.reasons == {reason: 1}
+    assert fix.nearest is not None
+    assert fix.nearest.reason == reason
+    assert reason in REASONS
+
+
+def test_a_diagnostic_that_is_not_there_has_no_fix() -> None:
+    gone = found("main.py", 2, "found z", code="marker[z]")
+    [fix] = fixed(lambda *_: GOOD, [Task({"main.py": TEXT}, gone, marked({"main.py": TEXT}))])
+    assert fix.reasons == {"diagnostic_absent": 1}
+
+
+def test_a_path_that_no_prompt_can_hold_is_not_asked_about() -> None:
+    files = {"a\nb.py": TEXT}
+    models, greedy, sampled = scripted(lambda *_: GOOD)
+    [fix] = Fixer(models, FunctionServers(marked)).fix([Task(files, marked(files)[0], marked(files), 3)])
+    assert fix.reasons == {"malformed_prompt": 3}
+    assert greedy.asked == sampled.asked == []
+
+
+def test_first_answers_are_asked_together_and_only_what_they_miss_is_sampled() -> None:
+    """The third of four answers of `y` verifies: two attempts before it are told, nothing after it is."""
+
+    def script(text: str, diagnostic: Mapping[str, Any], number: int) -> str:
+        name = diagnostic["code"][-2]
+        wrong = f'-1 a = "error:{name}"\n+1 a = "error:z"'
+        return f'-1 a = "error:{name}"\n+1 a = "fine"' if name == "x" or number == 2 else wrong
+
+    models, greedy, sampled = scripted(script)
+    servers = FunctionServers(marked)
+    tasks = [
+        task(4),
+        task(4, TEXT.replace("error:x", "error:y")),
+        task(1, TEXT.replace("error:x", "error:w")),
+    ]
+    fixes = Fixer(models, servers).fix(tasks)
+    assert [fix.found for fix in fixes] == [True, True, False]
+    assert greedy.asked == [[("marker[x]", 1), ("marker[y]", 1), ("marker[w]", 1)]]
+    assert sampled.asked == [[("marker[y]", 3)]]
+    assert fixes[1].reasons == {"new_error": 2}
+    assert max(servers.rounds) > 1  # checks of different tasks run together
+
+
+def test_equal_answers_are_checked_once_and_counted() -> None:
+    servers = FunctionServers(marked)
+    models, _, _ = scripted(lambda *_: "-3 c = 3\n+3 c = 4")
+    [fix] = Fixer(models, servers).fix([task(5)])
+    assert fix.reasons == {"diagnostic_remains": 5}
+    assert servers.checked == 2  # once for the greedy answer, once for the four sampled ones
+
+
+def test_the_reason_that_came_furthest_is_the_nearest() -> None:
+    answers = ["", "nonsense", '-1 a = "error:x"\n+1 a = "error:y"', "-3 c = 3\n+3 c = 4"]
+    [fix] = fixed(lambda text, diagnostic, number: answers[number], [task(4)])
+    assert fix.nearest is not None
+    assert fix.nearest.reason == "new_error"
+    assert list(fix.reasons) == ["no_change", "malformed", "new_error", "diagnostic_remains"]
+
+
+def test_a_late_task_is_not_sampled() -> None:
+    models, _, sampled = scripted(lambda *_: "")
+    fixes = Fixer(models, FunctionServers(marked)).fix([task(3), task(3)], is_late=lambda index: index == 0)
+    assert [fix.reasons for fix in fixes] == [{"no_change": 1, LATE: 1}, {"no_change": 3}]
+    assert sampled.asked == [[("marker[x]", 2)]]
+
+
+def test_a_server_that_fails_is_no_verdict_on_the_answer() -> None:
+    from repair.language_servers import ServerCrashError
+
+    def check(files: Mapping[str, str]) -> list[Diagnostic]:
+        raise ServerCrashError("it died")
+
+    [fix] = fixed(lambda *_: GOOD, [task()], check)
+    assert fix.reasons == {ServerCrashError.reason: 1}
