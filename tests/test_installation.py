@@ -128,6 +128,18 @@ def test_the_core_checks_a_file(core: Environment, tmp_path: Path) -> None:
     ]
 
 
+def test_the_core_fixes_a_file_by_rules_and_says_what_the_model_needs(
+    core: Environment, tmp_path: Path
+) -> None:
+    file = tmp_path / "bad.py"
+    file.write_text("number = 1\nprint(numbr)\n")
+    fixed = core.run("repair", "fix", "--apply", "--model", "rules", "bad.py", cwd=tmp_path)
+    assert (fixed.returncode, file.read_text()) == (0, "number = 1\nprint(number)\n"), fixed.stderr
+    refused = core.run("repair", "fix", "bad.py", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "--model" in refused.stderr or "pip install 'repair[" in refused.stderr
+
+
 def test_the_core_imports_and_replays(core: Environment, tmp_path: Path) -> None:
     typist = Typist()
     packets = [typist.types("main.py", LONG[: end + 1], NOON).packet for end in range(len(LONG))]

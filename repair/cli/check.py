@@ -30,8 +30,8 @@ def check(path: Path) -> None:
     with LanguageServers() as servers:
         found = workspace.found(servers)
     for diagnostic in found:
-        path = workspace.shown(diagnostic.path)
-        place = f"{path}:{diagnostic.start_line + 1}:{diagnostic.start_column + 1}"
+        shown = workspace.shown(diagnostic.path)
+        place = f"{shown}:{diagnostic.start_line + 1}:{diagnostic.start_column + 1}"
         message = diagnostic.message.replace("\n", "\n    ")
         click.echo(printable(f"{place}: {diagnostic.severity}: {diagnostic.code}: {message}"))
     errors = sum(diagnostic.severity == "error" for diagnostic in found)

@@ -95,13 +95,16 @@ class TextReporter(Reporter):
         _echo(f"{place}: {found.code}: {message}", bold=True)
         if report.outcome == Outcome.FIXED:
             for line in _shown_patch(report, workspace).rstrip("\n").split("\n"):
-                _echo(line, fg=_COLOURS.get(line[:1]), bold=line.startswith(("---", "+++")))
+                _echo(line, fg=_COLOURS.get(line[:1]), bold=line.startswith(("---", "+++")) or None)
         elif report.outcome == Outcome.CODE_ACTION:
             _echo("  ruff fixes this itself: ruff check --fix", fg="yellow")
         elif report.outcome == Outcome.SAME_FAULT and report.twin:
             _echo(f"  the same fault as {report.twin.code} in line {report.twin.start_line + 1}", fg="yellow")
-        elif report.fix:
-            _echo(f"  {why_not(report.fix)}", fg="yellow")
+        else:
+            why = (
+                why_not(report.fix) if report.fix else "not asked about: there were too many fixes before it"
+            )
+            _echo(f"  {why}", fg="yellow")
 
     def end(self, models: FixModels, versions: Mapping[str, str], *, k: int) -> None:
         counts = self.counts

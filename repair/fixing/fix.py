@@ -14,7 +14,7 @@ from repair.verification import verifier
 NO_ANSWER, TOO_LONG, LATE = "no_answer", "too_long", "deadline"
 
 REASONS = {
-    NO_ANSWER: "the model gave no answer",
+    NO_ANSWER: "there is no answer",
     TOO_LONG: "the file is too long for the model",
     "malformed_prompt": "the file can't be written as a prompt",
     "outside_excerpt": "the answer changes lines that the model was not shown",

@@ -112,7 +112,7 @@ def _proposal(completion: Completion, task: Task) -> Proposal:
     if completion.finish_reason == FinishReason.TOO_LONG:
         return Attempt(TOO_LONG, f"{completion.input_tokens} tokens")
     if completion.finish_reason == FinishReason.UNANSWERED:
-        return Attempt(NO_ANSWER, "no rule, or the service gave none")
+        return Attempt(NO_ANSWER, "no rule has one, or the service gave none")
     try:
         return answer_format(LINE_DIFF).read_in(completion.text, task.files, task.path).line_diff
     except LineDiffError as error:

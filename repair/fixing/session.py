@@ -1,15 +1,15 @@
 """Fixes the diagnostics of a file one after another, each on the workspace that the fixes before it left.
 
-The first answers are decoded together, for the file as it is at the beginning of a pass; those of later
-diagnostics are rebased on the fixes before them (`repair.fixing.rebase`), and asked again where both change
-the same lines. What a fix brings to light (a file that did not parse has more to report once it does) is the
-next pass.
+Syntax errors come first. The first answers of a pass are decoded together, for the file as it is then; those
+of later diagnostics are rebased on the fixes before them (`repair.fixing.rebase`), and asked for again where
+that does not verify. What fixes bring to light is the next pass.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from repair.diagnostics.codes import SYNTAX, type_of_code
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.fixing.fix import Attempt, Fix, Task
 from repair.fixing.fixer import Fixer, Proposal
@@ -19,7 +19,7 @@ from repair.language_servers import Request
 from repair.language_servers.scheduler import Servers
 from repair.line_diff.numbered import LineDiffError, diff, parse
 
-MOST_PASSES = 5
+MOST_PASSES = 10
 
 
 class Outcome(StrEnum):
@@ -34,7 +34,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What came of a diagnostic, whose position is that at the beginning of its pass.
+    """What came of a diagnostic, whose position is that in the file before any fix, if it was there.
 
     `before` and `after`: the changed files around its own fix, which stands on those before it. `twin`: the
     diagnostic of the same fault.
@@ -68,26 +68,32 @@ class Session:
         self.style += len(found.style)
         for diagnostic in found.code_actions:
             yield Report(diagnostic, Outcome.CODE_ACTION, {}, {})
+        origins = {diagnostic: diagnostic for diagnostic in (*found.targets, *found.same_faults)}
         given_up: list[Diagnostic] = []
         for _ in range(MOST_PASSES):
-            base = self.files[path]
-            fixed = False
-            for report in self._pass(path, found, known):
-                fixed = fixed or report.outcome == Outcome.FIXED
-                if report.outcome in (Outcome.NO_FIX, Outcome.SAME_FAULT):
-                    given_up.append(report.diagnostic)
-                yield report
-            if not fixed:
-                return
-            known = self._check(path)
-            moved = _Moves(base, self.files[path])
-            given_up = [same for old in given_up if (same := moved.find(old, known)) is not None]
-            later = triage(_of(path, known))
-            pending = [target for target in later.targets if target not in given_up]
+            pending = [target for target in found.targets if target not in given_up]
             if not pending:
                 return
-            twins = {twin: known for twin, known in later.same_faults.items() if known in pending}
-            found = Triage(targets=pending, same_faults=twins)
+            base = self.files[path]
+            chosen = _first(pending, found)
+            for report in self._pass(path, chosen, known):
+                yield replace(report, diagnostic=origins.get(report.diagnostic, report.diagnostic))
+            given_up += chosen.targets
+            if self.files[path] == base:
+                continue
+            known = self._check(path)
+            moves = _Moves(base, self.files[path])
+            given_up = [now for old in given_up if (now := moves.find(old, known))]
+            found = triage(_of(path, known))
+            left = [old for old in origins if old not in chosen.targets and old not in chosen.same_faults]
+            moved = {old: moves.find(old, known) for old in left}
+            for old, now in moved.items():
+                if now is None:
+                    yield Report(origins[old], Outcome.GONE, {}, {})
+            origins = {now: origins[old] for old, now in moved.items() if now is not None}
+        for target in found.targets:
+            if target not in given_up:
+                yield Report(origins.get(target, target), Outcome.NO_FIX, {}, {})
 
     def _pass(self, path: str, found: Triage, known: Sequence[Diagnostic]) -> Iterator[Report]:
         base = dict(self.files)
@@ -118,9 +124,10 @@ class Session:
     def _fixed(self, task: Task, base: Mapping[str, str], proposals: Sequence[Proposal]) -> Fix:
         """The fix of a task on the workspace as it is; `proposals` were written for that of `base`."""
         moved = [self._rebased(task, base, proposal) for proposal in proposals]
-        if None in moved:
-            [moved] = self._fixer.first_answers([task])
-        [fix] = self._fixer.verified([task], [[proposal for proposal in moved if proposal is not None]])
+        known = [proposal for proposal in moved if proposal is not None]
+        [fix] = self._fixer.verified([task], [known])
+        if not fix.found and base[task.path] != task.files[task.path]:
+            [fix] = self._fixer.verified([task], self._fixer.first_answers([task]))
         if fix.found or task.k == 1:
             return fix
         [more] = self._fixer.verified([task], self._fixer.more_answers([task]))
@@ -140,6 +147,13 @@ class Session:
         if result.error:
             raise result.error
         return result.diagnostics
+
+
+def _first(pending: Sequence[Diagnostic], found: Triage) -> Triage:
+    """What of `pending` is next: syntax errors, since little else is known of a file that does not parse."""
+    targets = [target for target in pending if type_of_code(target.code) == SYNTAX] or list(pending)
+    twins = {twin: target for twin, target in found.same_faults.items() if target in targets}
+    return Triage(targets=targets, same_faults=twins)
 
 
 class _Moves:

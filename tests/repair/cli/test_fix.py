@@ -1,0 +1,210 @@
+"""`repair fix` on files, by the rules and real language servers; what it prints, writes and exits with."""
+
+import io
+import json
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from repair.cli import main
+from repair.cli.fix_report import JsonReporter, TextReporter, why_not
+from repair.cli.local_files import LocalWorkspace
+from repair.fixing.fix import Attempt, Fix, Task
+from repair.fixing.fixer import FixModels
+from repair.fixing.session import Outcome, Report
+from tests.repair.fixing.scripted import scripted
+from tests.repair.synthesis.support import found
+
+FIVE_KINDS = """\
+import turtle
+
+def total(prices: list[int]) -> int:
+    result = 0
+    for price in prices
+        result += pric
+    return result
+
+screen = turtle.screen()
+print(totl([1, 2]), screen)
+print(missing_altogether)
+"""
+REPAIRED = """\
+import turtle
+
+def total(prices: list[int]) -> int:
+    result = 0
+    for price in prices:
+        result += price
+    return result
+
+screen = turtle.Screen()
+print(total([1, 2]), screen)
+print(missing_altogether)
+"""
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(main, ["fix", *map(str, arguments)], catch_exceptions=False)
+
+
+def test_a_file_is_fixed_step_by_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "shop.py"
+    crlf = FIVE_KINDS.replace("\n", "\r\n").encode()
+    file.write_bytes(crlf)
+    file.chmod(0o640)
+    (tmp_path / "ruff.toml").write_text("")
+
+    shown = run("--model", "rules", "--format", "json", "shop.py")
+    assert (shown.exit_code, file.read_bytes()) == (1, crlf)
+    document = json.loads(shown.stdout)
+    fixed = [row for row in document["diagnostics"] if row["outcome"] == "fixed"]
+    assert len({row["code"] for row in fixed}) >= 3
+    assert document["versions"].keys() >= {"model", "prompt", "pyright", "ruff", "environment"}
+    # the diffs, one after another, make the repaired file
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    (copy / "shop.py").write_bytes(crlf)
+    for row in fixed:
+        subprocess.run(["git", "apply", "-"], cwd=copy, input=row["diff"].encode(), check=True)
+    assert (copy / "shop.py").read_bytes().decode() == REPAIRED.replace("\n", "\r\n")
+
+    applied = run("--model", "rules", "--apply", "shop.py")
+    assert applied.exit_code == 1  # one has no fix
+    assert file.read_bytes() == (copy / "shop.py").read_bytes()
+    assert file.stat().st_mode & 0o777 == 0o640
+    assert "+screen = turtle.Screen()" in applied.stdout
+    assert "\r" not in applied.stdout
+    [line] = [line for line in applied.stdout.splitlines() if line.startswith("  no fix")]
+    assert line.startswith("  no fix: there is no answer")
+    assert "diagnostics fixed; " in applied.stderr
+
+
+def test_nothing_to_fix_is_0_and_a_fault_is_2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "clean.py").write_text("print(1)\n")
+    (tmp_path / "notes.txt").write_text("x")
+    clean = run("--model", "rules", "clean.py")
+    assert (clean.exit_code, clean.stdout) == (0, "")
+    assert clean.stderr == "no diagnostics; model rules, k = 8\n"
+    for arguments in (
+        ["notes.txt"],
+        ["absent.py"],
+        [],
+        ["--model", "gpt-4o", "clean.py"],
+        ["-k", "0", "clean.py"],
+    ):
+        assert run(*arguments).exit_code == 2
+
+
+LONG_AND_HOSTILE = "\x1b[31mred\u202e " + "x" * 1000
+
+
+def report(outcome: Outcome, **known: Any) -> Report:
+    diagnostic = found("main.py", 0, f'"{LONG_AND_HOSTILE}" is not defined')
+    before, after = {"main.py": "\ta\x1b = 1\n"}, {"main.py": "\tb = 1\n"}
+    changed = (before, after) if outcome == Outcome.FIXED else ({}, {})
+    return Report(diagnostic, outcome, *changed, **known)
+
+
+def a_fix(*reasons: str) -> Fix:
+    task = Task({"main.py": ""}, found("main.py", 0, "m"), [])
+    return Fix(task, rejected=tuple(Attempt(reason, LONG_AND_HOSTILE) for reason in reasons))
+
+
+WORKSPACE = LocalWorkspace(Path.cwd(), {}, (), ())
+VERSIONS = {"pyright": "1", "ruff": "2", "environment": "none"}
+
+
+def test_text_of_strangers_is_shown_escaped(capsys: pytest.CaptureFixture[str]) -> None:
+    reporter = TextReporter(applies=False)
+    for outcome in Outcome:
+        reporter.add(report(outcome, fix=a_fix("no_change"), twin=found("main.py", 0, "m")), WORKSPACE)
+    shown = capsys.readouterr().out
+    assert "\x1b" not in shown
+    assert "\u202e" not in shown
+    assert "-\ta\\x1b = 1" in shown  # a tab moves nothing
+    assert len([line for line in shown.splitlines() if line.startswith("  no fix")]) == 1
+
+
+@pytest.mark.parametrize(
+    ("reasons", "beginning"),
+    [
+        ((), "no fix: no answer"),
+        (("no_answer",), "no fix: there is no answer: "),
+        (("no_change",), "no fix: the diff applies and leaves every line as it was: "),
+        (
+            ("no_change", "no_change", "cheat"),
+            "no fix in 3 answers (2 no_change, 1 cheat): the diff silences",
+        ),
+    ],
+)
+def test_why_nothing_is_shown_is_one_line(reasons: tuple[str, ...], beginning: str) -> None:
+    said = why_not(a_fix(*reasons))
+    assert said.startswith(beginning)
+    assert "\n" not in said
+    assert len(said) < 500
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "applies", "remain"),
+    [
+        ([], False, False),
+        ([], True, False),
+        ([Outcome.FIXED], False, True),
+        ([Outcome.FIXED, Outcome.GONE], True, False),
+        ([Outcome.FIXED, Outcome.NO_FIX], True, True),
+        ([Outcome.CODE_ACTION], True, True),
+        ([Outcome.SAME_FAULT], True, True),
+    ],
+)
+def test_what_remains_decides_the_exit_code(outcomes: list[Outcome], applies: bool, remain: bool) -> None:
+    for reporter in (TextReporter(applies=applies), JsonReporter(applies=applies)):
+        for outcome in outcomes:
+            reporter.add(report(outcome), WORKSPACE)
+        assert reporter.remain == remain
+
+
+def test_a_file_that_was_not_written_remains(capsys: pytest.CaptureFixture[str]) -> None:
+    reporter = JsonReporter(applies=True)
+    reporter.add(report(Outcome.FIXED), WORKSPACE)
+    reporter.refuse("main.py", "main.py was changed meanwhile")
+    assert reporter.remain
+    models, _, _ = scripted(lambda *_: "")
+    reporter.end(models, VERSIONS, k=1)
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["refused"] == {"main.py": "main.py was changed meanwhile"}
+    assert captured.err == "main.py was changed meanwhile\n"
+
+
+def test_imports_that_are_not_found_point_to_the_environment(capsys: pytest.CaptureFixture[str]) -> None:
+    missing = found("main.py", 0, "m", code="pyright[reportMissingImports]")
+    models = FixModels("rules", *scripted(lambda *_: "")[1:])
+    for environment, hints in (("none", 1), ("local 0123456789ab", 0)):
+        reporter = TextReporter(applies=False)
+        reporter.add(Report(missing, Outcome.NO_FIX, {}, {}, a_fix()), WORKSPACE)
+        reporter.end(models, {**VERSIONS, "environment": environment}, k=1)
+        assert capsys.readouterr().err.count("--python .venv/bin/python") == hints
+
+
+def colours(variables: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> bool:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    screen = Terminal()
+    monkeypatch.setattr("sys.stdout", screen)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    TextReporter(applies=False).add(report(Outcome.FIXED), WORKSPACE)
+    return "\x1b[32m+\tb = 1" in screen.getvalue()
+
+
+def test_a_terminal_has_colours_unless_it_wants_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert colours({}, monkeypatch)
+    assert not colours({"NO_COLOR": "1"}, monkeypatch)
