@@ -8,6 +8,7 @@ from typing import Any
 from repair.text import lcs
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z")
+_PATCH_LINE = re.compile(r"[^\n]*\n|[^\n]+\Z")
 _NO_NEWLINE = "\n\\ No newline at end of file\n"
 
 
@@ -20,7 +21,7 @@ def _file_patch(path: str, before: str, after: str) -> str:
     name = path.lstrip("/")  # `git apply` and `patch -p1` take paths from where they run
     name = path.lstrip("/")  # `git apply` and `patch -p1` take paths from where they run
     # a carriage return alone ends no line of a patch
-    old, new = (re.findall(r"[^\n]*\n|[^\n]+\Z", text) for text in (before, after))
+    old, new = (_PATCH_LINE.findall(text) for text in (before, after))
     rows = difflib.unified_diff(old, new, f"a/{name}", f"b/{name}")
     return "".join(row if row.endswith("\n") else row + _NO_NEWLINE for row in rows)
 
