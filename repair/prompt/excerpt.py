@@ -36,8 +36,8 @@ BUDGET = 1_000
 """Characters of the numbered lines, with their newlines.
 
 Characters, so that a stored example belongs to no tokenizer. Of the fixes of the demo 89 % lie inside such an
-excerpt, of the LeetCode samples of DebugBench 74 % fit it whole, and a prompt with its answer has about 400
-tokens (`bench/excerpts.py`, docs/training.md): each further 200 characters cost 70 tokens of every sample.
+excerpt, three in four LeetCode samples of DebugBench fit it whole, and a prompt with its answer has about 460
+tokens. Each further 200 characters cost 70 tokens of every example (`bench/excerpts.py`, docs/training.md).
 """
 
 _AROUND_FIRST = 0.7

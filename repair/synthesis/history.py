@@ -3,7 +3,8 @@
 It costs nothing. The proposal is the smallest part of the first later state of the file that holds a repair
 (`repair.verification.minimize`): what else the user did in the meantime is left out, and so is the next error
 that came with it. A state that counts as a cheat is used only if none repairs without cheating; it is
-proposed as it is, so that verification rejects and counts it. Other files stay as they were: a row's later
+proposed as it is, so that verification rejects and counts it. One that changes lines which the prompt does
+not show can't be learned from, and is rejected here: `outside_excerpt`. Other files stay as they were: a row's later
 states are those of the diagnostic's file, so that a fix which needs another file as well is `no_later_fix`.
 """
 
@@ -54,17 +55,16 @@ class HistoryTeacher:
     name: str = "history"
     rows_at_once: int = 64
     """Rows whose checks run together; bounds the memory."""
+    anywhere: bool = False
+    """Whether a fix may change lines that the prompt does not show: to measure how many do."""
 
     def propose(self, rows: Iterable[RepairCandidateRow]) -> Iterator[Proposal | Reject]:
         """One outcome for each row, in order."""
-        yield from run_stream(map(_guarded, rows), self.servers, at_once=self.rows_at_once)
+        checks = (guarded(_propose(row, self.anywhere), partial(Reject, row, UNEXPECTED)) for row in rows)
+        yield from run_stream(checks, self.servers, at_once=self.rows_at_once)
 
 
-def _guarded(row: RepairCandidateRow) -> CheckCoroutine[Proposal | Reject]:
-    return guarded(_propose(row), partial(Reject, row, UNEXPECTED))
-
-
-def _propose(row: RepairCandidateRow) -> CheckCoroutine[Proposal | Reject]:
+def _propose(row: RepairCandidateRow, anywhere: bool) -> CheckCoroutine[Proposal | Reject]:
     workspace = files_of(row)
     diagnostic = Diagnostic.from_row(row["diagnostic"])
     before = [Diagnostic.from_row(found) for found in row["before"]]
@@ -78,7 +78,7 @@ def _propose(row: RepairCandidateRow) -> CheckCoroutine[Proposal | Reject]:
     fixed = yield from _first_fix(workspace, diagnostic, before, own)
     verdict = fixed.verdict
     if verdict.accepted or verdict.reason == "cheat":
-        return _proposed(row, fixed)
+        return _proposed(row, fixed, anywhere)
     if verdict.reason in UNANSWERED:
         return Reject(row, verdict.reason or "", verdict.evidence)
     if assisted:
@@ -116,14 +116,15 @@ def _first_fix(
     return cheat or result
 
 
-def _proposed(row: RepairCandidateRow, fixed: MinimizedFix) -> Proposal | Reject:
+def _proposed(row: RepairCandidateRow, fixed: MinimizedFix, anywhere: bool) -> Proposal | Reject:
     line_diff = fixed.verdict.line_diff or ""
     signed = line_diff.count("\n") + 1
     if signed > MOST_SIGNED_LINES:
         detail = f"{signed} signed lines in {fixed.kept} of {fixed.hunks} hunks; at most {MOST_SIGNED_LINES}"
         return Reject(row, "fix_too_large", detail)
     try:
-        check_inside(files_of(row), Diagnostic.from_row(row["diagnostic"]), line_diff)
+        if not anywhere:
+            check_inside(files_of(row), Diagnostic.from_row(row["diagnostic"]), line_diff)
     except OutsideExcerptError as error:
         return Reject(row, error.reason, str(error))
     return Proposal(render_response(line_diff), minimized=fixed.kept < fixed.hunks)

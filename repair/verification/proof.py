@@ -89,7 +89,11 @@ def _prove(row: VerifiedDiffRow, versions: Mapping[str, str]) -> CheckCoroutine[
     try:
         before = yield Request(files, edited=(path,))
         verdict = yield from examine(
-            files, Diagnostic.from_row(row["diagnostic"]), row["line_diff"] or "", before
+            files,
+            Diagnostic.from_row(row["diagnostic"]),
+            row["line_diff"] or "",
+            before,
+            anywhere=row["prompt_version"] != PROMPT_VERSION,  # another version may have shown more
         )
     except LanguageServerError as error:
         faults["before"] = f"{error.reason}: {error}"

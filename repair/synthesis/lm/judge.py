@@ -245,7 +245,8 @@ def _outcome(row: Mapping[str, Any], judgement: Judgement | Reject, name: str) -
 INSTRUCTIONS = """\
 You review repairs of Python code. You are given a file with numbered lines, the message of one error that a
 language server reports in it, the line in which that error begins, a line diff that was proposed as its
-repair, and the lines around each change as they are after it. In the diff, `-N text` takes line N of the
+repair, and the lines around each change as they are after it. A gap in the numbers means lines that are not
+shown, and a long file may go on after the last line. In the diff, `-N text` takes line N of the
 given file away and `+N text` puts a line in, so that it is line N of the repaired file; a line with # and a
 path begins the lines of another file.
 

@@ -16,6 +16,7 @@ from repair.errors import InputError, StoreError
 from repair.evaluation.benchmark import workspace_samples
 from repair.evaluation.scoring import score_answers
 from repair.language_servers import LanguageServers, ServerTimeoutError
+from repair.line_diff import workspace as workspace_diff
 from repair.pipeline import BY_NAME
 from repair.prompt.rows import prompt_of
 from repair.prompt.sentinels import PROMPT_VERSION, parse
@@ -85,6 +86,21 @@ def test_a_row_that_an_earlier_prompt_showed_whole_is_no_example() -> None:
     row["line_diff"] = "-400 x = 1"
     [outcome] = BY_NAME["repair_examples"].run([as_batch([row], VERIFIED_DIFFS)], split_seed=0)
     assert outcome["reason"].to_pylist() == ["outside_excerpt"]
+
+
+def test_a_row_of_an_earlier_prompt_holds_wherever_its_diff_is() -> None:
+    files = {**FILES, "main.py": FILES["main.py"] + "x = 1\n" * 499 + "last = 1\n"}
+    diff = "-2 b = error:name\n+2 b = name\n-503 last = 1"
+    repaired = workspace_diff.apply(files, diff, "main.py")
+    row = verified() | {
+        "files": [{"path": path, "text": text} for path, text in files.items()],
+        **{"line_diff": diff, "answer": f"<diff>\n{diff}\n</diff>", "repaired": repaired["main.py"]},
+        **{"repaired_files": [], "after": [known.as_row() for known in marked(repaired)]},
+        **dict.fromkeys(("files_sha256", "workspace_sha256"), workspace_sha256(files)),
+    }
+    assert proof_of({**row, "prompt_version": "2"}).holds
+    assert set(proof_of(row).faults) == {"diff"}
+    assert "outside_excerpt" in proof_of(row).faults["diff"]
 
 
 def test_an_answer_about_lines_that_were_not_shown_is_worth_nothing_but_in_a_release() -> None:
