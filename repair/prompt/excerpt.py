@@ -7,7 +7,7 @@ A file that fits `BUDGET` is shown whole. Of another one, by priority:
 2. the lines around it, one before and one after in turn; a side ends with the file, or at a line that is too
    long;
 3. the heads (`def`, `class`) that enclose it, the innermost first, and the nearest two whose names occur in
-   it; each with its signature where that fits;
+   it, a class with its `__init__`; each with its signature where that fits;
 4. import statements, those first whose names occur in what is shown;
 5. more lines around it.
 
@@ -47,7 +47,7 @@ _ENCLOSING_HEADS, _NAMED_HEADS = 8, 2
 _MOST_LINES = 40
 """Of a signature or an import statement; one that does not end by then is shown by its first line."""
 
-_HEAD = re.compile(r"[ \t\f]*(?:async[ \t]+)?(?:def|class)[ \t]+(\w+)")
+_HEAD = re.compile(r"[ \t\f]*(?:async[ \t]+)?(def|class)[ \t]+(\w+)")
 _IMPORT = re.compile(r"[ \t]*(?:import[ \t]+\w|from[ \t]+[\w.]+[ \t]+import\b)")
 _WORD = re.compile(r"\w+")
 _KEYWORDS = frozenset({"import", "from", "as"})
@@ -202,8 +202,25 @@ def _indentation(line: str) -> int | None:
 def _named(lines: Sequence[str], error_line: int) -> list[int]:
     """Indices of the heads whose names occur in the error's line, the nearest first."""
     words = set(_WORD.findall(lines[error_line]))
-    heads = [at for at, line in enumerate(lines) if (head := _HEAD.match(line)) and head[1] in words]
-    return sorted(heads, key=lambda at: abs(at - error_line))[:_NAMED_HEADS]
+    heads = [at for at, line in enumerate(lines) if (head := _HEAD.match(line)) and head[2] in words]
+    nearest = sorted(heads, key=lambda at: abs(at - error_line))[:_NAMED_HEADS]
+    return [found for head in nearest for found in (head, *_constructor(lines, head))]
+
+
+def _constructor(lines: Sequence[str], head: int) -> list[int]:
+    """Index of the last `__init__` in a class: a call of it has to fit that one."""
+    opening, own, found = _HEAD.match(lines[head]), _indentation(lines[head]) or 0, list[int]()
+    if opening is None or opening[1] != "class":
+        return found
+    for at in range(head + 1, len(lines)):
+        indentation = _indentation(lines[at])
+        if indentation is None or lines[at][indentation] in "#)]}":
+            continue
+        if indentation <= own:
+            break
+        if (method := _HEAD.match(lines[at])) and method[2] == "__init__":
+            found = [at]
+    return found
 
 
 def _signature(lines: Sequence[str], head: int) -> range:

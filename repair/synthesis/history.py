@@ -3,9 +3,10 @@
 It costs nothing. The proposal is the smallest part of the first later state of the file that holds a repair
 (`repair.verification.minimize`): what else the user did in the meantime is left out, and so is the next error
 that came with it. A state that counts as a cheat is used only if none repairs without cheating; it is
-proposed as it is, so that verification rejects and counts it. One that changes lines which the prompt does
-not show can't be learned from, and is rejected here: `outside_excerpt`. Other files stay as they were: a row's later
-states are those of the diagnostic's file, so that a fix which needs another file as well is `no_later_fix`.
+proposed as it is, so that verification rejects and counts it. A proposal that changes lines which the prompt
+does not show can't be learned from, and is rejected here: `outside_excerpt`. Other files stay as they were: a
+row's later states are those of the diagnostic's file, so that a fix which needs another file as well is
+`no_later_fix`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

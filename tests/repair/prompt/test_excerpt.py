@@ -1,7 +1,5 @@
 """The excerpt of a file: within the budget, by priority, on any text; and which diffs are inside of it."""
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +8,7 @@ from repair.line_diff import numbered as line_diff
 from repair.line_diff.numbered import LineDiffError
 from repair.prompt.excerpt import BUDGET, Excerpt, OutsideExcerptError, excerpt, runs
 from repair.text.lines import lines_of
+from tests.cpu_time import cpu_bound
 
 LINE = st.sampled_from(
     [
@@ -116,6 +115,30 @@ def test_heads_and_imports_are_shown_beside_the_lines_around() -> None:
     assert numbers(text, 213, 1) == [213]
 
 
+def test_a_class_that_is_named_is_shown_with_its_constructor() -> None:
+    text = "\n".join(
+        [
+            "class Price:",  # 1
+            "    value = 0",
+            "",
+            "    def __init__(self): pass",  # the second one counts
+            "    def __init__(",  # 5
+            "        self, value",
+            "    ): pass",
+            "def free(): pass",  # 8
+            *FILLER,
+            "price = Price(1, free(2))",  # 209
+            *FILLER,
+        ]
+    )
+    shown = numbers(text, 209)
+    assert {1, 5, 6, 7, 8} <= set(shown)
+    assert {2, 4}.isdisjoint(shown)
+    without = text.replace("__init__", "other_method")
+    assert {1, 8} <= set(numbers(without, 209))
+    assert 5 not in numbers(without, 209)
+
+
 def test_imports_that_are_needed_come_first() -> None:
     imports = [f"import module_{number}" for number in range(200)]
     text = "\n".join([*imports, "def f():", *FILLER, "    module_150.run()", *FILLER])
@@ -161,8 +184,8 @@ HOSTILE = {
     "100,000 lines": ("x = 1\n" * 100_000, 50_000),
     "heads in heads": ("\n".join(f"{' ' * number}def f{number}((" for number in range(2_000)), 1_999),
     "heads of one name": ("def f((\n" * 100_000 + "f", 100_000),
-    "imports that nothing closes": ("from a import (\n" * 100_000, 99_999),
-    "backslashes": ("import a \\\n" * 100_000, 50_000),
+    "imports that nothing closes": ("from a import (\n" * 30_000, 29_999),
+    "backslashes": ("import a \\\n" * 30_000, 15_000),
     "tabs": (f"{chr(9) * 1_000}x\n" * 1_000, 999),
     "blanks": (" " * 1_000_000 + "\n" + " " * 1_000_000, 1),
     "from without import": ("from " + "." * 1_000_000 + "\n" + "from" + " \t" * 500_000, 1),
@@ -172,9 +195,8 @@ HOSTILE = {
 
 @pytest.mark.parametrize(("text", "at"), HOSTILE.values(), ids=HOSTILE)
 def test_hostile_texts_take_linear_time(text: str, at: int) -> None:
-    started = time.process_time()
-    found = excerpt(text, at)
-    assert time.process_time() - started < 20
+    with cpu_bound(10):
+        found = excerpt(text, at)
     lines = lines_of(text)
     assert sum(cost(lines, number) for number in found.numbers()) <= max(BUDGET, cost(lines, at + 1))
 
