@@ -85,7 +85,8 @@ def main() -> None:
     console = Console()
     print_scores(Console(width=max(console.width, SUMMARY_COLUMNS)), store, checkpoint)
     console.print(f"Stage results: {counts['written']} written, {counts['reused']} reused")
-    console.print(f"Scorecard: {store.file_uri('scorecard', checkpoint.segments(), 'scorecard.html')}")
+    page = store.file_uri("scorecard", checkpoint.segments(), "scorecard.html")
+    console.print(f"Scorecard: {page}", soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -173,7 +173,7 @@ def test_the_core_evaluates_on_a_release(core: Environment, tmp_path: Path) -> N
         *("repair", "evaluate", "release", "predictions.jsonl", "--out", "scores.jsonl"), cwd=tmp_path
     )
     assert done.returncode == 0, done.stderr
-    assert "coverage 50.0 [9.5, 90.5]: 1 of 2 samples answered, 0 abstained, 1 missing" in done.stdout
+    assert "coverage 50.0 [9.5, 90.5]: 1 of 2 samples answered, 0 of them without a change" in done.stdout
     outcomes = [json.loads(line)["outcome"] for line in (tmp_path / "scores.jsonl").read_text().splitlines()]
     assert outcomes == ["repaired", "missing"]
 

@@ -14,7 +14,7 @@ REPAIRED, ABSTAINED, NO_CHANGE, CHEAT, UNREADABLE, WRONG, UNCHECKED = (
 )
 KINDS = {
     REPAIRED: "the diff applies, the servers agree, and it is no cheat",
-    ABSTAINED: "the answer proposes nothing: it is blank, or its diff has no line",
+    ABSTAINED: "there is no answer (as where the prompt is too long), it is blank, or its diff has no line",
     NO_CHANGE: "the diff has lines and leaves every line of the files as it was",
     CHEAT: "the diff silences the diagnostic, and repairs nothing",
     UNREADABLE: "no diff can be read, or it does not fit the files, or what was shown of them",

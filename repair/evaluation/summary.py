@@ -33,10 +33,6 @@ class SystemScore:
     kinds: Mapping[str, Share]
     """Kind of outcome (`repair.evaluation.outcomes.KINDS`) -> share; they add up to all samples."""
 
-    def shares(self) -> list[Share | None]:
-        """The metrics in the order of `METRICS`."""
-        return [self.metrics[name] for name in METRICS]
-
 
 def by_benchmark_and_system(rows: Iterable[Row]) -> dict[tuple[str, str], list[Row]]:
     """Rows by benchmark and system, in order of first appearance."""

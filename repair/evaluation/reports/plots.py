@@ -134,5 +134,5 @@ def scores_svg(scores: Sequence[SystemScore], metrics: Sequence[str]) -> str:
     axes.set_xticks(range(len(metrics)), [metric.replace("_", " ") for metric in metrics])
     axes.set_ylim(0, 100)
     axes.set_ylabel("per cent of samples")
-    axes.legend(frameon=False, fontsize=9, ncols=3, loc="upper center", bbox_to_anchor=(0.5, 1.15))
+    axes.legend(frameon=False, fontsize=9, ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     return _svg(figure)

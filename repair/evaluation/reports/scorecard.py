@@ -112,7 +112,6 @@ def _score_facts(scored: Scored) -> dict[str, Any]:
     reported = [row for row in clean if row["benchmark"] in REPORTED]
     return {
         "scored": scored,
-        "metrics": list(METRICS),
         "kinds": KINDS,
         "apart": [NO_CHANGE, ABSTAINED],
         "benchmarks": [_benchmark(name, scored, clean) for name in benchmarks],
@@ -161,14 +160,16 @@ def _benchmark(name: str, scored: Scored, clean: Sequence[Row]) -> dict[str, Any
     metric = deciding_metrics(rows)[0]
     systems = {system: own for (_, system), own in by_benchmark_and_system(kept).items()}
     passes = {system: pass_at(own, metric) for system, own in systems.items() if any(map(answer_index, own))}
-    shown = [one for one in METRICS if any(score.metrics[one] for score in scores)]
+    everywhere = system_scores(rows)
+    shown = [one for one in METRICS if any(score.metrics[one] for score in everywhere)]
     return {
         "name": name,
         "title": TITLES[name],
         "metric": metric,
         "clean": scores,
-        "all": system_scores(rows),
+        "all": everywhere,
         "left_out": len({key_of(row) for row in rows} - {key_of(row) for row in kept}),
+        "metrics": shown,
         "plot": scores_svg(scores, shown) if scores else "",
         "passes": {system: by_k for system, by_k in passes.items() if by_k},
         "ks": sorted({k for by_k in passes.values() for k in by_k}),
