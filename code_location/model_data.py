@@ -13,6 +13,7 @@ import sys
 import time
 from collections import Counter
 from datetime import date, timedelta
+from functools import cache
 from pathlib import Path
 
 from rich.table import Table
@@ -29,6 +30,7 @@ from repair.store.reader import PartitionStore
 from repair_assets.session_events import published_by_type
 from resources.recordings import RecordingsResource
 from resources.store import StoreResource
+from training_assets.training_mixture import WINDOW
 
 PACKAGES = (
     *("alembic", "aiohttp", "attrs", "botocore", "cachetools", "click", "dspy", "flask", "fsspec"),
@@ -43,13 +45,16 @@ DEFAULT_EXAMPLES = 10_000
 EXAMPLES_PER_PROJECT = 12
 """Rows of the mixture that a project gives; measured."""
 
-EXAMPLES_PER_DAY = 1_500
+PROJECTS_PER_DAY = 80
+"""All days are alike, so that more examples are more days and those that are there are reused."""
+
 CAPS = {"error_states": {"cap_per_type": 100_000, "cap_per_project": 30}}
 """One mistake causes several diagnostics of one type, and most of those are near-duplicates of each other."""
 
 MIXING = {"training_mixture": {"share_per_kind": 0.15, "cap_per_repair": 2}}
 
 
+@cache
 def corpora() -> list[Corpus]:
     """The packages' programs. A package that is not installed or does not permit it ends the program."""
     found = [corpus_of(name) for name in PACKAGES]
@@ -59,34 +64,34 @@ def corpora() -> list[Corpus]:
     return found
 
 
-def plan(examples: int) -> list[tuple[date, int, int]]:
-    """Each day with the number of its first project and the number of its projects."""
-    days = math.ceil(examples / EXAMPLES_PER_DAY)
-    projects = math.ceil(examples / EXAMPLES_PER_PROJECT)
-    bounds = [projects * number // days for number in range(days + 1)]
-    return [
-        (DEFAULT_FIRST_DATE + timedelta(days=number), bounds[number], bounds[number + 1] - bounds[number])
-        for number in range(days)
-    ]
+def plan(examples: int) -> list[date]:
+    """The days on which enough projects are worked on."""
+    days = math.ceil(examples / (EXAMPLES_PER_PROJECT * PROJECTS_PER_DAY))
+    if not 1 <= days <= WINDOW:
+        most = WINDOW * EXAMPLES_PER_PROJECT * PROJECTS_PER_DAY
+        raise SystemExit(
+            f"{examples} examples are wanted; 1 to {most:,} are possible: a mixture reads {WINDOW} days."
+        )
+    return [DEFAULT_FIRST_DATE + timedelta(days=number) for number in range(days)]
 
 
-def _record(folder: Path, day: date, first_project: int, projects: int, typed: list[Corpus]) -> None:
+def _record(folder: Path, day: date, number: int) -> None:
     if is_recording(folder):
         CONSOLE.print(f"Recorded sessions: {folder} (reused)")
         return
     from repair.cli.imports import import_simulated
 
-    CONSOLE.print(f"Recorded sessions: {folder}: {projects} projects; the servers watch.")
+    CONSOLE.print(f"Recorded sessions: {folder}: {PROJECTS_PER_DAY} projects; the servers watch.")
     import_simulated(
         out=folder,
         first_date=day,
         seed=SEED,
-        projects=projects,
-        first_project=first_project,
+        projects=PROJECTS_PER_DAY,
+        first_project=number * PROJECTS_PER_DAY,
         days=1,
         modules_per_project=MODULES,
         every_case=False,
-        corpora=typed,
+        corpora=corpora(),
     )
 
 
@@ -98,12 +103,12 @@ def main() -> None:
     parser.add_argument("--examples", type=int, default=DEFAULT_EXAMPLES, help="wanted rows of the mixture")
     wanted = parser.parse_args().examples
     stores: StoreResource = (defs.resources or {})["store"]
-    days, started, typed = plan(wanted), time.monotonic(), corpora()
+    days, started = plan(wanted), time.monotonic()
     types = DIAGNOSTIC_TYPES.get_partition_keys()
     with open_instance() as instance:
-        for number, (day, first_project, projects) in enumerate(days):
+        for number, day in enumerate(days):
             key, folder = Key(day.isoformat()), SETTINGS.home / "recordings" / day.isoformat()
-            _record(folder, day, first_project, projects, typed)
+            _record(folder, day, number)
             recorded = {"recordings": RecordingsResource(uri=str(folder))}
             materialize([("events", key)], instance, "Session events", resources=recorded)
             manifest = stores.store().manifest("session_events", key.segments())
@@ -118,7 +123,7 @@ def main() -> None:
             left = spent / (number + 1) * (len(days) - number - 1)
             CONSOLE.print(f"Day {number + 1} of {len(days)} is done; about {left / 60:.0f} minutes are left.")
         materialize([("benchmarks", Key(None, name)) for name in types], instance, "Benchmarks")
-        last = Key(days[-1][0].isoformat())
+        last = Key(days[-1].isoformat())
         materialize([("training", last)], instance, "Mixture", config=MIXING, only=["training_mixture"])
     show(stores.store(), last)
 

@@ -2,22 +2,24 @@
 
 import pytest
 
-from code_location.model_data import EXAMPLES_PER_DAY, EXAMPLES_PER_PROJECT, PACKAGES, plan
+from code_location.model_data import EXAMPLES_PER_PROJECT, PACKAGES, PROJECTS_PER_DAY, plan
 from repair.sources.licences import permitted_expression
 from repair.sources.simulated.corpus import installed_licence
 from training_assets.training_mixture import WINDOW
 
 
-@pytest.mark.parametrize("examples", [1, 1_500, 10_000, 25_000])
-def test_the_days_share_the_projects_and_each_project_is_made_once(examples: int) -> None:
+@pytest.mark.parametrize("examples", [1, 960, 961, 10_000, 25_000])
+def test_the_days_have_projects_enough_and_fit_into_a_mixture(examples: int) -> None:
     days = plan(examples)
-    assert sum(projects for _, _, projects in days) * EXAMPLES_PER_PROJECT >= examples
-    assert all(projects * EXAMPLES_PER_PROJECT <= 1.1 * EXAMPLES_PER_DAY for _, _, projects in days)
-    assert len({day for day, _, _ in days}) == len(days) <= WINDOW
-    at = 0
-    for _, first_project, projects in days:
-        assert first_project == at
-        at += projects
+    per_day = EXAMPLES_PER_PROJECT * PROJECTS_PER_DAY
+    assert (len(days) - 1) * per_day < examples <= len(days) * per_day
+    assert days == plan(1) + days[1:] and (days[-1] - days[0]).days == len(days) - 1 < WINDOW
+
+
+@pytest.mark.parametrize("examples", [0, -1, 10**6])
+def test_what_no_mixture_could_hold_is_refused(examples: int) -> None:
+    with pytest.raises(SystemExit, match="examples are wanted; 1 to"):
+        plan(examples)
 
 
 @pytest.mark.parametrize("package", PACKAGES)
