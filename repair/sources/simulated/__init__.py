@@ -22,6 +22,9 @@ from repair.sources.simulated.typist import Typist, seeded
 
 MOST_MODULES = 4
 
+# Opportunities for a mistake on a day.
+_MISTAKES, _MANY_MISTAKES = (9, 14), (12, 18)
+
 # Among this many projects each kind that may not be used for training occurs once.
 _CYCLE = 24
 _PRIVATE, _UNKNOWN_VISIBILITY, _NO_CONSENT, _UNKNOWN_CONSENT, _NOT_PYTHON, _NO_LICENCE = 3, 8, 13, 17, 20, 22
@@ -67,7 +70,7 @@ def projects_and_events(
             random,
             first_date=first_date,
             days=days,
-            mistakes_per_day=3 if useless else random.randint(12, 18),
+            mistakes_per_day=3 if useless else random.randint(*(_MISTAKES if every_case else _MANY_MISTAKES)),
             with_main=every_case and index % 3 == 0,
             with_prose=every_case and index % 12 == 7,
             late=every_case and index % 8 == 5,
