@@ -11,6 +11,7 @@ import argparse
 import math
 import sys
 import time
+import warnings
 from collections import Counter
 from datetime import date, timedelta
 from functools import cache
@@ -103,6 +104,7 @@ def main() -> None:
     parser.add_argument("--examples", type=int, default=DEFAULT_EXAMPLES, help="wanted rows of the mixture")
     wanted = parser.parse_args().examples
     stores: StoreResource = (defs.resources or {})["store"]
+    warnings.filterwarnings("ignore", category=SyntaxWarning)  # of what the typist types
     days, started = plan(wanted), time.monotonic()
     types = DIAGNOSTIC_TYPES.get_partition_keys()
     with open_instance() as instance:
