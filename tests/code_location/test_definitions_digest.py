@@ -69,6 +69,7 @@ def test_every_stage_of_the_table_has_a_source():
         ("teacher_page", "repair.evaluation.reports/templates/teachers.html"),
         ("teacher_program", "repair.synthesis.lm.optimizer:optimize"),
         ("leetcode_benchmark", "repair.evaluation.leetcode.samples:leetcode_samples"),
+        ("leetcode_benchmark", "repair.evaluation.leetcode.injection.syntax_bugs:missing_colons"),
     ],
 )
 def test_what_decides_its_rows_is_reached(name: str, part: str):

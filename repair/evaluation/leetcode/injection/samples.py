@@ -7,9 +7,7 @@ problem are kept of each origin, so that a teacher's samples leave the others as
 
 import ast
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
 import pyarrow as pa
 
@@ -66,7 +64,7 @@ REASONS = {
     "too_large": "more lines are changed than a single bug does",
     "tells": "a comment of the buggy version speaks of the bug",
     **{name: meaning for name, meaning in published_samples.REASONS.items() if name != "repeated_instance"},
-    "problem_full": "the problem has as many samples of this origin as it may have",
+    "problem_full": "the problem has its samples of this origin, or one of the subtype: not checked further",
 }
 """Why a candidate is no sample, in the order in which it is decided: reject reason -> meaning."""
 
@@ -90,9 +88,7 @@ def injected_samples(
     """
     cases = list(_cases(published, cutoff, taught))
     add_tests(cases, published)
-    find_diagnostics(cases, servers)
-    run_tests(cases)
-    _cap(cases)
+    _decide(cases, servers)
     return outcome_batch(map(outcome_of, cases), INJECTED_SAMPLES)
 
 
@@ -170,17 +166,28 @@ def _tells(line: str) -> bool:
     return mark >= 0 and _TELLING.search(code, mark) is not None
 
 
-def _cap(cases: Iterable[Case]) -> None:
-    """Keep the first `PER_PROBLEM` cases of a problem and origin, each of another subtype."""
-    kept: Counter[tuple[str, str]] = Counter()
-    subtypes: set[tuple[str, str, str]] = set()
-    for case in cases:
-        if case.reject:
-            continue
-        row: dict[str, Any] = case.row
-        group = row["project_id"], row["origin"]
-        if kept[group] >= PER_PROBLEM or (*group, row["subtype"]) in subtypes:
-            case.reject = "problem_full", f"{row['subtype']}: {kept[group]} samples of {row['origin']}"
-            continue
-        kept[group] += 1
-        subtypes.add((*group, row["subtype"]))
+def _decide(cases: Iterable[Case], servers: Servers) -> None:
+    """Check and test cases until each problem and origin has its samples, or no more candidates.
+
+    In rounds: the next candidates of all problems at once, as many as each still needs.
+    """
+    kept: dict[tuple[str, str], set[str]] = {}
+    pending = [case for case in cases if not case.reject]
+    while pending:
+        selected: dict[tuple[str, str], list[Case]] = {}
+        later: list[Case] = []
+        for case in pending:
+            group, subtype = (case.row["project_id"], case.row["origin"]), case.row["subtype"]
+            have, now = kept.setdefault(group, set()), selected.setdefault(group, [])
+            if len(have) >= PER_PROBLEM or subtype in have:
+                case.reject = "problem_full", f"{subtype}: samples of {', '.join(sorted(have))} are there"
+            elif len(have) + len(now) < PER_PROBLEM and subtype not in {one.row["subtype"] for one in now}:
+                now.append(case)
+            else:
+                later.append(case)
+        checked = [case for now in selected.values() for case in now]
+        find_diagnostics(checked, servers)
+        run_tests(checked)
+        for group, now in selected.items():
+            kept[group] |= {case.row["subtype"] for case in now if not case.reject}
+        pending = later

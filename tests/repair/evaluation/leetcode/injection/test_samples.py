@@ -71,6 +71,8 @@ def put(old: str, new: str, **known: str) -> InjectedBug:
 LONG = CORRECT.replace("total = sum(items)", "\n        ".join(f"t{n} = {n}" for n in range(9)))
 # reject reason, a teacher's candidate; those of one problem are decided in this order
 TAUGHT: list[tuple[str | None, InjectedBug]] = [
+    ("no_new_error", put("+ more", "- more")),
+    ("bug_passes", put("total += item", "total += itm")),
     (None, put("return total", "return totl")),
     ("repeated_candidate", put("return total", "return totl")),
     ("unknown_problem", put("return total", "return totl", slug="unknown")),
@@ -81,8 +83,6 @@ TAUGHT: list[tuple[str | None, InjectedBug]] = [
     ("too_large", taught(LONG)),
     ("tells", put("return total", "return totl  # the bug")),
     ("tells", put("total = sum", "// wrong\n        total = sum", subtype="illegal comment")),
-    ("no_new_error", put("+ more", "- more")),
-    ("bug_passes", put("total += item", "total += itm")),
     ("problem_full", put("sum(items)", "sum(itms)")),  # a second one of the subtype
     (None, put("sum(items)", "sum(items", subtype="unclosed parentheses")),
     ("problem_full", put("total + more", "totals + mor", subtype="variable error")),
