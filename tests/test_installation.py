@@ -183,6 +183,7 @@ def test_the_core_evaluates_on_a_release(core: Environment, tmp_path: Path) -> N
     [
         ("language-servers", "functions_framework", "function"),
         ("prove store", "numpy", "pipeline"),
+        ("serve --model rules", "uvicorn", "serve"),
         ("annotate --samples samples.jsonl --export log.jsonl", "uvicorn", "annotate"),
     ],
 )
@@ -205,6 +206,7 @@ def test_a_module_of_the_library_imports_or_names_its_extra(core: Environment) -
         "'repair[function]'",
         "'repair[lm]'",
         "'repair[pipeline]'",
+        "'repair[serve]'",
         "'repair[train]'",
     ]
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from repair.cli.failure import Failure
+from repair.cli.model_options import model_options
 from repair.errors import RepairError
 from repair.messages import printable
 
@@ -22,33 +23,11 @@ if TYPE_CHECKING:
     from repair.fixing.fixer import Fixer
     from repair.language_servers import LanguageServers
 
-MOST_ANSWERS = 64
-
-
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--apply", "applies", is_flag=True, help="Write the fixes to the files.")
-@click.option(
-    "-k",
-    "k",
-    type=click.IntRange(1, MOST_ANSWERS),
-    default=8,
-    show_default=True,
-    help="Answers to a diagnostic: one greedy, the others sampled at temperature 0.8.",
-)
-@click.option(
-    "--model",
-    default="local",
-    show_default=True,
-    metavar="local|rules|FOLDER|PROVIDER/NAME",
-    help="The shipped model, no model but rules, a checkpoint, or a model as LiteLLM names it.",
-)
-@click.option("--model-url", metavar="URL", help="The address of its API, if not the provider's own.")
-@click.option("--model-key-variable", metavar="NAME", help="The environment variable that holds its key.")
-@click.option("--python", type=FILE, help="Of the environment whose packages the servers see.")
+@model_options
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def fix(
     paths: tuple[Path, ...],

@@ -21,6 +21,7 @@ from repair.cli.reasons import reasons
 from repair.cli.release import release
 from repair.cli.replay import replay
 from repair.cli.run import run
+from repair.cli.serve import serve
 from repair.cli.stale import stale
 from repair.errors import InputError, RepairError
 
@@ -54,7 +55,7 @@ def main() -> None:
 
 
 for command in (
-    *(fix, import_, check, replay, prove, run, export, stale, reasons, language_servers),
+    *(fix, serve, import_, check, replay, prove, run, export, stale, reasons, language_servers),
     *(release, evaluate, annotate),
 ):
     main.add_command(command)

@@ -5,7 +5,7 @@ different tasks run together (`repair.language_servers.scheduler`).
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from repair.errors import InputError
@@ -39,22 +39,31 @@ class Fixer:
     def __init__(self, models: FixModels, servers: Servers) -> None:
         self.models, self._servers = models, servers
 
-    def fix(
+    def fix(self, tasks: Sequence[Task]) -> list[Fix]:
+        """The fix of each task, each by itself."""
+        fixes = dict(self.stream(tasks))
+        return [fixes[index] for index in range(len(tasks))]
+
+    def stream(
         self, tasks: Sequence[Task], *, is_late: Callable[[int], bool] = lambda index: False
-    ) -> list[Fix]:
-        """The fix of each task, each by itself. `is_late`: whether that of an index is useless by now."""
-        fixes = self.verified(tasks, self.first_answers(tasks))
-        pending = [index for index, fix in enumerate(fixes) if not fix.found]
-        late = [index for index in pending if is_late(index)]
-        pending = [index for index in pending if index not in late]
-        answers = self.more_answers([tasks[index] for index in pending])
-        sampled = self.verified([tasks[index] for index in pending], answers)
-        for index, fix in zip(pending, sampled, strict=True):
-            fixes[index] = replace(fix, rejected=fixes[index].rejected + fix.rejected)
-        for index in late:
-            rejected = (*fixes[index].rejected, Attempt(LATE, "no further answer was asked for"))
-            fixes[index] = replace(fixes[index], rejected=rejected)
-        return fixes
+    ) -> Iterator[tuple[int, Fix]]:
+        """The fix of each task with its index, as soon as it is known.
+
+        `is_late`: whether that of an index is useless by now, so that no further answer is asked for.
+        """
+        pending: dict[int, Fix] = {}
+        for index, fix in enumerate(self.verified(tasks, self.first_answers(tasks))):
+            if fix.found or tasks[index].k == 1 or self.models.sampled is None:
+                yield index, fix
+            elif is_late(index):
+                late = Attempt(LATE, "no further answer was asked for")
+                yield index, replace(fix, rejected=(*fix.rejected, late))
+            else:
+                pending[index] = fix
+        left = [tasks[index] for index in pending]
+        sampled = self.verified(left, self.more_answers(left))
+        for (index, first), fix in zip(pending.items(), sampled, strict=True):
+            yield index, replace(fix, rejected=first.rejected + fix.rejected)
 
     def first_answers(self, tasks: Sequence[Task]) -> list[list[Proposal]]:
         """The greedy answer to each task, decoded together."""

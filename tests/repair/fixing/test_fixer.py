@@ -114,8 +114,9 @@ def test_the_reason_that_came_furthest_is_the_nearest() -> None:
 
 def test_a_late_task_is_not_sampled() -> None:
     models, _, sampled = scripted(lambda *_: "")
-    fixes = Fixer(models, FunctionServers(marked)).fix([task(3), task(3)], is_late=lambda index: index == 0)
-    assert [fix.reasons for fix in fixes] == [{"no_change": 1, LATE: 1}, {"no_change": 3}]
+    fixer = Fixer(models, FunctionServers(marked))
+    fixes = dict(fixer.stream([task(3), task(3)], is_late=lambda index: index == 0))
+    assert [fixes[index].reasons for index in (0, 1)] == [{"no_change": 1, LATE: 1}, {"no_change": 3}]
     assert sampled.asked == [[("marker[x]", 2)]]
 
 
