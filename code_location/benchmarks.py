@@ -9,6 +9,7 @@ import argparse
 import json
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
@@ -20,8 +21,9 @@ from eval_assets.models import BASE, MODEL
 from eval_assets.predictions import Answering
 from partitions.keys import Key
 from partitions.types import DIAGNOSTIC_TYPES
+from repair.evaluation.benchmark import REPORTED
 from repair.evaluation.scored import scored
-from repair.evaluation.summary import system_scores
+from repair.evaluation.summary import Row, SystemScore, system_scores
 from repair.models.checkpoint import has_base
 from repair.store.reader import PartitionStore
 from repair.training.export import MADE_BY
@@ -48,15 +50,21 @@ def models_of(store: PartitionStore, checkpoint: Key) -> list[str]:
 def print_scores(console: Console, store: PartitionStore, checkpoint: Key) -> None:
     """Print every model's scores on every benchmark, with all samples and without contaminated ones."""
     found = scored(store, checkpoint.date or "")
-    console.print(score_table(system_scores(found.rows), "all samples"))
+    console.print(score_table(_reported(found.rows), "all samples"))
     counts = found.counts()
     said = (
         f"{counts['contaminated']} of {counts['samples']} samples are in the training mixture or nearly so,"
         f" {counts['unchecked']} could not be compared"
     )
     if counts["contaminated"] or counts["unchecked"]:
-        console.print(score_table(system_scores(found.clean_rows()), "without contaminated samples"))
+        console.print(score_table(_reported(found.clean_rows()), "without contaminated samples"))
     console.print(said)
+
+
+def _reported(rows: Sequence[Row]) -> list[SystemScore]:
+    """The scores on the benchmarks that results are reported on, benchmark by benchmark."""
+    scores = system_scores(rows)
+    return [score for name in REPORTED for score in scores if score.benchmark == name]
 
 
 def main() -> None:
