@@ -34,6 +34,7 @@ import os
 import secrets
 import selectors
 import shutil
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -57,7 +58,8 @@ _PROGRAM, _BOX = "/box/program.py", "/tmp"  # noqa: S108 (inside the sandbox)
 NOBODY = "65534"
 SYSTEM_LIBRARIES = ("/usr/lib", "/usr/lib64", "/lib", "/lib64", "/etc/ld.so.cache")
 _CHUNK = 1 << 16
-_CPU_TOLERANCE_S = 0.1  # between the kernel's two counts
+_CPU_SIGNALS = (signal.SIGXCPU, signal.SIGKILL)  # at the soft limit and at the hard one
+_CPU_COUNTED = 0.5  # the limit counts ticks, also such as another machine of the host had; the usage does not
 
 # A user of its own for each run, whom the kernel grants nothing and whose threads it counts.
 _FIRST_USER, _USERS = 0x60000000, 1 << 24
@@ -250,6 +252,8 @@ class _Ended:
 
     exit_code: int | None
     """Null: a signal ended it."""
+    signal: int
+    """0: it exited."""
     cpu_seconds: float
 
     @classmethod
@@ -259,7 +263,7 @@ class _Ended:
         if not seconds:
             return None
         code = os.waitstatus_to_exitcode(int(state))
-        return cls(code if code >= 0 else None, float(seconds))
+        return cls(code if code >= 0 else None, max(0, -code), float(seconds))
 
 
 def _talk(
@@ -305,7 +309,8 @@ def _outcome(ended: _Ended | None, stderr: str, limits: Limits) -> ProgramOutcom
     if ended is None:
         return "killed"
     if ended.exit_code is None:
-        return "timeout" if ended.cpu_seconds >= limits.cpu_seconds - _CPU_TOLERANCE_S else "killed"
+        by_limit = ended.signal in _CPU_SIGNALS and ended.cpu_seconds >= limits.cpu_seconds * _CPU_COUNTED
+        return "timeout" if by_limit else "killed"
     if ended.exit_code == 0:
         return "ok"
     return "memory" if stderr.rstrip().rpartition("\n")[2].startswith("MemoryError") else "failed"

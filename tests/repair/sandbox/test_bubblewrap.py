@@ -17,7 +17,7 @@ from repair.sandbox import bubblewrap
 from repair.sandbox.bubblewrap import Limits, ProgramResult, run, run_many
 
 ROOT = Path(__file__).resolve().parents[3]
-SHORT = Limits(cpu_seconds=1, wall_seconds=20)
+SHORT = Limits(cpu_seconds=1, wall_seconds=60)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -90,6 +90,20 @@ def test_input_larger_than_a_pipe_is_handed_over_or_left(reads: bool):
 def test_how_a_program_ended(source: str, outcome: str, exit_code: int | None):
     result = run(source, limits=SHORT)
     assert (result.outcome, result.exit_code) == (outcome, exit_code)
+
+
+@pytest.mark.parametrize(
+    ("number", "used", "outcome"),
+    [
+        (signal.SIGXCPU, 1.0, "timeout"),
+        (signal.SIGXCPU, 0.7, "timeout"),  # by the usage; the limit has counted a second on a busy host
+        (signal.SIGKILL, 1.9, "timeout"),  # the hard limit
+        (signal.SIGXCPU, 0.1, "killed"),  # sent by somebody
+        (signal.SIGABRT, 1.0, "killed"),
+    ],
+)
+def test_who_ended_a_program(number: int, used: float, outcome: str):
+    assert bubblewrap._outcome(bubblewrap._Ended(None, number, used), "", SHORT) == outcome
 
 
 @pytest.mark.parametrize(
