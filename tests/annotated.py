@@ -69,6 +69,8 @@ class Server:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            # it is ignored in what a shell started in the background
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
         )
         assert self._process.stdout and self._process.stderr
         line = self._process.stdout.readline()
@@ -94,7 +96,7 @@ class Server:
     def interrupt(self) -> tuple[int, str]:
         """Ctrl-C: the exit code and what is on stderr."""
         self._process.send_signal(signal.SIGINT)
-        _, errors = self._process.communicate(timeout=30)
+        _, errors = self._process.communicate(timeout=60)
         return self._process.returncode, errors
 
     @property

@@ -28,7 +28,7 @@ FLAGS = (
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"),
     *("--remote-debugging-port=0", "--disable-background-networking", "--window-size=1400,900"),
 )
-PATIENCE_S = 30.0
+PATIENCE_S = 90.0
 _VIRTUAL_KEYS = {"Enter": 13, "Escape": 27, "ArrowRight": 39, "ArrowLeft": 37, "Tab": 9}
 
 

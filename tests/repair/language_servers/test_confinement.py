@@ -350,7 +350,7 @@ def test_a_server_that_takes_too_much_memory_is_killed_and_its_neighbours_go_on(
         programs(),
         tmp_path / "worker",
         seen,
-        timeout=60.0,
+        timeout=150.0,
         memory_limit_mb=1500,
         most_mb=330.0,
         confined=confined,
