@@ -402,7 +402,7 @@ def ruled_out(episode: dict[str, Any]) -> str | None:
     return "has_code_action" if episode["action"] else None
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100)
 @given(
     projects, st.sampled_from(["F821", "syntax", "other"]), st.integers(0, 3), st.integers(0, 4), st.randoms()
 )
@@ -470,7 +470,7 @@ def test_every_publication_is_accounted_for_as_the_oracle_says(
     assert by_reason.get("cap_type", 0) == max(0, settled.total() - over - cap_type)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25)
 @given(projects, st.integers(0, 3), st.integers(1, 9), st.integers(1, 40), st.randoms())
 def test_the_sample_is_the_same_whatever_the_partitioning_of_the_input(
     recorded: list, cap: int, tables: int, chunk_rows: int, random: Any
