@@ -94,7 +94,8 @@ class Server:
         self._process.communicate()
 
     def interrupt(self) -> tuple[int, str]:
-        """Ctrl-C: the exit code and what is on stderr."""
+        """Ctrl-C, once it serves: the exit code and what is on stderr."""
+        self.request("GET", "/", {"Host": f"127.0.0.1:{self.port}"})
         self._process.send_signal(signal.SIGINT)
         _, errors = self._process.communicate(timeout=60)
         return self._process.returncode, errors
