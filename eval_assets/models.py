@@ -18,11 +18,11 @@ from partitions.keys import Key
 from repair.errors import ConfigurationError
 from repair.models.baselines import EMPTY, HISTORY
 from repair.models.checkpoint import BASE_INSTRUCTIONS, CheckpointModel, base_of
+from repair.models.made_by import MADE_BY
 from repair.models.model import Model, Sampling
 from repair.synthesis.lm.model import LmModel
 from repair.synthesis.lm.program import TeacherProgram
 from repair.synthesis.rules.model import RulesModel
-from repair.training.export import MADE_BY
 from resources.language_models import LanguageModelResource
 from resources.language_servers import LanguageServersResource
 from resources.stages import Input, Stage

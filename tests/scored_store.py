@@ -10,9 +10,10 @@ import pyarrow as pa
 from repair.dataset.mixture import MIXTURE
 from repair.evaluation.benchmark import BENCHMARK_SAMPLES, SCORES
 from repair.line_diff.numbered import diff
+from repair.models.made_by import MADE_BY
 from repair.schema.stages import VERIFIED_DIFFS
 from repair.store.reader import PartitionStore
-from repair.training.export import MADE_BY, METRICS
+from repair.training.export import METRICS
 
 Row = dict[str, Any]
 DATE = {"date": "2026-01-06"}

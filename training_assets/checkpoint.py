@@ -14,12 +14,13 @@ import dagster as dg
 
 from partitions.dates import DATES
 from partitions.keys import Key
+from repair.models.made_by import read_made_by
 from repair.prompt.sentinels import PROMPT_VERSION
 from repair.store.manifest import Manifest
 from repair.store.reader import PartitionStore
 from repair.store.writer import PartitionWriter
 from repair.training.accounting import READS, TRAINED, trained_and_rejected
-from repair.training.export import METRICS, read_notes, versions
+from repair.training.export import METRICS, versions
 from resources.stages import CheckVerdict, Input, ManifestCheck, Stage, check_specs
 from resources.store import StoreResource
 from resources.trainer import TrainerResource
@@ -81,7 +82,7 @@ def checkpoint(
             out = Path(folder, CHECKPOINT)
             locations = {"mixture_uri": opened.uri(mixture.asset, segments), "output_dir": str(out)}
             trainer.run(context, "code_location.train_main", recipe | locations)
-            made_by = read_notes(out)
+            made_by = read_made_by(out)
             writer.write_tree(out, CHECKPOINT)
         manifest = stage.manifests()[str(mixture)]
         rows = opened.table(mixture.asset, segments, columns=list(READS), manifest=manifest)

@@ -10,9 +10,7 @@ unanswered.
 """
 
 import time
-from collections.abc import Collection, Generator, Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from repair.errors import ConfigurationError
@@ -26,28 +24,20 @@ from repair.text.stable_hash import rank
 class Decoder:
     """A loaded checkpoint, on the GPU if there is one; `decode` can be called many times.
 
-    `checkpoint` is a folder or URI in Hugging Face format, or the name of a published model; `revision` is
-    that of a published one.
+    `checkpoint` is a folder or URI in Hugging Face format or with an adapter, or what a base may be
+    (`repair.models.base`); `revision` is that of a published one.
     """
 
     def __init__(self, checkpoint: str, *, revision: str | None = None) -> None:
-        with extra("train"):
+        with extra("local"):
             import torch
-            from transformers import AutoModelForCausalLM
 
-        from repair.models.tokenizer import load_tokenizer
+        from repair.models.loading import load_model
 
         gpu = torch.cuda.is_available()
-        with local_folder(checkpoint) as folder:
-            self.tokenizer = load_tokenizer(folder, revision=revision)
-            # what a store holds is data: no pickled weights, no code of a checkpoint's own
-            model: Any = AutoModelForCausalLM.from_pretrained(
-                folder,
-                revision=revision,
-                dtype=torch.bfloat16 if gpu else torch.float32,
-                use_safetensors=True,
-                trust_remote_code=False,
-            )
+        model, self.tokenizer = load_model(
+            checkpoint, revision=revision, dtype=torch.bfloat16 if gpu else torch.float32
+        )
         self.model = model.to("cuda" if gpu else "cpu").eval()
         self.context = int(self.model.config.max_position_embeddings)
 
@@ -231,23 +221,3 @@ class _Ends:
         """Of each row, from the start of the batch to its last token."""
         now = time.monotonic()
         return [(now if ended is None else ended) - self._started for ended in self._ended]
-
-
-@contextmanager
-def local_folder(uri: str) -> Generator[str]:
-    """The folder at `uri` on this machine: itself if it is local, else a temporary copy.
-
-    What is neither a URI nor a folder here is the name of a published model, and stays as it is.
-    """
-    import tempfile
-
-    import fsspec
-    from fsspec.implementations.local import LocalFileSystem
-
-    fs, root = fsspec.url_to_fs(uri)
-    if isinstance(fs, LocalFileSystem):
-        yield root if Path(root).is_dir() else uri
-        return
-    with tempfile.TemporaryDirectory(prefix="checkpoint-") as folder:
-        fs.get(root.rstrip("/") + "/", folder, recursive=True)
-        yield folder

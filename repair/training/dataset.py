@@ -2,9 +2,9 @@
 
 A mixture is a stored partition of `training_mixture`, whose rows name texts and whose prompts are rendered
 here; or a folder of Parquet files (or one file) with the columns `example_id`, `prompt`, `response` and
-`split` (`train` or `validation`). The prompt ends with the line that opens the diff, the response is the
-diff and the line that closes it. Only the response's tokens, and the end-of-text token after them, are
-learned.
+`split` (`train` or `validation`), and perhaps `code`, the diagnostic's. The prompt ends with the line that
+opens the diff, the response is the diff and the line that closes it. Only the response's tokens, and the
+end-of-text token after them, are learned.
 """
 
 import hashlib
@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 import pyarrow as pa
 
+from repair.diagnostics.codes import type_of_code
 from repair.errors import InputError
 from repair.messages import shown
 from repair.models.tokenizer import encode_prompts, encode_responses
@@ -23,7 +24,9 @@ from repair.store.reader import PartitionStore, stored_partition
 from repair.store.text_table import TextTable
 
 COLUMNS = ("example_id", "prompt", "response", "split")
+CODE = "code"
 TRAIN, VALIDATION = "train", "validation"
+UNKNOWN = "unknown"
 IGNORED = -100  # the label of a token that is not learned
 _AT_A_TIME = 1024
 
@@ -41,6 +44,7 @@ class Record:
     example_id: str
     prompt: str
     response: str
+    diagnostic_type: str = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,7 @@ class Sample:
 
     tokens: tuple[int, ...]
     prompt_length: int
+    diagnostic_type: str = UNKNOWN
 
     @property
     def labels(self) -> list[int]:
@@ -77,7 +82,7 @@ def read_mixture(uri: str) -> Mixture:
         absent = [column for column in COLUMNS if column not in table.column_names]
         if absent:
             raise MixtureError(f"{path} has no column {', '.join(absent)}; expected {', '.join(COLUMNS)}")
-        rows += table.select(list(COLUMNS)).to_pylist()
+        rows += table.select([*COLUMNS, *({CODE} & set(table.column_names))]).to_pylist()
     rows.sort(key=lambda row: str(row["example_id"]))
     digest = hashlib.sha256()
     splits: dict[str, list[Record]] = {TRAIN: [], VALIDATION: []}
@@ -96,7 +101,8 @@ def read_mixture(uri: str) -> Mixture:
         for column in COLUMNS:
             value = row[column].encode("utf-8", "surrogatepass")
             digest.update(len(value).to_bytes(8, "big") + value)
-        splits[row["split"]].append(Record(name, row["prompt"], row["response"]))
+        kind = type_of_code(row[CODE]) if row.get(CODE) else UNKNOWN
+        splits[row["split"]].append(Record(name, row["prompt"], row["response"], kind))
     if not splits[TRAIN]:
         raise MixtureError(f"{uri} has no row of the split {TRAIN!r} among {len(rows)} rows")
     return Mixture(splits[TRAIN], splits[VALIDATION], digest.hexdigest())
@@ -130,7 +136,7 @@ def _tables(uri: str) -> list[tuple[str, Any]]:
 
 def rendered(store: PartitionStore, asset: str, partition: Mapping[str, str]) -> pa.Table:
     """`COLUMNS` of a stored `training_mixture`, prompts rendered from the texts that its rows name."""
-    columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
+    columns: dict[str, list[Any]] = {name: [] for name in (*COLUMNS, CODE)}
     tables: dict[str, TextTable] = {}
     for batch in store.read(asset, partition, batch_rows=_AT_A_TIME):
         rows = batch.to_pylist()
@@ -161,5 +167,5 @@ def tokenise(tokenizer: Any, records: Sequence[Record], max_seq_len: int) -> tup
             if len(prompt) + len(response) > max_seq_len:
                 too_long.append(record.example_id)
             else:
-                samples.append(Sample((*prompt, *response), len(prompt)))
+                samples.append(Sample((*prompt, *response), len(prompt), record.diagnostic_type))
     return samples, too_long

@@ -10,8 +10,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-MADE_BY, METRICS = "made_by.json", "metrics.jsonl"
-_PACKAGES = ("mosaicml", "torch", "transformers", "tokenizers", "repair")
+from repair.models.made_by import write_made_by
+
+METRICS = "metrics.jsonl"
+_PACKAGES = ("mosaicml", "torch", "transformers", "tokenizers", "peft", "repair")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +26,8 @@ class TrainingResult:
     data_fingerprint: str
     """SHA-256 of the mixture's rows."""
     parameters: int
+    trained_parameters: int
+    """Those among them that have a gradient: of an adapter, if the recipe has one."""
     samples: int
     """Training samples, each used once per epoch."""
     validation_samples: int
@@ -64,9 +68,4 @@ def write_notes(folder: Path, made_by: Mapping[str, Any], curve: Sequence[Mappin
     """Write `metrics.jsonl` and then `made_by.json` beside the model in `folder`."""
     lines = "".join(json.dumps(record) + "\n" for record in curve)
     (folder / METRICS).write_text(lines, encoding="utf-8")
-    (folder / MADE_BY).write_text(json.dumps(made_by, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-
-
-def read_notes(folder: Path) -> dict[str, Any]:
-    """What made the model in `folder`: `made_by.json`."""
-    return json.loads((folder / MADE_BY).read_text(encoding="utf-8"))
+    write_made_by(folder, made_by)

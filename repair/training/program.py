@@ -6,44 +6,48 @@ Only a training process imports this module: it loads torch and Composer. Run it
 """
 
 import hashlib
-import importlib.util
 import json
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from repair.errors import ConfigurationError
 from repair.extras import extra
-from repair.models.tokenizer import check_tokenizer, load_tokenizer, train_tokenizer
-from repair.prompt.sentinels import PROMPT_VERSION, SENTINELS
+from repair.models.made_by import MADE_BY
+from repair.prompt.sentinels import PROMPT_VERSION
 from repair.store.atomic import whole_folder
+from repair.training.base_model import base_model, check_attention
 from repair.training.batching import Plan, Row, evaluation_rows, plan
 from repair.training.composer_model import PackedCausalModel
 from repair.training.dataset import Mixture, MixtureError, Sample, read_mixture, tokenise
-from repair.training.export import MADE_BY, TrainingResult, versions, write_notes
+from repair.training.export import TrainingResult, versions, write_notes
+from repair.training.lora import save_adapter
 from repair.training.packed_attention import PackedRow, learned_tokens, packed_row
-from repair.training.progress import LossCurve, ReportMetrics, at_batches
-from repair.training.recipe import FromScratch, Recipe
+from repair.training.progress import LossCurve, NormClipping, ReportMetrics, at_batches
+from repair.training.recipe import Pretrained, Recipe
 
 with extra("train"):
     import torch
     from composer import Evaluator, Trainer
-    from composer.algorithms import GradientClipping
     from composer.core import DataSpec
+    from composer.loggers import TensorboardLogger
     from composer.optim import CosineAnnealingWithWarmupScheduler, DecoupledAdamW
     from composer.utils import dist, get_device
     from torch.utils.data import DataLoader, IterableDataset
-
-_PROBES = 64  # texts that a tokenizer must round-trip unchanged
 
 
 class _Steps(IterableDataset[list[PackedRow]]):
     """Iterable data set of this process's rows of each step."""
 
-    def __init__(self, samples: Sequence[Sample], steps: Sequence[Sequence[Row]], pad_token: int) -> None:
-        self.samples, self.steps, self.pad_token = samples, steps, pad_token
+    def __init__(
+        self,
+        samples: Sequence[Sample],
+        steps: Sequence[Sequence[Row]],
+        pad_token: int,
+        groups: Mapping[str, int],
+    ) -> None:
+        self.samples, self.steps, self.pad_token, self.groups = samples, steps, pad_token, groups
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -52,18 +56,32 @@ class _Steps(IterableDataset[list[PackedRow]]):
         mine = slice(dist.get_global_rank(), None, dist.get_world_size())
         for rows in self.steps:
             yield [
-                packed_row([self.samples[index] for index in row], pad_token=self.pad_token)
+                packed_row(
+                    [self.samples[index] for index in row], pad_token=self.pad_token, groups=self.groups
+                )
                 for row in rows[mine]
             ]
 
 
-def train(recipe: Recipe, mixture_uri: str, output_dir: str, report: ReportMetrics) -> TrainingResult:
+def train(
+    recipe: Recipe,
+    mixture_uri: str,
+    output_dir: str,
+    report: ReportMetrics,
+    *,
+    states: str | None = None,
+    tensorboard: str | None = None,
+) -> TrainingResult:
     """Train by `recipe` on the mixture at `mixture_uri`, and write the checkpoint to `output_dir`.
 
-    `report` is called with the metrics of each batch (`batch`, `loss`, `learning_rate`, `tokens`,
-    `tokens_per_second`) and of each validation (`batch`, `validation_loss`), in every process. The
-    output (model, tokenizer, `made_by.json`, `metrics.jsonl`) appears whole or not at all. Equal
-    recipe, mixture and versions on one machine give equal weights.
+    `report` is called with the metrics of each batch (`batch`, `loss`, `gradient_norm`, `learning_rate`,
+    `tokens`, `tokens_per_second`, `seconds_left`) and of each validation (`batch`, `validation_loss`,
+    `validation_loss_by_type`), in every process. The output (model or adapter, tokenizer, `made_by.json`,
+    `metrics.jsonl`) appears whole or not at all. Equal recipe, mixture and versions on one machine give equal
+    weights.
+
+    `states` is a folder for the states of a recipe with resumption that names none itself, `tensorboard` one
+    for the logs of TensorBoard.
 
     Raises MixtureError on a mixture that can't be used, ConfigurationError on a recipe that does not fit
     the machine or the base model.
@@ -71,11 +89,11 @@ def train(recipe: Recipe, mixture_uri: str, output_dir: str, report: ReportMetri
     started = time.monotonic()
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
-    _check_attention(recipe)
+    check_attention(recipe)
     dist.initialize_dist(get_device(None))
     mixture = read_mixture(mixture_uri)
     torch.manual_seed(recipe.seed)
-    model, tokenizer = _base(recipe, mixture)
+    model, tokenizer, base = base_model(recipe, mixture)
     samples, too_long = tokenise(tokenizer, mixture.train, recipe.max_seq_len)
     held_out, held_out_too_long = tokenise(tokenizer, mixture.validation, recipe.max_seq_len)
     if not samples:
@@ -85,22 +103,33 @@ def train(recipe: Recipe, mixture_uri: str, output_dir: str, report: ReportMetri
         )
     lengths = [len(sample.tokens) for sample in samples]
     steps = plan(lengths, recipe, processes=dist.get_world_size())
-    progress = LossCurve(report, batches=len(steps.steps))
+    clipping = NormClipping(recipe.clip_norm)
+    progress = LossCurve(report, batches=len(steps.steps), clipping=clipping)
     warmup = min(recipe.schedule.warmup_batches, len(steps.steps) // 2)
-    states = _states_folder(recipe, mixture, output_dir)
+    kept_states = _states_folder(recipe, mixture, output_dir, states)
+    kinds = sorted({sample.diagnostic_type for sample in held_out})
+    groups = {kind: number for number, kind in enumerate(kinds)}
     trainer = _trainer(
         recipe,
-        PackedCausalModel(model, tokenizer, recipe.attention),
+        PackedCausalModel(
+            model,
+            tokenizer,
+            recipe.attention,
+            groups=groups,
+            autocast=recipe.precision == "amp_bf16" and not torch.cuda.is_available(),
+        ),
         steps,
         samples,
         held_out,
         progress=progress,
+        clipping=clipping,
         warmup=warmup,
-        states=states,
+        states=kept_states,
+        tensorboard=tensorboard,
     )
     try:
         trainer.fit()
-        weights = _full_weights(trainer.state.model)
+        weights = None if recipe.lora else _full_weights(trainer.state.model)
     finally:
         trainer.close()
     losses = progress.losses
@@ -111,6 +140,9 @@ def train(recipe: Recipe, mixture_uri: str, output_dir: str, report: ReportMetri
         recipe=recipe.name,
         data_fingerprint=mixture.fingerprint,
         parameters=sum(parameter.numel() for parameter in model.parameters()),
+        trained_parameters=sum(
+            parameter.numel() for parameter in model.parameters() if parameter.requires_grad
+        ),
         samples=len(samples),
         validation_samples=len(held_out),
         left_out_too_long=len(too_long) + len(held_out_too_long),
@@ -137,86 +169,26 @@ def train(recipe: Recipe, mixture_uri: str, output_dir: str, report: ReportMetri
             "left_out_too_long": sorted([*too_long, *held_out_too_long]),
             "prompt_version": PROMPT_VERSION,
             "versions": versions(),
+            **({"base": base} if base else {}),
         }
         with whole_folder(output_dir, last=MADE_BY) as folder:
-            model.save_pretrained(folder, state_dict=weights)
+            if isinstance(recipe.base, Pretrained) and recipe.lora:
+                save_adapter(model, folder, base=recipe.base)
+            else:
+                model.save_pretrained(folder, state_dict=weights)
             tokenizer.save_pretrained(folder)
             write_notes(folder, made_by, progress.curve)
-        if states and "://" not in states:
-            shutil.rmtree(states, ignore_errors=True)
+        if kept_states and "://" not in kept_states:
+            shutil.rmtree(kept_states, ignore_errors=True)
     dist.barrier()
     return result
 
 
-def _check_attention(recipe: Recipe) -> None:
-    if recipe.attention == "flash_attention_2" and not importlib.util.find_spec("flash_attn"):
-        raise ConfigurationError(
-            f"recipe {recipe.name}: attention is flash_attention_2, but flash-attn is not installed: use the "
-            "GPU image (docker/train.Dockerfile), or override attention with 'sdpa'"
-        )
-
-
-def llama_config(base: FromScratch, context: int, *, vocabulary: int, **tokens: Any) -> Any:
-    """Configuration of a Llama with random weights and tied embeddings."""
-    from transformers import LlamaConfig
-
-    return LlamaConfig(
-        vocab_size=vocabulary,
-        hidden_size=base.hidden_size,
-        intermediate_size=base.intermediate_size,
-        num_hidden_layers=base.layers,
-        num_attention_heads=base.heads,
-        num_key_value_heads=base.heads,
-        max_position_embeddings=context,
-        tie_word_embeddings=True,
-        **tokens,
-    )
-
-
-def _base(recipe: Recipe, mixture: Mixture) -> tuple[Any, Any]:
-    """The base model, in 32 bits, and its tokenizer."""
-    from transformers import AutoModelForCausalLM, LlamaForCausalLM
-
-    base = recipe.base
-    if isinstance(base, FromScratch):
-        texts = [f"{record.prompt}{record.response}" for record in mixture.train]
-        tokenizer = train_tokenizer(texts, base.vocabulary, context=recipe.max_seq_len)
-        config = llama_config(
-            base,
-            recipe.max_seq_len,
-            vocabulary=len(tokenizer),
-            bos_token_id=tokenizer.bos_token_id,
-            eos_token_id=tokenizer.eos_token_id,
-            pad_token_id=tokenizer.pad_token_id,
-        )
-        model: Any = LlamaForCausalLM._from_config(config, attn_implementation=recipe.attention)  # pyright: ignore[reportPrivateUsage]
-    else:
-        tokenizer = load_tokenizer(base.path, revision=base.revision)
-        probes = [record.prompt + record.response for record in mixture.train[:_PROBES]]
-        check_tokenizer(
-            tokenizer,
-            sorted(SENTINELS),
-            probes,
-            path=base.path,
-            fewest=base.fewest_sentinel_tokens,
-            most=base.most_sentinel_tokens,
-        )
-        model = AutoModelForCausalLM.from_pretrained(
-            base.path, revision=base.revision, dtype=torch.float32, attn_implementation=recipe.attention
-        )
-        context = int(getattr(model.config, "max_position_embeddings", recipe.max_seq_len))
-        if context < recipe.max_seq_len:
-            raise ConfigurationError(
-                f"recipe {recipe.name}: max_seq_len is {recipe.max_seq_len}; {base.path} reads {context}"
-            )
-    return model, tokenizer
-
-
 def optimizer(recipe: Recipe, model: torch.nn.Module) -> DecoupledAdamW:
-    """The recipe's optimizer for the parameters of `model`."""
+    """The recipe's optimizer for the parameters of `model` that have a gradient."""
     settings = recipe.optimizer
     return DecoupledAdamW(
-        model.parameters(),
+        [parameter for parameter in model.parameters() if parameter.requires_grad],
         lr=settings.learning_rate,
         betas=settings.betas,
         eps=settings.eps,
@@ -250,8 +222,10 @@ def _trainer(
     held_out: Sequence[Sample],
     *,
     progress: LossCurve,
+    clipping: NormClipping,
     warmup: int,
     states: str | None,
+    tensorboard: str | None,
 ) -> Trainer:
     pad = model.pad_token
     evaluators: list[Evaluator] = []
@@ -260,7 +234,8 @@ def _trainer(
             [len(sample.tokens) for sample in held_out], recipe.max_seq_len, processes=dist.get_world_size()
         )
         size = dist.get_world_size()
-        data = _data(_Steps(held_out, [rows[i : i + size] for i in range(0, len(rows), size)], pad))
+        batches = [rows[i : i + size] for i in range(0, len(rows), size)]
+        data = _data(_Steps(held_out, batches, pad, model.groups))
         evaluators.append(Evaluator(label="validation", dataloader=data, device_eval_microbatch_size=1))
     keep = recipe.resumption
     resume: dict[str, Any] = {}
@@ -270,20 +245,22 @@ def _trainer(
             "save_interval": f"{keep.every_batches}ba",
             "save_num_checkpoints_to_keep": keep.keep,
             "autoresume": True,
+            "load_strict_model_weights": recipe.lora is None,  # the state of an adapter has no base
             "run_name": Path(states).name,
         }
     return Trainer(
         model=model,
-        train_dataloader=_data(_Steps(samples, steps.steps, pad)),
+        train_dataloader=_data(_Steps(samples, steps.steps, pad, model.groups)),
         max_duration=f"{len(steps.steps)}ba",
         optimizers=optimizer(recipe, model),
         schedulers=CosineAnnealingWithWarmupScheduler(f"{warmup}ba", alpha_f=recipe.schedule.alpha_f),
-        algorithms=[GradientClipping(clipping_type="norm", clipping_threshold=recipe.clip_norm)],
+        algorithms=[clipping],
         callbacks=[progress],
+        loggers=[TensorboardLogger(log_dir=tensorboard, flush_interval=10)] if tensorboard else None,
         eval_dataloader=evaluators or None,
         eval_interval=at_batches(set(steps.epoch_ends)) if evaluators else 1,
         parallelism_config=parallelism(recipe),
-        precision=recipe.precision,
+        precision="fp32" if model.autocast else recipe.precision,
         device_train_microbatch_size=recipe.microbatch_rows,
         accumulate_train_batch_on_tokens=True,  # every learned token of a step counts alike
         seed=recipe.seed,
@@ -310,7 +287,7 @@ def _data(steps: _Steps) -> DataSpec:
     )
 
 
-def _states_folder(recipe: Recipe, mixture: Mixture, output_dir: str) -> str | None:
+def _states_folder(recipe: Recipe, mixture: Mixture, output_dir: str, folder: str | None) -> str | None:
     """The folder of an interrupted run's states, named by recipe, data and versions."""
     keep = recipe.resumption
     if keep is None:
@@ -318,7 +295,8 @@ def _states_folder(recipe: Recipe, mixture: Mixture, output_dir: str) -> str | N
     settings = {name: value for name, value in recipe.as_dict().items() if name != "resumption"}
     made_of = json.dumps([settings, mixture.fingerprint, PROMPT_VERSION, versions()], sort_keys=True)
     name = f"states-{hashlib.sha256(made_of.encode()).hexdigest()[:12]}"
-    return f"{keep.folder.rstrip('/')}/{name}" if keep.folder else f"{output_dir.rstrip('/')}.{name}"
+    folder = keep.folder or folder
+    return f"{folder.rstrip('/')}/{name}" if folder else f"{output_dir.rstrip('/')}.{name}"
 
 
 def _full_weights(model: torch.nn.Module) -> dict[str, Any]:

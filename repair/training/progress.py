@@ -1,20 +1,43 @@
 """Composer callback that reports and records the loss curve.
 
-Only a training process imports this module: it loads Composer. Tested by
-`tests/repair/training/test_program.py`.
+Only a training process imports this module: it loads Composer.
 
-Tested by `tests/repair/training/test_recipe.py`.
+Tested by `tests/repair/training/test_program.py`.
 """
 
 from collections.abc import Callable
 from typing import Any
 
 from repair.extras import extra
+from repair.training.composer_model import LOSS
 
 with extra("train"):
     from composer import Callback, Event, Logger, State
+    from composer.algorithms import GradientClipping
+    from torch.distributed.fsdp import FullyShardedDataParallel
+    from torch.nn.utils import clip_grad_norm_
 
 ReportMetrics = Callable[[dict[str, Any]], None]
+
+
+class NormClipping(GradientClipping):
+    """Gradient clipping by norm that keeps the norm of the last step, as it was before."""
+
+    def __init__(self, threshold: float) -> None:
+        super().__init__("norm", threshold)
+        self.norm = 0.0
+
+    def apply(self, event: Event, state: State, logger: Logger) -> None:
+        if event is not Event.AFTER_TRAIN_BATCH:
+            return
+        sharded = [
+            module
+            for module in state.model.modules()
+            if isinstance(module, FullyShardedDataParallel) and module.check_is_root()
+        ]
+        norms: list[Any] = [module.clip_grad_norm_(self.clipping_threshold) for module in sharded]
+        norm: Any = norms[0] if norms else clip_grad_norm_(state.model.parameters(), self.clipping_threshold)
+        self.norm = float(norm.full_tensor() if hasattr(norm, "full_tensor") else norm)
 
 
 class LossCurve(Callback):
@@ -23,12 +46,14 @@ class LossCurve(Callback):
     It is part of Composer's checkpoints, so that a resumed run has the whole curve.
     """
 
-    def __init__(self, report: ReportMetrics, *, batches: int) -> None:
+    def __init__(self, report: ReportMetrics, *, batches: int, clipping: NormClipping) -> None:
         self.report = report
         self.batches = batches
+        self.clipping = clipping
         self.curve: list[dict[str, Any]] = []
         self.resumed_from = 0
         self._rate = 0.0
+        self._seconds = 0.0
 
     def fit_start(self, state: State, logger: Logger) -> None:
         self.resumed_from = int(state.timestamp.batch)
@@ -43,21 +68,38 @@ class LossCurve(Callback):
             state.previous_timestamp.token if state.previous_timestamp else 0
         )
         loss = state.total_loss_dict["loss/train/total"]
+        batch = int(state.timestamp.batch)
+        self._seconds += seconds
+        left = (self.batches - batch) * self._seconds / (batch - self.resumed_from)
+        figures = {
+            "gradient_norm": self.clipping.norm,
+            "learning_rate": self._rate,
+            "tokens_per_second": round(tokens / seconds) if seconds else 0,
+        }
+        logger.log_metrics({f"train/{name}": figure for name, figure in figures.items()})
         self._add(
             {
-                "batch": int(state.timestamp.batch),
+                "batch": batch,
                 "batches": self.batches,
                 "loss": float(loss),
-                "learning_rate": self._rate,
                 "tokens": tokens,
                 "seconds": round(seconds, 4),
-                "tokens_per_second": round(tokens / seconds) if seconds else 0,
+                "seconds_left": round(left),
+                **figures,
             }
         )
 
     def eval_end(self, state: State, logger: Logger) -> None:
-        metric = state.eval_metrics["validation"]["ResponseLoss"]
-        self._add({"batch": int(state.timestamp.batch), "validation_loss": float(metric.compute())})
+        losses = {name: float(metric.compute()) for name, metric in state.eval_metrics["validation"].items()}
+        whole = losses.pop(LOSS)
+        by_type = {name.removeprefix(f"{LOSS}/"): loss for name, loss in losses.items()}
+        self._add(
+            {
+                "batch": int(state.timestamp.batch),
+                "validation_loss": whole,
+                "validation_loss_by_type": by_type,
+            }
+        )
 
     def _add(self, record: dict[str, Any]) -> None:
         self.curve.append(record)

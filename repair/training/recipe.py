@@ -34,10 +34,15 @@ class Pretrained(Part):
     """A published causal language model as the base."""
 
     kind: Literal["Pretrained"] = "Pretrained"
-    path: Annotated[str, Field(min_length=1), Expected("a model name or a folder")]
-    """A Hugging Face model name, or a local folder in that format."""
+    path: Annotated[
+        str, Field(min_length=1), Expected("a model name, a folder or URI, or package:NAME/FILE.gguf")
+    ]
+    """A Hugging Face model name, a folder in that format (`gs://` too), or the GGUF file of an installed
+    package (`repair.models.base`)."""
     revision: str | None = None
     """The commit, tag or branch of a published model; pin it, a branch moves."""
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$"), Expected("64 hexadecimal digits")] | None = None
+    """Of a package's GGUF file."""
     fewest_sentinel_tokens: Count = 3
     most_sentinel_tokens: Count = 5
     """Tokens that the tokenizer may make of one sentinel line of the prompt. Checked before training: with
@@ -73,6 +78,14 @@ class FromScratch(Part):
                 " (a head's rotary positions come in pairs)"
             )
         return self
+
+
+class Lora(Part):
+    """Low-rank adaptation (LoRA) of all linear layers but the output; the base itself stays as it is."""
+
+    rank: Count = 8
+    alpha: Count = 16
+    """The update is scaled by alpha / rank."""
 
 
 class Optimizer(Part):
@@ -118,6 +131,8 @@ class Recipe(Part):
 
     name: Name
     base: Annotated[Pretrained | FromScratch, Field(discriminator="kind")]
+    lora: Lora | None = None
+    """None: all weights are trained. Else the checkpoint is an adapter."""
     max_seq_len: Count
     """Tokens of a packed row, and the longest sample. A longer one is left out and counted."""
     global_batch_size: Count = 16
@@ -130,7 +145,7 @@ class Recipe(Part):
     clip_norm: Positive = 1.0
     """Gradient clipping: the largest norm of a step's gradient."""
     precision: Literal["fp32", "amp_bf16"] = "fp32"
-    attention: Literal["eager", "sdpa", "flash_attention_2"] = "sdpa"
+    attention: Literal["eager", "sdpa", "per_sample", "flash_attention_2"] = "sdpa"
     microbatch_rows: Count = 1
     """Microbatch: packed rows that one process computes at a time; affects memory and speed only."""
     activation_checkpointing: bool = False
@@ -155,6 +170,15 @@ class Recipe(Part):
         if self.activation_checkpointing and self.sharding is None:
             raise ValueError(
                 "activation_checkpointing is True; expected false without sharding, which is what applies it"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _an_adapter_has_a_base(self) -> Self:
+        if self.lora and (self.sharding or not isinstance(self.base, Pretrained)):
+            raise ValueError(
+                "lora is set; expected null with random weights, which an adapter would keep as they are, and"
+                " with sharding, which was never tried together"
             )
         return self
 

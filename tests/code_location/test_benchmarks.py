@@ -14,8 +14,8 @@ from rich.console import Console
 from code_location.benchmarks import latest_checkpoint, models_of, print_scores
 from code_location.summary import SUMMARY_COLUMNS
 from partitions.keys import Key
+from repair.models.made_by import MADE_BY
 from repair.store.reader import PartitionStore
-from repair.training.export import MADE_BY
 from resources.benchmark_data import HINT
 from tests.scored_store import DATE, LEAKED, made
 

@@ -33,8 +33,8 @@ from repair.evaluation.summary import (
     share_of,
     system_scores,
 )
+from repair.models.made_by import MADE_BY
 from repair.store.reader import PartitionStore
-from repair.training.export import MADE_BY
 from repair.training.export import METRICS as CURVE
 
 # The reference system's figures, 0-shot, in per cent: LeetCode functional and AST, workspace AST or string.

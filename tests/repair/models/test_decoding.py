@@ -20,7 +20,8 @@ import pytest
 
 from repair.errors import ConfigurationError, StoreError
 from repair.models.answer_log import AnswerLog, logged_answers, prompt_sha256
-from repair.models.decoding import Decoder, local_folder
+from repair.models.base import local_folder
+from repair.models.decoding import Decoder
 from repair.models.model import Completion, FinishReason, Sampling
 from repair.prompt.sentinels import Example, render_prompt, render_response
 

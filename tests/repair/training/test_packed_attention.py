@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 
 from repair.training.dataset import IGNORED, Sample
-from repair.training.packed_attention import learned_tokens, model_inputs, packed_row, padded_labels
+from repair.training.packed_attention import (
+    learned_tokens,
+    model_inputs,
+    packed_row,
+    padded_labels,
+    register_attention,
+)
 
 torch = pytest.importorskip("torch")
 
@@ -62,16 +68,20 @@ def varlen_reference(  # the contract of flash attention's varlen kernel, comput
     return torch.cat(pieces, 2).transpose(1, 2), None
 
 
-@pytest.mark.parametrize("attention", ["sdpa", "eager"])
+@pytest.mark.parametrize("attention", ["sdpa", "eager", "per_sample"])
 def test_the_logits_of_a_packed_row_equal_those_of_each_sample_alone(attention: str) -> None:
-    model = llama(attention)
+    register_attention()
+    model, plain = llama(attention), llama("sdpa")
     with torch.inference_mode():
         logits = model(**model_inputs(packed(ROWS), attention, pad_token=0), use_cache=False).logits
-    for row, samples in zip(logits, ROWS, strict=True):
+    rows = logits
+    if attention == "per_sample":
+        rows = logits[0].split([sum(len(sample.tokens) for sample in samples) for samples in ROWS])
+    for row, samples in zip(rows, ROWS, strict=True):
         start = 0
         for sample in samples:
             end = start + len(sample.tokens)
-            torch.testing.assert_close(row[start:end], alone(model, sample), rtol=1e-4, atol=1e-4)
+            torch.testing.assert_close(row[start:end], alone(plain, sample), rtol=1e-4, atol=1e-4)
             start = end
 
 
@@ -97,7 +107,7 @@ def test_without_isolation_the_logits_differ() -> None:
     assert not torch.allclose(leaky[start : start + 3], alone(model, ROWS[0][1]), rtol=1e-2, atol=1e-2)
 
 
-@pytest.mark.parametrize("attention", ["sdpa", "flash_attention_2"])
+@pytest.mark.parametrize("attention", ["sdpa", "flash_attention_2", "per_sample"])
 def test_no_sample_learns_the_start_of_the_next_one(attention: str) -> None:
     labels = padded_labels(packed(ROWS), attention).flatten().tolist()
     learned = [token for row in ROWS for sample in row for token in sample.tokens[sample.prompt_length :]]
@@ -112,7 +122,8 @@ def test_a_row_of_nothing_is_one_token_that_is_not_learned() -> None:
 
 
 @pytest.mark.slow
-def test_a_packed_batch_has_the_loss_and_the_gradient_of_its_samples() -> None:
+@pytest.mark.parametrize("attention", ["sdpa", "per_sample"])
+def test_a_packed_batch_has_the_loss_and_the_gradient_of_its_samples(attention: str) -> None:
     from transformers import PreTrainedTokenizerFast
 
     from repair.models.tokenizer import train_tokenizer
@@ -121,7 +132,6 @@ def test_a_packed_batch_has_the_loss_and_the_gradient_of_its_samples() -> None:
     tokenizer: PreTrainedTokenizerFast = train_tokenizer(["abc"], 259, context=64)
     model = llama("sdpa")
     model.resize_token_embeddings(len(tokenizer))
-    wrapped = PackedCausalModel(model, tokenizer, "sdpa")
     total = torch.zeros(())
     for sample in SAMPLES:  # the plain way: one sample, the library's own loss
         labels = torch.tensor([sample.labels])
@@ -131,6 +141,9 @@ def test_a_packed_batch_has_the_loss_and_the_gradient_of_its_samples() -> None:
     (total / learned).backward()
     expected = [parameter.grad.clone() for parameter in model.parameters()]
     model.zero_grad()
+    register_attention()
+    model.set_attn_implementation(attention)
+    wrapped = PackedCausalModel(model, tokenizer, attention)
     batch = [*packed(ROWS), packed_row([], pad_token=0)]
     loss = wrapped.loss(wrapped(batch), batch)
     loss.backward()

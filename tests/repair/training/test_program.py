@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from repair.models.made_by import MADE_BY
 from repair.prompt.sentinels import PROMPT_VERSION
 from repair.training.dataset import MixtureError
-from repair.training.export import MADE_BY
 from repair.training.recipe import Recipe
 from repair.training.recipes import load_recipe
 from tests.repair.training.conftest import example_row

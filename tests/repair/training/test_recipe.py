@@ -75,6 +75,8 @@ def test_an_override_reaches_into_parts_and_switches_them() -> None:
         ({"base.hidden_size": 100}, "base.hidden_size"),  # not a multiple of the heads' pairs
         ({"base.vocabulary": 100}, "base.vocabulary"),  # the bytes alone are 256
         ({"threads": 0}, "threads"),
+        ({"lora": {}}, "lora is set"),  # random weights would stay as they are
+        ({"lora": {"rank": 0}}, "lora.rank"),
         ({"base.kind": "Pretrained"}, "no setting 'base.kind'"),  # another base is another recipe
     ],
 )
@@ -84,14 +86,14 @@ def test_a_bad_setting_is_named(overrides: dict[str, Any], message: str) -> None
 
 
 def test_an_unknown_recipe_names_the_known_ones() -> None:
-    with pytest.raises(ConfigurationError, match=f"{BIG}, tiny"):
+    with pytest.raises(ConfigurationError, match=f"{BIG}, smollm2-135m, tiny"):
         load_recipe("small")
 
 
 @pytest.mark.parametrize("name", sorted(RECIPES))
 def test_a_recipe_is_json(name: str) -> None:
     values = json.loads(json.dumps(load_recipe(name).as_dict()))
-    kinds = {"tiny": FromScratch, BIG: Pretrained}
+    kinds = {"tiny": FromScratch, "smollm2-135m": Pretrained, BIG: Pretrained}
     assert values["base"]["kind"] == kinds[name].__name__
 
 
@@ -101,7 +103,9 @@ def documented(recipe: Recipe) -> dict[str, str]:
     computing = [recipe.precision, recipe.attention]
     computing += [f"FSDP {recipe.sharding.strategy}"] if recipe.sharding else []
     computing += ["activation checkpointing"] if recipe.activation_checkpointing else []
+    trained = f"LoRA of rank {recipe.lora.rank} on all linear layers" if recipe.lora else "all weights"
     return {
+        "trained": trained,
         "row": f"{recipe.max_seq_len:,} tokens",
         "step": f"{recipe.global_batch_size} rows, {recipe.packing_ratio:g} samples a row",
         "epochs": f"{recipe.epochs}",
@@ -116,7 +120,7 @@ def test_the_documentation_says_the_numbers_of_the_recipes() -> None:
     lines = (Path(__file__).parents[3] / "docs" / "training.md").read_text().splitlines()
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
     start = rows.index(["", *(f"`{name}`" for name in RECIPES)])
-    table = {name: cells for name, *cells in rows[start + 2 : start + 11]}
+    table = {name: cells for name, *cells in rows[start + 2 : start + 12]}
     for column, recipe in enumerate(RECIPES.values()):
         rows_of_recipe = documented(recipe)
         assert {name: table[name][column] for name in rows_of_recipe} == rows_of_recipe
@@ -127,7 +131,7 @@ def test_the_documentation_says_the_numbers_of_the_recipes() -> None:
 def test_the_documentation_says_the_weights_of_the_small_model() -> None:
     from transformers import LlamaForCausalLM
 
-    from repair.training.program import llama_config
+    from repair.training.base_model import llama_config
 
     recipe = RECIPES["tiny"]
     assert isinstance(recipe.base, FromScratch)
