@@ -133,7 +133,7 @@ def count_processes(pid: int, enough: int) -> int:
     found, pending = 0, [pid]
     while pending and found <= enough:
         found += 1
-        for children in Path(f"/proc/{pending.pop()}/task").glob("*/children"):
-            with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # it ends meanwhile
+            for children in Path(f"/proc/{pending.pop()}/task").glob("*/children"):
                 pending += map(int, children.read_text().split())
     return found

@@ -407,6 +407,14 @@ def test_the_processes_of_any_child_are_counted(tmp_path: Path) -> None:
     assert child.count_processes(process.pid, 16) == 1  # nothing is below it
 
 
+def test_a_process_that_ends_while_it_is_counted_ends_no_watch(monkeypatch: pytest.MonkeyPatch) -> None:
+    def ended(*_: object) -> None:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(Path, "glob", ended)
+    assert child.count_processes(os.getpid(), 16) == 1
+
+
 WITHOUT = """
 from repair.language_servers import LanguageServers
 for _ in range(2):
