@@ -2,6 +2,7 @@
 
 # ruff: noqa: E501 (a table of words is read by the line)
 
+import itertools
 import json
 import random
 import sys
@@ -16,6 +17,7 @@ from repair.language_servers.errors import REASONS
 
 WORKSPACES = 300
 EACH = 8  # workspaces between two neighbours
+SHARING = 4  # workspaces of the same settings: for each settings a server starts
 NEIGHBOUR = Request({"good.py": "import os\nprint(undefined_name)\n"})
 
 NAMES = (
@@ -323,14 +325,18 @@ def _cycle(chance: random.Random) -> Mapping[str, str]:
 TEXTS: tuple[Callable[[random.Random], str], ...] = (_soup, _soup, _deep, _long, _nested, _numbers, _mixed)
 
 
-def _workspace(chance: random.Random) -> Mapping[str, str]:
-    if chance.random() < 0.1:
-        return _cycle(chance)
+def _workspaces(chance: random.Random) -> Iterator[Mapping[str, str]]:
+    while True:
+        settings = dict(_settings(chance) for _ in range(chance.randrange(3)))
+        for _ in range(SHARING):
+            yield _cycle(chance) if chance.random() < 0.1 else {**_files(chance), **settings}
+
+
+def _files(chance: random.Random) -> dict[str, str]:
     names = [
         chance.choice(NAMES if chance.random() < 0.4 else NAMES[:10]) for _ in range(chance.randrange(1, 4))
     ]
-    files = {name: chance.choice(TEXTS)(chance) for name in names}
-    return {**files, **dict(_settings(chance) for _ in range(chance.randrange(3)))}
+    return {name: chance.choice(TEXTS)(chance) for name in names}
 
 
 def _bombs() -> Iterator[Mapping[str, str]]:
@@ -365,7 +371,7 @@ def test_each_hostile_workspace_has_a_documented_result(
     servers: LanguageServers, capsys: pytest.CaptureFixture[str]
 ) -> None:
     chance = random.Random(2024)
-    workspaces = [*(_workspace(chance) for _ in range(WORKSPACES - 3)), *_bombs()]
+    workspaces = [*itertools.islice(_workspaces(chance), WORKSPACES - 3), *_bombs()]
     [before] = servers.check_many([NEIGHBOUR])
     outcomes: Counter[str] = Counter()
     took: list[tuple[float, int]] = []
