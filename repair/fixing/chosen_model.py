@@ -4,7 +4,7 @@ import hashlib
 import os
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -22,6 +22,9 @@ SHIPPED = Path(__file__).parents[1] / "models" / "shipped"
 MOST_NEW_TOKENS = 256
 GREEDY = Sampling(temperature=0, max_new_tokens=MOST_NEW_TOKENS)
 SAMPLED = Sampling(temperature=0.8, max_new_tokens=MOST_NEW_TOKENS)
+
+MOST_DECODED = 16
+"""Answers that are decoded at one time."""
 
 _WEIGHTS = ("*.safetensors", "*.json")
 
@@ -77,8 +80,11 @@ def local_models(folder: Path) -> FixModels:
     from repair.models.decoding import Decoder
 
     decoder = Decoder(str(folder))
+    room = min(MOST_NEW_TOKENS, decoder.context // 2)
+    samplings = [replace(sampling, max_new_tokens=room) for sampling in (GREEDY, SAMPLED)]
     greedy, sampled = (
-        CheckpointModel.of(decoder, name=folder.name, sampling=sampling) for sampling in (GREEDY, SAMPLED)
+        CheckpointModel.of(decoder, name=folder.name, sampling=sampling, batch_size=MOST_DECODED, lookup=True)
+        for sampling in samplings
     )
     versions = {"model": f"sha256:{weights_sha256(folder)}", **_versions("torch", "transformers")}
     return FixModels(folder.name, greedy, sampled, versions)

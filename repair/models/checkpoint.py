@@ -32,11 +32,13 @@ class CheckpointModel:
         return cls.of(Decoder(folder), name=name, sampling=sampling, batch_size=batch_size)
 
     @classmethod
-    def of(cls, decoder: Decoder, *, name: str, sampling: Sampling, batch_size: int = 8) -> Self:
-        """A checkpoint that is loaded already; several models may share it."""
+    def of(
+        cls, decoder: Decoder, *, name: str, sampling: Sampling, batch_size: int = 8, lookup: bool = False
+    ) -> Self:
+        """A checkpoint that is loaded already, and may be shared. `lookup`: as in `Decoder.decode`."""
 
         def decode(prompts: Sequence[str], k: int) -> list[list[Completion]]:
-            batches = decoder.decode(prompts, sampling, k=k, batch_size=batch_size)
+            batches = decoder.decode(prompts, sampling, k=k, batch_size=batch_size, lookup=lookup)
             answers = {(index, number): answer for batch in batches for index, number, answer in batch}
             return [[answers[index, number] for number in range(k)] for index in range(len(prompts))]
 

@@ -20,6 +20,8 @@ from repair.models.answer_log import prompt_sha256
 from repair.models.model import Completion, FinishReason, Sampling
 from repair.text.stable_hash import rank
 
+_DRAFTED = 10  # tokens that are looked up in the prompt at a time
+
 
 class Decoder:
     """A loaded checkpoint, on the GPU if there is one; `decode` can be called many times.
@@ -49,11 +51,15 @@ class Decoder:
         k: int = 1,
         batch_size: int = 8,
         known: Collection[tuple[int, int]] = (),
+        lookup: bool = False,
     ) -> Iterator[list[tuple[int, int, Completion]]]:
         """`k` completions of each prompt, in batches: index of the prompt, number of the answer, text.
 
         A batch is left out if all its answers are `known`; the others are composed as if none were, so that
         a decoding that is resumed gives the very answers of one that never stopped.
+
+        `lookup`: a greedy answer that is decoded alone is drafted from the prompt (prompt lookup decoding),
+        since most of a repair repeats it. The text is the same, but where two tokens are as good as equal.
 
         Raises:
             ConfigurationError: the model has no room for `max_new_tokens`, or a setting is bad.
@@ -86,7 +92,7 @@ class Decoder:
                     int(rank(sampling.seed, prompt_sha256(prompts[index]), str(number))[:16], 16) >> 1
                     for index, number in batch
                 ]
-                answers = self._answers([encoded[index] for index, _ in batch], seeds, sampling)
+                answers = self._answers([encoded[index] for index, _ in batch], seeds, sampling, lookup)
                 yield [
                     (*pair, completion)
                     for pair, completion in zip(batch, answers, strict=True)
@@ -94,7 +100,7 @@ class Decoder:
                 ]
 
     def _answers(
-        self, prompts: list[list[int]], seeds: list[int], sampling: Sampling
+        self, prompts: list[list[int]], seeds: list[int], sampling: Sampling, lookup: bool
     ) -> Iterator[Completion]:
         import torch
         from transformers import LogitsProcessorList, StoppingCriteriaList
@@ -105,7 +111,8 @@ class Decoder:
         ids = torch.tensor([[pad] * (width - len(tokens)) + tokens for tokens in prompts])
         real = torch.tensor([[0] * (width - len(tokens)) + [1] * len(tokens) for tokens in prompts])
         device = self.model.device
-        ends = _Ends(self.tokenizer, width, len(prompts))
+        drafted = _DRAFTED if lookup and len(prompts) == 1 and sampling.temperature == 0 else None
+        ends = _Ends(self.tokenizer, width, len(prompts), drafted or 0)
         drawn = [_Draws(sampling, seeds)] if sampling.temperature > 0 else []
         with torch.inference_mode():
             output = self.model.generate(
@@ -117,6 +124,7 @@ class Decoder:
                 eos_token_id=end,
                 stopping_criteria=StoppingCriteriaList([ends]),  # pyright: ignore[reportArgumentType]
                 logits_processor=LogitsProcessorList(drawn),  # pyright: ignore[reportArgumentType]
+                prompt_lookup_num_tokens=drafted,
                 do_sample=False,  # the likeliest token, after the draws if there are any
                 temperature=None,
                 top_p=None,
@@ -197,8 +205,9 @@ class _Ends:
 
     TAIL = 2 * len(CLOSING)  # tokens to check; one writes at least a byte
 
-    def __init__(self, tokenizer: Any, prompt_width: int, rows: int) -> None:
+    def __init__(self, tokenizer: Any, prompt_width: int, rows: int, drafted: int) -> None:
         self.tokenizer = tokenizer
+        self._tail = self.TAIL + drafted  # so many tokens may come at once
         self.prompt_width = prompt_width
         self._started = time.monotonic()
         self._ended: list[float | None] = [None] * rows
@@ -207,8 +216,8 @@ class _Ends:
         import torch
 
         answers = input_ids[:, self.prompt_width :]
-        tails = self.tokenizer.batch_decode(answers[:, -self.TAIL :], clean_up_tokenization_spaces=False)
-        whole = answers.shape[1] <= self.TAIL
+        tails = self.tokenizer.batch_decode(answers[:, -self._tail :], clean_up_tokenization_spaces=False)
+        whole = answers.shape[1] <= self._tail
         # a tail may begin in the middle of a line: its first whole line begins after the first newline
         closed = [CLOSING in (tail.split("\n") if whole else tail.split("\n")[1:]) for tail in tails]
         now = time.monotonic()

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from repair.diagnostics.diagnostic import Diagnostic
 from repair.errors import ConfigurationError, StoreError
+from repair.fixing.chosen_model import local_models
+from repair.fixing.fix import Task
+from repair.fixing.fixer import Fixer
 from repair.models.answer_log import AnswerLog, logged_answers, prompt_sha256
 from repair.models.base import local_folder
 from repair.models.decoding import Decoder
 from repair.models.model import Completion, FinishReason, Sampling
 from repair.prompt.sentinels import Example, render_prompt, render_response
+from tests.repair.synthesis.support import FunctionServers, found
 
 pytestmark = pytest.mark.slow
 
@@ -121,6 +126,35 @@ def test_each_prompt_has_its_own_answer_whatever_shares_its_batch(decoder: Decod
     # left padding must not change what is computed: the prompts have three lengths
     assert texts(answers) == {(index, 0): ANSWERS[question] for index, question in enumerate(asked)}
     assert {answer.finish_reason for answer in answers.values()} == {FinishReason.CLOSED}
+
+
+@pytest.mark.parametrize(
+    "sampling", [KNOWN, replace(KNOWN, temperature=0), replace(UNDECIDED, temperature=0)]
+)
+def test_drafts_from_the_prompt_change_no_answer(decoder: Decoder, sampling: Sampling) -> None:
+    """Prompt lookup: only a greedy answer that is decoded alone is drafted."""
+    asked = [*ANSWERS, *UNKNOWN]
+    plain, drafted = (
+        decoded(decoder, asked, sampling, batch_size=1, lookup=lookup) for lookup in (False, True)
+    )
+    assert texts(drafted) == texts(plain)
+    for key, answer in plain.items():
+        same = (answer.finish_reason, answer.output_tokens, answer.input_tokens)
+        assert (drafted[key].finish_reason, drafted[key].output_tokens, drafted[key].input_tokens) == same
+
+
+def test_a_checkpoint_fixes_what_it_knows(checkpoint: str) -> None:
+    """As `repair fix` loads it: the greedy answer verifies."""
+
+    def check(files: Mapping[str, str]) -> list[Diagnostic]:
+        return [found("main.py", 1, '"prin" is not defined')] if "prin(" in files["main.py"] else []
+
+    servers = FunctionServers(check)
+    files = {"main.py": "import sys\nprin(1)"}
+    models = local_models(Path(checkpoint))
+    [fix] = Fixer(models, servers).fix([Task(files, check(files)[0], check(files), 1)])
+    assert (fix.line_diff, fix.rejected) == ("-2 prin(1)\n+2 print(1)", ())
+    assert models.versions["model"].startswith("sha256:")
 
 
 def test_an_answer_ends_with_the_closing_line_and_its_tokens_are_counted(decoder: Decoder) -> None:
