@@ -173,7 +173,8 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=48)
     options = parser.parse_args()
     if not Path(options.model).is_dir():
-        raise SystemExit(f"{options.model} is no folder of a checkpoint: name one by --model")
+        print(f"nothing is measured: {options.model} is no folder of a checkpoint; name one by --model")
+        return
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
     queries = tasks(options.queries)
     lines = statistics.mean(text.count("\n") for task in queries for text in task.files.values())
