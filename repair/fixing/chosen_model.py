@@ -17,6 +17,8 @@ from repair.prompt.sentinels import PROMPT_VERSION
 from repair.synthesis.rules.model import RulesModel
 
 LOCAL, RULES = "local", "rules"
+COMPLETIONS = "text-completion-openai"
+"""LiteLLM's name of the provider whose models continue the bare prompt."""
 SHIPPED = Path(__file__).parents[1] / "models" / "shipped"
 """The folder of the model that the package carries."""
 MOST_NEW_TOKENS = 256
@@ -67,6 +69,8 @@ def opened(choice: ModelChoice, servers: Servers, *, tell: Callable[[str], None]
     """
     if choice.name == RULES:
         yield FixModels(RULES, RulesModel(servers), None, {"model": RULES, **_versions()})
+    elif choice.is_remote and choice.name.startswith(f"{COMPLETIONS}/"):
+        yield _completions(choice, tell)
     elif choice.is_remote:
         with _remote(choice, tell) as models:
             yield models
@@ -107,6 +111,19 @@ def _shipped() -> Path:
         "no model is shipped with this package: name one by --model: the folder of a checkpoint (`make demo`"
         f" and docs/training.md make some), {RULES}, or a model behind an API, e.g. openai/gpt-4o"
     )
+
+
+def _completions(choice: ModelChoice, tell: Callable[[str], None]) -> FixModels:
+    from repair.synthesis.lm.completions import CompletionsModel
+    from repair.synthesis.lm.settings import LanguageModel
+
+    model = LanguageModel(
+        model=choice.name, base_url=choice.url, key_variable=choice.key_variable, attempts=3, timeout_s=60
+    )
+    greedy, sampled = (
+        CompletionsModel(model, sampling=sampling, unanswered=tell) for sampling in (GREEDY, SAMPLED)
+    )
+    return FixModels(choice.name, greedy, sampled, {"model": choice.name, **_versions()})
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from repair.fixing import chosen_model
 from repair.fixing.chosen_model import ModelChoice, opened, weights_sha256
 from repair.fixing.fix import Task
 from repair.fixing.fixer import Fixer
+from repair.synthesis.lm.completions import CompletionsModel
 from tests.model_server import ModelServer, written
 from tests.repair.synthesis.support import FunctionServers, marked
 
@@ -66,6 +67,13 @@ def test_a_model_behind_an_api_is_asked_and_its_answers_are_kept(
         assert len(server.requests) == 1
     assert models.versions["model"] == "openai/scripted"
     assert (tmp_path / "repair").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_checkpoint_behind_an_api_needs_no_extra_and_keeps_nothing(tmp_path: Path) -> None:
+    choice = ModelChoice(name="text-completion-openai/ours", url="http://127.0.0.1:1/v1")
+    with opened(choice, FunctionServers(marked), tell=pytest.fail) as models:
+        assert isinstance(models.greedy, CompletionsModel)
+        assert isinstance(models.sampled, CompletionsModel)
 
 
 def test_a_question_without_an_answer_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
