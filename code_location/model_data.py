@@ -1,8 +1,8 @@
 """Training data for a small model: `python -m code_location.model_data --examples 10000`.
 
-A simulated typist writes programs out of installed packages whose licences permit it, on as many days as the
-number of examples takes; the stages up to `training_mixture` run on them in this process. What is there
-already is reused, so that a run that was stopped goes on where it was.
+A simulated typist writes programs out of installed packages whose licences permit it, on as many days as that
+number of verified examples takes; the stages up to `training_mixture` run on them in this process. What is
+there already is reused, so that a run that was stopped goes on where it was.
 
 Tested by `tests/code_location/test_model_data.py`.
 """
@@ -43,8 +43,8 @@ PACKAGES = (
 
 SEED, MODULES = 29, 3
 DEFAULT_EXAMPLES = 10_000
-EXAMPLES_PER_PROJECT = 12
-"""Rows of the mixture that a project gives; measured."""
+EXAMPLES_PER_PROJECT = 16
+"""Verified examples that a project gives at least, on the mean of a day; measured."""
 
 PROJECTS_PER_DAY = 80
 """All days are alike, so that more examples are more days and those that are there are reused."""
@@ -101,7 +101,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--examples", type=int, default=DEFAULT_EXAMPLES, help="wanted rows of the mixture")
+    parser.add_argument("--examples", type=int, default=DEFAULT_EXAMPLES, help="wanted verified examples")
     wanted = parser.parse_args().examples
     stores: StoreResource = (defs.resources or {})["store"]
     warnings.filterwarnings("ignore", category=SyntaxWarning)  # of what the typist types

@@ -10,16 +10,22 @@ import sysconfig
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from hashlib import sha256
 from importlib import metadata
 from pathlib import Path
+from random import Random
 
 from repair.errors import ConfigurationError
 from repair.sources.licences import is_licence_file, permitted_expression, project_licence
 from repair.sources.simulated.edits import parses
+from repair.sources.simulated.main_part import main_part
 from repair.sources.simulated.programs import imports_standard_library_only, programs
 
 MINIMUM_LINES, MAXIMUM_LINES = 40, 180
 MINIMUM_FUNCTIONS = 3
+
+WITH_MAIN_PART, MAIN_LINES = 0.7, 30
+"""How many of the programs that are cut out of modules have a main part, and its most lines."""
 
 _NAME = re.compile(r"[\w.-]+", re.ASCII)
 
@@ -197,4 +203,9 @@ def _fits(text: str) -> bool:
 
 
 def _programs(text: str) -> Iterator[str]:
-    return (program for program in programs(text) if parses(program))
+    """The programs cut out of a module, most of them with a main part."""
+    for program in programs(text):
+        random = Random(int.from_bytes(sha256(program.encode()).digest()[:8]))  # noqa: S311  # keeps no secret
+        ending = main_part(random, MAIN_LINES) if random.random() < WITH_MAIN_PART else ""
+        if parses(program):
+            yield f"{program}\n\n{ending.lstrip(chr(10))}" if ending else program

@@ -17,6 +17,7 @@ from repair.sources.simulated.edits import MistakeEdit, MistakeKind, applied, pa
 from repair.sources.simulated.indentation_mistakes import INDENTATION_MISTAKES
 from repair.sources.simulated.language_mistakes import LANGUAGE_MISTAKES
 from repair.sources.simulated.pasted_mistakes import PASTED_MISTAKES
+from repair.sources.simulated.places import PLACES
 from repair.sources.simulated.quote_mistakes import QUOTE_MISTAKES
 from repair.sources.simulated.reference_mistakes import REFERENCE_MISTAKES
 from repair.sources.simulated.separator_mistakes import SEPARATOR_MISTAKES
@@ -109,7 +110,12 @@ FAMILIES = (
     ),
 )
 KINDS: tuple[MistakeKind, ...] = tuple(kind for family in FAMILIES for kind in family.kinds)
-_SHARES = {kind.name: family.share_of(kind) for family in FAMILIES for kind in family.kinds}
+_RAREST = 0.1
+_WEIGHTS = {
+    kind.name: family.share_of(kind) / max(PLACES[kind.name], _RAREST)
+    for family in FAMILIES
+    for kind in family.kinds
+}
 
 MOST_OPEN = 3
 """Mistakes in one file at a time."""
@@ -127,7 +133,7 @@ def next_mistake(
     """
     if len(document.mistakes) >= MOST_OPEN:
         return None
-    for kind in sorted(KINDS, key=lambda kind: -(random.random() ** (1 / _SHARES[kind.name]))):
+    for kind in sorted(KINDS, key=lambda kind: -(random.random() ** (1 / _WEIGHTS[kind.name]))):
         if kind.name in used:
             continue
         edits = list(document.possible_edits(kind, random, block))

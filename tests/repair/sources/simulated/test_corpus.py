@@ -3,14 +3,17 @@
 import ast
 from datetime import date
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from repair.errors import ConfigurationError
+from repair.language_servers import LanguageServers, Request
 from repair.sources.licences import permitted_expression
 from repair.sources.simulated import projects_and_events
-from repair.sources.simulated.corpus import Corpus, Module, corpus_of, folder
+from repair.sources.simulated.corpus import MAIN_LINES, Corpus, Module, corpus_of, folder
 from repair.sources.simulated.corpus import installed as corpus_of_installed
+from repair.sources.simulated.main_part import main_part
 from repair.sources.simulated.programs import MAXIMUM_LINES, MINIMUM_LINES, programs
 from tests.licence_texts import installed
 
@@ -156,6 +159,15 @@ def test_programs_of_an_installed_package_are_small_and_stand_alone() -> None:
         tree = ast.parse(module.text)
         lines = module.text.count("\n")
         assert lines >= MINIMUM_LINES
-        assert lines <= MAXIMUM_LINES or lines >= 40
+        assert lines <= MAXIMUM_LINES + MAIN_LINES + 2 or lines >= 40
         assert not any(isinstance(node, ast.ImportFrom) and node.level for node in ast.walk(tree))
     assert permitted_expression(corpus.licence or "")
+
+
+def test_each_piece_of_a_main_part_is_a_program_that_the_servers_accept() -> None:
+    texts = [main_part(Random(seed), MAIN_LINES) for seed in range(24)]
+    assert len(set(texts)) == len(texts) and all(text.count("\n") <= MAIN_LINES for text in texts)
+    with LanguageServers(2) as servers:
+        results = servers.check_many(Request({"main.py": text}) for text in texts)
+        errors = [found for result in results for found in result.diagnostics if found.severity == "error"]
+    assert errors == []

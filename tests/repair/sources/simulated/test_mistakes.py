@@ -14,6 +14,7 @@ from repair.sources.simulated.corpus import standard_library
 from repair.sources.simulated.document import Document, Mistake
 from repair.sources.simulated.edits import MistakeKind, applied, parses
 from repair.sources.simulated.mistakes import FAMILIES, KINDS, next_mistake, shows, table
+from repair.sources.simulated.places import PLACES, share_with_a_place
 from repair.sources.simulated.source_text import SourceText
 from repair.sources.simulated.studies import STUDIES
 from tests.repair.sources.simulated.mistake_examples import EXAMPLES
@@ -77,6 +78,13 @@ def test_the_shares_are_those_of_all_mistakes_and_each_has_a_source() -> None:
         assert "our own estimate" in family.basis or any(
             study.name.split(",")[0].split(" ")[0] in family.basis for study in STUDIES
         )
+
+
+def test_the_places_are_about_those_that_programs_have(sources: list[SourceText]) -> None:
+    assert set(PLACES) == {kind.name for kind in KINDS}
+    assert all(0 < share <= 1 for share in PLACES.values())
+    frequent = [kind for kind in KINDS if PLACES[kind.name] > 0.9][:12]
+    assert all(share_with_a_place(kind, sources[:8]) > 0.6 for kind in frequent)
 
 
 def test_the_table_of_the_documentation_is_that_of_the_code() -> None:
