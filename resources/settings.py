@@ -1,7 +1,7 @@
 """Settings of a deployment: environment variables with the prefix `REPAIR_`, read once.
 
 A setting never holds a secret: where one is needed, the setting names the environment variable that does.
-The README shows them with their descriptions and defaults.
+`docs/settings.md` shows them with their descriptions and defaults.
 """
 
 import os
@@ -20,8 +20,8 @@ from repair.evaluation.leetcode.injection.bugs import CUTOFF
 from repair.language_servers.settings import TOKEN_VARIABLE
 from repair.training.recipes import RECIPES
 
-NOT_OURS = ("REPAIR_FUNCTION_", "REPAIR_SHARED_DATA")
-"""What else begins with the prefix: settings of the servers behind HTTP; the data of tests and benches."""
+NOT_OURS = ("REPAIR_FUNCTION_", "REPAIR_SERVE_", "REPAIR_SHARED_DATA")
+"""What else begins with the prefix: of the servers and of the fixes behind HTTP; the data of tests and benches."""
 
 
 def _known_recipe(name: str) -> str:
@@ -44,7 +44,7 @@ class Settings(DateSettings, validate_default=True):
     )
     spark_master: str = Field(
         default="",
-        description="Spark's master, for the stages of single diagnostics ([docs/spark.md](docs/spark.md));"
+        description="Spark's master, for the stages of single diagnostics ([spark.md](spark.md));"
         " none: in this process",
     )
     environment: str = Field(
@@ -64,7 +64,7 @@ class Settings(DateSettings, validate_default=True):
     language_servers_url: str = Field(
         default="",
         description="language servers behind HTTP, shared by all runs"
-        " ([docs/serverless.md](docs/serverless.md)); none: each run starts its own",
+        " ([serverless.md](serverless.md)); none: each run starts its own",
     )
     language_servers_token_variable: str = Field(
         TOKEN_VARIABLE, description="the environment variable that holds the token that they ask for"
@@ -83,7 +83,7 @@ class Settings(DateSettings, validate_default=True):
     decisions: str = Field(
         default="",
         description="the decisions of annotators about `workspace_benchmark`: a file or `gs://...`"
-        " ([docs/annotation.md](docs/annotation.md))",
+        " ([annotation.md](annotation.md))",
     )
 
     @field_validator("home")

@@ -1,4 +1,4 @@
-"""Settings come from the environment, say what was expected, and are those that the README lists."""
+"""Settings come from the environment, say what was expected, and are those that docs/settings.md lists."""
 
 import os
 import re
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from repair.errors import ConfigurationError
-from resources.settings import PREFIX, Settings
+from resources.settings import NOT_OURS, PREFIX, Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -19,20 +19,20 @@ def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
 
 
-def test_the_readme_shows_the_settings_of_the_class() -> None:
+def test_the_page_shows_the_settings_of_the_class() -> None:
     rows = [
         f"| `REPAIR_{name.upper()}` | {field.description} | {f'`{field.default}`'.replace('``', 'none')} |"
         for name, field in sorted(Settings.model_fields.items(), key=lambda item: item[0] != "home")
     ]
     table = "\n".join(("| setting | meaning | default |", "|---|---|---|", *rows, ""))
-    assert f"{table}\n" in (ROOT / "README.md").read_text()
+    assert (ROOT / "docs/settings.md").read_text().endswith(f"\n{table}")
 
 
 def test_every_setting_that_a_text_names_exists() -> None:
     texts = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "Makefile", *ROOT.glob("docker/*")]
     named = {name for path in texts for name in re.findall(r"\bREPAIR_[A-Z_]+\b", path.read_text())}
     known = {Settings.variable(field) for field in Settings.model_fields} | {"REPAIR_LANGUAGE_SERVERS_TOKEN"}
-    assert {name for name in named if not name.startswith("REPAIR_FUNCTION_")} - known == set()
+    assert {name for name in named if not name.startswith(NOT_OURS)} - known == set()
 
 
 def test_the_home_has_one_default() -> None:
@@ -54,7 +54,7 @@ def test_what_lies_below_the_home_moves_with_it(monkeypatch: pytest.MonkeyPatch,
 @pytest.mark.parametrize(
     ("variable", "value", "parts"),
     [
-        ("REPAIR_RECIPE", "small", ["'small'", "expected one of deepseek-coder-7b-instruct-v1.5, tiny"]),
+        ("REPAIR_RECIPE", "small", ["'small'", "expected one of deepseek-coder-7b-instruct-v1.5, smollm2-135m, tiny"]),
         ("REPAIR_CADENCE", "hourly", ["'hourly'", "expected one of daily, weekly, monthly"]),
         ("REPAIR_BENCHMARK_CUTOFF", "soon", ["'soon'", "expected a day, such as 2024-01-31"]),
         ("REPAIR_STORES", "x", ["no setting", "did you mean REPAIR_STORE?"]),  # misspelt
@@ -86,7 +86,7 @@ def test_a_secret_is_named_and_never_held(monkeypatch: pytest.MonkeyPatch) -> No
     assert "s3cret" not in str(caught.value)
 
 
-@pytest.mark.parametrize("variable", ["REPAIR_FUNCTION_WORKERS", "REPAIR_SHARED_DATA"])
+@pytest.mark.parametrize("variable", ["REPAIR_FUNCTION_WORKERS", "REPAIR_SERVE_TOKEN", "REPAIR_SHARED_DATA"])
 def test_what_others_read_is_let_be(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(variable, "1")
     assert Settings.load() == Settings()
