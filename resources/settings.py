@@ -21,7 +21,7 @@ from repair.language_servers.settings import TOKEN_VARIABLE
 from repair.training.recipes import RECIPES
 
 NOT_OURS = ("REPAIR_FUNCTION_", "REPAIR_SERVE_", "REPAIR_SHARED_DATA")
-"""What else begins with the prefix: of the servers and of the fixes behind HTTP; the data of tests and benches."""
+"""What else begins with the prefix: servers and fixes behind HTTP; the data of tests and benches."""
 
 
 def _known_recipe(name: str) -> str:
