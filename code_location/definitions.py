@@ -87,7 +87,11 @@ defs = dg.Definitions(
             key_variable=_variable("model_key_variable"),
             answers=str(SETTINGS.home / "answers.sqlite"),
         ),
-        "trainer": TrainerResource(recipe=SETTINGS.recipe, answers=str(SETTINGS.home / "decoded")),
+        "trainer": TrainerResource(
+            recipe=SETTINGS.recipe,
+            answers=str(SETTINGS.home / "decoded"),
+            states=str(SETTINGS.home / "states"),
+        ),
         "benchmark_data": BenchmarkDataResource(
             folder=SETTINGS.benchmark_data,
             cutoff=SETTINGS.benchmark_cutoff.isoformat(),

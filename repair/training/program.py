@@ -7,6 +7,7 @@ Only a training process imports this module: it loads torch and Composer. Run it
 
 import hashlib
 import json
+import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,6 +27,7 @@ from repair.training.lora import save_adapter
 from repair.training.packed_attention import PackedRow, learned_tokens, packed_row
 from repair.training.progress import LossCurve, NormClipping, ReportMetrics, at_batches
 from repair.training.recipe import Pretrained, Recipe
+from repair.training.states import lock_states
 
 with extra("train"):
     import torch
@@ -107,6 +109,9 @@ def train(
     progress = LossCurve(report, batches=len(steps.steps), clipping=clipping)
     warmup = min(recipe.schedule.warmup_batches, len(steps.steps) // 2)
     kept_states = _states_folder(recipe, mixture, output_dir, states)
+    local = kept_states if kept_states and "://" not in kept_states else None
+    lock = lock_states(Path(local)) if local and dist.get_local_rank() == 0 else None
+    dist.barrier()
     kinds = sorted({sample.diagnostic_type for sample in held_out})
     groups = {kind: number for number, kind in enumerate(kinds)}
     trainer = _trainer(
@@ -178,9 +183,11 @@ def train(
                 model.save_pretrained(folder, state_dict=weights)
             tokenizer.save_pretrained(folder)
             write_notes(folder, made_by, progress.curve)
-        if kept_states and "://" not in kept_states:
-            shutil.rmtree(kept_states, ignore_errors=True)
+        if local:
+            shutil.rmtree(local, ignore_errors=True)
     dist.barrier()
+    if lock is not None:
+        os.close(lock)
     return result
 
 

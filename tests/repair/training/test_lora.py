@@ -1,10 +1,19 @@
 """LoRA: the fused layer against peft's own, a training that is killed, the adapter that comes out."""
 
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from repair.errors import ConfigurationError
+from repair.models.made_by import read_made_by
+from repair.models.model import Sampling
 from tests.repair.training.conftest import Row, example_row
 
 torch = pytest.importorskip("torch")
@@ -100,3 +109,140 @@ def test_the_fused_layer_computes_what_pefts_own_does(base: Path) -> None:
     assert len(gradients[0]) == 2 * 7 * 2  # A and B of the seven linear layers of each of two blocks
     for name, gradient in gradients[0].items():
         torch.testing.assert_close(gradient, gradients[1][name], rtol=1e-4, atol=1e-6)
+
+
+def training(mixture: str, folder: Path, settings: dict[str, Any]) -> subprocess.Popen[str]:
+    arguments = ["--mixture", mixture, "--out", str(folder / "out"), "--overrides", json.dumps(settings)]
+    arguments += ["--states", str(folder / "states"), "--tensorboard", str(folder / "logs")]
+    return subprocess.Popen(
+        [sys.executable, "-m", "code_location.train_main", "--recipe", "smollm2-135m", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def curve(checkpoint: Path) -> list[dict[str, Any]]:
+    timed = {"seconds", "seconds_left", "tokens_per_second"}
+    lines = (checkpoint / "metrics.jsonl").read_text().splitlines()
+    return [{k: v for k, v in json.loads(line).items() if k not in timed} for line in lines]
+
+
+@pytest.fixture(scope="module")
+def trained(base: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """An adapter whose training was killed, and its mixture."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    folder = tmp_path_factory.mktemp("killed")
+    mixture = folder / "mixture"
+    mixture.mkdir()
+    pq.write_table(pa.Table.from_pylist(rows(48)), mixture / "data.parquet")
+    settings = overrides(base, epochs=8, resumption={"every_batches": 2})
+    process = training(str(mixture), folder, settings)
+    deadline = time.monotonic() + 150
+    while not any((folder / "states").glob("*/latest-rank0.pt")):
+        assert process.poll() is None and time.monotonic() < deadline, process.communicate()
+        time.sleep(0.01)
+    process.kill()
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    assert not (folder / "out").exists()
+    process = training(str(mixture), folder, settings)
+    said, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, said
+    return folder, str(mixture)
+
+
+def test_a_training_that_was_killed_goes_on_with_the_same_losses(
+    trained: tuple[Path, str], base: Path, tmp_path: Path
+) -> None:
+    from repair.training.program import train
+    from repair.training.recipes import load_recipe
+
+    folder, mixture = trained
+    recipe = load_recipe("smollm2-135m", overrides(base, epochs=8, resumption=None))
+    train(recipe, mixture, str(tmp_path / "whole"), lambda figures: None)
+    assert read_made_by(folder / "out")["result"]["resumed_from_batch"] >= 2
+    assert curve(folder / "out") == curve(tmp_path / "whole")
+    names = ("out/adapter_model.safetensors", "whole/adapter_model.safetensors")
+    first, second = ((root / name).read_bytes() for root, name in zip((folder, tmp_path), names, strict=True))
+    assert first == second
+    assert list((folder / "states").iterdir()) == []
+
+
+def test_the_state_of_an_adapter_is_small(trained: tuple[Path, str], base: Path) -> None:
+    """It has the adapter and its moments, and nothing of the base."""
+    from repair.training.composer_model import PackedCausalModel
+
+    fused, _ = tuned(base)
+    from repair.models.tokenizer import load_tokenizer
+
+    state = PackedCausalModel(fused, load_tokenizer(base), "per_sample").state_dict()
+    assert state and all("lora_" in name for name in state)
+
+
+def test_the_adapter_says_what_made_it_and_is_small(trained: tuple[Path, str], base: Path) -> None:
+    import safetensors.torch
+
+    from repair.models.made_by import file_sha256
+
+    out = trained[0] / "out"
+    made_by = read_made_by(out)
+    assert made_by["base"] == {
+        "path": str(base),
+        "revision": None,
+        "weights_sha256": {"model.safetensors": file_sha256(base / "model.safetensors")},
+    }
+    assert made_by["result"]["last_loss"] < made_by["result"]["first_loss"]
+    weights = safetensors.torch.load_file(out / "adapter_model.safetensors")
+    assert {weight.dtype for weight in weights.values()} == {torch.bfloat16}
+    count = sum(weight.numel() for weight in weights.values())
+    assert count == made_by["result"]["trained_parameters"] < made_by["result"]["parameters"]
+    assert not list(out.glob("model*.safetensors"))
+    last = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()][-1]
+    assert set(last["validation_loss_by_type"]) == {"F821", "syntax"}
+    assert min(last["validation_loss_by_type"].values()) <= last["validation_loss"]
+    assert any((trained[0] / "logs").rglob("events.out.tfevents.*"))
+
+
+def test_the_adapter_decodes_as_plain_transformers_and_peft_load_it(
+    trained: tuple[Path, str], base: Path
+) -> None:
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    from repair.models.decoding import Decoder
+
+    out = trained[0] / "out"
+    decoder = Decoder(str(out))
+    plain = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), out).eval()
+    tokens = torch.tensor([decoder.tokenizer(example_row(1)["prompt"])["input_ids"]])
+    with torch.inference_mode():
+        merged, apart = decoder.model(tokens).logits, plain(tokens).logits
+        untrained = AutoModelForCausalLM.from_pretrained(base)(tokens).logits
+    torch.testing.assert_close(merged, apart, rtol=1e-3, atol=1e-3)
+    assert not torch.allclose(merged, untrained, atol=1e-1)
+    [[(_, _, answer)]] = decoder.decode([example_row(1)["prompt"]], Sampling(temperature=0))
+    assert answer.text
+
+
+def test_an_adapter_of_another_base_or_without_its_notes_is_refused(
+    trained: tuple[Path, str], tmp_path: Path
+) -> None:
+    import shutil
+
+    from repair.models.decoding import Decoder
+
+    copy = tmp_path / "adapter"
+    shutil.copytree(trained[0] / "out", copy)
+    made_by = read_made_by(copy)
+    made_by["base"]["weights_sha256"]["model.safetensors"] = "0" * 64
+    (copy / "made_by.json").write_text(json.dumps(made_by))
+    with pytest.raises(ConfigurationError, match="was trained on weights of"):
+        Decoder(str(copy))
+    (copy / "made_by.json").unlink()
+    with pytest.raises(ConfigurationError, match=r"has no made_by\.json"):
+        Decoder(str(copy))
