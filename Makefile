@@ -10,7 +10,7 @@ export REPAIR_HOME ?= $(CURDIR)/.demo
 export DAGSTER_HOME ?= $(REPAIR_HOME)/dagster
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo benchmarks model-data dev annotate test lint bench clean
+.PHONY: help setup demo benchmarks model-data model dev annotate test lint bench clean
 
 help: ## What can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -42,6 +42,12 @@ model-data: export DAGSTER_HOME := $(MODEL_HOME)/dagster
 model-data: $(STAMP) ## Training data for a small model, into .model; EXAMPLES=25000 for more than 10,000
 	@mkdir -p $(DAGSTER_HOME) && cp dagster.yaml $(DAGSTER_HOME)
 	@$(BIN)/python -m code_location.model_data --examples $(EXAMPLES)
+
+model: export REPAIR_HOME := $(MODEL_HOME)
+model: export DAGSTER_HOME := $(MODEL_HOME)/dagster
+model: export REPAIR_RECIPE ?= smollm2-135m
+model: model-data ## A small model: data, training (hours; goes on where it was stopped) and scores
+	@$(BIN)/python -m code_location.model
 
 dev: $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## The Dagster UI on port 3000, with the sample ready to materialize
 	@$(BIN)/python -m code_location.demo --only-recordings

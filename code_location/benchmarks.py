@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+import dagster as dg
 from rich.console import Console
 
 from code_location.definitions import defs
@@ -79,17 +80,22 @@ def main() -> None:
     stores: StoreResource = resources["store"]
     store = stores.store()
     checkpoint = latest_checkpoint(store)
+    with open_instance() as instance:
+        score(store, checkpoint, instance)
+
+
+def score(store: PartitionStore, checkpoint: Key, instance: dg.DagsterInstance) -> None:
+    """Let the checkpoint and every baseline answer the benchmarks, and print the scores as one table."""
     types = DIAGNOSTIC_TYPES.get_partition_keys()
     answering = {"predictions": {"models": models_of(store, checkpoint)}}
     counts: Counter[str] = Counter()
-    with open_instance() as instance:
-        for title, jobs, config in (
-            ("Benchmarks", [("benchmarks", Key(None, name)) for name in types], {}),
-            ("Predictions", [("prediction", checkpoint)], answering),
-            ("Evaluation", [("evaluation", Key(checkpoint.date, name)) for name in types], {}),
-            ("Scorecard", [("scorecards", checkpoint)], {}),
-        ):
-            counts += materialize(jobs, instance, title, config)
+    for title, jobs, config in (
+        ("Benchmarks", [("benchmarks", Key(None, name)) for name in types], {}),
+        ("Predictions", [("prediction", checkpoint)], answering),
+        ("Evaluation", [("evaluation", Key(checkpoint.date, name)) for name in types], {}),
+        ("Scorecard", [("scorecards", checkpoint)], {}),
+    ):
+        counts += materialize(jobs, instance, title, config)
     console = Console()
     print_scores(Console(width=max(console.width, SUMMARY_COLUMNS)), store, checkpoint)
     console.print(f"Stage results: {counts['written']} written, {counts['reused']} reused")

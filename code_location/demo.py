@@ -18,6 +18,7 @@ from rich.console import Console
 
 from code_location.definitions import SETTINGS, defs
 from code_location.partition_runs import CONSOLE, materialize, open_instance
+from code_location.shipped_scores import print_shipped_scores
 from code_location.summary import SUMMARY_COLUMNS, print_funnel, print_summary
 from partitions.dates import (
     DEFAULT_FIRST_DATE,
@@ -31,6 +32,7 @@ from partitions.types import DIAGNOSTIC_TYPES
 from repair.recording.layout import is_recording
 from repair.recording.reader import Recording
 from repair_assets.session_events import published_by_type
+from resources.language_servers import LanguageServersResource
 from resources.recordings import RecordingsResource
 from resources.store import StoreResource
 
@@ -128,6 +130,8 @@ def main() -> None:
                 if title in AFTER_THE_FUNNEL:  # what came of the recording is known all the same
                     print_funnel(wide, stores.store(), dates)
                 raise
+    servers: LanguageServersResource = resources["language_servers"]
+    print_shipped_scores(wide, stores.store(), Key(last), servers.servers())
     print_summary(wide, stores.store(), SETTINGS.home, dates, counts)
 
 

@@ -13,13 +13,14 @@ from repair.fixing.fixer import FixModels
 from repair.language_servers.scheduler import Servers
 from repair.messages import shown
 from repair.models.model import Sampling
+from repair.models.shipped import shipped_folder
 from repair.prompt.sentinels import PROMPT_VERSION
 from repair.synthesis.rules.model import RulesModel
 
 LOCAL, RULES = "local", "rules"
 COMPLETIONS = "text-completion-openai"
 """LiteLLM's name of the provider whose models continue the bare prompt."""
-SHIPPED = Path(__file__).parents[1] / "models" / "shipped"
+SHIPPED = shipped_folder()
 """The folder of the model that the package carries."""
 MOST_NEW_TOKENS = 256
 GREEDY = Sampling(temperature=0, max_new_tokens=MOST_NEW_TOKENS)

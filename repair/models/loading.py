@@ -22,10 +22,9 @@ def load_model(checkpoint: str, *, revision: str | None, dtype: Any) -> tuple[An
         ConfigurationError: it is an adapter, and its base is not here or not the one that it was trained on.
     """
     with base_folder(checkpoint) as folder:
-        tokenizer = load_tokenizer(folder, revision=revision)
         if (Path(folder) / ADAPTER).is_file():
-            return _merged(Path(folder), dtype), tokenizer
-        return _whole(folder, revision, dtype), tokenizer
+            return _merged(Path(folder), dtype)
+        return _whole(folder, revision, dtype), load_tokenizer(folder, revision=revision)
 
 
 def _whole(folder: str, revision: str | None, dtype: Any) -> Any:
@@ -38,7 +37,7 @@ def _whole(folder: str, revision: str | None, dtype: Any) -> Any:
     )
 
 
-def _merged(adapter: Path, dtype: Any) -> Any:
+def _merged(adapter: Path, dtype: Any) -> tuple[Any, Any]:
     with extra("local"):
         from peft import PeftModel
 
@@ -56,4 +55,5 @@ def _merged(adapter: Path, dtype: Any) -> Any:
                 f" found {found}"
             )
         model = _whole(folder, base["revision"], dtype)
-    return PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
+        tokenizer = load_tokenizer(folder, revision=base["revision"])
+    return PeftModel.from_pretrained(model, str(adapter)).merge_and_unload(), tokenizer

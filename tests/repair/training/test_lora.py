@@ -246,3 +246,14 @@ def test_an_adapter_of_another_base_or_without_its_notes_is_refused(
     (copy / "made_by.json").unlink()
     with pytest.raises(ConfigurationError, match=r"has no made_by\.json"):
         Decoder(str(copy))
+
+
+def test_golden_answers_say_by_how_much_their_tokens_lead(trained: tuple[Path, str]) -> None:
+    from repair.models.decoding import Decoder
+    from repair.models.golden import EXAMPLES, golden_answers
+    from repair.prompt.sentinels import render_prompt
+
+    decoder = Decoder(str(trained[0] / "out"))
+    golden = golden_answers(decoder, EXAMPLES[:2])
+    assert [pair.prompt for pair in golden] == [render_prompt(example) for example in EXAMPLES[:2]]
+    assert all(pair.answer and pair.lead >= 0 for pair in golden)
