@@ -1,4 +1,7 @@
-"""Micro-batching: one thread answers all queries that came while it answered the ones before."""
+"""Micro-batching: one thread answers all queries that came while it answered the ones before.
+
+Tested by `tests/repair/fixing/test_app.py`.
+"""
 
 import queue
 import threading
