@@ -207,7 +207,6 @@ def test_a_module_of_the_library_imports_or_names_its_extra(core: Environment) -
         "'repair[lm]'",
         "'repair[pipeline]'",
         "'repair[serve]'",
-        "'repair[train]'",
     ]
 
 
