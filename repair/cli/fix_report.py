@@ -25,6 +25,7 @@ from repair.language_servers.environment import NONE
 from repair.messages import printable
 
 _LONGEST = 300  # characters of a detail on the screen
+NO_CHANGE = "no_change"  # the reason says it all
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
 
@@ -175,9 +176,9 @@ def why_not(fix: Fix) -> str:
     number = sum(counts.values())
     told = ", ".join(f"{count} {reason}" for reason, count in counts.items()) if number > 1 else ""
     meaning = REASONS.get(nearest.reason, nearest.reason).partition(";")[0]
-    detail = " ".join(nearest.detail.split())
+    detail = "" if nearest.reason == NO_CHANGE else " ".join(nearest.detail.split())
     detail = detail if len(detail) <= _LONGEST else f"{detail[:_LONGEST]}..."
-    return f"no fix{f' in {number} answers ({told})' if told else ''}: {meaning}: {detail}"
+    return f"no fix{f' in {number} answers ({told})' if told else ''}: {meaning}{detail and f': {detail}'}"
 
 
 def _place(found: Diagnostic) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from repair.errors import ConfigurationError
+from repair.extras import extra
 from repair.fixing.fixer import FixModels
 from repair.language_servers.scheduler import Servers
 from repair.messages import shown
@@ -84,6 +85,10 @@ def local_models(folder: Path) -> FixModels:
     from repair.models.checkpoint import CheckpointModel
     from repair.models.decoding import Decoder
 
+    with extra("local"):
+        from transformers.utils import logging
+
+    logging.disable_progress_bar()  # a command's standard error is the user's
     decoder = Decoder(str(folder))
     room = min(MOST_NEW_TOKENS, decoder.context // 2)
     samplings = [replace(sampling, max_new_tokens=room) for sampling in (GREEDY, SAMPLED)]

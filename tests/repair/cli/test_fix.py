@@ -136,7 +136,7 @@ def test_text_of_strangers_is_shown_escaped(capsys: pytest.CaptureFixture[str]) 
     [
         ((), "no fix: no answer"),
         (("no_answer",), "no fix: there is no answer: "),
-        (("no_change",), "no fix: the diff applies and leaves every line as it was: "),
+        (("no_change",), "no fix: the diff applies and leaves every line as it was"),
         (
             ("no_change", "no_change", "cheat"),
             "no fix in 3 answers (2 no_change, 1 cheat): the diff silences",
