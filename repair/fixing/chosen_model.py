@@ -23,7 +23,8 @@ COMPLETIONS = "text-completion-openai"
 """LiteLLM's name of the provider whose models continue the bare prompt."""
 SHIPPED = shipped_folder()
 """The folder of the model that the package carries."""
-MOST_NEW_TOKENS = 256
+MOST_NEW_TOKENS = 128
+"""A repair has some 31 tokens; a sampled answer that never ends holds up all that it is decoded with."""
 GREEDY = Sampling(temperature=0, max_new_tokens=MOST_NEW_TOKENS)
 SAMPLED = Sampling(temperature=0.8, max_new_tokens=MOST_NEW_TOKENS)
 
