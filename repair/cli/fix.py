@@ -79,7 +79,7 @@ def fix(
                 note(f"checking {workspace.shown('.')}")
                 _fix_workspace(workspace, fixer, servers, reporter, k=k, applies=applies)
             reporter.end(models, {**servers.versions, "environment": servers.environment}, k=k)
-    sys.exit(1 if reporter.remain else 0)
+    sys.exit(2 if reporter.failed else int(reporter.remain))
 
 
 def _fix_workspace(
@@ -94,13 +94,18 @@ def _fix_workspace(
     from repair.cli.local_files import write_back
     from repair.errors import InputError
     from repair.fixing.session import Session
+    from repair.language_servers import LanguageServerError
 
     session = Session(workspace.files, fixer, servers, k=k)
     written = dict(workspace.files)
     for path in dict.fromkeys(diagnostic.path for diagnostic in workspace.found(servers)):
         reporter.note(f"fixing {workspace.shown(path)}")
-        for report in session.fix_file(path):
-            reporter.add(report, workspace)
+        try:
+            for report in session.fix_file(path):
+                reporter.add(report, workspace)
+        except LanguageServerError as error:  # of this file: the others go on
+            reporter.refuse(workspace.shown(path), f"{workspace.shown(path)}: {error.reason}: {error}")
+            reporter.failed = True
         changed = [name for name, text in session.files.items() if applies and text != written[name]]
         for name in changed:
             try:

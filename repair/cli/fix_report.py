@@ -35,6 +35,8 @@ class Reporter(ABC):
     def __init__(self, *, applies: bool) -> None:
         self.applies = applies
         self.style = 0
+        self.failed = False
+        """A server failed on a file."""
         self.counts: Counter[Outcome] = Counter()
         self.refused: dict[str, str] = {}
         self._missing_imports = 0

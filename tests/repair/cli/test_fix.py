@@ -3,7 +3,7 @@
 import io
 import json
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ from repair.cli.fix_report import JsonReporter, TextReporter, why_not
 from repair.cli.local_files import LocalWorkspace
 from repair.fixing.fix import Attempt, Fix, Task
 from repair.fixing.fixer import FixModels
-from repair.fixing.session import Outcome, Report
+from repair.fixing.session import Outcome, Report, Session
+from repair.language_servers import ServerCrashError
 from tests.repair.fixing.scripted import scripted
 from tests.repair.synthesis.support import found
 
@@ -99,6 +100,27 @@ def test_nothing_to_fix_is_0_and_a_fault_is_2(tmp_path: Path, monkeypatch: pytes
         ["-k", "0", "clean.py"],
     ):
         assert run(*arguments).exit_code == 2
+
+
+def test_servers_that_fail_on_a_file_leave_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("bad.py", "good.py"):
+        (tmp_path / name).write_text("number = 1\nprint(numbr)\n")
+    original = Session.fix_file
+
+    def failing(self: Session, path: str) -> Iterator[Report]:
+        if path == "bad.py":
+            raise ServerCrashError("it died")
+        yield from original(self, path)
+
+    monkeypatch.setattr(Session, "fix_file", failing)
+    done = run("--model", "rules", "--apply", ".")
+    assert done.exit_code == 2
+    assert "bad.py: server_crashed: it died\n" in done.stderr
+    assert (tmp_path / "good.py").read_text() == "number = 1\nprint(number)\n"
+    assert (tmp_path / "bad.py").read_text() == "number = 1\nprint(numbr)\n"
 
 
 LONG_AND_HOSTILE = "\x1b[31mred\u202e " + "x" * 1000
