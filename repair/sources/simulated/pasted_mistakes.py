@@ -5,34 +5,69 @@ Tested by `tests/repair/sources/simulated/test_mistakes.py`.
 
 import ast
 import token
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from random import Random
 
 from repair.sources.simulated.edits import MistakeEdit, MistakeKind
 from repair.sources.simulated.source_text import SourceText
 
-_OUTPUT = (
-    "Traceback (most recent call last):",
-    "Process finished with exit code 0",
-    "NameError: name 'result' is not defined",
-    "$ python main.py",
-    "In [2]:",
-    "Out[3]: [1, 2, 3]",
-    "```python",
-    "```",
-    "Hello, World!",
-    "Enter a number: 5",
-    "<<<<<<< HEAD",
-    "=======",
+# What is pasted is put together from these parts, so that it is hardly twice the same.
+_OUTPUTS = (
+    (
+        "Traceback (most recent call last):",
+        "Process finished with exit code {number}",
+        "Out[{number}]: {number}",
+    ),
+    (
+        "NameError: name '{word}' is not defined",
+        "TypeError: '{word}' object is not callable",
+        "$ python {word}.py",
+    ),
+    (
+        '  File "{word}.py", line {number}, in <module>',
+        "KeyError: '{word}'",
+        "In [{number}]:",
+        ">>>",
+        "{number}",
+    ),
+    (
+        "```python",
+        "```",
+        "<<<<<<< HEAD",
+        "=======",
+        "Hello, World!",
+        "Enter the {word}: {number}",
+        "[{number}, 2, 3]",
+    ),
+    (
+        "{word} = {number} ms",
+        "{number} passed in 0.{number}s",
+        "INFO: {word} started",
+        "-------------------------",
+    ),
 )
-_PROSE = (
-    "This is the part that does the work",
-    "TODO fix this later",
-    "Here is the corrected version of the function:",
-    "now we call the function",
-    "I don't know why this is needed",
-    "Step 2: check the result",
-    "the old version did not work",
+_BEGINNINGS = (
+    *(
+        "This is where",
+        "Here we see that",
+        "I don't know why",
+        "TODO check if",
+        "Now",
+        "The old version said that",
+    ),
+    *("Step {number}: make sure that", "As you can see", "Note that", "It works because", "In this part"),
+)
+_SUBJECTS = ("the {word}", "each {word}", "the function", "the list", "our loop", "the result", "this value")
+_ENDS = (
+    *(
+        "is computed",
+        "is too large",
+        "comes from the user",
+        "has to be sorted first",
+        "can be empty",
+        "is done",
+    ),
+    *("is printed twice", "must not change", "gets its name", "was wrong before", "is returned at the end"),
 )
 _MOST_LINES = 5
 
@@ -73,7 +108,9 @@ def docstring_without_quotes(source: SourceText, random: Random) -> Iterator[Mis
             yield MistakeEdit(item.start, item.end, item.text[3:-3])
 
 
-def _inserted(source: SourceText, lines: tuple[str, ...], random: Random) -> Iterator[MistakeEdit]:
+def _inserted(source: SourceText, line: Callable[[str, int], str], random: Random) -> Iterator[MistakeEdit]:
+    words = sorted(name for name in source.names if name.isalpha() and name.islower())
+
     for body in source.bodies:
         for node in body:
             if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.decorator_list:
@@ -81,17 +118,27 @@ def _inserted(source: SourceText, lines: tuple[str, ...], random: Random) -> Ite
             if source.alone(node) or hasattr(node, "body"):
                 start = source.line_start(node.lineno - 1)
                 indent = " " * node.col_offset if random.random() < 0.5 else ""
-                yield MistakeEdit(start, start, f"{indent}{random.choice(lines)}\n")
+                pasted = line(random.choice(words), random.randint(1, 40))
+                yield MistakeEdit(start, start, f"{indent}{pasted}\n")
 
 
 def output_pasted(source: SourceText, random: Random) -> Iterator[MistakeEdit]:
     """A line of a program's output, of a merge or of a web page stands among the code."""
-    return _inserted(source, _OUTPUT, random)
+
+    def line(word: str, number: int) -> str:
+        return random.choice(random.choice(_OUTPUTS)).format(word=word, number=number)
+
+    return _inserted(source, line, random)
 
 
 def prose_among_code(source: SourceText, random: Random) -> Iterator[MistakeEdit]:
     """A line of prose stands among the code."""
-    return _inserted(source, _PROSE, random)
+
+    def line(word: str, number: int) -> str:
+        parts = (random.choice(parts) for parts in (_BEGINNINGS, _SUBJECTS, _ENDS))
+        return " ".join(parts).format(word=word, number=number)
+
+    return _inserted(source, line, random)
 
 
 def line_numbers(source: SourceText, random: Random) -> Iterator[MistakeEdit]:

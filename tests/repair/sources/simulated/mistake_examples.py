@@ -110,7 +110,7 @@ EXAMPLES: dict[str, tuple[str, str]] = {
         "def f():\n    Gives one back.\n    return 1\n",
     ),
     "output_pasted": ("x = 1\ny = 2\n", "x = 1\nHello, World!\ny = 2\n"),
-    "prose_among_code": ("x = 1\ny = 2\n", "x = 1\nnow we call the function\ny = 2\n"),
+    "prose_among_code": ("x = 1\ny = 2\n", "x = 1\nNow the function is done\ny = 2\n"),
     "line_numbers": ("x = 1\ny = 2\n", "1 x = 1\n2 y = 2\n"),
     "two_on_one_line": ("print('hello', 1)\n", "print'hello' 1)\n"),
     # names
