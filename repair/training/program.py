@@ -7,7 +7,6 @@ Only a training process imports this module: it loads torch and Composer. Run it
 
 import hashlib
 import json
-import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +26,7 @@ from repair.training.lora import save_adapter
 from repair.training.packed_attention import PackedRow, learned_tokens, packed_row
 from repair.training.progress import LossCurve, NormClipping, ReportMetrics, at_batches
 from repair.training.recipe import Pretrained, Recipe
-from repair.training.states import lock_states
+from repair.training.states import locked_states
 
 with extra("train"):
     import torch
@@ -94,6 +93,24 @@ def train(
     check_attention(recipe)
     dist.initialize_dist(get_device(None))
     mixture = read_mixture(mixture_uri)
+    kept = _states_folder(recipe, mixture, output_dir, states)
+    with locked_states(Path(kept) if kept and _is_local(kept) and dist.get_local_rank() == 0 else None):
+        dist.barrier()
+        result = _train(recipe, mixture, mixture_uri, output_dir, report, kept, tensorboard, started)
+        dist.barrier()
+    return result
+
+
+def _train(
+    recipe: Recipe,
+    mixture: Mixture,
+    mixture_uri: str,
+    output_dir: str,
+    report: ReportMetrics,
+    states: str | None,
+    tensorboard: str | None,
+    started: float,
+) -> TrainingResult:
     torch.manual_seed(recipe.seed)
     model, tokenizer, base = base_model(recipe, mixture)
     samples, too_long = tokenise(tokenizer, mixture.train, recipe.max_seq_len)
@@ -108,10 +125,6 @@ def train(
     clipping = NormClipping(recipe.clip_norm)
     progress = LossCurve(report, batches=len(steps.steps), clipping=clipping)
     warmup = min(recipe.schedule.warmup_batches, len(steps.steps) // 2)
-    kept_states = _states_folder(recipe, mixture, output_dir, states)
-    local = kept_states if kept_states and "://" not in kept_states else None
-    lock = lock_states(Path(local)) if local and dist.get_local_rank() == 0 else None
-    dist.barrier()
     kinds = sorted({sample.diagnostic_type for sample in held_out})
     groups = {kind: number for number, kind in enumerate(kinds)}
     trainer = _trainer(
@@ -129,7 +142,7 @@ def train(
         progress=progress,
         clipping=clipping,
         warmup=warmup,
-        states=kept_states,
+        states=states,
         tensorboard=tensorboard,
     )
     try:
@@ -183,12 +196,13 @@ def train(
                 model.save_pretrained(folder, state_dict=weights)
             tokenizer.save_pretrained(folder)
             write_notes(folder, made_by, progress.curve)
-        if local:
-            shutil.rmtree(local, ignore_errors=True)
-    dist.barrier()
-    if lock is not None:
-        os.close(lock)
+        if states and _is_local(states):
+            shutil.rmtree(states, ignore_errors=True)
     return result
+
+
+def _is_local(states: str | None) -> bool:
+    return states is not None and "://" not in states
 
 
 def optimizer(recipe: Recipe, model: torch.nn.Module) -> DecoupledAdamW:

@@ -6,21 +6,30 @@ process that was killed leaves a state that no link names; or no link, if it was
 
 import fcntl
 import os
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 LATEST = "latest-rank0.pt"
 
 
-def lock_states(folder: Path) -> int:
-    """A descriptor of the locked folder, in which only whole states are left.
+@contextmanager
+def locked_states(folder: Path | None) -> Generator[None]:
+    """Hold the lock of `folder`, in which only whole states are left; None: there is nothing to lock.
 
-    A second process waits here until the first one is gone. Close the descriptor to let it in.
+    A second process waits here until the first one is gone.
     """
+    if folder is None:
+        yield
+        return
     folder.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(folder, os.O_RDONLY)
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
-    _drop_partial(folder)
-    return descriptor
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        _drop_partial(folder)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _drop_partial(folder: Path) -> None:

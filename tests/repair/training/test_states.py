@@ -1,12 +1,15 @@
 """States of a training that was killed: what is left is whole."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from repair.training.states import LATEST, lock_states
+from repair.training.states import LATEST, locked_states
 
+ROOT = Path(__file__).parents[3]
 SECOND = "ep0-ba2-rank0.pt"
 
 
@@ -37,7 +40,8 @@ def test_only_whole_states_are_left(
         os.utime(tmp_path / name, (age, age))
     if link:
         (tmp_path / LATEST).symlink_to(link)
-    os.close(lock_states(tmp_path))
+    with locked_states(tmp_path):
+        pass
     assert sorted(path.name for path in tmp_path.glob("ep*")) == sorted(left)
     assert ((tmp_path / LATEST).read_text() if latest else (tmp_path / LATEST).is_symlink()) == (
         latest or False
@@ -45,12 +49,12 @@ def test_only_whole_states_are_left(
 
 
 def test_a_second_process_waits_for_the_first(tmp_path: Path) -> None:
-    first = lock_states(tmp_path / "states")
-    child = os.fork()
-    if not child:
-        os.close(first)  # the lock is that of the open folder, which a fork shares
-        os.close(lock_states(tmp_path / "states"))
-        os._exit(0)
-    assert os.waitpid(child, os.WNOHANG) == (0, 0)
-    os.close(first)
-    assert os.waitpid(child, 0)[1] == 0
+    program = (
+        "import sys, pathlib; from repair.training.states import locked_states\n"
+        "with locked_states(pathlib.Path(sys.argv[1])): pass"
+    )
+    with locked_states(tmp_path / "states"):
+        child = subprocess.Popen([sys.executable, "-c", program, str(tmp_path / "states")], cwd=ROOT)
+        with pytest.raises(subprocess.TimeoutExpired):
+            child.wait(timeout=1)
+    assert child.wait(timeout=60) == 0
