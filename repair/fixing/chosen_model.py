@@ -14,7 +14,7 @@ from repair.fixing.fixer import FixModels
 from repair.language_servers.scheduler import Servers
 from repair.messages import shown
 from repair.models.model import Sampling
-from repair.models.shipped import shipped_folder
+from repair.models.shipped import is_shipped, shipped_folder
 from repair.prompt.sentinels import PROMPT_VERSION
 from repair.synthesis.rules.model import RulesModel
 
@@ -112,11 +112,11 @@ def weights_sha256(folder: Path) -> str:
 
 
 def _shipped() -> Path:
-    if any(SHIPPED.glob("*.safetensors")):
+    if is_shipped(SHIPPED):
         return SHIPPED
     raise ConfigurationError(
-        "no model is shipped with this package: name one by --model: the folder of a checkpoint (`make demo`"
-        f" and docs/training.md make some), {RULES}, or a model behind an API, e.g. openai/gpt-4o"
+        "no model is shipped with this package: name one by --model: the folder of a checkpoint (`make model`"
+        f" trains one), {RULES}, or a model behind an API, e.g. openai/gpt-4o"
     )
 
 
