@@ -90,14 +90,15 @@ def local_models(folder: Path) -> FixModels:
         from transformers.utils import logging
 
     logging.disable_progress_bar()  # a command's standard error is the user's
-    decoder = Decoder(str(folder))
+    decoder = Decoder(str(folder), bf16=True)
     room = min(MOST_NEW_TOKENS, decoder.context // 2)
     samplings = [replace(sampling, max_new_tokens=room) for sampling in (GREEDY, SAMPLED)]
     greedy, sampled = (
         CheckpointModel.of(decoder, name=folder.name, sampling=sampling, batch_size=MOST_DECODED, lookup=True)
         for sampling in samplings
     )
-    versions = {"model": f"sha256:{weights_sha256(folder)}", **_versions("torch", "transformers")}
+    identity = {"model": f"sha256:{weights_sha256(folder)}", "dtype": str(decoder.model.dtype)}
+    versions = {**identity, **_versions("torch", "transformers")}
     return FixModels(folder.name, greedy, sampled, versions)
 
 

@@ -11,6 +11,7 @@ unanswered.
 
 import time
 from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from repair.errors import ConfigurationError
@@ -27,10 +28,11 @@ class Decoder:
     """A loaded checkpoint, on the GPU if there is one; `decode` can be called many times.
 
     `checkpoint` is a folder or URI in Hugging Face format or with an adapter, or what a base may be
-    (`repair.models.base`); `revision` is that of a published one.
+    (`repair.models.base`); `revision` is that of a published one. On a GPU the weights are in
+    bfloat16, on a CPU in 32 bits; `bf16`: there too, if it has instructions for it.
     """
 
-    def __init__(self, checkpoint: str, *, revision: str | None = None) -> None:
+    def __init__(self, checkpoint: str, *, revision: str | None = None, bf16: bool = False) -> None:
         with extra("local"):
             import torch
 
@@ -38,7 +40,9 @@ class Decoder:
 
         gpu = torch.cuda.is_available()
         model, self.tokenizer = load_model(
-            checkpoint, revision=revision, dtype=torch.bfloat16 if gpu else torch.float32
+            checkpoint,
+            revision=revision,
+            dtype=torch.bfloat16 if gpu or (bf16 and cpu_has_bf16()) else torch.float32,
         )
         self.model = model.to("cuda" if gpu else "cpu").eval()
         self.context = int(self.model.config.max_position_embeddings)
@@ -156,6 +160,15 @@ class Decoder:
             )
             low, high = (low, middle) if len(text) >= len(kept) else (middle + 1, high)
         return low
+
+
+def cpu_has_bf16() -> bool:
+    """Whether the processor multiplies bfloat16 in hardware, and so faster than 32 bits."""
+    try:
+        flags = set(Path("/proc/cpuinfo").read_text("utf-8").split())
+    except OSError:
+        return False
+    return not flags.isdisjoint({"avx512_bf16", "amx_bf16"})
 
 
 class _Draws:
