@@ -110,7 +110,18 @@ def _requirements(wheel: Path, extras: Iterable[str]) -> Iterator[Requirement]:
     with ZipFile(wheel) as archive:
         [name] = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
         metadata = message_from_bytes(archive.read(name))
-    yield from _wanted(metadata.get_all("Requires-Dist") or (), extras)
+    declared = metadata.get_all("Requires-Dist") or ()
+    own = metadata["Name"]
+    waiting, known = set(extras), set[str]()
+    while waiting - known:  # an extra may be made of others: of the wheel's, not of what is installed here
+        known |= waiting
+        waiting |= {
+            extra
+            for requirement in _wanted(declared, known)
+            if requirement.name == own
+            for extra in requirement.extras
+        }
+    yield from (requirement for requirement in _wanted(declared, known) if requirement.name != own)
 
 
 def _wanted(requirements: Iterable[str], extras: Iterable[str]) -> Iterator[Requirement]:
