@@ -54,11 +54,11 @@ class TrainerResource(dg.ConfigurableResource[None]):
             )
 
     def train(
-        self, context: dg.AssetExecutionContext, extras: Mapping[str, Any]
+        self, context: dg.AssetExecutionContext, module: str, extras: Mapping[str, Any]
     ) -> dg.PipesClientCompletedInvocation:
-        """Trains as `extras` say (`code_location.train_main`)."""
+        """Trains as `extras` say, by the program `module`."""
         own = {"states": self.states, "terminal": self.terminal}
-        return self.run(context, "code_location.train_main", {**own, **extras})
+        return self.run(context, module, {**own, **extras})
 
     def decode(
         self,

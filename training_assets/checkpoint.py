@@ -83,7 +83,9 @@ def checkpoint(
         with tempfile.TemporaryDirectory() as folder:
             out = Path(folder, CHECKPOINT)
             locations = {"mixture_uri": opened.uri(mixture.asset, segments), "output_dir": str(out)}
-            trainer.train(context, {**recipe, **locations, "tensorboard": config.tensorboard})
+            extras = {**recipe, **locations, "tensorboard": config.tensorboard}
+            # named here, so that the asset's digest reaches the program
+            trainer.train(context, "code_location.train_main", extras)
             made_by = read_made_by(out)
             writer.write_tree(out, CHECKPOINT)
         manifest = stage.manifests()[str(mixture)]
