@@ -1,6 +1,7 @@
 """The choice of a model: what each name means, and what is refused with what to do."""
 
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -89,13 +90,23 @@ def test_a_question_without_an_answer_is_told(tmp_path: Path, monkeypatch: pytes
     assert "gave no answer to main.py:1:marker[x]: " in told[0]
 
 
-def test_the_rules_need_no_package_of_an_extra() -> None:
+def test_the_rules_have_one_answer() -> None:
     servers = FunctionServers(marked)
     with opened(ModelChoice(name="rules"), servers, tell=print) as models:
         assert models.sampled is None
         [fix] = Fixer(models, servers).fix([TASK])
     assert fix.reasons == {"no_answer": 1}  # no rule knows a marker
-    assert sys.modules.keys().isdisjoint({"composer"})
+
+
+def test_the_rules_load_no_package_of_an_extra() -> None:
+    program = """
+import sys
+from repair.fixing.chosen_model import ModelChoice, opened
+with opened(ModelChoice(name="rules"), None, tell=print) as models:
+    print(models.name, sorted({"composer", "torch", "transformers", "dagster", "dspy"} & sys.modules.keys()))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "rules []\n"
 
 
 def test_a_model_is_identified_by_its_weights_and_settings(tmp_path: Path) -> None:
