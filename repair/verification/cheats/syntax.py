@@ -56,14 +56,14 @@ class SyntaxTree:
             source = source.replace(b"\\\n", b" \n")
         parser = Parser(_LANGUAGE)
         budget = _Budget(source)
-        budget.spend(parser)
+        budget.spend(parser, len(source))
         self._roots = [parser.parse(source).root_node]
         self._load()
         if self._roots[0].has_error and len(pieces := self._pieces(rows, source)) > 1:
             self._roots = []
             for piece in pieces:
                 parser.included_ranges = [piece]
-                budget.spend(parser)
+                budget.spend(parser, piece.end_byte)
                 self._roots.append(parser.parse(source).root_node)
             self._load()
 
@@ -173,9 +173,11 @@ class _Budget:
     def __init__(self, source: bytes) -> None:
         self._source = source
         self._left = 2_000 + len(source) // 20
+        self._end = len(source)
 
-    def spend(self, parser: Parser) -> None:
-        """Parses the text in the ranges that `parser` includes, and counts."""
+    def spend(self, parser: Parser, end: int) -> None:
+        """Parses the text in the ranges that `parser` includes, which end at `end`, and counts."""
+        self._end = end
         try:
             parser.parse(self._read, progress_callback=self._is_spent)
         except ValueError:
@@ -185,7 +187,8 @@ class _Budget:
             ) from None
 
     def _read(self, offset: int, _position: object) -> bytes:
-        return self._source[offset : offset + _CHUNK_BYTES]
+        # no byte more than is parsed: py-tree-sitter never frees what a read returns
+        return self._source[offset : min(offset + _CHUNK_BYTES, self._end)]
 
     def _is_spent(self, _offset: int, _has_error: bool) -> bool:
         self._left -= 1

@@ -1,10 +1,13 @@
 """Syntax tree: texts of every version of Python, and texts that are none."""
 
+import os
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from repair.diagnostics.diagnostic import Diagnostic
+from repair.language_servers.child import resident_megabytes
 from repair.line_diff.numbered import diff, parse
 from repair.verification.cheats import cheat
 from repair.verification.cheats.syntax import CostlySyntaxError, SyntaxTree, field, string_value, text, truth
@@ -115,6 +118,13 @@ def test_deep_nesting_has_a_result_in_bounded_time(source: str) -> None:
             truth(field(node, "condition"))
         innermost = max(found.nodes, key=lambda node: node.start_byte)
         assert all(above.start_byte <= innermost.start_byte for above in found.ancestors(innermost))
+
+
+def test_statements_beside_an_error_take_memory_by_their_length() -> None:
+    source = "x = a + b\n" * 8000 + "if a\n  b\n"
+    before = resident_megabytes(os.getpid())
+    assert len(tree(source).nodes) > 8000
+    assert resident_megabytes(os.getpid()) - before < 200  # it was 900: the whole text for each statement
 
 
 COSTLY = ["a: b\n" + ",-" * 7_000, "x = 1\na: b\n" + ",-" * 50_000]
