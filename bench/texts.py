@@ -1,6 +1,6 @@
 """How often a store holds each text: bytes of all texts in all tables, for each byte of the distinct ones.
 
-    python bench/texts.py .demo/store
+    python bench/texts.py [.demo/store]
 
 A text is a string or a binary value of at least `--from-bytes` bytes (200), in whatever column: files, later
 states, prompts, answers, stored copies. Only files that a manifest names count, and the text tables.
@@ -8,8 +8,10 @@ states, prompts, answers, stored copies. Only files that a manifest names count,
 
 import argparse
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -70,10 +72,14 @@ def count(store: PartitionStore, from_bytes: int) -> tuple[Counter[str], dict[by
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("store", help="folder or URI of the store")
+    parser.add_argument("store", nargs="?", help="folder or URI of the store; that of the demo, if there is one")
     parser.add_argument("--from-bytes", type=int, default=200)
     options = parser.parse_args()
-    by_column, distinct = count(PartitionStore(options.store), options.from_bytes)
+    demo = Path(os.environ.get("REPAIR_HOME", ".demo"), "store")
+    if options.store is None and not demo.is_dir():
+        print("no store: name one, or run `make demo`")
+        return
+    by_column, distinct = count(PartitionStore(options.store or str(demo)), options.from_bytes)
     for name, size in by_column.most_common(SHOWN):
         print(f"{size:>14,}  {name}")
     total, once = by_column.total(), sum(distinct.values())
