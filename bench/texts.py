@@ -72,7 +72,7 @@ def count(store: PartitionStore, from_bytes: int) -> tuple[Counter[str], dict[by
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("store", nargs="?", help="folder or URI of the store; that of the demo, if there is one")
+    parser.add_argument("store", nargs="?", help="its folder or URI; else that of the demo")
     parser.add_argument("--from-bytes", type=int, default=200)
     options = parser.parse_args()
     demo = Path(os.environ.get("REPAIR_HOME", ".demo"), "store")
