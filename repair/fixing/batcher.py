@@ -9,9 +9,9 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
+from repair.closing import Closing
 from repair.errors import RepairError
 from repair.fixing.fix import LATE, Task
 from repair.fixing.fixer import Fixer
@@ -40,7 +40,7 @@ class _Job:
         return time.monotonic() >= self.deadline
 
 
-class Batcher:
+class Batcher(Closing):
     """Answers queries with `fixer`, at most `k` answers each, the model's work batched. A context manager."""
 
     def __init__(self, fixer: Fixer, servers: Servers, *, k: int) -> None:
@@ -70,14 +70,6 @@ class Batcher:
             self._closed = True
             self._jobs.put(None)
         self._thread.join()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _run(self) -> None:
         while (jobs := self._next()) is not None:

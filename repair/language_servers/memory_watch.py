@@ -7,9 +7,8 @@ Tested by `tests/repair/language_servers/test_confinement.py`.
 
 import itertools
 import threading
-from types import TracebackType
-from typing import Self
 
+from repair.closing import Closing
 from repair.language_servers import child
 
 MOST_MEGABYTES = 4096.0
@@ -19,7 +18,7 @@ _SAMPLE_S = 0.05
 _COUNTED_EVERY = 10  # samples: to walk the tree of processes takes longer than to read one number
 
 
-class MemoryWatch:
+class MemoryWatch(Closing):
     """Watches `process` in a thread of its own until `close()`, or the end of its `with` block."""
 
     def __init__(self, process: child.Child, most_megabytes: float) -> None:
@@ -29,14 +28,6 @@ class MemoryWatch:
         self.fault: str | None = None
         """Why the process was killed; null: it was not."""
         threading.Thread(target=self._watch, name="memory-watch", daemon=True).start()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Stops to watch."""

@@ -25,9 +25,9 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from importlib.metadata import PackageNotFoundError, version
-from types import TracebackType
-from typing import NoReturn, Self, cast
+from typing import NoReturn, cast
 
+from repair.closing import Closing
 from repair.credentials import Credentials, origin, proxies, split_url
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.errors import ConfigurationError
@@ -68,7 +68,7 @@ _HEALTH_S = 30.0  # an instance may have to be started for it
 _log = logging.getLogger(__name__)
 
 
-class RemoteLanguageServers:
+class RemoteLanguageServers(Closing):
     """Client of the servers at `url`, with `token`. A context manager; the first check connects.
 
     A user and a password in the address are sent as Basic authentication, where there is no token.
@@ -120,14 +120,6 @@ class RemoteLanguageServers:
         self._closed = threading.Event()
         self._health: wire.Health | None = None
         self._lock = threading.Lock()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     @property
     def versions(self) -> dict[str, str]:

@@ -13,9 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
+from repair.closing import Closing
 from repair.diagnostics.diagnostic import HINT, Diagnostic
 from repair.errors import ConfigurationError
 from repair.language_servers import programs
@@ -70,7 +69,7 @@ class Result:
         return self.error.reason if self.error else None
 
 
-class LanguageServers:
+class LanguageServers(Closing):
     """Pool of warm pyright and ruff servers. A context manager; processes start with the first request.
 
     `workers` is the number of pyright processes; `timeout` the seconds that a server may take for one
@@ -133,14 +132,6 @@ class LanguageServers:
         self._threads = ThreadPoolExecutor(workers, "language-servers")
         self._closed = False
         self._lock = threading.Lock()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     @property
     def versions(self) -> dict[str, str]:

@@ -28,11 +28,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import pyarrow as pa
 
+from repair.closing import Closing
 from repair.errors import InputError, RepairError
 from repair.line_diff import workspace as workspace_diff
 from repair.ordered_map import ordered_map
@@ -86,7 +86,7 @@ class Judgement:
     cost_usd: float | None = None
 
 
-class LmJudge:
+class LmJudge(Closing):
     """LLM judge of rows of `VERIFIED_DIFFS`, with a response cache in the file `cache`. A context manager.
 
     Raises ConfigurationError if the key is missing or the model does not take the settings.
@@ -109,14 +109,6 @@ class LmJudge:
     def usage(self) -> Usage:
         """Tokens and cost of all answers so far."""
         return self._client.budget.usage
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the connections and the response cache."""

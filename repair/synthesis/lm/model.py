@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
+from repair.closing import Closing
 from repair.errors import InputError, RepairError
 from repair.models.model import Completion, FinishReason, Sampling
 from repair.ordered_map import ordered_map
@@ -32,7 +32,7 @@ _AHEAD = 4  # questions taken ahead of the next answer, per open one: a slow one
 _FINISH_REASONS = {"length": FinishReason.CUT}  # other words say nothing against an answer
 
 
-class LmModel:
+class LmModel(Closing):
     """`model` with the worked examples of `program`; response cache in the file `cache`. A context manager.
 
     `sampling` replaces the temperature, top-p and top-k of `model`, unless its temperature is None: some APIs
@@ -103,17 +103,6 @@ class LmModel:
         """Close the connections and the response cache."""
         self._dspy.close()
         self._client.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _completion(self, question: tuple[Mapping[str, Any], int]) -> Completion:
         sample, number = question

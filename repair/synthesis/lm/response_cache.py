@@ -18,9 +18,9 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
+from repair.closing import Closing
 from repair.errors import StoreError
 from repair.sqlite import connect
 from repair.synthesis.lm.reply import Reply
@@ -106,7 +106,7 @@ def answer_key(
     return hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()
 
 
-class ResponseCache:
+class ResponseCache(Closing):
     """Cache of answers in one SQLite file, which is created if absent; thread-safe. A context manager.
 
     Raises StoreError, here and in every method, if the file can't be read or written.
@@ -194,17 +194,6 @@ class ResponseCache:
     def close(self) -> None:
         with self._lock:
             self._connection.close()
-
-    def __enter__(self) -> "ResponseCache":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _add_later_columns(self) -> None:
         for table, column in _LATER_COLUMNS:

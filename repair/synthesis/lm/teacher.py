@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from types import TracebackType
 
 import pyarrow as pa
 
+from repair.closing import Closing
 from repair.errors import ConfigurationError, InputError, RepairError
 from repair.language_servers.scheduler import VersionedServers
 from repair.line_diff.answer_block import diff_length, find_block
@@ -85,7 +85,7 @@ class _Pending:
     outcome: Proposal | Reject | None = None
 
 
-class LmTeacher:
+class LmTeacher(Closing):
     """Teacher that asks `model` with `program`; response cache in the file `cache`. A context manager.
 
     `candidates` is the most answers for one row; with more than one, `servers` verify each but the last.
@@ -199,17 +199,6 @@ class LmTeacher:
         """Close the connections and the response cache."""
         self._dspy.close()
         self._client.close()
-
-    def __enter__(self) -> "LmTeacher":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _ask(self, pending: _Pending, answered: "queue.SimpleQueue[_Pending]") -> None:
         """Get one more answer for the row; runs in a worker thread."""

@@ -13,11 +13,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import pyarrow as pa
 
+from repair.closing import Closing
 from repair.errors import InputError, RepairError
 from repair.evaluation.leetcode.injection.bugs import (
     SEED,
@@ -123,7 +123,7 @@ def questions(published: PublishedBenchmark, cutoff: str, *, per_problem: int) -
     ]
 
 
-class BugTeacher:
+class BugTeacher(Closing):
     """A language model that injects bugs, with a response cache in the file `cache`. A context manager.
 
     Raises ConfigurationError if the key is missing or the model does not take the settings.
@@ -140,14 +140,6 @@ class BugTeacher:
     def usage(self) -> Usage:
         """Tokens and cost of all answers so far."""
         return self._client.budget.usage
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the connections and the response cache."""
