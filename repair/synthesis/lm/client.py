@@ -13,15 +13,19 @@ Tested by `tests/repair/synthesis/lm/test_teacher.py`, against a server that fai
 import threading
 import time
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from repair.errors import ConfigurationError, RepairError, StoreError, TeacherError
 from repair.extras import extra
+from repair.ordered_map import ordered_map
+from repair.schema.outcomes import Reject
 from repair.synthesis.lm.limits import (
     Budget,
+    BudgetExhaustedError,
     Messages,
     RateLimit,
     Reservation,
@@ -43,6 +47,10 @@ LONGEST_PAUSE_S = 60.0
 MOST_FAILURES_RUNNING = 50
 
 _MOST_SAID = 500  # characters of a foreign error's text
+_AHEAD = 4  # questions taken ahead of the next result, per open one: a slow one must not idle the others
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 class QuestionFailedError(RepairError):
@@ -76,6 +84,28 @@ class LmClient:
     def mask(self, text: str) -> str:
         """`text` without the key and the secret parts of the model's address."""
         return self._credentials.mask(text)
+
+    def map(self, ask: Callable[[Item], Result], items: Iterable[Item], *, name: str) -> Generator[Result]:
+        """`ask` of each item, in order, as many at a time as may be open; `name` is that of the threads."""
+        self.stop.clear()
+        concurrency = self._model.concurrency
+        with ThreadPoolExecutor(concurrency, thread_name_prefix=name) as threads:
+            try:
+                yield from ordered_map(threads, ask, items, ahead=_AHEAD * concurrency)
+            finally:
+                self.stop.set()  # threads that wait before another attempt wake up and give up
+
+    def reject(self, row: Mapping[str, Any], error: Exception) -> Reject:
+        """The reject of a row whose question raised `error`, which is raised if every question would fail
+        alike."""
+        if isinstance(error, BudgetExhaustedError):
+            return Reject(row, "budget_exhausted", str(error))
+        if isinstance(error, QuestionFailedError):
+            return Reject(row, "teacher_failed", str(error))
+        if isinstance(error, RepairError):
+            raise error
+        # nobody foresaw it: it is this row's, and its neighbours go on
+        return Reject(row, "teacher_failed", self.mask(f"{type(error).__name__}: {error}")[:_MOST_SAID])
 
     def key(
         self,

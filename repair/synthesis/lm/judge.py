@@ -25,7 +25,6 @@ What would fail for every row alike ends the stage, as with the teacher.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -35,7 +34,6 @@ import pyarrow as pa
 from repair.closing import Closing
 from repair.errors import InputError, RepairError
 from repair.line_diff import workspace as workspace_diff
-from repair.ordered_map import ordered_map
 from repair.prompt.answer_formats import fields_of
 from repair.prompt.rows import prompt_of
 from repair.prompt.sentinels import PromptError, render_response
@@ -64,7 +62,6 @@ AROUND = 8
 """Lines of the repaired file that are shown on each side of a change."""
 
 # Rows submitted ahead of the next result, per open question.
-_AHEAD = 4
 
 _MAX_REASON = 500  # characters of a reason that are stored
 _BLOCK = re.compile(r"^<verdict>\n(.*?)(?:(?P<end>\n</verdict>$)|\Z)", re.DOTALL | re.MULTILINE)
@@ -123,13 +120,7 @@ class LmJudge(Closing):
             ConfigurationError: there is a budget, and what it limits is not known of an answer.
             StoreError: the response cache can't be read or written.
         """
-        self._client.stop.clear()
-        with ThreadPoolExecutor(self.model.concurrency, thread_name_prefix="judge") as threads:
-            try:
-                ahead = _AHEAD * self.model.concurrency
-                yield from ordered_map(threads, self._judgement, rows, ahead=ahead)
-            finally:
-                self._client.stop.set()  # threads that wait before another attempt wake up and give up
+        return self._client.map(self._judgement, rows, name="judge")
 
     def _judgement(self, row: Mapping[str, Any]) -> Judgement | Reject:
         finish_reason: str | None = None

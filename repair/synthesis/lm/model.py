@@ -7,7 +7,7 @@ the client's. A question without an answer (refused, failed on every attempt, ov
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,6 @@ from typing import Any
 from repair.closing import Closing
 from repair.errors import InputError, RepairError
 from repair.models.model import Completion, FinishReason, Sampling
-from repair.ordered_map import ordered_map
 from repair.prompt.sentinels import Example
 from repair.synthesis.lm.client import LmClient, QuestionFailedError
 from repair.synthesis.lm.limits import BudgetExhaustedError, Usage
@@ -27,7 +26,6 @@ from repair.text.files import text_of
 
 MOST_SHOTS = 2
 
-_AHEAD = 4  # questions taken ahead of the next answer, per open one: a slow one must not idle the others
 
 _FINISH_REASONS = {"length": FinishReason.CUT}  # other words say nothing against an answer
 
@@ -85,19 +83,12 @@ class LmModel(Closing):
         self._sampling.check_answers(k)
         questions = [(sample, number) for sample in samples for number in range(k)]
         self._count_cached(questions)
-        self._client.stop.clear()
         reporter = ProgressReporter(self._report, lambda: self.usage, total=len(samples))
-        with ThreadPoolExecutor(self._model.concurrency, thread_name_prefix="model") as threads:
-            try:
-                answers = ordered_map(
-                    threads, self._completion, questions, ahead=_AHEAD * self._model.concurrency
-                )
-                for number, _ in enumerate(samples, 1):
-                    yield [next(answers) for _ in range(k)]
-                    reporter.tick(number)
-                reporter.end(len(samples))
-            finally:
-                self._client.stop.set()  # threads that wait before another attempt wake up and give up
+        with closing(self._client.map(self._completion, questions, name="model")) as answers:
+            for number, _ in enumerate(samples, 1):
+                yield [next(answers) for _ in range(k)]
+                reporter.tick(number)
+            reporter.end(len(samples))
 
     def close(self) -> None:
         """Close the connections and the response cache."""

@@ -19,7 +19,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from repair.closing import Closing
-from repair.errors import ConfigurationError, InputError, RepairError
+from repair.errors import ConfigurationError, InputError
 from repair.language_servers.scheduler import VersionedServers
 from repair.line_diff.answer_block import diff_length, find_block
 from repair.line_diff.errors import NoDiffError
@@ -28,7 +28,7 @@ from repair.schema.outcomes import REASON, Reject, subschema
 from repair.schema.rows import RepairCandidateRow
 from repair.schema.stages import SYNTHESIZED_DIFFS
 from repair.synthesis.lm.client import LmClient, QuestionFailedError
-from repair.synthesis.lm.limits import BudgetExhaustedError, Usage
+from repair.synthesis.lm.limits import Usage
 from repair.synthesis.lm.program import TeacherProgram
 from repair.synthesis.lm.progress import ProgressReporter, SynthesisProgress
 from repair.synthesis.lm.response_cache import Answer
@@ -59,7 +59,6 @@ _ANSWERED_BADLY = ("answer_too_long", "no_diff")
 
 _WHOLE = ("stop", None)  # finish reasons that say nothing against an answer
 
-_MOST_SAID = 500  # characters of a foreign error's text
 
 _SERVER_REASONS = UNANSWERED | {"servers_closed"}
 
@@ -214,15 +213,8 @@ class LmTeacher(Closing):
             answer = self._dspy.ask(_example(row), self.program.shots_for(row), pending.sample)
         except InputError as error:
             return Reject(row, error.reason, str(error))
-        except BudgetExhaustedError as error:
-            return Reject(row, "budget_exhausted", str(error))
-        except QuestionFailedError as error:
-            return Reject(row, "teacher_failed", str(error))
-        except RepairError:
-            raise  # every row would fail alike
-        except Exception as error:  # nobody foresaw it: it is this row's, and its neighbours go on
-            said = self._client.mask(f"{type(error).__name__}: {error}")
-            return Reject(row, "teacher_failed", said[:_MOST_SAID])
+        except Exception as error:
+            return self._client.reject(row, error)
         pending.answers = (*pending.answers, answer)
         if reject := _cut(row, answer, self.model.max_tokens):
             return reject

@@ -9,8 +9,7 @@ the answer is a bug is not decided here, but by the servers and the tests
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 
 from repair.closing import Closing
-from repair.errors import InputError, RepairError
+from repair.errors import InputError
 from repair.evaluation.leetcode.injection.bugs import (
     SEED,
     SUBTYPES,
@@ -29,11 +28,10 @@ from repair.evaluation.leetcode.injection.bugs import (
 from repair.evaluation.leetcode.loader import PublishedBenchmark
 from repair.evaluation.leetcode.samples import PATH
 from repair.line_diff.answer_block import after_thinking
-from repair.ordered_map import ordered_map
 from repair.schema.outcomes import Reject, outcome_batch
 from repair.schema.stages import FILES
-from repair.synthesis.lm.client import LmClient, QuestionFailedError
-from repair.synthesis.lm.limits import BudgetExhaustedError, Usage
+from repair.synthesis.lm.client import LmClient
+from repair.synthesis.lm.limits import Usage
 from repair.synthesis.lm.program import TeacherProgram
 from repair.synthesis.lm.settings import LanguageModel
 from repair.text.files import text_of
@@ -64,8 +62,7 @@ REASONS = {
 }
 """Why a question gives no candidate: reject reason -> meaning."""
 
-_AHEAD = 4  # questions submitted ahead of the next result, per open question
-_MOST_SAID = 500  # characters of an explanation or an error that are stored
+_MOST_SAID = 500  # characters of an explanation that are stored
 _LONGEST = 4  # times the length of the correct version
 _FENCE = re.compile(r"(?:`{3,}|~{3,})\w*")
 
@@ -154,30 +151,14 @@ class BugTeacher(Closing):
             ConfigurationError: there is a budget, and what it limits is not known of an answer.
             StoreError: the response cache can't be read or written.
         """
-        return outcome_batch(self._outcomes(asked), INJECTED_BUGS)
-
-    def _outcomes(self, asked: Iterable[BugQuestion]) -> Iterator[Mapping[str, Any] | Reject]:
-        self._client.stop.clear()
-        with ThreadPoolExecutor(self.model.concurrency, thread_name_prefix="bugs") as threads:
-            try:
-                ahead = _AHEAD * self.model.concurrency
-                yield from ordered_map(threads, self._outcome, asked, ahead=ahead)
-            finally:
-                self._client.stop.set()  # threads that wait before another attempt wake up and give up
+        return outcome_batch(self._client.map(self._outcome, asked, name="bugs"), INJECTED_BUGS)
 
     def _outcome(self, question: BugQuestion) -> Mapping[str, Any] | Reject:
         row = {**question.known, "teacher": self.model.model}
         try:
             answer = self._dspy.answer(question.fields)
-        except BudgetExhaustedError as error:
-            return Reject(row, "budget_exhausted", str(error))
-        except QuestionFailedError as error:
-            return Reject(row, "teacher_failed", str(error))
-        except RepairError:
-            raise  # every question would fail alike
-        except Exception as error:  # nobody foresaw it: it is this question's, and its neighbours go on
-            said = self._client.mask(f"{type(error).__name__}: {error}")
-            return Reject(row, "teacher_failed", said[:_MOST_SAID])
+        except Exception as error:
+            return self._client.reject(row, error)
         row |= {name: getattr(answer, name) for name in ("input_tokens", "output_tokens", "cost_usd")}
         try:
             buggy, explanation = parse_bug(answer.text, question.correct)
