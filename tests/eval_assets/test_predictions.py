@@ -28,6 +28,7 @@ from resources.language_models import LanguageModelResource
 from tests.graph import DAY, House, check, failure, reused
 from tests.model_server import Exchange, ModelServer
 from tests.repair.evaluation.test_predictions import sample
+from tests.small_llama import save_llama
 from tests.stored_examples import TYPES
 
 pytestmark = pytest.mark.slow
@@ -49,26 +50,10 @@ def stored(house: House, asset: str, key: Key, rows: Sequence[Mapping[str, Any]]
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small Llama of random weights in Hugging Face format."""
-    import torch
-    from transformers import LlamaConfig, LlamaForCausalLM
-
     folder = tmp_path_factory.mktemp("weights")
     tokenizer = train_tokenizer(["x"], 260, context=CONTEXT)
-    torch.manual_seed(17)
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=16,
-        intermediate_size=32,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        max_position_embeddings=CONTEXT,
-        tie_word_embeddings=True,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-    )
-    LlamaForCausalLM(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    sizes = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    save_llama(folder, tokenizer, context=CONTEXT, seed=17, **sizes)
     return folder
 
 

@@ -15,6 +15,7 @@ from repair.errors import ConfigurationError
 from repair.models.made_by import read_made_by
 from repair.models.model import Sampling
 from tests.repair.training.conftest import Row, example_row
+from tests.small_llama import save_llama
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.slow
@@ -26,29 +27,14 @@ CONTEXT = 512
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A Llama of random weights in Hugging Face format."""
-    from transformers import LlamaConfig, LlamaForCausalLM
-
     from repair.models.tokenizer import train_tokenizer
 
     folder = tmp_path_factory.mktemp("base")
     texts = [row["prompt"] + row["response"] for row in map(example_row, range(8))]
     tokenizer = train_tokenizer(texts, 400, context=CONTEXT)
-    torch.manual_seed(3)
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=CONTEXT,
-        tie_word_embeddings=True,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-    )
-    LlamaForCausalLM(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2}
+    heads = {"num_attention_heads": 4, "num_key_value_heads": 2}
+    save_llama(folder, tokenizer, context=CONTEXT, seed=3, **sizes, **heads)
     return folder
 
 
