@@ -4,6 +4,7 @@ Tested by `tests/code_location/test_shipped_scores.py`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from rich.console import Console
@@ -15,7 +16,7 @@ from repair.evaluation.predictions import predict
 from repair.evaluation.scoring import scores
 from repair.evaluation.summary import system_scores
 from repair.language_servers.scheduler import Servers
-from repair.models.checkpoint import BASE_INSTRUCTIONS, CheckpointModel
+from repair.models.checkpoint import BASE_INSTRUCTIONS, CheckpointModel, base_of
 from repair.models.made_by import read_made_by
 from repair.models.model import Model, Sampling
 from repair.models.shipped import NAME, is_shipped, shipped_folder
@@ -40,11 +41,11 @@ def chosen_samples(store: PartitionStore) -> list[dict[str, Any]]:
 def shipped_models() -> list[Callable[[], Model]]:
     """The model that ships and its base, each loaded when it is called."""
     folder, sampling = str(shipped_folder()), Sampling()
-    base = read_made_by(shipped_folder())["recipe"]["base"]["path"]
+    base, _ = base_of(read_made_by(shipped_folder()), NAME)
 
     def plain() -> Model:
         loaded = CheckpointModel.load(base, name=f"base of {NAME}", sampling=sampling)
-        return CheckpointModel(loaded.name, loaded.decode, BASE_INSTRUCTIONS)
+        return replace(loaded, instructions=BASE_INSTRUCTIONS)
 
     return [lambda: CheckpointModel.load(folder, name=NAME, sampling=sampling), plain]
 

@@ -155,7 +155,7 @@ class JsonReporter(Reporter):
 def as_json(report: Report, shown: Callable[[str], str]) -> dict[str, Any]:
     """A report for programs; lines and columns count from 1, those of `edits` are LSP's."""
     found, fix = report.diagnostic, report.fix
-    nearest = fix.nearest if fix and not fix.found else None
+    nearest = fix.nearest if fix else None
     before, after = _by_shown_path(report, shown)
     return {
         **_place(replace(found, path=shown(found.path))),

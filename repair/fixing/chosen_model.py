@@ -1,22 +1,27 @@
 """Model selection: the shipped model, a folder with a checkpoint, rules, or what LiteLLM names."""
 
 import hashlib
-import os
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from repair.errors import ConfigurationError
 from repair.extras import extra
 from repair.fixing.fixer import FixModels
 from repair.language_servers.scheduler import Servers
 from repair.messages import shown
+from repair.models.made_by import file_sha256
 from repair.models.model import Sampling
 from repair.models.shipped import is_shipped, shipped_folder
 from repair.prompt.sentinels import PROMPT_VERSION
 from repair.synthesis.rules.model import RulesModel
+from repair.user_cache import user_cache
+
+if TYPE_CHECKING:
+    from repair.synthesis.lm.settings import LanguageModel
 
 LOCAL, RULES = "local", "rules"
 COMPLETIONS = "text-completion-openai"
@@ -106,9 +111,7 @@ def weights_sha256(folder: Path) -> str:
     """SHA-256 over the names and contents of a checkpoint's weights and settings."""
     digest = hashlib.sha256()
     for file in sorted(path for pattern in _WEIGHTS for path in folder.glob(pattern)):
-        with file.open("rb") as handle:
-            content = hashlib.file_digest(handle, "sha256").hexdigest()
-        digest.update(f"{file.name}\0{content}\0".encode())
+        digest.update(f"{file.name}\0{file_sha256(file)}\0".encode())
     return digest.hexdigest()
 
 
@@ -123,11 +126,8 @@ def _shipped() -> Path:
 
 def _completions(choice: ModelChoice, tell: Callable[[str], None]) -> FixModels:
     from repair.synthesis.lm.completions import CompletionsModel
-    from repair.synthesis.lm.settings import LanguageModel
 
-    model = LanguageModel(
-        model=choice.name, base_url=choice.url, key_variable=choice.key_variable, attempts=3, timeout_s=60
-    )
+    model = _language_model(choice)
     greedy, sampled = (
         CompletionsModel(model, sampling=sampling, unanswered=tell) for sampling in (GREEDY, SAMPLED)
     )
@@ -138,11 +138,8 @@ def _completions(choice: ModelChoice, tell: Callable[[str], None]) -> FixModels:
 def _remote(choice: ModelChoice, tell: Callable[[str], None]) -> Generator[FixModels]:
     from repair.synthesis.lm.model import LmModel
     from repair.synthesis.lm.program import TeacherProgram
-    from repair.synthesis.lm.settings import LanguageModel
 
-    model = LanguageModel(
-        model=choice.name, base_url=choice.url, key_variable=choice.key_variable, attempts=3, timeout_s=60
-    )
+    model = _language_model(choice)
     program = TeacherProgram(shots_per_question=0)
     cache = _cache_folder() / "answers.sqlite"
     with ExitStack() as stack:
@@ -157,10 +154,17 @@ def _remote(choice: ModelChoice, tell: Callable[[str], None]) -> Generator[FixMo
         yield FixModels(choice.name, greedy, sampled, {"model": choice.name, **_versions("litellm")})
 
 
+def _language_model(choice: ModelChoice) -> "LanguageModel":
+    from repair.synthesis.lm.settings import LanguageModel
+
+    return LanguageModel(
+        model=choice.name, base_url=choice.url, key_variable=choice.key_variable, attempts=3, timeout_s=60
+    )
+
+
 def _cache_folder() -> Path:
     """The folder of the answers that were paid for: a second run shows the same, and pays nothing."""
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    folder = Path(cache) / "repair"
+    folder = user_cache()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
 

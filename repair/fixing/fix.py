@@ -87,6 +87,8 @@ class Fix:
 
     @property
     def nearest(self) -> Attempt | None:
-        """The rejected answer that came furthest through the checks."""
+        """Of a task without a fix: the rejected answer that came furthest through the checks."""
+        if self.found:
+            return None
         order = {reason: number for number, reason in enumerate(_FURTHEST)}
         return min(self.rejected, key=lambda attempt: order.get(attempt.reason, len(_FURTHEST)), default=None)

@@ -74,7 +74,7 @@ class Query(Struct, frozen=True, forbid_unknown_fields=True):
 
 def answer_of(fix: Fix) -> dict[str, Any]:
     """The answer that tells a fix, or why there is none."""
-    found, nearest = fix.task.diagnostic, None if fix.found else fix.nearest
+    found, nearest = fix.task.diagnostic, fix.nearest
     before = {path: fix.task.files[path] for path in fix.changed}
     return {
         "outcome": "fixed" if fix.found else "no_fix",

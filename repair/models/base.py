@@ -18,6 +18,7 @@ from pathlib import Path
 
 from repair.errors import ConfigurationError
 from repair.models.gguf import converted
+from repair.user_cache import user_cache
 
 PACKAGE = "package:"
 WEIGHTS = Path(sys.prefix) / "weights"
@@ -28,8 +29,7 @@ def bases_folder() -> Path:
     """The folder of converted bases: in `$REPAIR_HOME`, else in the user's cache."""
     if home := os.environ.get("REPAIR_HOME"):
         return Path(home).absolute() / "bases"
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache) / "repair" / "bases"
+    return user_cache() / "bases"
 
 
 @contextmanager
