@@ -256,6 +256,8 @@ def fewest_lines(
     """The change in the fewest signed lines; `line_diff`, which makes it too, where only that is inside of
     the excerpt: of equal lines at its edge the fewest may be other ones."""
     fewest = workspace_diff.diff(workspace, changed, diagnostic.path)
+    if fewest == line_diff:
+        return fewest
     try:
         check_inside(workspace, diagnostic, fewest)
     except OutsideExcerptError:
