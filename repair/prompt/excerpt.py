@@ -35,8 +35,8 @@ from repair.text.lines import lines_of, split_mark
 BUDGET = 1_000
 """Characters of the numbered lines, with their newlines.
 
-Characters, so that a stored example belongs to no tokenizer. Of the demo's fixes 91 % lie inside such an
-excerpt, 72 % of the LeetCode bugs of DebugBench are shown whole, and a prompt with its answer has 400 to 460
+Characters, so that a stored example belongs to no tokenizer. Of the demo's fixes 88 % lie inside such an
+excerpt, 72 % of the LeetCode bugs of DebugBench are shown whole, and a prompt with its answer has 400 to 470
 tokens; each further 200 characters cost up to 70 more (`bench/excerpts.py`; docs/training.md has the table).
 """
 
