@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from repair.text import lcs
+from repair.text.positions import LineOffsets
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z")
 _PATCH_LINE = re.compile(r"[^\n]*\n|[^\n]+\Z")
@@ -18,7 +19,6 @@ def unified_patch(before: Mapping[str, str], after: Mapping[str, str]) -> str:
 
 
 def _file_patch(path: str, before: str, after: str) -> str:
-    name = path.lstrip("/")  # `git apply` and `patch -p1` take paths from where they run
     name = path.lstrip("/")  # `git apply` and `patch -p1` take paths from where they run
     # a carriage return alone ends no line of a patch
     old, new = (_PATCH_LINE.findall(text) for text in (before, after))
@@ -47,4 +47,4 @@ def _position(lines: list[str], index: int) -> dict[str, int]:
     """The beginning of a line; after the last one, the end of the text."""
     if index < len(lines) or not lines or lines[-1].endswith(("\r", "\n")):
         return {"line": index, "character": 0}
-    return {"line": index - 1, "character": len(lines[-1].encode("utf-16-le", "surrogatepass")) // 2}
+    return {"line": index - 1, "character": LineOffsets(lines[-1]).to_character(len(lines[-1]))}
