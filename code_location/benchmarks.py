@@ -16,7 +16,7 @@ import dagster as dg
 from rich.console import Console
 
 from code_location.definitions import defs
-from code_location.partition_runs import materialize, open_instance
+from code_location.partition_runs import latest, materialize, open_instance
 from code_location.summary import SUMMARY_COLUMNS, score_table
 from eval_assets.models import BASE, MODEL
 from eval_assets.predictions import Answering
@@ -35,10 +35,7 @@ from training_assets.checkpoint import CHECKPOINT
 
 def latest_checkpoint(store: PartitionStore) -> Key:
     """The date of the latest checkpoint; raises SystemExit if there is none."""
-    dates = [partition["date"] for partition in store.partitions("checkpoint")]
-    if not dates:
-        raise SystemExit(f"{store.base_uri} has no checkpoint to score: `make demo` trains one")
-    return Key(max(dates))
+    return latest(store, "checkpoint", "checkpoint to score: `make demo` trains one")
 
 
 def models_of(store: PartitionStore, checkpoint: Key) -> list[str]:

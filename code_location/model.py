@@ -13,7 +13,7 @@ import dagster as dg
 from code_location.benchmarks import score
 from code_location.definitions import SETTINGS, defs
 from code_location.model_data import MIXING
-from code_location.partition_runs import CONSOLE, open_instance
+from code_location.partition_runs import CONSOLE, latest, open_instance
 from partitions.keys import Key
 from repair.store.reader import PartitionStore
 from resources.store import StoreResource
@@ -22,10 +22,7 @@ from resources.trainer import TrainerResource
 
 def latest_mixture(store: PartitionStore) -> Key:
     """The date of the latest mixture; raises SystemExit if there is none."""
-    dates = [partition["date"] for partition in store.partitions("training_mixture")]
-    if not dates:
-        raise SystemExit(f"{store.base_uri} has no training mixture: `make model-data` makes one")
-    return Key(max(dates))
+    return latest(store, "training_mixture", "training mixture: `make model-data` makes one")
 
 
 def train(key: Key, instance: dg.DagsterInstance) -> None:

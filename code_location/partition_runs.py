@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from code_location.definitions import SETTINGS, defs
 from partitions.keys import Key
+from repair.store.reader import PartitionStore
 
 CONSOLE = Console(stderr=True)
 QUIET: Mapping[str, Any] = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
@@ -25,6 +26,14 @@ def open_instance() -> dg.DagsterInstance:
     home = os.environ.setdefault("DAGSTER_HOME", str(SETTINGS.home / "dagster"))
     Path(home).mkdir(parents=True, exist_ok=True)
     return dg.DagsterInstance.get()
+
+
+def latest(store: PartitionStore, asset: str, missing: str) -> Key:
+    """The latest date of which the store has an asset; raises SystemExit with `missing` if there is none."""
+    dates = [partition["date"] for partition in store.partitions(asset)]
+    if not dates:
+        raise SystemExit(f"{store.base_uri} has no {missing}")
+    return Key(max(dates))
 
 
 def materialize(
