@@ -10,8 +10,9 @@ from repair.evaluation.scoring import scores
 from repair.prompt.sentinels import PROMPT_VERSION
 from repair.store.writer import PartitionWriter
 from repair_assets.benchmarks import BENCHMARKS, leetcode_benchmark, workspace_benchmark
+from resources.checks import check_specs
 from resources.language_servers import LanguageServersResource
-from resources.stages import Input, Stage, check_specs
+from resources.stages import Input, Stage
 from resources.store import StoreResource
 
 ANSWERS_READ = ["sample_id", "benchmark", "system", "answer_index", "answer", "output_tokens", "seconds"]

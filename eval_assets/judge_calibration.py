@@ -12,9 +12,10 @@ from repair.store.writer import PartitionWriter
 from repair.synthesis.lm.judge import INSTRUCTIONS, LmJudge
 from repair_assets.leetcode_samples import LEETCODE_SAMPLES, stored_leetcode_samples
 from resources.benchmark_data import BenchmarkDataResource
+from resources.checks import check_specs
 from resources.language_models import LanguageModelResource
 from resources.language_servers import LanguageServersResource
-from resources.stages import Input, Stage, check_specs
+from resources.stages import Input, Stage
 from resources.store import StoreResource
 
 REPORT = "report.md"

@@ -18,9 +18,10 @@ from repair.store.manifest import Manifest
 from repair.store.writer import PartitionWriter
 from repair_assets.benchmarks import BENCHMARKS, leetcode_benchmark, workspace_benchmark
 from repair_assets.few_shot_examples import few_shot_examples
+from resources.checks import Checked, CheckVerdict, PartitionCheck, check_specs
 from resources.language_models import LanguageModelResource
 from resources.language_servers import LanguageServersResource
-from resources.stages import CheckVerdict, Input, ManifestCheck, Stage, check_specs
+from resources.stages import Input, Stage
 from resources.store import StoreResource
 from resources.trainer import DECODING, TrainerResource
 from training_assets.checkpoint import checkpoint
@@ -50,15 +51,16 @@ class Answering(dg.Config):
         return sampling
 
 
-def _answered(manifest: Manifest) -> CheckVerdict:
-    failed: dict[str, int] = manifest.extra["questions_failed"]
+def _answered(checked: Checked) -> CheckVerdict:
+    failed: dict[str, int] = checked.manifest.extra["questions_failed"]
     said = ", ".join(f"{system}: {count}" for system, count in failed.items())
     if failed:
-        said = f"no answer to some questions ({said}), which count as wrong; the run's log says why"
-    return CheckVerdict(not failed, said or "every question got an answer", {"failed": sum(failed.values())})
+        said = f"no answer to some questions ({said}), which count as wrong"
+    count = sum(failed.values())
+    return CheckVerdict(count <= checked.limit, said or "every question got an answer", {"failed": count})
 
 
-CHECKS = (ManifestCheck("answered", "Every question to a language model got an answer.", _answered),)
+CHECKS = (PartitionCheck("answered", _answered),)
 
 
 @dg.asset(

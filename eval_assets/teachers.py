@@ -34,9 +34,10 @@ from repair.synthesis.lm.teacher import LmTeacher
 from repair.synthesis.rules import RulesTeacher
 from repair_assets.repair_candidates import repair_candidates
 from repair_assets.teacher_program import stored_program, teacher_program
+from resources.checks import check_specs
 from resources.language_models import LanguageModelResource
 from resources.language_servers import LanguageServersResource
-from resources.stages import Input, Stage, check_specs, stored_inputs
+from resources.stages import Input, Stage, stored_inputs
 from resources.store import StoreResource
 
 PAGE = "teachers.html"

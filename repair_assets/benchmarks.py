@@ -14,7 +14,6 @@ from repair.diagnostics.types import TYPES, decisive_types, partition_of
 from repair.evaluation.annotation.decisions import decisions_bytes, read_decisions
 from repair.evaluation.benchmark import BENCHMARK_SAMPLES, decided_samples
 from repair.evaluation.leetcode.injection.samples import INJECTED_SAMPLES
-from repair.store.manifest import Manifest
 from repair.store.writer import PartitionWriter
 from repair_assets.injected_bugs import injected_bugs
 from repair_assets.leetcode_samples import (
@@ -26,8 +25,9 @@ from repair_assets.leetcode_samples import (
 )
 from repair_assets.repair_examples import repair_examples
 from resources.benchmark_data import HINT, BenchmarkDataResource
+from resources.checks import Checked, CheckVerdict, PartitionCheck, check_specs
 from resources.language_servers import LanguageServersResource
-from resources.stages import CheckVerdict, Input, ManifestCheck, Stage, check_specs, stored_inputs
+from resources.stages import Input, Stage, stored_inputs
 from resources.store import StoreResource
 
 BENCHMARKS = ("workspace_benchmark", "leetcode_benchmark")
@@ -42,14 +42,14 @@ class Benchmark(dg.Config):
     """Samples of a type."""
 
 
-def _has_samples(manifest: Manifest) -> CheckVerdict:
+def _has_samples(checked: Checked) -> CheckVerdict:
+    manifest = checked.manifest
     held_out = manifest.rows_in - manifest.rejects.get("not_held_out", 0)
     said = f"{manifest.rows_out} samples out of {held_out} examples of held-out projects"
-    said = f"{said}; raise `release` when there are more"
-    return CheckVerdict(manifest.rows_out > 0, said, {"held_out": held_out})
+    return CheckVerdict(manifest.rows_out >= checked.limit, said, {"held_out": held_out})
 
 
-CHECKS = (ManifestCheck("has_samples", "The frozen release has a sample of this type.", _has_samples),)
+CHECKS = (PartitionCheck("has_samples", _has_samples),)
 
 
 @dg.asset(

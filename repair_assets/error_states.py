@@ -16,49 +16,38 @@ from repair.diagnostics.types import decisive_types, known_types, partition_of
 from repair.error_states.batches import SnapshotTotals, replay_projects
 from repair.error_states.sampling import SamplingSettings, sample_partition
 from repair.schema.stages import ERROR_STATES
-from repair.store.manifest import Manifest
 from repair.store.writer import PartitionWriter
 from repair_assets.session_events import published_by_type, session_events
 from repair_assets.stored_day import StoredDay
+from resources.checks import Checked, CheckVerdict, PartitionCheck, at_most, check_specs
 from resources.engine import EngineResource
-from resources.stages import CheckVerdict, Input, ManifestCheck, Stage, check_specs
+from resources.stages import Input, Stage
 from resources.store import StoreResource
 
-MOST_WITH_CODE_ACTION = 0.5
 
-
-def _replay_equals_stored_copy(manifest: Manifest) -> CheckVerdict:
-    compared, equal = manifest.extra.get("snapshot_files", 0), manifest.extra.get("snapshot_files_equal", 0)
+def _replay_equals_stored_copy(checked: Checked) -> CheckVerdict:
+    extra = checked.manifest.extra
+    compared, equal = extra.get("snapshot_files", 0), extra.get("snapshot_files_equal", 0)
     return CheckVerdict(
-        compared == equal,
+        equal >= checked.limit * compared,
         f"{equal} of {compared} replayed files equal their stored copy",
-        {"compared": compared, "equal": equal, "mismatches": manifest.extra.get("snapshot_mismatches", [])},
+        {"compared": compared, "equal": equal, "mismatches": extra.get("snapshot_mismatches", [])},
     )
 
 
-def code_action_share(having: int, of: int) -> CheckVerdict:
-    if not of:
-        return CheckVerdict(True, "no rows")
-    share = having / of
-    said = f"{having} of {of} ({share:.0%}) have a CodeAction; published: 10% over all types"
-    return CheckVerdict(share <= MOST_WITH_CODE_ACTION, said, {"share": share})
+def code_action_share(having: int, of: int, limit: float) -> CheckVerdict:
+    return at_most("have a CodeAction (published: 10% over all types)", having, of, limit)
 
 
-def _recorded_code_actions(manifest: Manifest) -> CheckVerdict:
-    return code_action_share(manifest.rejects.get("has_code_action", 0), manifest.extra.get("episodes", 0))
+def _recorded_code_actions(checked: Checked) -> CheckVerdict:
+    manifest = checked.manifest
+    having, of = manifest.rejects.get("has_code_action", 0), manifest.extra.get("episodes", 0)
+    return code_action_share(having, of, checked.limit)
 
 
 CHECKS = (
-    ManifestCheck(
-        "code_action_share",
-        "The recorded servers themselves fix only a minor share of this type.",
-        _recorded_code_actions,
-    ),
-    ManifestCheck(
-        "replay_equals_stored_copy",
-        "Each file of a replayed project equals the copy that was stored at the next midnight.",
-        _replay_equals_stored_copy,
-    ),
+    PartitionCheck("code_action_share", _recorded_code_actions),
+    PartitionCheck("replay_equals_stored_copy", _replay_equals_stored_copy),
 )
 
 

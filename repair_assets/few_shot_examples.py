@@ -8,7 +8,8 @@ import dagster as dg
 from repair.prompt.sentinels import PROMPT_VERSION
 from repair.store.writer import PartitionWriter
 from repair.synthesis.lm.few_shot import FEW_SHOT_EXAMPLES, choose_examples
-from resources.stages import Stage, check_specs, stored_inputs
+from resources.checks import check_specs
+from resources.stages import Stage, stored_inputs
 from resources.store import StoreResource
 
 

@@ -13,8 +13,9 @@ from repair.evaluation.leetcode.injection.teacher import INJECTED_BUGS, INSTRUCT
 from repair.store.manifest import Manifest
 from repair.store.writer import PartitionWriter
 from resources.benchmark_data import BenchmarkDataResource
+from resources.checks import check_specs
 from resources.language_models import LanguageModelResource
-from resources.stages import Stage, check_specs
+from resources.stages import Stage
 from resources.store import StoreResource
 
 

@@ -7,29 +7,61 @@ import dagster as dg
 import pyarrow as pa
 
 from partitions.keys import DATE_AND_TYPE, Key
+from repair.curation.canaries import canary_recall
 from repair.curation.candidates import DECISIONS, SCREENED_COLUMNS, drop_near_duplicates, redact, screen
 from repair.execution.tasks import with_columns
 from repair.pipeline import BY_NAME
-from repair.store.manifest import Manifest
 from repair.store.writer import PartitionWriter
+from repair.text.files import text_of
+from repair.text.paths import is_python
 from repair_assets.error_states import code_action_share
 from repair_assets.reproduced_diagnostics import reproduced_diagnostics
+from resources.checks import Checked, CheckVerdict, PartitionCheck, at_least, at_most, check_specs
 from resources.engine import EngineResource
 from resources.language_servers import LanguageServersResource
-from resources.stages import CheckVerdict, Input, ManifestCheck, Stage, check_specs
+from resources.stages import Input, Stage
 from resources.store import StoreResource
 
 SPEC = BY_NAME["repair_candidates"]
+PLANTED_IN = 5
+"""Files of a partition that secrets are planted in."""
 
 
-def _code_actions(manifest: Manifest) -> CheckVerdict:
-    return code_action_share(manifest.rejects.get("has_code_action", 0), manifest.rows_in)
+def _code_actions(checked: Checked) -> CheckVerdict:
+    manifest = checked.manifest
+    return code_action_share(manifest.rejects.get("has_code_action", 0), manifest.rows_in, checked.limit)
+
+
+def _near_duplicates(checked: Checked) -> CheckVerdict:
+    manifest = checked.manifest
+    count = manifest.rejects.get("near_duplicate", 0)
+    return at_most("are near-duplicates", count, manifest.rows_in, checked.limit)
+
+
+def _redaction_recall(checked: Checked) -> CheckVerdict:
+    """Secrets planted into some of the stored files, redacted once more."""
+    texts: list[str] = []
+    manifest = checked.manifest
+    rows = checked.store.read(
+        manifest.asset,
+        manifest.partition,
+        columns=["path", "files"],
+        manifest=manifest,
+        batch_rows=PLANTED_IN,
+    )
+    for batch in rows:
+        texts += [text_of(row) for row in batch.to_pylist() if is_python(row["path"])]
+        if len(texts) >= PLANTED_IN:
+            break
+    found = canary_recall(texts[:PLANTED_IN])
+    figures = {"missed": dict(found.missed), "files": min(len(texts), PLANTED_IN)}
+    return at_least("planted secrets are replaced", found.replaced, found.planted, checked.limit, **figures)
 
 
 CHECKS = (
-    ManifestCheck(
-        "code_action_share", "The servers themselves fix only a minor share of this type.", _code_actions
-    ),
+    PartitionCheck("code_action_share", _code_actions),
+    PartitionCheck("near_duplicate_share", _near_duplicates),
+    PartitionCheck("redaction_recall", _redaction_recall),
 )
 
 

@@ -16,13 +16,17 @@ from repair.pipeline import BY_NAME
 from repair.prompt.sentinels import PROMPT_VERSION
 from repair.schema.stages import REPAIR_EXAMPLES
 from repair.store.writer import PartitionWriter
+from repair_assets.example_checks import DRIFT, DUPLICATES
 from repair_assets.session_events import published_by_type
 from repair_assets.verified_diffs import verified_diffs
+from resources.checks import check_specs
 from resources.engine import EngineResource
-from resources.stages import Input, Stage, check_specs
+from resources.stages import Input, Stage
 from resources.store import StoreResource
 
 SPEC = BY_NAME["repair_examples"]
+CHECKS = (DUPLICATES, *DRIFT)
+"""Of `daily_examples`."""
 
 
 class Splitting(dg.Config):
@@ -57,7 +61,7 @@ def repair_examples(
 @dg.asset(
     partitions_def=DATES,
     deps=[dg.AssetDep(repair_examples, partition_mapping=ALL_TYPES_OF_THE_DATE)],
-    check_specs=check_specs("daily_examples", DATES),
+    check_specs=check_specs("daily_examples", DATES, CHECKS),
     group_name="synthesis",
     kinds={"parquet"},
 )
@@ -80,6 +84,7 @@ def daily_examples(context: dg.AssetExecutionContext, store: StoreResource) -> d
             if events is None or counts.get(name) or name in stored
         ],
         schema=REPAIR_EXAMPLES,
+        checks=CHECKS,
     )
 
     def work(writer: PartitionWriter) -> None:

@@ -14,16 +14,17 @@ from repair.pipeline import BY_NAME
 from repair.store.manifest import Manifest
 from repair.store.writer import PartitionWriter
 from repair_assets.error_states import error_states
+from resources.checks import check_specs, yield_check
 from resources.engine import EngineResource
 from resources.language_servers import LanguageServersResource
-from resources.stages import Input, Stage, check_specs, share_check
+from resources.stages import Input, Stage
 from resources.store import StoreResource
 
 PYTHON_VERSIONS = "python_versions"
 """Metadata: rows by the version of Python that their project requires, where it is not the running one."""
 
 SPEC = BY_NAME["reproduced_diagnostics"]
-CHECKS = (share_check("reproduction_rate", "Replayed diagnostics that the servers say again.", at_least=0.8),)
+CHECKS = (yield_check("reproduction_rate", "are reported again"),)
 
 
 @dg.asset(

@@ -22,32 +22,37 @@ from repair.schema.outcomes import split_outcomes
 from repair.store.manifest import Manifest
 from repair.store.writer import PartitionWriter
 from repair_assets.stored_day import PROJECT_ROWS_TABLE, PROJECTS_TABLE, ROW_GROUP_BYTES
+from resources.checks import Checked, CheckVerdict, PartitionCheck, check_specs
 from resources.recordings import RecordingsResource
-from resources.stages import CheckVerdict, ManifestCheck, Stage, check_specs
+from resources.stages import Stage
 from resources.store import StoreResource
 
-DESERVES_A_TYPE = 0.05
-"""Share of a day's published diagnostics from which on a code should not stay in `other`."""
 
-
-def _tail(manifest: Manifest) -> CheckVerdict:
+def _tail(checked: Checked) -> CheckVerdict:
+    """The codes that deserve a type, and the line that gives them one from the next date on."""
+    manifest = checked.manifest
     codes: dict[str, int] = manifest.extra[CODES]
     total = sum(codes.values())
-    known = known_types(window(manifest.partition[DATE])[0].date())
+    start, end = window(manifest.partition[DATE])
+    known = known_types(start.date())
     large = {
         code: count
         for code, count in codes.items()
-        if type_of_code(code) not in known and not is_stylistic(code) and count > DESERVES_A_TYPE * total
+        if type_of_code(code) not in known and not is_stylistic(code) and count > checked.limit * total
     }
-    said = "; ".join(f"{code}: {count} of {total}" for code, count in large.items())
     if not large:
         return CheckVerdict(True, "no code of `other` is large")
+    said = "; ".join(f"{code}: {count} of {total} ({count / total:.0%})" for code, count in large.items())
+    since = f"date({end.year}, {end.month}, {end.day})"
+    lines = [f'DiagnosticType("{name}", since={since}),' for name in sorted(set(map(type_of_code, large)))]
     return CheckVerdict(
-        False, f"large enough for a type of its own in repair/diagnostics/types.py: {said}", {"codes": large}
+        False,
+        f"large enough for a type of its own: {said}. The lines, from {end:%Y-%m-%d} on: {' '.join(lines)}",
+        {"codes": large, "lines": lines},
     )
 
 
-CHECKS = (ManifestCheck("tail_is_small", "No code in `other` deserves a diagnostic type of its own.", _tail),)
+CHECKS = (PartitionCheck("tail_is_small", _tail),)
 
 
 def published_by_type(events: Manifest) -> Counter[str]:

@@ -19,10 +19,11 @@ from repair.synthesis.lm.teacher import LmTeacher, synthesize_by_model
 from repair.synthesis.offline import TEACHERS
 from repair_assets.repair_candidates import repair_candidates
 from repair_assets.teacher_program import stored_program, teacher_program
+from resources.checks import check_specs
 from resources.engine import EngineResource
 from resources.language_models import LanguageModelResource
 from resources.language_servers import LanguageServersResource
-from resources.stages import Input, Stage, check_specs
+from resources.stages import Input, Stage
 from resources.store import StoreResource
 
 SPEC = BY_NAME["synthesized_diffs"]

@@ -18,9 +18,10 @@ from repair.synthesis.lm.few_shot import FEW_SHOT_EXAMPLES, draw_rows
 from repair.synthesis.lm.optimizer import Optimized, optimize
 from repair.synthesis.lm.program import TeacherProgram
 from repair_assets.few_shot_examples import few_shot_examples
+from resources.checks import check_specs
 from resources.language_models import LanguageModelResource
 from resources.language_servers import LanguageServersResource
-from resources.stages import Input, Stage, check_specs
+from resources.stages import Input, Stage
 from resources.store import StoreResource
 
 PROGRAM = "program.json"

@@ -18,15 +18,46 @@ from repair.store.writer import PartitionWriter
 from repair.synthesis.lm.judge import INSTRUCTIONS, QUESTIONS, SHOWN, LmJudge, judged
 from repair.verification.verifier import count_cheats, count_tolerated
 from repair_assets.synthesized_diffs import synthesized_diffs
+from resources.checks import Checked, CheckVerdict, PartitionCheck, at_most, check_specs, yield_check
 from resources.engine import EngineResource
 from resources.language_models import LanguageModelResource
 from resources.language_servers import LanguageServersResource
-from resources.stages import Input, Stage, check_specs, share_check
+from resources.stages import Input, Stage
 from resources.store import StoreResource
 
 SPEC = BY_NAME["verified_diffs"]
-CHECKS = (share_check("verified_share", "Synthesized diffs that verify.", at_least=0.5),)
 CHEATS, TOLERATED = "cheats", "tolerated"
+
+
+def _cheat_rate(checked: Checked) -> CheckVerdict:
+    manifest = checked.manifest
+    rates = {kind: f"{count / manifest.rows_in:.1%}" for kind, count in manifest.extra[CHEATS].items()}
+    worst, count = max(manifest.extra[CHEATS].items(), key=lambda item: item[1], default=("no cheat", 0))
+    return at_most(
+        f"are cheats of the commonest kind, {worst}", count, manifest.rows_in, checked.limit, kinds=rates
+    )
+
+
+def _cost(checked: Checked) -> CheckVerdict:
+    """The teacher's cost, of rejected rows too, and the judge's, by verified row."""
+    manifest = checked.manifest
+    made = checked.store.manifest("synthesized_diffs", manifest.partition)
+    if made is None or made.data_version not in manifest.inputs.values():
+        return CheckVerdict(True, "the teacher's cost is not known: synthesized_diffs was made again since")
+    columns = ["judge_cost_usd"]
+    costs = checked.store.table(manifest.asset, manifest.partition, columns=columns, manifest=manifest)
+    judge = sum(cost or 0.0 for cost in costs["judge_cost_usd"].to_pylist())
+    usd = made.extra["usage"]["cost_usd"] + judge
+    per_diff = usd / max(1, manifest.rows_out)
+    said = f"{usd:.4f} USD for {manifest.rows_out} verified diffs, {per_diff:.4f} each"
+    return CheckVerdict(per_diff <= checked.limit, said, {"usd": usd, "usd_per_verified_diff": per_diff})
+
+
+CHECKS = (
+    yield_check("verified_share", "verify"),
+    PartitionCheck("cheat_rate", _cheat_rate),
+    PartitionCheck("cost_per_verified_diff", _cost),
+)
 
 
 class Verification(dg.Config):

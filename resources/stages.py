@@ -6,7 +6,6 @@ returns that result, marked `reused`. Every result carries the check that rows i
 """
 
 import time
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -28,11 +27,9 @@ from repair.store.definition_records import record_definitions
 from repair.store.manifest import Manifest, fingerprint
 from repair.store.reader import PartitionStore
 from repair.store.writer import PartitionWriter
-from repair.unexpected import UNEXPECTED
+from resources.checks import PartitionCheck, count_of_rows, results
 from resources.engine import Engine, LocalEngine
 from resources.reporting import column_schema, preview
-
-ROWS_ADD_UP = "rows_add_up"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,93 +58,6 @@ def stored_inputs(
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class CheckVerdict:
-    """What a check found: passed or not, a sentence for people, and figures."""
-
-    passed: bool
-    description: str
-    figures: Mapping[str, Any] = field(default_factory=dict[str, Any])
-
-
-@dataclass(frozen=True, slots=True)
-class ManifestCheck:
-    """An asset check that is answered from the manifest of the partition."""
-
-    name: str
-    description: str
-    evaluate: Callable[[Manifest], CheckVerdict]
-    blocking: bool = False
-    error: bool = False
-    """A failure is an error, although it holds up nothing; otherwise it is a warning."""
-
-
-def _add_up(manifest: Manifest) -> CheckVerdict:
-    rejected = sum(manifest.rejects.values())
-    return CheckVerdict(
-        manifest.adds_up,
-        f"{manifest.rows_in} rows in, {manifest.rows_out} out, {rejected} rejected",
-        {"rows_in": manifest.rows_in, "rows_out": manifest.rows_out, "rejected": rejected},
-    )
-
-
-def _nothing_unexpected(manifest: Manifest) -> CheckVerdict:
-    count = manifest.rejects.get(UNEXPECTED, 0)
-    said = "every reject has a reason that was foreseen"
-    if count:
-        said = (
-            f"{count} of {manifest.rows_in} rows met an error that no step foresaw: "
-            f"look at the rejects with the reason {UNEXPECTED!r} and report the class that their detail names"
-        )
-    return CheckVerdict(not count, said, {"unexpected": count})
-
-
-_ROWS_ADD_UP = ManifestCheck(ROWS_ADD_UP, "Rows in equal rows out plus rejects.", _add_up, blocking=True)
-_NOTHING_UNEXPECTED = ManifestCheck(
-    "nothing_unexpected", "No row met an error that no step foresaw.", _nothing_unexpected
-)
-_ALWAYS = (_ROWS_ADD_UP, _NOTHING_UNEXPECTED)
-
-
-def _severity(check: ManifestCheck) -> dg.AssetCheckSeverity:
-    return dg.AssetCheckSeverity.ERROR if check.blocking or check.error else dg.AssetCheckSeverity.WARN
-
-
-def share_check(name: str, description: str, *, at_least: float) -> ManifestCheck:
-    """A check that warns where the share of rows that go on is below `at_least`."""
-
-    def evaluate(manifest: Manifest) -> CheckVerdict:
-        share = manifest.rows_out / manifest.rows_in if manifest.rows_in else None
-        if share is None:
-            return CheckVerdict(True, "no rows")
-        said = f"{manifest.rows_out} of {manifest.rows_in} ({share:.0%}); at least {at_least:.0%} expected"
-        return CheckVerdict(share >= at_least, said, {"share": share, "at_least": at_least})
-
-    return ManifestCheck(name, description, evaluate)
-
-
-def check_specs(
-    asset: str, partitions_def: dg.PartitionsDefinition | None, checks: Sequence[ManifestCheck] = ()
-) -> list[dg.AssetCheckSpec]:
-    """The specifications of a stage's checks: the one helper that touches partitioned checks.
-
-    They are a preview in this release of Dagster, which is pinned; its warning is for those who meet
-    them unawares.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", dg.PreviewWarning)
-        return [
-            dg.AssetCheckSpec(
-                check.name,
-                asset=asset,
-                description=check.description,
-                blocking=check.blocking,
-                partitions_def=partitions_def,
-            )
-            for check in (*_ALWAYS, *checks)
-        ]
-
-
 @dataclass(frozen=True, kw_only=True)
 class Stage:
     """One run of one partition of a stage."""
@@ -158,7 +68,7 @@ class Stage:
     schema: pa.Schema
     configuration: Mapping[str, Any] = field(default_factory=dict[str, Any])
     versions: Mapping[str, str] = field(default_factory=dict[str, str])
-    checks: Sequence[ManifestCheck] = ()
+    checks: Sequence[PartitionCheck] = ()
     engine: Engine = field(default_factory=LocalEngine)
     types: Sequence[str] | None = None
     """The diagnostic types that decide which rows are in the partition."""
@@ -202,7 +112,7 @@ class Stage:
                 )
             if not manifest.adds_up:
                 raise dg.Failure(
-                    f"{source} lost rows ({_add_up(manifest).description}); materialize it again first",
+                    f"{source} lost rows ({count_of_rows(manifest)}); materialize it again first",
                     allow_retries=False,
                 )
             found[str(source)] = manifest
@@ -315,7 +225,7 @@ class Stage:
             self.asset,
             self.key,
             "reused" if reused else "made again" if damage else "written",
-            _add_up(manifest).description,
+            count_of_rows(manifest),
         )
         rejected = preview(self.store, manifest, "rejects")
         return dg.MaterializeResult(
@@ -332,7 +242,13 @@ class Stage:
                 "rejected_rows": rejected,
                 **(metadata(manifest) if metadata else {}),
             },
-            check_results=[self._check(check, manifest, rejected) for check in (*_ALWAYS, *self.checks)],
+            check_results=results(
+                self.checks,
+                self.store,
+                manifest,
+                rejects=dict(manifest.rejects),
+                rejected_rows=rejected,
+            ),
             data_version=dg.DataVersion(manifest.data_version),
         )
 
@@ -351,18 +267,6 @@ class Stage:
             self.context.log.warning("%s[%s] is made again: %s", self.asset, self.key, error)
             return None, str(error)
         return manifest, None
-
-    def _check(
-        self, check: ManifestCheck, manifest: Manifest, rejected: dg.MetadataValue[Any]
-    ) -> dg.AssetCheckResult:
-        verdict = check.evaluate(manifest)
-        return dg.AssetCheckResult(
-            check_name=check.name,
-            passed=verdict.passed,
-            severity=_severity(check),
-            description=verdict.description,
-            metadata={**verdict.figures, "rejects": dict(manifest.rejects), "rejected_rows": rejected},
-        )
 
     def _definitions(self) -> Definitions:
         """What the asset's function reaches, its stage's function, and the servers that it asks.

@@ -21,7 +21,8 @@ from repair.store.reader import PartitionStore
 from repair.store.writer import PartitionWriter
 from repair.training.accounting import READS, TRAINED, trained_and_rejected
 from repair.training.export import METRICS, versions
-from resources.stages import CheckVerdict, Input, ManifestCheck, Stage, check_specs
+from resources.checks import Checked, CheckVerdict, PartitionCheck, check_specs
+from resources.stages import Input, Stage
 from resources.store import StoreResource
 from resources.trainer import TrainerResource
 from training_assets.training_mixture import training_mixture
@@ -29,15 +30,13 @@ from training_assets.training_mixture import training_mixture
 CHECKPOINT = "checkpoint"
 
 
-def _loss_falls(manifest: Manifest) -> CheckVerdict:
-    result = manifest.extra["result"]
+def _loss_falls(checked: Checked) -> CheckVerdict:
+    result = checked.manifest.extra["result"]
     first, last = result["first_loss"], result["last_loss"]
     return CheckVerdict(last < first, f"from {first:.3f} to {last:.3f}", {"first": first, "last": last})
 
 
-CHECKS = (
-    ManifestCheck("loss_falls", "The training loss is lower at the end than at the start.", _loss_falls),
-)
+CHECKS = (PartitionCheck("loss_falls", _loss_falls),)
 
 
 class Training(dg.Config):

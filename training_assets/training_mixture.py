@@ -11,15 +11,43 @@ from partitions.keys import Key
 from partitions.mappings import dates_up_to
 from partitions.types import DIAGNOSTIC_TYPES
 from repair.dataset.mixture import MIXTURE, mixture
+from repair.dataset.splits import TEST
 from repair.schema.outcomes import beside
 from repair.store.writer import PartitionWriter
 from repair_assets.benchmarks import BENCHMARKS, leetcode_benchmark, workspace_benchmark
+from repair_assets.example_checks import DUPLICATES
 from repair_assets.repair_examples import daily_examples
-from resources.stages import Input, Stage, check_specs
+from resources.checks import Checked, CheckVerdict, PartitionCheck, check_specs
+from resources.stages import Input, Stage
 from resources.store import StoreResource
 
 WINDOW = 30
 """Date partitions that a mixture reads, its own among them."""
+
+
+def _no_split_leaks(checked: Checked) -> CheckVerdict:
+    """Projects on two sides of the split, for tests, or in a benchmark that the mixture is made against."""
+    manifest = checked.manifest
+    columns = ["project_id", "split"]
+    rows = checked.store.table(manifest.asset, manifest.partition, columns=columns, manifest=manifest)
+    sides: dict[str, set[str]] = {}
+    for project, split in zip(*(rows[column].to_pylist() for column in columns), strict=True):
+        sides.setdefault(project, set()).add(split)
+    for diagnostic_type in DIAGNOSTIC_TYPES.get_partition_keys():
+        for name in BENCHMARKS:
+            key = Key(None, diagnostic_type)
+            frozen = checked.store.manifest(name, key.segments())
+            if frozen is None or manifest.inputs.get(f"{name}[{key}]") != frozen.data_version:
+                continue
+            held = checked.store.table(name, key.segments(), columns=["project_id"], manifest=frozen)
+            for project in set(held["project_id"].to_pylist()) & sides.keys():
+                sides[project].add(name)
+    leaks = {project: sorted(on) for project, on in sides.items() if len(on) > 1 or TEST in on}
+    said = f"{len(leaks)} of {len(sides)} projects are on two sides, or for tests"
+    return CheckVerdict(len(leaks) <= checked.limit, said, {"projects": dict(sorted(leaks.items())[:10])})
+
+
+CHECKS = (DUPLICATES, PartitionCheck("no_split_leaks", _no_split_leaks))
 
 
 class Mixing(dg.Config):
@@ -43,7 +71,7 @@ class Mixing(dg.Config):
         dg.AssetDep(workspace_benchmark, partition_mapping=dg.AllPartitionMapping()),
         dg.AssetDep(leetcode_benchmark, partition_mapping=dg.AllPartitionMapping()),
     ],
-    check_specs=check_specs("training_mixture", DATES),
+    check_specs=check_specs("training_mixture", DATES, CHECKS),
     group_name="training",
     kinds={"parquet"},
 )
@@ -72,6 +100,7 @@ def training_mixture(
         inputs=[*examples, *benchmarks],
         schema=MIXTURE,
         configuration=config.model_dump(),
+        checks=CHECKS,
     )
 
     def work(writer: PartitionWriter) -> dict[str, Any]:

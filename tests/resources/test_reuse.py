@@ -16,7 +16,8 @@ from repair.schema.outcomes import outcome_batch
 from repair.store.definition_records import recorded_definitions
 from repair.store.manifest import Manifest
 from repair.store.reader import PartitionStore
-from resources.stages import Input, Stage, check_specs
+from resources.checks import check_specs
+from resources.stages import Input, Stage
 from resources.store import StoreResource
 
 KEY = Key("2026-01-05", "F821")

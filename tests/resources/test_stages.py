@@ -16,7 +16,8 @@ from repair.schema.outcomes import Reject, outcome_batch
 from repair.schema.stages import FILES, LATER_STATES
 from repair.store.reader import PartitionStore
 from repair.store.writer import PartitionWriter
-from resources.stages import ROWS_ADD_UP, Input, Stage, check_specs, share_check
+from resources.checks import ROWS_ADD_UP, check_specs, yield_check
+from resources.stages import Input, Stage
 from resources.store import StoreResource
 
 KEY = Key("2026-01-05", "F821")
@@ -44,7 +45,7 @@ def graph(
     runs: Runs, *, lose: int = 0, keep: int = 6, seed: int = 1, reason: str = "odd"
 ) -> list[dg.AssetsDefinition]:
     """`numbers` -> `kept`: `kept` keeps some rows, rejects some, and loses `lose` without a word."""
-    half = share_check("share", "Rows that go on.", at_least=0.5)
+    half = yield_check("verified_share", "go on")
 
     @dg.asset(partitions_def=DATE_AND_TYPE, check_specs=check_specs("numbers", DATE_AND_TYPE))
     def numbers(context: dg.AssetExecutionContext, store: StoreResource) -> dg.MaterializeResult:
@@ -153,11 +154,11 @@ def test_a_missing_input_says_what_to_materialize(tmp_path: Path):
 
 
 def test_a_share_below_the_bar_warns_and_does_not_stop(tmp_path: Path):
-    result = run(graph(Runs(), keep=4), tmp_path)
+    result = run(graph(Runs(), keep=1), tmp_path)
     assert result.success
-    warned = check(result, "kept", "share")
+    warned = check(result, "kept", "verified_share")
     assert (warned.passed, warned.severity) == (False, dg.AssetCheckSeverity.WARN)
-    assert "4 of 10 (40%)" in (warned.description or "")
+    assert "1 of 10 (10%) go on; at least 50% expected. What to do: look at" in (warned.description or "")
     assert "rejected_rows" in warned.metadata
 
 
