@@ -209,6 +209,15 @@ def test_a_redaction_that_fails_is_an_error(store: PartitionStore, monkeypatch: 
     assert "0 of 8 (0%) planted secrets are replaced" in (result.description or "")
 
 
+@pytest.mark.parametrize(("fixed", "passed"), [(1, True), (30, False)])
+def test_a_type_that_the_servers_fix_themselves_is_told(
+    store: PartitionStore, fixed: int, passed: bool
+) -> None:
+    put(store, "repair_candidates", F821, TABLE, rejects={"has_code_action": fixed})
+    result = found(repair_candidates.CHECKS, "code_action_share", store, "repair_candidates", F821)
+    assert result.passed is passed
+
+
 def test_near_duplicates_that_fill_the_partition_are_told(store: PartitionStore) -> None:
     put(store, "repair_candidates", F821, TABLE, rejects={"near_duplicate": 99})
     result = found(repair_candidates.CHECKS, "near_duplicate_share", store, "repair_candidates", F821)
