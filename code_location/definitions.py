@@ -5,6 +5,7 @@ import dagster as dg
 from eval_assets.eval_results import eval_results
 from eval_assets.judge_calibration import judge_calibration
 from eval_assets.predictions import predictions
+from eval_assets.released_model import released_model
 from eval_assets.scorecard import scorecard
 from eval_assets.teachers import teacher_page, teacher_results
 from repair_assets.benchmarks import leetcode_benchmark, workspace_benchmark
@@ -48,6 +49,7 @@ ASSETS_OF_JOBS = {
     "prediction": [predictions],
     "evaluation": [eval_results],
     "scorecards": [scorecard],
+    "release": [released_model],
     "teacher": [few_shot_examples, teacher_program],
     "judge": [judge_calibration],
     "bug_injection": [injected_bugs],

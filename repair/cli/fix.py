@@ -36,6 +36,7 @@ def fix(
     model: str,
     model_url: str | None,
     model_key_variable: str | None,
+    store: str | None,
     python: Path | None,
     form: str,
 ) -> None:
@@ -65,7 +66,7 @@ def fix(
         from repair.fixing.fixer import Fixer
         from repair.language_servers import Environment, LanguageServers
 
-        choice = ModelChoice(name=model, url=model_url, key_variable=model_key_variable)
+        choice = ModelChoice(name=model, url=model_url, key_variable=model_key_variable, store=store)
         workspaces = local_workspaces(list(paths))
         reporter = JsonReporter(applies=applies) if form == "json" else TextReporter(applies=applies)
         environment = Environment("local", python) if python else None

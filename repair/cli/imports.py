@@ -199,6 +199,7 @@ def import_simulated(
     from repair.sources.simulated import projects_and_events
     from repair.sources.simulated.copies import with_copies
     from repair.sources.simulated.corpus import corpus_of
+    from repair.sources.simulated.shown_fixes import with_diagnostics as with_shown_fixes
 
     source = projects_and_events(
         seed=seed,
@@ -216,7 +217,7 @@ def import_simulated(
         replace=replace,
         check=check,
         settle_seconds=SETTLE_SECONDS,
-        enlarged=lambda found: with_copies(found, copies),
+        enlarged=lambda found: with_copies(with_shown_fixes(found), copies),
     )
 
 

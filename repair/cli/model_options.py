@@ -24,11 +24,19 @@ _OPTIONS = (
         "--model",
         default="local",
         show_default=True,
-        metavar="local|rules|FOLDER|PROVIDER/NAME",
-        help="The shipped model, no model but rules, a checkpoint, or a model as LiteLLM names it.",
+        metavar="local|released|rules|FOLDER|PROVIDER/NAME",
+        help="The shipped model, a store's released one, no model but rules, a checkpoint, or a model as"
+        " LiteLLM names it.",
     ),
     click.option("--model-url", metavar="URL", help="The address of its API, if not the provider's own."),
     click.option("--model-key-variable", metavar="NAME", help="The environment variable that holds its key."),
+    click.option(
+        "--store",
+        metavar="FOLDER|URI",
+        envvar="REPAIR_SERVE_STORE",
+        show_envvar=True,
+        help="The store whose released model is meant.",
+    ),
     click.option("--python", type=_FILE, help="Of the environment whose packages the servers see."),
 )
 

@@ -147,9 +147,9 @@ def compare_with_earlier(store: PartitionStore, date: str) -> tuple[Regression, 
         if partition["date"] <= date and (manifest := store.manifest("eval_results", partition)):
             stored.setdefault(partition["date"], []).append(manifest)
     own_manifests = stored.pop(date, [])
-    own = _cells(store, own_manifests)
+    own = comparable_cells(store, own_manifests)
     for earlier in sorted(stored, reverse=True):
-        known = _cells(store, stored[earlier], {release for release, _ in own.values()})
+        known = comparable_cells(store, stored[earlier], {release for release, _ in own.values()})
         common = [cell for cell in own if cell in known and known[cell][0] == own[cell][0]]
         if common:
             tests = regression_tests(
@@ -165,14 +165,15 @@ def compare_with_earlier(store: PartitionStore, date: str) -> tuple[Regression, 
     return Regression(earlier=None), {}
 
 
-_Release = tuple[tuple[str, str], ...]
+Comparable = tuple[tuple[str, str], ...]
 
 
-def _cells(
-    store: PartitionStore, manifests: Sequence[Manifest], wanted: set[_Release] | None = None
-) -> dict[Cell, tuple[_Release, list[Row]]]:
-    """The checkpoint's rows by cell, each with what makes them comparable; `wanted`: no other releases."""
-    cells: dict[Cell, tuple[_Release, list[Row]]] = {}
+def comparable_cells(
+    store: PartitionStore, manifests: Sequence[Manifest], wanted: set[Comparable] | None = None
+) -> dict[Cell, tuple[Comparable, list[Row]]]:
+    """The checkpoint's rows by cell, of these manifests of `eval_results`, each with what makes them
+    comparable: the data version of the samples, and the servers. `wanted`: no others."""
+    cells: dict[Cell, tuple[Comparable, list[Row]]] = {}
     for manifest in manifests:
         rows: list[Row] | None = None
         for source, version in manifest.inputs.items():

@@ -61,12 +61,22 @@ class _RefusedError(Exception):
 
 
 class Service:
-    """The pages, over a `batcher`; `versions` stand in every answer. `most_waiting`: queries at one time."""
+    """The pages, over a `batcher`; `versions` stand in every answer, beside those of its model.
+
+    `most_waiting`: queries at one time. `status`: more of the health page.
+    """
 
     def __init__(
-        self, batcher: Batcher, versions: Mapping[str, str], *, most_waiting: int, token: str | None = None
+        self,
+        batcher: Batcher,
+        versions: Mapping[str, str],
+        *,
+        most_waiting: int,
+        token: str | None = None,
+        status: Callable[[], Mapping[str, Any]] = dict,
     ) -> None:
         self._batcher, self._versions, self._token = batcher, versions, token
+        self._status = status
         self._most_waiting, self._waiting = most_waiting, 0
 
     def application(self) -> Starlette:
@@ -93,7 +103,9 @@ class Service:
 
     async def _health(self, _: Request) -> Response:
         limits = {"k": self._batcher.k, "max_waiting": self._most_waiting, "max_bytes": MOST_BYTES}
-        return _json({"status": "ok", "waiting": self._waiting, **limits, "versions": self._versions})
+        versions = {**self._batcher.versions, **self._versions}
+        now = {"waiting": self._waiting, **limits, **self._status(), "versions": versions}
+        return _json({"status": "ok", **now})
 
     async def _fix(self, request: Request) -> Response:
         if self._token is not None:
@@ -112,7 +124,8 @@ class Service:
             answer = await self._answer(await _body(request))
         finally:
             self._waiting -= 1
-        return _json({**answer, "seconds": round(time.monotonic() - started, 3), "versions": self._versions})
+        versions = {**answer["versions"], **self._versions}
+        return _json({**answer, "seconds": round(time.monotonic() - started, 3), "versions": versions})
 
     async def _answer(self, body: bytes) -> Mapping[str, Any]:
         try:

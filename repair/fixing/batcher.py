@@ -45,12 +45,21 @@ class Batcher(Closing):
 
     def __init__(self, fixer: Fixer, servers: Servers, *, k: int) -> None:
         self.k = k
-        self._fixer, self._servers = fixer, servers
+        self._fixer, self._servers = fixer, servers  # the fixer is replaced in one step
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="batcher", daemon=True)
         self._thread.start()
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """Those of the model that answers the next batch."""
+        return self._fixer.models.versions
+
+    def replace(self, fixer: Fixer) -> None:
+        """Hot swap: `fixer` answers from the next batch on; what is being answered ends on the old one."""
+        self._fixer = fixer
 
     def submit(self, query: Query, deadline: float) -> "Future[Mapping[str, Any]]":
         """The answer to come; `deadline` by the monotonic clock. Raises ClosedError.
@@ -103,22 +112,24 @@ class Batcher(Closing):
         return jobs or None
 
     def _answer(self, jobs: list[_Job]) -> None:
+        fixer = self._fixer
+        versions = {"versions": fixer.models.versions}
         timely = [job for job in jobs if not job.is_late()]
         for job in jobs:
             if job not in timely:
-                job.answer.set_result(no_answer(LATE, "its turn came too late"))
+                job.answer.set_result(no_answer(LATE, "its turn came too late") | versions)
         requests = [Request(job.query.workspace, edited=(job.query.path,)) for job in timely]
         tasks: list[Task] = []
         asked: list[_Job] = []
         for job, result in zip(timely, self._servers.check_many(requests), strict=True):
             target = job.query.target(result.diagnostics)
             if result.error:
-                job.answer.set_result(no_answer(result.error.reason, str(result.error)))
+                job.answer.set_result(no_answer(result.error.reason, str(result.error)) | versions)
             elif target is None:
                 detail = "the servers report no such diagnostic in the file"
-                job.answer.set_result(no_answer("diagnostic_absent", detail))
+                job.answer.set_result(no_answer("diagnostic_absent", detail) | versions)
             else:
                 tasks.append(Task(job.query.workspace, target, result.diagnostics, job.k))
                 asked.append(job)
-        for index, fix in self._fixer.stream(tasks, is_late=lambda index: asked[index].is_late()):
-            asked[index].answer.set_result(answer_of(fix))
+        for index, fix in fixer.stream(tasks, is_late=lambda index: asked[index].is_late()):
+            asked[index].answer.set_result(answer_of(fix, fixer.models.version) | versions)

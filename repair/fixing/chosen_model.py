@@ -1,4 +1,4 @@
-"""Model selection: the shipped model, a folder with a checkpoint, rules, or what LiteLLM names."""
+"""Model selection: shipped, released, a folder with a checkpoint, rules, or what LiteLLM names."""
 
 import hashlib
 from collections.abc import Callable, Generator
@@ -23,7 +23,9 @@ from repair.user_cache import user_cache
 if TYPE_CHECKING:
     from repair.synthesis.lm.settings import LanguageModel
 
-LOCAL, RULES = "local", "rules"
+LOCAL, RULES, RELEASED = "local", "rules", "released"
+STORE_VARIABLE = "REPAIR_SERVE_STORE"
+"""The environment variable with the store of the released model."""
 COMPLETIONS = "text-completion-openai"
 """LiteLLM's name of the provider whose models continue the bare prompt."""
 SHIPPED = shipped_folder()
@@ -41,11 +43,13 @@ _WEIGHTS = ("*.safetensors", "*.json")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelChoice:
-    """What `--model` and its options say. `url`, `key_variable`: of a model behind an API."""
+    """What `--model` and its options say. `url`, `key_variable`: of a model behind an API; `store`: the
+    folder or URI of the store whose released model is meant."""
 
     name: str = LOCAL
     url: str | None = None
     key_variable: str | None = None
+    store: str | None = None
 
     def __post_init__(self) -> None:
         if self.is_remote:
@@ -55,10 +59,15 @@ class ModelChoice:
                 f"the model {shown(self.name)} runs on this machine: an address and a key are those of a"
                 " model behind an API, named as LiteLLM does, e.g. openai/gpt-4o"
             )
-        if self.name not in (LOCAL, RULES) and not Path(self.name).is_dir():
+        if self.name == RELEASED and not self.store:
             raise ConfigurationError(
-                f"there is no model {shown(self.name)}: expected {LOCAL}, {RULES}, a checkpoint's folder, or"
-                " a model behind an API, named as LiteLLM does, e.g. openai/gpt-4o"
+                "which store's released model is meant? Give its folder or URI by --store, or in"
+                f" {STORE_VARIABLE}"
+            )
+        if self.name not in (LOCAL, RULES, RELEASED) and not Path(self.name).is_dir():
+            raise ConfigurationError(
+                f"there is no model {shown(self.name)}: expected {LOCAL}, {RELEASED}, {RULES}, a checkpoint's"
+                " folder, or a model behind an API, named as LiteLLM does, e.g. openai/gpt-4o"
             )
 
     @property
@@ -77,6 +86,11 @@ def opened(choice: ModelChoice, servers: Servers, *, tell: Callable[[str], None]
     """
     if choice.name == RULES:
         yield FixModels(RULES, RulesModel(servers), None, {"model": RULES, **_versions()})
+    elif choice.name == RELEASED:
+        from repair.fixing.follower import released_models
+        from repair.store.reader import PartitionStore
+
+        yield released_models(PartitionStore(choice.store or ""), local_models)
     elif choice.is_remote and choice.name.startswith(f"{COMPLETIONS}/"):
         yield _completions(choice, tell)
     elif choice.is_remote:

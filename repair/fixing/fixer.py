@@ -32,6 +32,11 @@ class FixModels:
     versions: Mapping[str, str] = field(default_factory=dict[str, str])
     """What identifies the weights, and the packages that run them."""
 
+    @property
+    def version(self) -> str:
+        """What fixes of this model are counted by: its release, else what identifies its weights."""
+        return self.versions.get("release") or self.versions.get("model") or self.name
+
 
 class Fixer:
     """Asks `models` and verifies with `servers`."""

@@ -5,6 +5,7 @@ Tested by `tests/repair/fixing/test_app.py`.
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Self
+from uuid import uuid4
 
 import msgspec
 from msgspec import Meta, Struct
@@ -14,6 +15,7 @@ from repair.errors import InputError
 from repair.fixing.fix import Fix
 from repair.fixing.patch import text_edits, unified_patch
 from repair.fixing.targets import triage
+from repair.recording.fix_events import FixShown
 
 MAIN = "main.py"
 
@@ -72,8 +74,8 @@ class Query(Struct, frozen=True, forbid_unknown_fields=True):
         return next((found for found in wanted if self.diagnostic.fits(found)), None)
 
 
-def answer_of(fix: Fix) -> dict[str, Any]:
-    """The answer that tells a fix, or why there is none."""
+def answer_of(fix: Fix, model: str) -> dict[str, Any]:
+    """The answer that tells a fix of a version of a model, or why there is none."""
     found, nearest = fix.task.diagnostic, fix.nearest
     before = {path: fix.task.files[path] for path in fix.changed}
     return {
@@ -84,10 +86,20 @@ def answer_of(fix: Fix) -> dict[str, Any]:
         "detail": nearest.detail if nearest else None,
         "rejected": fix.reasons,
         "diagnostic": {"code": found.code, "line": found.start_line + 1, "message": found.message},
+        "event": _event(fix, model),
     }
+
+
+def _event(fix: Fix, model: str) -> dict[str, Any] | None:
+    """The payload of the event `fix_shown` that the editor records if it shows the fix."""
+    if fix.line_diff is None:
+        return None
+    found = fix.task.diagnostic
+    shown = FixShown(uuid4().hex, model, found.code, found.message, found.start_line, fix.line_diff)
+    return msgspec.to_builtins(shown)
 
 
 def no_answer(reason: str, detail: str) -> dict[str, Any]:
     """The answer to a query whose diagnostic could not be looked for, or is not there."""
-    told = {"reason": reason, "detail": detail, "rejected": {}, "diagnostic": None}
+    told = {"reason": reason, "detail": detail, "rejected": {}, "diagnostic": None, "event": None}
     return {"outcome": "no_fix", "diff": None, "edits": [], **told}

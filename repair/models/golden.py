@@ -26,13 +26,13 @@ EXAMPLES = (
     Example("main.py", "count = 3\nwhile count > 0\n    count -= 1\n", 'Expected ":"', 1),
     Example("main.py", "text = input()\nprint(txt.upper())\n", '"txt" is not defined', 1),
 )
-_MOST_TOKENS = 96
+MOST_TOKENS = 96
 
 
 def golden_answers(decoder: Decoder, examples: Sequence[Example] = EXAMPLES) -> list[Golden]:
     """The greedy answers of a loaded model to `examples`."""
     prompts = [render_prompt(example) for example in examples]
-    greedy = Sampling(temperature=0, max_new_tokens=_MOST_TOKENS)
+    greedy = Sampling(temperature=0, max_new_tokens=MOST_TOKENS)
     answers = {index: answer.text for batch in decoder.decode(prompts, greedy) for index, _, answer in batch}
     return [
         Golden(prompt, answers[index], round(_lead(decoder, prompt, answers[index]), 3))

@@ -11,7 +11,9 @@ from typing import Any
 import pyarrow as pa
 
 from repair.messages import shown
-from repair.recording.validation import Problem, check_batch, lacks, pc, readable, rows_where
+from repair.recording.fix_events import REASONS as FIX_REASONS
+from repair.recording.fix_events import ShownFixes
+from repair.recording.validation import Problem, check_batch, fix_rows, lacks, pc, readable, rows_where
 from repair.schema.events import EventKind
 from repair.schema.outcomes import DETAIL, REASON, ROWS, outcome_schema
 from repair.unexpected import UNEXPECTED, detail_of, is_of_the_run
@@ -28,11 +30,12 @@ def session_events(
     known = None if projects is None else set(projects.column("project_id").to_pylist())
     seen: dict[str, _Numbers] = {}
     stored: dict[str, _Snapshot] = {}
+    fixes: dict[str, ShownFixes] = {}
     for recorded in batches:
         problems = _problems(recorded, now or datetime.now(UTC))
         batch, _ = readable(recorded)
         names, sequences = batch.column("project_id").to_pylist(), batch.column("sequence").to_pylist()
-        copies = _stored_paths(batch, problems)
+        copies, fix_events = _stored_paths(batch, problems), _fix_events(batch)
         for row, (name, sequence) in enumerate(zip(names, sequences, strict=True)):
             if row in problems:
                 continue
@@ -51,6 +54,10 @@ def session_events(
                     "duplicate_event",
                     f"one copy of {shown(copies[row][1])} in a snapshot",
                     "store each file once",
+                )
+            elif row in fix_events and (reason := fixes.setdefault(name, ShownFixes()).add(*fix_events[row])):
+                problems[row] = Problem(
+                    reason, FIX_REASONS[reason], "give each showing an id, and name it in what follows"
                 )
         yield _outcome(batch, problems)
 
@@ -79,6 +86,12 @@ def _stored_paths(batch: pa.RecordBatch, problems: dict[int, Problem]) -> dict[i
         for row in rows_where(pc.fill_null(stored, False))
         if row not in problems
     }
+
+
+def _fix_events(batch: pa.RecordBatch) -> dict[int, tuple[str, str]]:
+    """The kind and the payload of each fix event."""
+    kinds, payloads = batch.column("kind"), batch.column("payload")
+    return {row: (kinds[row].as_py(), payloads[row].as_py()) for row in fix_rows(batch)}
 
 
 def _outcome(batch: pa.RecordBatch, problems: dict[int, Problem]) -> pa.RecordBatch:

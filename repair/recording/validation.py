@@ -16,6 +16,8 @@ from repair import unexpected
 from repair.errors import InputError
 from repair.messages import printable, shown
 from repair.ot.packets import decode_packet
+from repair.recording import fix_events
+from repair.recording.fix_events import FIX_KINDS, MalformedFixError, check_fix
 from repair.replay.engine import pays
 from repair.replay.workspace_file import LARGEST_CONTENT
 from repair.schema.events import EVENTS, EventKind, FileOperation
@@ -68,10 +70,12 @@ REASONS = {
     "too_large": "a content, packet, payload or other text has more bytes than it may have",
     "duplicate_event": "an earlier row of the project has its sequence, or is of the same snapshot and path",
     "unknown_project": "the table of projects does not have the event's project",
+    **fix_events.REASONS,
     **unexpected.REASONS,
 }
 """Why a recorded row is no event: reject reason -> meaning."""
 
+_FIX_KINDS = pa.array(FIX_KINDS, pa.string())
 PLACES = ("start_line", "start_character", "end_line", "end_character")
 
 
@@ -111,6 +115,7 @@ def check_batch(batch: pa.RecordBatch, *, now: datetime) -> dict[int, Problem]:
     _check_sizes(batch, problems)
     _check_diagnostics(batch, problems)
     _check_payloads(batch, problems)
+    _check_fixes(batch, problems)
     _check_contents(batch, problems)
     _check_packets(batch, [row for row in _edits(batch) if row not in problems], problems)
     return problems
@@ -296,6 +301,23 @@ def _check_payloads(batch: pa.RecordBatch, problems: dict[int, Problem]) -> None
             problems.setdefault(
                 row, Problem("malformed_event", "a payload that is a JSON object", "write it as {...}")
             )
+
+
+def fix_rows(batch: pa.RecordBatch) -> list[int]:
+    """The rows of fix events."""
+    return rows_where(pc.fill_null(pc.is_in(batch.column("kind"), _FIX_KINDS), False))
+
+
+def _check_fixes(batch: pa.RecordBatch, problems: dict[int, Problem]) -> None:
+    kinds, payloads = batch.column("kind"), batch.column("payload")
+    for row in fix_rows(batch):
+        if row in problems:
+            continue
+        try:
+            check_fix(kinds[row].as_py(), payloads[row].as_py())
+        except MalformedFixError as error:
+            hint = "record the payload as `repair serve` gives it, or as docs/recordings.md shows"
+            problems[row] = Problem(error.reason, printable(str(error)), hint)
 
 
 def _check_contents(batch: pa.RecordBatch, problems: dict[int, Problem]) -> None:

@@ -30,6 +30,7 @@ ASSETS = {
     "predictions": {"date"},
     "eval_results": {"date", "diagnostic_type"},
     "scorecard": {"date"},
+    "released_model": set(),
     "judge_calibration": set(),
     "injected_bugs": set(),
     "teacher_results": {"date", "diagnostic_type"},

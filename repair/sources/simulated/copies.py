@@ -46,6 +46,9 @@ _DIRECTIVES = frozenset(
     {"noqa", "type", "ignore", "pyright", "ruff", "isort", "flake8", "pylint", "basic", "strict"}
 )
 
+_NAMES = frozenset({"fix_id", "model", "code"})
+"""Keys of payloads whose values are no text of the project."""
+
 Rename = Callable[[str], str]
 
 
@@ -233,7 +236,7 @@ def _renamed(rename: Rename, value: Any) -> Any:
     if isinstance(value, list):
         return [_renamed(rename, element) for element in value]
     return (
-        {name: _renamed(rename, element) for name, element in value.items()}
+        {name: element if name in _NAMES else _renamed(rename, element) for name, element in value.items()}
         if isinstance(value, dict)
         else value
     )

@@ -10,12 +10,13 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from random import Random
 
+from repair.line_diff.numbered import diff
 from repair.ot.packets import Author, apply, minimal_ops
 from repair.recording.event import Event
 from repair.schema.events import EventKind, FileOperation
 from repair.sources.simulated.corpus import Module
 from repair.sources.simulated.document import Document, Mistake
-from repair.sources.simulated.keystrokes import replacement, typed
+from repair.sources.simulated.keystrokes import typed
 from repair.sources.simulated.main_module import main_module
 from repair.sources.simulated.mistakes import next_mistake
 from repair.sources.simulated.recorder import SimulatedRecorder
@@ -186,16 +187,19 @@ class Typist:
             return
         before = document.text
         document.correct(mistake)
-        _, gone, come = replacement(before, document.text)
+        right = diff(before, document.text)
         document.make(mistake)
-        fix = {"fix_id": f"{self._made}", "remove": gone, "insert": come}
+        accepted = chance >= 0.95
+        # one that is rejected only takes the line away
+        fix = {"fix_id": f"{self._made}", "line_diff": right if accepted else _removals(right) or right}
         self._recorder.pause(1, 4)
         yield self._recorder.event(EventKind.FIX_SHOWN, document.path, fix)
         self._recorder.pause(1, 8)
-        if chance < 0.95:
-            yield self._recorder.event(EventKind.FIX_REJECTED, document.path, {"fix_id": fix["fix_id"]})
+        decision = {"fix_id": fix["fix_id"]}
+        if not accepted:
+            yield self._recorder.event(EventKind.FIX_REJECTED, document.path, decision)
             return
-        yield self._recorder.event(EventKind.FIX_ACCEPTED, document.path, {"fix_id": fix["fix_id"]})
+        yield self._recorder.event(EventKind.FIX_ACCEPTED, document.path, decision)
         document.correct(mistake)
         yield self._paste(document, before, Author.GHOSTWRITER)
         self._recorder.pause(LOOK_SECONDS, 30)
@@ -259,3 +263,8 @@ class Typist:
 
     def _later_days(self) -> bool:
         return self._recorder.now.date() < self._first_date + timedelta(days=self._days - 1)
+
+
+def _removals(line_diff: str) -> str:
+    """The removed lines of a diff alone."""
+    return "\n".join(line for line in line_diff.split("\n") if line.startswith("-"))

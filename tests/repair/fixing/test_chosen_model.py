@@ -31,11 +31,12 @@ def test_a_name_says_where_the_model_runs(name: str, remote: bool, tmp_path: Pat
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"name": "gpt-4o"}, "there is no model 'gpt-4o': expected local, rules"),
+        ({"name": "gpt-4o"}, "there is no model 'gpt-4o': expected local, released, rules"),
         ({"name": "./absent/folder"}, "there is no model './absent/folder'"),
         ({"name": "/absent"}, "there is no model '/absent'"),
         ({"name": "rules", "url": "http://127.0.0.1:1"}, "'rules' runs on this machine"),
         ({"name": "local", "key_variable": "KEY"}, "'local' runs on this machine"),
+        ({"name": "released"}, "Give its folder or URI by --store, or in REPAIR_SERVE_STORE"),
     ],
 )
 def test_what_is_no_model_is_refused(settings: dict[str, str], message: str) -> None:

@@ -30,6 +30,23 @@ PACKET = TYPIST.types("a.py", "x = 1\n", NOON).packet
 UNDECODABLE = b"\xff\xff\xff"
 BAD_TEXT = PACKET.replace(b"x = 1", b"x = \xff") if PACKET else b""
 
+FIX = {
+    "fix_id": "f1",
+    "model": "2026-01-06-0123456789ab",
+    "code": "ruff[F821]",
+    "message": "Undefined name `x`",
+    "start_line": 0,
+    "line_diff": "-1 x\n+1 y",
+}
+
+
+def fix(kind: str, **changed: object) -> Event:
+    """A fix event; a value of None leaves the key out."""
+    known = FIX if kind == "fix_shown" else {"fix_id": "f1"}
+    payload = {name: value for name, value in {**known, **changed}.items() if value is not None}
+    return event(kind, path="a.py", payload=json.dumps(payload))
+
+
 SOUND = [
     event("ot", path="a.py", packet=PACKET),
     event("file", path="a.py", operation="create", content=b""),
@@ -44,9 +61,10 @@ SOUND = [
     event("diagnostics", path="a.py", diagnostics=[diagnostic()]),
     event("editor_action"),  # not every action is about a file
     event("code_actions", path="a.py"),
-    event("fix_shown", path="a.py"),
-    event("fix_accepted", path="a.py"),
-    event("fix_rejected", path="a.py"),
+    fix("fix_shown"),
+    fix("fix_accepted", editor="its own business"),
+    fix("fix_shown", fix_id="f2"),
+    fix("fix_rejected", fix_id="f2"),
     event("package_install"),
     event("execution"),
     event("shell_command", payload='{"command": "ls 😀"}'),
@@ -67,6 +85,16 @@ BAD = [
     (event("diagnostics", path="a.py"), "malformed_event"),  # clean is [], not null
     (event("diagnostics", diagnostics=[]), "malformed_event"),
     (event("fix_shown"), "malformed_event"),
+    *((fix("fix_shown", **{name: None}), "malformed_fix") for name in FIX),
+    (fix("fix_shown", start_line=-1), "malformed_fix"),
+    (fix("fix_shown", start_line="1"), "malformed_fix"),
+    (fix("fix_shown", fix_id=7), "malformed_fix"),
+    (fix("fix_shown", fix_id=""), "malformed_fix"),
+    (fix("fix_shown", fix_id="f" * 129), "malformed_fix"),
+    (fix("fix_shown", line_diff="x = 1"), "malformed_fix"),  # no diff
+    (fix("fix_accepted", fix_id=None), "malformed_fix"),
+    (fix("fix_rejected", fix_id=None), "malformed_fix"),
+    (event("fix_shown", path="a.py", payload="[]"), "malformed_event"),
     (event("execution", payload=None), "malformed_event"),
     (event(payload="ls"), "malformed_event"),  # not JSON
     (event(payload="[1]"), "malformed_event"),  # JSON, and no object
@@ -173,6 +201,28 @@ def test_rows_are_kept_or_rejected_and_none_is_lost() -> None:
 def test_a_repeated_sequence_is_a_duplicate_also_across_batches() -> None:
     first, second = event(sequence=1), event(sequence=2)
     assert reasons([first, first], [second], [first]) == [None, "duplicate_event", None, "duplicate_event"]
+
+
+def test_a_decision_is_about_a_fix_that_was_shown_before_and_the_first_one_counts() -> None:
+    rows = [
+        fix("fix_accepted"),  # not shown yet
+        fix("fix_shown"),
+        fix("fix_shown"),
+        fix("fix_accepted"),
+        fix("fix_rejected"),
+        fix("fix_rejected", fix_id="other"),
+    ]
+    rows = [replace(row, sequence=number) for number, row in enumerate(rows)]
+    found = ["unknown_fix", None, "repeated_fix", None, "repeated_fix", "unknown_fix"]
+    assert reasons(rows) == found
+    assert reasons(*([row] for row in rows)) == found  # wherever they are cut
+    assert reasons([rows[1], replace(rows[3], project_id="q")]) == [None, "unknown_fix"]
+
+
+def test_a_bad_fix_event_shows_nothing() -> None:
+    rows = [fix("fix_shown", model=None), fix("fix_accepted")]
+    numbered = [replace(row, sequence=number) for number, row in enumerate(rows)]
+    assert reasons(numbered) == ["malformed_fix", "unknown_fix"]
 
 
 def test_projects_count_for_themselves() -> None:
