@@ -216,7 +216,7 @@ class _Candidate:
         """Store the weights with their scores and golden answers, once."""
         partition = partition_of(self.version)
         checkpoint_version = self._manifests["checkpoint"].data_version
-        made_of = {
+        made_of: dict[str, Any] = {
             "inputs": {f"checkpoint[{self._date}]": checkpoint_version},
             "configuration": {},
             "versions": {},

@@ -58,7 +58,8 @@ class Release:
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> Self:
-        return cls(**{**row, "released": datetime.fromisoformat(row["released"])})
+        values: dict[str, Any] = {**row, "released": datetime.fromisoformat(row["released"])}
+        return cls(**values)
 
 
 def version_of(date: str, checkpoint: Manifest) -> str:

@@ -40,7 +40,8 @@ def test_events_in_the_published_schema(examples: dict[str, str], tmp_path: Path
     report = Report(NOW)
     write_recording(events.projects_and_events(tmp_path / "in", report=report), tmp_path / "rec", report)
     assert report.bad_rows == {}
-    assert report.events == {"ot": 3, "diagnostics": 2, "file": 1, "execution": 1}
+    fixes = {"fix_shown": 1, "fix_rejected": 1}
+    assert report.events == {"ot": 3, "diagnostics": 2, "file": 1, "execution": 1, **fixes}
     text = text_at(Recording(tmp_path / "rec"), "turtles", "main.py", NOON + hours(1))
     assert text == "import turtle\nturtle.Screen\n"
 
