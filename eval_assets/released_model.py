@@ -46,7 +46,8 @@ from repair.prompt.sentinels import PROMPT_VERSION, render_prompt
 from repair.store.manifest import Manifest, fingerprint
 from repair.store.reader import PartitionStore
 from repair.store.writer import PartitionWriter
-from resources.stages import Input, Stage, check_specs
+from resources.checks import check_specs
+from resources.stages import Input, Stage
 from resources.store import StoreResource
 from resources.trainer import DECODING, TrainerResource
 from training_assets.checkpoint import CHECKPOINT, checkpoint
