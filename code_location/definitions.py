@@ -80,6 +80,7 @@ defs = dg.Definitions(
             url=_variable("language_servers_url") or "",
             token_variable=SETTINGS.language_servers_token_variable,
             cache=SETTINGS.server_cache,
+            state_variable=SETTINGS.shared_state_variable,
             environment_name=SETTINGS.environment,
             environment_python=SETTINGS.environment_python,
         ),
@@ -88,6 +89,7 @@ defs = dg.Definitions(
             base_url=_variable("model_url"),
             key_variable=_variable("model_key_variable"),
             answers=str(SETTINGS.home / "answers.sqlite"),
+            state_variable=SETTINGS.shared_state_variable,
         ),
         "trainer": TrainerResource(
             recipe=SETTINGS.recipe,

@@ -163,7 +163,7 @@ class OpenedModels:
         return LmModel(
             replace(self.language_model.language_model(), model=model),
             TeacherProgram.from_examples(examples, shots_per_question=shots, seed=self.sampling.seed),
-            Path(self.language_model.answers),
+            self.language_model.response_cache(),
             sampling=self.sampling,
             unanswered=unanswered,
             report=lambda progress: log.info("%s: %s", name, progress),

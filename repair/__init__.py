@@ -19,7 +19,7 @@
 | `evaluation`, `sandbox` | benchmarks, metrics, reports; a stranger's program, contained | `eval_results`, \
 `scorecard` |
 
-Below all of them: `text`, `diagnostics`, `schema`, `store`, `execution`; `configuration`, `sqlite`,
+Below all of them: `text`, `diagnostics`, `schema`, `store`, `execution`; `database`, `configuration`,
 `ordered_map`, `errors`. `cli` is the command `repair`.
 
 Nothing here imports Dagster, Spark or a cloud: everything can be used from a plain Python prompt.

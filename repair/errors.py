@@ -19,6 +19,7 @@ RepairError
 ├── synthesis.limits.StoppedError            the run ended while a question waited
 ├── synthesis.lm.reply.NoAnswerError         a reply is no answer
 └── StoreError             a stored partition or file is absent, partial, damaged or can't be written
+    └── database.DatabaseError  a database can't be used
 ```
 
 Every error survives pickling, so that it can cross a process boundary.

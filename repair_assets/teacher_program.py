@@ -3,7 +3,6 @@
 Tested by `tests/code_location/test_graph_teacher.py`.
 """
 
-from pathlib import Path
 from typing import Any, Literal
 
 import dagster as dg
@@ -105,7 +104,7 @@ def _optimized(
         draw_rows(lambda: stage.rows("repair_examples"), seed=config.seed, total=config.rows),
         language_servers.servers(),
         language_model.language_model(),
-        Path(language_model.answers),
+        language_model.response_cache(),
         instructions=config.optimize == "instructions_and_examples",
         seed=config.seed,
         most_demos=config.most_demos,

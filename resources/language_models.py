@@ -11,6 +11,7 @@ import dagster as dg
 from pydantic import Field
 
 from repair.credentials import origin
+from repair.database import Location, shared_state
 from repair.errors import ConfigurationError
 from repair.evaluation.leetcode.injection.teacher import BugTeacher
 from repair.language_servers.scheduler import VersionedServers
@@ -39,7 +40,7 @@ class LanguageModelResource(dg.ConfigurableResource[None]):
     timeout_s: float = 120.0
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
-    """Of questions and answers together, in this process."""
+    """Of questions and answers together. All that share the response cache share these limits."""
     budget_usd: float | None = None
     """The most that one partition may cost; the rows beyond it are rejected as `budget_exhausted`."""
     budget_tokens: int | None = None
@@ -47,6 +48,9 @@ class LanguageModelResource(dg.ConfigurableResource[None]):
     usd_per_million_output_tokens: float | None = None
     answers: str
     """The file of the response cache, so that no answer is paid for twice."""
+    state_variable: str = ""
+    """The environment variable with the address of the PostgreSQL server that machines share, in place of the
+    file; where it is not set, the file is used."""
 
     def language_model(self) -> LanguageModel:
         """The configured model.
@@ -59,7 +63,7 @@ class LanguageModelResource(dg.ConfigurableResource[None]):
                 "the teacher `lm` needs a model: set REPAIR_MODEL to a name that LiteLLM knows "
                 "(e.g. openai/gpt-4o), or choose the teacher `history`"
             )
-        settings = self.model_dump(exclude={"answers"})
+        settings = self.model_dump(exclude={"answers", "state_variable"})
         return LanguageModel(**settings)
 
     def fingerprint_settings(self) -> str:
@@ -68,18 +72,18 @@ class LanguageModelResource(dg.ConfigurableResource[None]):
         Of the address it has `scheme://host:port`: what follows may be a token, and no other model.
         """
         only_speed = {"answers", "concurrency", "timeout_s", "requests_per_minute", "tokens_per_minute"}
-        settings = self.model_dump(exclude={*only_speed, "key_variable"})
+        settings = self.model_dump(exclude={*only_speed, "key_variable", "state_variable"})
         if self.base_url:
             settings["base_url"] = origin(self.base_url)
         return json.dumps(settings, sort_keys=True)
 
     def judge(self) -> LmJudge:
         """An LLM judge of verified diffs, with a budget of its own; a context manager."""
-        return LmJudge(self.language_model(), Path(self.answers))
+        return LmJudge(self.language_model(), self.response_cache())
 
     def bug_teacher(self) -> BugTeacher:
         """The model as one that injects bugs into correct solutions; a context manager."""
-        return BugTeacher(self.language_model(), Path(self.answers))
+        return BugTeacher(self.language_model(), self.response_cache())
 
     def teacher(
         self,
@@ -94,9 +98,13 @@ class LanguageModelResource(dg.ConfigurableResource[None]):
         return LmTeacher(
             self.language_model(),
             program,
-            Path(self.answers),
+            self.response_cache(),
             candidates=candidates,
             servers=servers,
             report=report,
             total=total,
         )
+
+    def response_cache(self) -> Location:
+        """Where answers that were paid for are."""
+        return shared_state(self.state_variable) or Path(self.answers)

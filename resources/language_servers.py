@@ -28,6 +28,9 @@ class LanguageServersResource(dg.ConfigurableResource[None]):
     """Resident memory in MB; a server is replaced before it reaches it."""
     cache: str = ""
     """File of the results' cache; empty: no cache."""
+    state_variable: str = ""
+    """The environment variable with the address of the PostgreSQL server that machines share, in place of the
+    file; where it is not set, the file is used."""
     environment_name: str = ""
     """A name for the environment whose third-party packages are seen; empty: none are."""
     environment_python: str = ""

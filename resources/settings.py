@@ -15,6 +15,7 @@ from pydantic_core.core_schema import ValidationInfo
 
 from partitions.dates import PREFIX, DateSettings
 from repair.configuration import Expected
+from repair.database import STATE_VARIABLE
 from repair.errors import ConfigurationError
 from repair.evaluation.leetcode.injection.bugs import CUTOFF
 from repair.language_servers.settings import TOKEN_VARIABLE
@@ -73,6 +74,11 @@ class Settings(DateSettings, validate_default=True):
         default="$REPAIR_HOME/language_servers.sqlite",
         description="file of the language servers' results; empty: no cache",
     )
+    shared_state_variable: str = Field(
+        STATE_VARIABLE,
+        description="the environment variable that holds the address of a PostgreSQL server for what"
+        " several machines share ([deployment.md](deployment.md)); not set: files of this machine",
+    )
     benchmark_data: str = Field(
         default="", description="folder with `debugbench/` and `leetcodedataset/` as published"
     )
@@ -105,7 +111,10 @@ class Settings(DateSettings, validate_default=True):
         """
         settings = super().load()
         known = [cls.variable(field) for field in cls.model_fields]
-        secrets = (settings.model_key_variable, settings.language_servers_token_variable)
+        secrets = (
+            *(settings.model_key_variable, settings.language_servers_token_variable),
+            settings.shared_state_variable,
+        )
         for variable in sorted(os.environ):
             if variable.startswith(PREFIX) and variable not in (*known, *secrets):
                 if variable.startswith(NOT_OURS):

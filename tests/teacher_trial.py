@@ -2,8 +2,8 @@
 
     python -m tests.teacher_trial URL FOLDER ROWS CONCURRENCY
 
-is the child: it synthesizes and verifies, with its response cache in the folder, and writes `outcomes.json`
-there.
+is the child: it synthesizes and verifies, with its response cache in the folder or in the shared state, and
+writes `outcomes.json` to the folder.
 """
 
 import json
@@ -12,19 +12,19 @@ import random
 import re
 import resource
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from repair.database import Location, shared_state
 from repair.line_diff.unified import diff as unified_diff
 from repair.schema.stages import REPAIR_CANDIDATES, SYNTHESIZED_DIFFS
+from repair.synthesis.lm.response_cache import ResponseCache
 from tests.model_server import (
     Exchange,
     ModelServer,
@@ -159,9 +159,13 @@ def run(folder: Path, rows: int, *, concurrency: int, delay_s: float, kills: int
 
 def cached(folder: Path) -> int:
     """Answers in the response cache."""
-    with closing(sqlite3.connect(folder / "answers.sqlite")) as connection:
-        [[count]] = connection.execute("SELECT count(*) FROM answers")
-        return count
+    with ResponseCache(cache(folder)) as responses:
+        return len(responses)
+
+
+def cache(folder: Path) -> Location:
+    """Where the response cache is: a file, unless the environment names a server."""
+    return shared_state() or folder / "answers.sqlite"
 
 
 def _row(request: Mapping[str, Any]) -> str:
@@ -208,7 +212,7 @@ def main(base_url: str, folder: Path, rows: int, concurrency: int) -> None:
             outcomes.extend(result for result in results if result["reason"] is not None)
             yield as_batch([result for result in results if result["reason"] is None], SYNTHESIZED_DIFFS)
 
-    with LmTeacher(model, TeacherProgram(), folder / "answers.sqlite") as teacher:
+    with LmTeacher(model, TeacherProgram(), cache(folder)) as teacher:
         for batch in BY_NAME["verified_diffs"].run(proposed(teacher), FunctionServers(marked)):
             outcomes.extend(batch.to_pylist())
     used = resource.getrusage(resource.RUSAGE_SELF)

@@ -15,13 +15,13 @@ from contextlib import suppress
 from dataclasses import astuple
 from pathlib import Path
 
+from repair.database.sqlite import connect
 from repair.diagnostics.diagnostic import Diagnostic
-from repair.sqlite import connect
 
 LIMIT_BYTES = 2 * 1024**3
 _BUSY_S = 30.0
 _EVICT_EVERY = 256  # writes between two evictions
-_FILL_AFTER_EVICTION = 0.9  # of the limit
+FILL_AFTER_EVICTION = 0.9  # of the limit
 _log = logging.getLogger(__name__)
 _TABLE = """
 CREATE TABLE IF NOT EXISTS results (
@@ -63,14 +63,11 @@ class ResultCache:
                 return None
         if row is None:
             return None
-        with suppress(zlib.error, ValueError, TypeError):
-            return [Diagnostic(*fields) for fields in json.loads(zlib.decompress(row[0]))]
-        return None
+        return unpacked(row[0])
 
     def put(self, key: str, diagnostics: Sequence[Diagnostic]) -> None:
         """Caches `diagnostics` under `key`."""
-        rows = [astuple(diagnostic) for diagnostic in diagnostics]
-        value = zlib.compress(json.dumps(rows).encode(), 1)
+        value = packed(diagnostics)
         with self._lock:
             if self._connection is None:
                 return
@@ -130,7 +127,7 @@ class ResultCache:
         total = self._size(connection)
         if total <= self._limit_bytes:
             return
-        excess = total - int(self._limit_bytes * _FILL_AFTER_EVICTION)
+        excess = total - int(self._limit_bytes * FILL_AFTER_EVICTION)
         last = 0
         sizes = connection.execute("SELECT number, length(value) + length(key) FROM results ORDER BY number")
         for number, size in sizes:
@@ -143,3 +140,16 @@ class ResultCache:
     def _size(self, connection: sqlite3.Connection) -> int:
         query = "SELECT COALESCE(SUM(length(value) + length(key)), 0) FROM results"
         return int(connection.execute(query).fetchone()[0])
+
+
+def packed(diagnostics: Sequence[Diagnostic]) -> bytes:
+    """Diagnostics as a row of the cache holds them."""
+    rows = [astuple(diagnostic) for diagnostic in diagnostics]
+    return zlib.compress(json.dumps(rows).encode(), 1)
+
+
+def unpacked(value: bytes) -> list[Diagnostic] | None:
+    """The diagnostics of a row; None: it can't be read."""
+    with suppress(zlib.error, ValueError, TypeError):
+        return [Diagnostic(*fields) for fields in json.loads(zlib.decompress(value))]
+    return None

@@ -32,6 +32,7 @@ from functools import cache
 from http import HTTPStatus
 from typing import Any, cast
 
+from repair.database import shared_state
 from repair.extras import extra
 from repair.language_servers import wire
 from repair.language_servers.errors import ServersClosedError
@@ -206,7 +207,8 @@ _lock = threading.Lock()
 @cache
 def _function() -> Function:
     settings = FunctionSettings.of(os.environ)
-    servers = LanguageServers(settings.workers, settings.timeout, settings.memory_limit_mb, settings.cache)
+    cache = shared_state() or settings.cache
+    servers = LanguageServers(settings.workers, settings.timeout, settings.memory_limit_mb, cache)
     atexit.register(servers.close)
     return Function(servers, settings)
 

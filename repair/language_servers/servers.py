@@ -13,8 +13,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from repair.closing import Closing
+from repair.database import PostgresAddress
 from repair.diagnostics.diagnostic import HINT, Diagnostic
 from repair.errors import ConfigurationError
 from repair.language_servers import programs
@@ -26,6 +28,9 @@ from repair.language_servers.worker import CheckOutcome, Worker
 from repair.language_servers.workspace import PreparedWorkspace
 from repair.ordered_map import ordered_map
 from repair.sandbox import confinement
+
+if TYPE_CHECKING:
+    from repair.language_servers.shared_cache import SharedResultCache
 
 CONFINED = "bubblewrap"
 _log = logging.getLogger(__name__)
@@ -74,7 +79,8 @@ class LanguageServers(Closing):
 
     `workers` is the number of pyright processes; `timeout` the seconds that a server may take for one
     workspace; a pyright that comes near `memory_limit_mb` is replaced before the next workspace; `cache`
-    is the file of the results' cache, shared with other processes; `environment` holds the third-party
+    is the file of the results' cache, shared with other processes, or the address of a server for it, which
+    machines share; `environment` holds the third-party
     packages that are seen. Without one there are none, and Python is the running one. Pyright checks for
     another version where the workspace requires one (`repair.language_servers.python_version`).
 
@@ -91,7 +97,7 @@ class LanguageServers(Closing):
         workers: int = 1,
         timeout: float = 60.0,
         memory_limit_mb: float = 1500.0,
-        cache: str | Path | None = None,
+        cache: str | Path | PostgresAddress | None = None,
         environment: Environment | None = None,
     ) -> None:
         if workers < 1 or timeout <= 0:
@@ -123,7 +129,7 @@ class LanguageServers(Closing):
             )
             for folder in (self._scratch.path / f"worker-{number}" for number in range(workers))
         ]
-        self._cache = ResultCache(Path(cache)) if cache else None
+        self._cache = _cache(cache) if cache else None
         versions = {**self.versions, "python": seen.version}
         self._identity = (*(f"{name} {version}" for name, version in versions.items()), seen.label, _FORM)
         self._idle: queue.LifoQueue[Worker] = queue.LifoQueue()
@@ -240,6 +246,14 @@ class LanguageServers(Closing):
     def _require_open(self) -> None:
         if self._closed:
             raise ServersClosedError("these servers are closed; use them inside their `with` block")
+
+
+def _cache(location: str | Path | PostgresAddress) -> "ResultCache | SharedResultCache":
+    if not isinstance(location, PostgresAddress):
+        return ResultCache(Path(location))
+    from repair.language_servers.shared_cache import SharedResultCache
+
+    return SharedResultCache(location)
 
 
 @cache  # it is said once

@@ -41,6 +41,7 @@ class FunctionSettings(BaseModel):
     | `REPAIR_FUNCTION_TIMEOUT` | seconds that a server may take for one answer | 30 |
     | `REPAIR_FUNCTION_MEMORY_LIMIT_MB` | resident memory at which a pyright is replaced | 1500 |
     | `REPAIR_FUNCTION_CACHE` | file of the results' cache | no cache |
+    | `REPAIR_SHARED_STATE` | address of a PostgreSQL server that holds the cache instead | none |
     | `REPAIR_FUNCTION_MAX_BYTES` | bytes of a body, packed or not | 16 MiB |
     | `REPAIR_FUNCTION_MAX_WORKSPACES` | workspaces of a POST | 64 |
     | `REPAIR_FUNCTION_MAX_WAITING` | concurrent POSTs; more get status 429 | 32 |

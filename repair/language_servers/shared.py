@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
 
+from repair.database import shared_state
 from repair.language_servers.environment import Environment
 from repair.language_servers.servers import LanguageServers
 
@@ -25,7 +26,8 @@ class ServerSettings:
     """The arguments of `LanguageServers`, which can be sent to other processes; the servers can't.
 
     `url`: of servers behind HTTP, for which the other settings do not count; `token_variable` is the
-    environment variable that holds their token in each process.
+    environment variable that holds their token in each process. `state_variable` is the one with the address
+    of a server that takes the place of the file `cache`, where it is set.
     """
 
     url: str = field(repr=False)
@@ -34,6 +36,7 @@ class ServerSettings:
     timeout: float
     memory_limit_mb: float
     cache: str
+    state_variable: str
     environment_name: str
     environment_python: str
 
@@ -56,7 +59,7 @@ def _pool(settings: ServerSettings, _process: int) -> LanguageServers:
         workers=settings.workers,
         timeout=settings.timeout,
         memory_limit_mb=settings.memory_limit_mb,
-        cache=settings.cache or None,
+        cache=shared_state(settings.state_variable) or settings.cache or None,
         environment=settings.environment(),
     )
     atexit.register(servers.close)

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from repair.database import STATE_VARIABLE
 from repair.errors import ConfigurationError
+from repair.language_servers.settings import TOKEN_VARIABLE
 from resources.settings import NOT_OURS, PREFIX, Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,7 +33,7 @@ def test_the_page_shows_the_settings_of_the_class() -> None:
 def test_every_setting_that_a_text_names_exists() -> None:
     texts = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "Makefile", *ROOT.glob("docker/*")]
     named = {name for path in texts for name in re.findall(r"\bREPAIR_[A-Z_]+\b", path.read_text())}
-    known = {Settings.variable(field) for field in Settings.model_fields} | {"REPAIR_LANGUAGE_SERVERS_TOKEN"}
+    known = {Settings.variable(field) for field in Settings.model_fields} | {TOKEN_VARIABLE, STATE_VARIABLE}
     assert {name for name in named if not name.startswith(NOT_OURS)} - known == set()
 
 
@@ -75,6 +77,7 @@ def test_a_secret_is_named_and_never_held(monkeypatch: pytest.MonkeyPatch) -> No
         "REPAIR_MODEL_KEY_VARIABLE": "REPAIR_OWN_KEY",
         "REPAIR_OWN_KEY": "s3cret",
         "REPAIR_LANGUAGE_SERVERS_TOKEN": "s3cret",
+        "REPAIR_SHARED_STATE": "postgresql://u:s3cret@db/repair",
     }.items():
         monkeypatch.setenv(variable, value)
     settings = Settings.load()

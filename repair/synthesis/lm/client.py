@@ -1,5 +1,7 @@
 """LLM client: response cache, rate limit, budget and retries.
 
+Processes and machines that share a response cache share the rate limit, and ask equal questions once.
+
 A reply is stored before it is parsed. One that is no answer (`repair.synthesis.lm.reply`) is paid for and
 counted, and its question is asked again, within the attempts that there are and by every later run. What a
 service says of an error is masked (`repair.credentials`) before it leaves here.
@@ -16,9 +18,9 @@ import zlib
 from collections.abc import Callable, Generator, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, TypeVar
 
+from repair.database import Location
 from repair.errors import ConfigurationError, RepairError, StoreError, TeacherError
 from repair.extras import extra
 from repair.ordered_map import ordered_map
@@ -46,6 +48,7 @@ LONGEST_PAUSE_S = 60.0
 # After this many failures in a row the service is down, and the other questions would only wait for it.
 MOST_FAILURES_RUNNING = 50
 
+_POLL_S = 0.25  # of an answer that another process is waiting for
 _MOST_SAID = 500  # characters of a foreign error's text
 _AHEAD = 4  # questions taken ahead of the next result, per open one: a slow one must not idle the others
 
@@ -58,12 +61,12 @@ class QuestionFailedError(RepairError):
 
 
 class LmClient:
-    """Client of one model with a response cache (the file `cache`), a rate limit, a budget and retries.
+    """Client of one model with a response cache (at `cache`), a rate limit, a budget and retries.
 
     Raises ConfigurationError if there is a budget in money and no price is known.
     """
 
-    def __init__(self, model: LanguageModel, cache: Path) -> None:
+    def __init__(self, model: LanguageModel, cache: Location) -> None:
         self.budget = Budget(model)
         self.stop = threading.Event()
         """Set it to end every wait: a waiting thread raises StoppedError."""
@@ -71,8 +74,9 @@ class LmClient:
         """The first error that every question would meet."""
         self._model = model
         self._credentials = model.credentials()
-        self._rate = RateLimit(model.requests_per_minute, model.tokens_per_minute)
         self._cache = ResponseCache(cache)
+        limits = (model.requests_per_minute, model.tokens_per_minute)
+        self._rate = RateLimit(self._cache.database, f"{model.model} {model.address or ''}".strip(), *limits)
         self._open: dict[str, threading.Event] = {}
         self._open_lock = threading.Lock()
         self._failures_running = 0
@@ -170,7 +174,7 @@ class LmClient:
             other.wait()
         try:
             answer = self.cached(key)
-            return self._paid(key, messages, send) if answer is None else answer
+            return self._claimed(key, messages, send) if answer is None else answer
         except (TeacherError, ConfigurationError, StoreError) as error:
             self.fatal = self.fatal or error
             raise
@@ -178,6 +182,19 @@ class LmClient:
             with self._open_lock:
                 del self._open[key]
             mine.set()
+
+    def _claimed(self, key: str, messages: Messages, send: Callable[[], Reply]) -> Answer:
+        """The answer, asked for by this process alone of all that share the cache."""
+        while not self._cache.claim(key):
+            if self.stop.wait(_POLL_S):
+                raise StoppedError
+            if (answer := self.cached(key)) is not None:
+                return answer
+        try:
+            answer = self.cached(key)  # which came between the look-up and the claim
+            return self._paid(key, messages, send) if answer is None else answer
+        finally:
+            self._cache.release(key)
 
     def _paid(self, key: str, messages: Messages, send: Callable[[], Reply]) -> Answer:
         # Jitter: requests that were turned away together must not come back together.

@@ -26,12 +26,12 @@ What would fail for every row alike ends the stage, as with the teacher.
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from repair.closing import Closing
+from repair.database import Location
 from repair.errors import InputError, RepairError
 from repair.line_diff import workspace as workspace_diff
 from repair.prompt.answer_formats import fields_of
@@ -89,7 +89,7 @@ class LmJudge(Closing):
     Raises ConfigurationError if the key is missing or the model does not take the settings.
     """
 
-    def __init__(self, model: LanguageModel, cache: Path) -> None:
+    def __init__(self, model: LanguageModel, cache: Location) -> None:
         from repair.synthesis.lm.dspy_judge import JudgeProgram
 
         self.model = model

@@ -1,4 +1,4 @@
-"""Rate limit per minute and total budget of LLM calls; thread-safe.
+"""Rate limit per minute, shared through a database, and total budget of LLM calls; thread-safe.
 
 DSPy and LiteLLM have no rate limiter of their own. Tokens are estimated before a question is sent and
 corrected when its answer is there. For the rate the estimate is a quarter of the characters plus the most
@@ -8,16 +8,26 @@ tokenizer needs more) plus the most tokens of an answer.
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from repair.database import Database, Execute
 from repair.errors import ConfigurationError, RepairError
 from repair.synthesis.lm.reply import Reply
 from repair.synthesis.lm.response_cache import Answer
 from repair.synthesis.lm.settings import LanguageModel
 
 MINUTE_S = 60.0
+
+_REQUESTS = """
+CREATE TABLE IF NOT EXISTS requests (
+    number {dialect.serial},
+    model TEXT NOT NULL,
+    at DOUBLE PRECISION NOT NULL,
+    tokens BIGINT NOT NULL
+)
+"""
+_REQUESTS_BY_TIME = "CREATE INDEX IF NOT EXISTS requests_by_time ON requests (model, at)"
 
 # A waiting thread polls at this interval: corrections make room before a minute is over.
 _POLL_S = 0.25
@@ -47,74 +57,79 @@ class StoppedError(RepairError):
     """The run ended while a question waited for its turn."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class SentRequest:
-    """A request in the rate limiter's window."""
+    """A request that the rate limiter admitted."""
 
+    number: int
     at: float
-    tokens: int
-    counted: bool = True
-    """Whether it is still in the window of 60 seconds."""
+    """By the database's clock."""
 
 
 class RateLimit:
     """Sliding-window rate limiter: requests and tokens in any 60 seconds; None: no limit.
 
-    A request waits until those sent in the last minute leave room for it, in the order of arrival. One that
-    is larger than the limit itself is sent when it is alone in its minute. `clock` counts seconds.
+    All that ask the model `name` with one `database` share it: threads, processes, and machines. A request
+    waits until those sent in the last minute leave room for it, within a process in the order of arrival. One
+    that is larger than the limit itself is sent when it is alone in its minute. `clock` counts seconds; None:
+    the database's own.
     """
 
     def __init__(
         self,
+        database: Database,
+        name: str,
         requests_per_minute: int | None = None,
         tokens_per_minute: int | None = None,
         *,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] | None = None,
     ) -> None:
+        self._database, self._name = database, name
         self._requests, self._tokens = requests_per_minute, tokens_per_minute
+        self._limited = requests_per_minute is not None or tokens_per_minute is not None
         self._clock = clock
         self._turn = threading.Lock()  # held by the thread that waits for room; the others queue for it
-        self._lock = threading.Lock()
-        self._minute: deque[SentRequest] = deque()
-        self._used = 0  # tokens of `_minute`
+        if self._limited:
+            database.create([_REQUESTS, _REQUESTS_BY_TIME])
 
     def admit(self, tokens: int, stop: threading.Event) -> SentRequest:
         """Wait until the limits admit a request of that many tokens, and count it.
 
         Raises:
             StoppedError: `stop` was set first.
+            DatabaseError: the database can't be used.
         """
+        if not self._limited:
+            return SentRequest(0, time.time())
         with self._turn:
             while True:
-                sent, pause = self._try(tokens)
-                if sent is not None:
-                    return sent
-                if stop.wait(min(pause, _POLL_S)):
+                found = self._database.transact(lambda execute: self._try(execute, tokens), lock=self._name)
+                if isinstance(found, SentRequest):
+                    return found
+                if stop.wait(min(found, _POLL_S)):
                     raise StoppedError
 
     def correct(self, sent: SentRequest, tokens: int) -> None:
         """Replace the estimate by the tokens that question and answer took."""
-        with self._lock:
-            if sent.counted:
-                self._used += tokens - sent.tokens
-            sent.tokens = tokens
+        if self._limited:
+            self._database.execute("UPDATE requests SET tokens = ? WHERE number = ?", (tokens, sent.number))
 
-    def _try(self, tokens: int) -> tuple[SentRequest | None, float]:
+    def _try(self, execute: Execute, tokens: int) -> SentRequest | float:
         """The admission, or the seconds until the oldest request leaves the window."""
-        now = self._clock()
-        with self._lock:
-            while self._minute and self._minute[0].at <= now - MINUTE_S:
-                expired = self._minute.popleft()
-                expired.counted = False
-                self._used -= expired.tokens
-            requests_full = self._requests is not None and len(self._minute) >= self._requests
-            tokens_full = self._tokens is not None and self._used + tokens > self._tokens
-            if self._minute and (requests_full or tokens_full):
-                return None, max(self._minute[0].at + MINUTE_S - now, 0.001)
-            sent = SentRequest(now, tokens)
-            self._minute.append(sent)
-            self._used += tokens
-            return sent, 0.0
+        now = self._clock() if self._clock else execute(f"SELECT {self._database.dialect.now}")[0][0]
+        # what is of the future was counted before the clock was set back
+        outside = "DELETE FROM requests WHERE model = ? AND (at <= ? OR at > ?)"
+        execute(outside, (self._name, now - MINUTE_S, now + MINUTE_S))
+        [[count, used, oldest]] = execute(
+            "SELECT count(*), coalesce(sum(tokens), 0), min(at) FROM requests WHERE model = ?", (self._name,)
+        )
+        requests_full = self._requests is not None and count >= self._requests
+        tokens_full = self._tokens is not None and used + tokens > self._tokens
+        if count and (requests_full or tokens_full):
+            return max(oldest + MINUTE_S - now, 0.001)
+        execute("INSERT INTO requests (model, at, tokens) VALUES (?, ?, ?)", (self._name, now, tokens))
+        [[number]] = execute("SELECT max(number) FROM requests WHERE model = ?", (self._name,))
+        return SentRequest(number, now)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from repair.closing import Closing
+from repair.database import Location
 from repair.errors import InputError, RepairError
 from repair.models.model import Completion, FinishReason, Sampling
 from repair.prompt.sentinels import Example
@@ -44,7 +44,7 @@ class LmModel(Closing):
         self,
         model: LanguageModel,
         program: TeacherProgram,
-        cache: Path,
+        cache: Location,
         *,
         sampling: Sampling,
         unanswered: Callable[[str], None],

@@ -15,9 +15,9 @@ import io
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
+from repair.database import Location
 from repair.dataset.splits import TRAIN
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.errors import ConfigurationError, InputError, TeacherError
@@ -69,7 +69,7 @@ def optimize(
     rows: Iterable[RepairExampleRow],
     servers: Servers,
     model: LanguageModel,
-    cache: Path,
+    cache: Location,
     *,
     instructions: bool = False,
     seed: int = 0,

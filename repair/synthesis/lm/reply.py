@@ -135,7 +135,9 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 
 def _word(value: Any) -> str | None:
-    return encodable(value)[:_MOST_SHOWN] if isinstance(value, str) and value else None
+    if not isinstance(value, str) or not value:
+        return None
+    return encodable(value)[:_MOST_SHOWN].replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _count(value: Any) -> int | None:

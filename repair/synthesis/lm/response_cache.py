@@ -1,8 +1,8 @@
-"""On-disk response cache of language models (SQLite, WAL), so that no answer is paid for twice.
+"""Response cache of language models (an SQLite file, or PostgreSQL), so that no answer is paid for twice.
 
 A reply is committed when it arrives, before it is parsed, and an answer as soon as the reply is found to be
-one: a process that is killed and started again asks only what had no answer yet. Several threads and
-processes may share a file.
+one: a process that is killed and started again asks only what had no answer yet. Several threads, processes
+and, with PostgreSQL, machines may share a cache: a question is claimed before it is asked.
 
 | table | holds |
 |---|---|
@@ -12,52 +12,56 @@ processes may share a file.
 
 import hashlib
 import json
-import sqlite3
-import threading
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from repair.closing import Closing
+from repair.database import Database, DatabaseError, Execute, Location, open_database
+from repair.database.sqlite import SqliteDatabase
 from repair.errors import StoreError
-from repair.sqlite import connect
 from repair.synthesis.lm.reply import Reply
 
 _ANSWERS = """
 CREATE TABLE IF NOT EXISTS answers (
     key TEXT PRIMARY KEY,
     model TEXT NOT NULL,
-    text TEXT NOT NULL,
-    input_tokens INTEGER,
-    output_tokens INTEGER,
-    cost_usd REAL,
-    asked_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
+    text {dialect.text} NOT NULL,
+    input_tokens BIGINT,
+    output_tokens BIGINT,
+    cost_usd DOUBLE PRECISION,
+    asked_at TEXT NOT NULL DEFAULT {dialect.utc_text},
     finish_reason TEXT,
-    seconds REAL
-) WITHOUT ROWID
+    seconds DOUBLE PRECISION
+)
 """
 
 _REPLIES = """
 CREATE TABLE IF NOT EXISTS replies (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    number {dialect.serial},
     key TEXT NOT NULL,
     model TEXT NOT NULL,
     content TEXT NOT NULL,
-    input_tokens INTEGER,
-    output_tokens INTEGER,
-    cost_usd REAL,
-    asked_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
-    seconds REAL
+    input_tokens BIGINT,
+    output_tokens BIGINT,
+    cost_usd DOUBLE PRECISION,
+    asked_at TEXT NOT NULL DEFAULT {dialect.utc_text},
+    seconds DOUBLE PRECISION,
+    token TEXT
 )
 """
 
 # Columns that files of earlier releases lack.
-_LATER_COLUMNS = (("answers", "finish_reason TEXT"), ("answers", "seconds REAL"), ("replies", "seconds REAL"))
-
-# Another process writes one small row at a time: a lock held for this long means that something is broken.
-_BUSY_S = 60.0
+_LATER_COLUMNS = (
+    *(("answers", "finish_reason TEXT"), ("answers", "seconds REAL"), ("replies", "seconds REAL")),
+    ("replies", "token TEXT"),
+)
+_INDEXES = (
+    "CREATE INDEX IF NOT EXISTS replies_of ON replies (key)",
+    "CREATE UNIQUE INDEX IF NOT EXISTS replies_by_token ON replies (token)",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,23 +111,21 @@ def answer_key(
 
 
 class ResponseCache(Closing):
-    """Cache of answers in one SQLite file, which is created if absent; thread-safe. A context manager.
+    """Cache of answers in one database, whose tables are created if absent; thread-safe. A context manager.
 
-    Raises StoreError, here and in every method, if the file can't be read or written.
+    Raises StoreError, here and in every method, if it can't be read or written.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._lock = threading.Lock()
+    def __init__(self, location: Location) -> None:
+        self._name = str(location)
         with self._told():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = connect(path, _ANSWERS, timeout=_BUSY_S)
+            self.database = open_database(location)
             try:
-                self._connection.execute(_REPLIES)
-                self._connection.execute("CREATE INDEX IF NOT EXISTS replies_of ON replies (key)")
-                self._add_later_columns()
+                self.database.create([_ANSWERS, _REPLIES])
+                _add_later_columns(self.database)
+                self.database.create(_INDEXES)
             except BaseException:
-                self._connection.close()
+                self.database.close()
                 raise
 
     def get(self, key: str) -> Answer | None:
@@ -133,8 +135,8 @@ class ResponseCache(Closing):
             " WHERE key = ?"
         )
         with self._told():
-            row = self._connection.execute(query, (key,)).fetchone()
-        return None if row is None else Answer(*row)
+            rows = self.database.execute(query, (key,))
+        return None if not rows else Answer(_decoded(rows[0][0]), *rows[0][1:])
 
     def replies(self, key: str) -> list[StoredReply]:
         """The replies under `key` that are no answer yet, in the order in which they came."""
@@ -143,88 +145,109 @@ class ResponseCache(Closing):
             " WHERE key = ? ORDER BY number"
         )
         with self._told():
-            rows = self._connection.execute(query, (key,)).fetchall()
+            rows = self.database.execute(query, (key,))
         return [StoredReply(number, Reply(*reply)) for number, *reply in rows]
 
     def put_reply(self, key: str, model: str, reply: Reply) -> StoredReply:
         """Store a reply as it came."""
-        statement = (
-            "INSERT INTO replies (key, model, content, input_tokens, output_tokens, cost_usd, seconds)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)"
-        )
+        token = uuid4().hex  # where a connection is lost at the end of a transaction, it is tried twice
         values = (
-            *(key, model, reply.content, reply.input_tokens, reply.output_tokens, reply.cost_usd),
-            reply.seconds,
+            *(token, key, model, reply.content, reply.input_tokens, reply.output_tokens),
+            *(reply.cost_usd, reply.seconds),
         )
+
+        def put(execute: Execute) -> int:
+            execute(
+                "INSERT INTO replies"
+                " (token, key, model, content, input_tokens, output_tokens, cost_usd, seconds)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (token) DO NOTHING",
+                values,
+            )
+            [[number]] = execute("SELECT number FROM replies WHERE token = ?", (token,))
+            return number
+
         with self._told():
-            number = self._connection.execute(statement, values).lastrowid
-        return StoredReply(number or 0, reply)
+            return StoredReply(self.database.transact(put), reply)
 
     def put(self, key: str, model: str, answer: Answer, reply: int | None = None) -> None:
         """Store `answer`; the first one under a key stays. `reply` is the number of the reply that it was."""
         values = (
-            *(key, model, answer.text, answer.input_tokens, answer.output_tokens, answer.cost_usd),
-            *(answer.finish_reason, answer.seconds),
+            *(key, model, self.database.encoded(answer.text), answer.input_tokens, answer.output_tokens),
+            *(answer.cost_usd, answer.finish_reason, answer.seconds),
         )
-        statement = (
-            "INSERT OR IGNORE INTO answers"
-            " (key, model, text, input_tokens, output_tokens, cost_usd, finish_reason, seconds)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-        )
-        with self._told(), self._transaction():
-            self._connection.execute(statement, values)
-            self._connection.execute("DELETE FROM replies WHERE number = ?", (reply,))
+
+        def put(execute: Execute) -> None:
+            execute(
+                "INSERT INTO answers"
+                " (key, model, text, input_tokens, output_tokens, cost_usd, finish_reason, seconds)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING",
+                values,
+            )
+            execute("DELETE FROM replies WHERE number = ?", (reply,))
+
+        with self._told():
+            self.database.transact(put)
 
     def demote(self, key: str) -> None:
         """Make an answer that is none a reply again: it was paid for, and its question is asked again."""
         columns = "key, model, input_tokens, output_tokens, cost_usd, asked_at, seconds"
-        content = "json_object('outputs', json_array(text), 'finish_reason', finish_reason, 'body', NULL)"
-        with self._told(), self._transaction():
-            self._connection.execute(
-                f"INSERT INTO replies ({columns}, content)"  # noqa: S608 (names of columns)
-                f" SELECT {columns}, {content} FROM answers WHERE key = ?",
-                (key,),
-            )
-            self._connection.execute("DELETE FROM answers WHERE key = ?", (key,))
+
+        def demote(execute: Execute) -> None:
+            for text, finish_reason in execute(
+                "SELECT text, finish_reason FROM answers WHERE key = ?", (key,)
+            ):
+                content = {"outputs": [_decoded(text)], "finish_reason": finish_reason, "body": None}
+                execute(
+                    f"INSERT INTO replies ({columns}, content)"  # noqa: S608 (names of columns)
+                    f" SELECT {columns}, CAST(? AS TEXT) FROM answers WHERE key = ?",
+                    (json.dumps(content), key),
+                )
+            execute("DELETE FROM answers WHERE key = ?", (key,))
+
+        with self._told():
+            self.database.transact(demote)
+
+    def claim(self, key: str) -> bool:
+        """Whether this process alone may ask the question now, until `release`."""
+        with self._told():
+            return self.database.claim(key)
+
+    def release(self, key: str) -> None:
+        """End a claim."""
+        with self._told():
+            self.database.release(key)
 
     def __len__(self) -> int:
         with self._told():
-            return self._connection.execute("SELECT count(*) FROM answers").fetchone()[0]
+            return self.database.execute("SELECT count(*) FROM answers")[0][0]
 
     def close(self) -> None:
-        with self._lock:
-            self._connection.close()
-
-    def _add_later_columns(self) -> None:
-        for table, column in _LATER_COLUMNS:
-            known = {name for _, name, *_ in self._connection.execute(f"PRAGMA table_info({table})")}
-            if column.partition(" ")[0] in known:
-                continue
-            try:
-                self._connection.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
-            except sqlite3.OperationalError as error:  # another process was faster
-                if "duplicate column" not in str(error):
-                    raise
-
-    @contextmanager
-    def _transaction(self) -> Generator[None]:
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._connection.execute("ROLLBACK")
-            raise
-        self._connection.execute("COMMIT")
+        self.database.close()
 
     @contextmanager
     def _told(self) -> Generator[None]:
-        """One thread at a time; errors name the file and what to do."""
-        with self._lock:
-            try:
-                yield
-            except (sqlite3.Error, OSError) as error:
-                raise StoreError(
-                    f"{self._path}, the response cache of the language model, can't be used"
-                    f" ({type(error).__name__}: {error}): make it a file that can be read and written, on a"
-                    " disk with room; if it is damaged, move it away, and what it held is asked again"
-                ) from error
+        """Errors name the database and what to do."""
+        try:
+            yield
+        except DatabaseError as error:
+            raise StoreError(
+                f"{self._name}, the response cache of the language model, can't be used: {error}"
+            ) from error.__cause__
+
+
+def _add_later_columns(database: Database) -> None:
+    """PostgreSQL's tables are as new as the first release that made them, SQLite's may be older."""
+    if not isinstance(database, SqliteDatabase):
+        return
+    for table, column in _LATER_COLUMNS:
+        if column.partition(" ")[0] in database.columns(table):
+            continue
+        try:
+            database.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
+        except DatabaseError as error:  # another process was faster
+            if "duplicate column" not in str(error):
+                raise
+
+
+def _decoded(text: str | bytes) -> str:
+    return text if isinstance(text, str) else bytes(text).decode()

@@ -14,11 +14,11 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 
 import pyarrow as pa
 
 from repair.closing import Closing
+from repair.database import Location
 from repair.errors import ConfigurationError, InputError
 from repair.language_servers.scheduler import VersionedServers
 from repair.line_diff.answer_block import diff_length, find_block
@@ -98,7 +98,7 @@ class LmTeacher(Closing):
         self,
         model: LanguageModel,
         program: TeacherProgram,
-        cache: Path,
+        cache: Location,
         *,
         candidates: int = 1,
         servers: VersionedServers | None = None,

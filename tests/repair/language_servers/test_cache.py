@@ -2,43 +2,58 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from repair.database import STATE_VARIABLE, Location, PostgresAddress, open_database
 from repair.diagnostics.diagnostic import Diagnostic
-from repair.language_servers import LanguageServers, Request
-from repair.language_servers.cache import ResultCache
+from repair.language_servers import LanguageServers, Request, shared_cache
+from repair.language_servers.cache import LIMIT_BYTES, ResultCache, packed
+from repair.language_servers.shared_cache import SharedResultCache
 from repair.language_servers.workspace import PreparedWorkspace
+from tests.databases import location, server
+from tests.postgres import QUOTED, Server
+
+__all__ = ["location", "server"]
 
 ONE = Diagnostic("a.py", 0, 1, 2, 0, 3, 4, "ruff[F821]", "Undefined name `y` 😀", "error", False)
 
 
-def test_what_was_put_comes_back(tmp_path: Path) -> None:
-    cache = ResultCache(tmp_path / "deep" / "cache.sqlite")
+def opened(location: Location, limit_bytes: int = LIMIT_BYTES) -> ResultCache | SharedResultCache:
+    kind = SharedResultCache if isinstance(location, PostgresAddress) else ResultCache
+    return kind(location, limit_bytes)  # pyright: ignore[reportArgumentType]
+
+
+def test_what_was_put_comes_back(location: Location) -> None:
+    cache = opened(location)
     assert cache.get("k") is None
     cache.put("k", [ONE])
     cache.put("clean", [])
     assert cache.get("k") == [ONE]
     assert cache.get("clean") == []  # an empty result is a hit, not a miss
     cache.close()
-    again = ResultCache(tmp_path / "deep" / "cache.sqlite")
+    again = opened(location)
     assert again.get("k") == [ONE]
+    again.put("k", [])
+    assert again.get("k") == []
     again.close()
 
 
-def test_the_oldest_are_evicted(tmp_path: Path) -> None:
-    cache = ResultCache(tmp_path / "cache.sqlite", limit_bytes=20_000)
+def test_the_oldest_are_evicted(location: Location) -> None:
+    cache = opened(location, limit_bytes=20_000)
     for number in range(1025):
         cache.put(f"{number:04}", [ONE])
     kept = [number for number in range(1025) if cache.get(f"{number:04}") is not None]
     assert kept == list(range(kept[0], 1025))
-    assert cache._connection is not None
-    assert cache._size(cache._connection) <= 20_000
+    size = sum(len(packed([ONE])) + 4 for _ in kept)
+    assert 10_000 < size <= 20_000
     cache.close()
 
 
@@ -118,30 +133,69 @@ def test_a_read_only_file_is_warned_of_once(tmp_path: Path, caplog: pytest.LogCa
     assert len(caplog.records) == 1
 
 
-def test_a_damaged_row_is_absent(tmp_path: Path) -> None:
-    cache = ResultCache(tmp_path / "cache.sqlite")
+def test_a_damaged_row_is_absent(location: Location) -> None:
+    cache = opened(location)
     cache.put("k", [ONE])
-    assert cache._connection is not None
-    with cache._connection:
-        cache._connection.execute("UPDATE results SET value = ?", (b"nonsense",))
+    with open_database(location) as database:
+        database.execute("UPDATE results SET value = ?", (b"nonsense",))
     assert cache.get("k") is None
     cache.close()
 
 
-def test_it_survives_a_kill_and_is_shared(tmp_path: Path) -> None:
-    path = tmp_path / "cache.sqlite"
+def test_a_server_that_goes_away_is_warned_of_once_and_used_when_it_is_back(
+    server: Server, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_cache, "RETRY_S", 0.2)
+    cache = SharedResultCache(PostgresAddress(server.address()))
+    cache.put("before", [ONE])
+    with server.restarted_after():
+        for _ in range(3):
+            cache.put("k", [ONE])
+            assert cache.get("k") is None
+    deadline = time.monotonic() + 60
+    while cache.get("new") != [ONE]:  # the table itself is emptied by a crash
+        assert time.monotonic() < deadline
+        cache.put("new", [ONE])
+    cache.close()
+    [record] = caplog.records
+    assert "127.0.0.1" in record.getMessage() and QUOTED not in record.getMessage()
+
+
+def test_an_address_without_a_server_costs_no_run(caplog: pytest.LogCaptureFixture) -> None:
+    pytest.importorskip("psycopg")
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        cache = SharedResultCache(
+            PostgresAddress(f"postgresql://u:s3cret@127.0.0.1:{listener.getsockname()[1]}/x")
+        )
+        for _ in range(3):
+            cache.put("k", [ONE])
+            assert cache.get("k") is None
+    cache.close()
+    [record] = caplog.records
+    assert "refused" in record.getMessage() and "s3cret" not in record.getMessage()
+
+
+def test_it_survives_a_kill_and_is_shared(location: Location) -> None:
     program = """
 import sys, itertools
 from pathlib import Path
 from repair.diagnostics.diagnostic import Diagnostic
-from repair.language_servers.cache import ResultCache
-cache = ResultCache(Path(sys.argv[1]))
+from repair.database import shared_state
+from repair.language_servers.servers import _cache
+cache = _cache(shared_state() or Path(sys.argv[1]))
 for number in itertools.count():
     cache.put(str(number), [Diagnostic("a.py", number, 0, 0, 0, 0, 0, "c", "m", "error")])
     print(number, flush=True)
 """
+    variables = {STATE_VARIABLE: location.url} if isinstance(location, PostgresAddress) else {}
     writers = [
-        subprocess.Popen([sys.executable, "-c", program, str(path)], stdout=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            [sys.executable, "-c", program, str(location)],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=dict(os.environ, **variables),
+        )
         for _ in range(2)
     ]
     written = []
@@ -152,7 +206,7 @@ for number in itertools.count():
         os.kill(writer.pid, signal.SIGKILL)
         writer.wait()
         written.append(50)
-    cache = ResultCache(path)
+    cache = opened(location)
     for number in range(51):
         [kept] = cache.get(str(number)) or [None]
         assert kept is not None

@@ -11,12 +11,12 @@ the answer is a bug is not decided here, but by the servers and the tests
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from repair.closing import Closing
+from repair.database import Location
 from repair.errors import InputError
 from repair.evaluation.leetcode.injection.bugs import (
     SEED,
@@ -126,7 +126,7 @@ class BugTeacher(Closing):
     Raises ConfigurationError if the key is missing or the model does not take the settings.
     """
 
-    def __init__(self, model: LanguageModel, cache: Path) -> None:
+    def __init__(self, model: LanguageModel, cache: Location) -> None:
         from repair.evaluation.leetcode.injection.dspy_bugs import BugProgram
 
         self.model = model

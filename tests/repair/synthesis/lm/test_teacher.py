@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from repair.database import STATE_VARIABLE, Location, PostgresAddress
 from repair.errors import ConfigurationError, TeacherError
 from repair.language_servers import ServerCrashError
 from repair.line_diff.unified import diff as unified_diff
@@ -529,8 +530,13 @@ def test_requests_keep_to_their_rate(cache: Path, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.slow
-def test_a_run_of_hundreds_with_bad_answers_adds_up_and_pays_nothing_twice(tmp_path: Path) -> None:
+def test_a_run_of_hundreds_with_bad_answers_adds_up_and_pays_nothing_twice(
+    location: Location, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rows, concurrency, kills = 300, 16, 2
+    if isinstance(location, PostgresAddress):
+        kills = 1
+        monkeypatch.setenv(STATE_VARIABLE, location.url)
     trial = teacher_trial.run(tmp_path, rows, concurrency=concurrency, delay_s=0.05, kills=kills, seed=5)
     assert sorted(diagnostic_id for diagnostic_id, _ in trial.outcomes) == [
         f"{number:032x}" for number in range(rows)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from repair.database.sqlite import connect
 from repair.language_servers.cache import ResultCache
-from repair.sqlite import connect
 
 TABLE = "CREATE TABLE IF NOT EXISTS numbers (number INTEGER PRIMARY KEY)"
 PROCESSES = 8
