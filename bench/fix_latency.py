@@ -141,7 +141,7 @@ def measure_lookup(model: str, queries: Sequence[Task]) -> None:
     from repair.models.checkpoint import CheckpointModel
     from repair.models.decoding import Decoder
 
-    decoder = Decoder(model, bf16=True)
+    decoder = Decoder(model)
     ways = {
         lookup: CheckpointModel.of(decoder, name="", sampling=GREEDY, batch_size=1, lookup=lookup)
         for lookup in (False, True)

@@ -136,7 +136,7 @@ def ship(store: PartitionStore, key: Key, destination: Path) -> None:
             for name in FILES:
                 (folder / name).write_bytes((source / name).read_bytes())
             (folder / CARD).write_text(card(made_by, codes, scores, licences), encoding="utf-8")
-            write_golden(folder, golden_answers(Decoder(str(folder))))
+            write_golden(folder, golden_answers(Decoder(str(folder), bf16=False)))
 
 
 def main() -> None:

@@ -109,7 +109,7 @@ def local_models(folder: Path) -> FixModels:
         from transformers.utils import logging
 
     logging.disable_progress_bar()  # a command's standard error is the user's
-    decoder = Decoder(str(folder), bf16=True)
+    decoder = Decoder(str(folder))
     room = min(MOST_NEW_TOKENS, decoder.context // 2)
     samplings = [replace(sampling, max_new_tokens=room) for sampling in (GREEDY, SAMPLED)]
     greedy, sampled = (

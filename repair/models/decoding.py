@@ -29,10 +29,10 @@ class Decoder:
 
     `checkpoint` is a folder or URI in Hugging Face format or with an adapter, or what a base may be
     (`repair.models.base`); `revision` is that of a published one. On a GPU the weights are in
-    bfloat16, on a CPU in 32 bits; `bf16`: there too, if it has instructions for it.
+    bfloat16, on a CPU if it has instructions for it and `bf16` is true, else in 32 bits.
     """
 
-    def __init__(self, checkpoint: str, *, revision: str | None = None, bf16: bool = False) -> None:
+    def __init__(self, checkpoint: str, *, revision: str | None = None, bf16: bool = True) -> None:
         with extra("local"):
             import torch
 
@@ -112,16 +112,19 @@ class Decoder:
         pad, end = int(self.tokenizer.pad_token_id), int(self.tokenizer.eos_token_id)
         width = max(map(len, prompts))
         # left padding, so that every answer starts at the same index
-        ids = torch.tensor([[pad] * (width - len(tokens)) + tokens for tokens in prompts])
-        real = torch.tensor([[0] * (width - len(tokens)) + [1] * len(tokens) for tokens in prompts])
         device = self.model.device
+        ids = torch.tensor([[pad] * (width - len(tokens)) + tokens for tokens in prompts], device=device)
+        real = torch.tensor(
+            [[0] * (width - len(tokens)) + [1] * len(tokens) for tokens in prompts], device=device
+        )
         drafted = _DRAFTED if lookup and len(prompts) == 1 and sampling.temperature == 0 else None
         ends = _Ends(self.tokenizer, width, len(prompts), drafted or 0)
         drawn = [_Draws(sampling, seeds)] if sampling.temperature > 0 else []
         with torch.inference_mode():
             output = self.model.generate(
-                input_ids=ids.to(device),
-                attention_mask=real.to(device),
+                input_ids=ids,
+                attention_mask=real,
+                past_key_values=self._shared_prefill(prompts, ids, real),
                 max_new_tokens=sampling.max_new_tokens,
                 use_cache=True,
                 pad_token_id=pad,
@@ -137,6 +140,30 @@ class Decoder:
         for tokens, row, seconds in zip(prompts, output[:, width:].tolist(), ends.seconds(), strict=True):
             text, count, reason = self._text(row, end)
             yield Completion(text, reason, len(tokens), count, round(seconds, 4))
+
+    def _shared_prefill(self, prompts: Sequence[Sequence[int]], ids: Any, real: Any) -> Any:
+        """Keys and values of all but the last prompt token, read once for equal prompts; None: all differ.
+
+        Most of the time that several answers to one prompt take goes into reading it.
+        """
+        first_rows: dict[tuple[int, ...], int] = {}
+        for row, tokens in enumerate(prompts):
+            first_rows.setdefault(tuple(tokens), row)
+        if len(first_rows) == len(prompts) or ids.shape[1] == 1:
+            return None
+        distinct = list(first_rows.values())
+        mask = real[distinct, :-1]
+        cache = self.model(
+            input_ids=ids[distinct, :-1],
+            attention_mask=mask,
+            position_ids=(mask.cumsum(1) - 1).clamp(min=0),
+            use_cache=True,
+            logits_to_keep=1,
+        ).past_key_values
+        cache.batch_select_indices(
+            ids.new_tensor([distinct.index(first_rows[tuple(tokens)]) for tokens in prompts])
+        )
+        return cache
 
     def _text(self, tokens: list[int], end: int) -> tuple[str, int, FinishReason]:
         """The text of an answer, the number of its tokens, and why it ended."""

@@ -78,7 +78,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module")
 def decoder(checkpoint: str) -> Decoder:
-    return Decoder(checkpoint)
+    return Decoder(checkpoint, bf16=False)
 
 
 class Code:
@@ -141,6 +141,26 @@ def test_drafts_from_the_prompt_change_no_answer(decoder: Decoder, sampling: Sam
     for key, answer in plain.items():
         same = (answer.finish_reason, answer.output_tokens, answer.input_tokens)
         assert (drafted[key].finish_reason, drafted[key].output_tokens, drafted[key].input_tokens) == same
+
+
+def test_a_prompt_is_read_once_for_all_its_answers_and_they_stay_the_same(decoder: Decoder) -> None:
+    """Against answers that are decoded one by one; the lengths of the prompts differ."""
+    asked, k = [*ANSWERS, *UNKNOWN[:2]], 3
+    tokens: list[int] = []
+    hook = decoder.model.register_forward_pre_hook(
+        lambda module, args, inputs: tokens.append(inputs["input_ids"].numel()), with_kwargs=True
+    )
+    try:
+        alone = decoded(decoder, asked, UNDECIDED, k=k, batch_size=1)
+        tokens.clear()
+        together = decoded(decoder, asked, UNDECIDED, k=k, batch_size=len(asked) * k)
+    finally:
+        hook.remove()
+    assert texts(together) == texts(alone)
+    assert len(set(texts(alone).values())) > len(asked)
+    width = max(answer.input_tokens or 0 for answer in alone.values())
+    assert tokens[0] == len(asked) * (width - 1)
+    assert tokens[1] == len(asked) * k
 
 
 def test_a_checkpoint_fixes_what_it_knows(checkpoint: str) -> None:

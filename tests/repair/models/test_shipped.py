@@ -49,7 +49,7 @@ def test_the_shipped_model_gives_its_golden_answers() -> None:
     from repair.models.decoding import Decoder
 
     golden = read_golden(folder)
-    answers = golden_answers(Decoder(str(folder)))
+    answers = golden_answers(Decoder(str(folder), bf16=False))
     assert [pair.prompt for pair in answers] == [pair.prompt for pair in golden]
     pairs = [pair for pair in zip(answers, golden, strict=True) if pair[1].lead > SURE]
     assert len(pairs) >= 3

@@ -203,7 +203,7 @@ def test_the_adapter_decodes_as_plain_transformers_and_peft_load_it(
     from repair.models.decoding import Decoder
 
     out = trained[0] / "out"
-    decoder = Decoder(str(out))
+    decoder = Decoder(str(out), bf16=False)
     plain = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), out).eval()
     tokens = torch.tensor([decoder.tokenizer(example_row(1)["prompt"])["input_ids"]])
     with torch.inference_mode():
