@@ -16,38 +16,26 @@ import argparse
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
+
+from git_fixes import Fix, of_repository
 
 from repair.diagnostics.diagnostic import Diagnostic
-from repair.diagnostics.style import is_stylistic
 from repair.evaluation.leetcode.loader import read
 from repair.evaluation.leetcode.samples import case_of, find_diagnostics
-from repair.language_servers import LanguageServers, Request
-from repair.language_servers.scheduler import CheckCoroutine, run_stream
+from repair.language_servers import LanguageServers
 from repair.line_diff import workspace as workspace_diff
 from repair.line_diff.numbered import diff, extract
 from repair.prompt.excerpt import BUDGET, OutsideExcerptError, excerpt
 from repair.prompt.sentinels import Example, render
-from repair.sources.git_repository import GitRepository
 from repair.store.reader import PartitionStore
-from repair.synthesis.history import MOST_SIGNED_LINES, HistoryTeacher
+from repair.synthesis.history import HistoryTeacher
 from repair.synthesis.teacher import Proposal
 from repair.text.files import files_of
-from repair.verification.minimize import smallest_repair
 from repair.verification.verifier import verify
 
 BUDGETS = (600, 800, 1_000, 1_200, 1_600, 2_400)
-MOST_BYTES = 200_000  # of a file of a git history
 SYNTHESIZED, VERIFIED, CANDIDATES = "synthesized_diffs", "verified_diffs", "repair_candidates"
-
-
-class Fix(NamedTuple):
-    """A diagnostic and the diff that repairs it."""
-
-    path: str
-    text: str
-    diagnostic: Diagnostic
-    line_diff: str
 
 
 def of_store(store: PartitionStore, servers: LanguageServers) -> Iterator[Fix]:
@@ -74,41 +62,6 @@ def of_store(store: PartitionStore, servers: LanguageServers) -> Iterator[Fix]:
 
 def _fix(row: dict[str, Any], line_diff: str) -> Fix:
     return Fix(row["path"], files_of(row)[row["path"]], Diagnostic.from_row(row["diagnostic"]), line_diff)
-
-
-def of_repository(folder: Path, commits: int, servers: LanguageServers) -> Iterator[Fix]:
-    """The fixes in the newest commits of a git history, each once."""
-    with GitRepository(folder) as repository:
-        checks = (_fixes(*change) for change in _changes(repository, commits))
-        found = (fix for fixes in run_stream(checks, servers, at_once=32) for fix in fixes)
-        yield from {(fix.path, fix.diagnostic.message, fix.line_diff): fix for fix in found}.values()
-
-
-def _changes(repository: GitRepository, commits: int) -> Iterator[tuple[str, str, str]]:
-    for commit in repository.history(["*.py"], commits):
-        for change in commit.changes:
-            if change.before is None or change.after is None or change.after.mode[:3] != "100":
-                continue
-            old, new = (repository.blob(entry.blob) for entry in (change.before, change.after))
-            if old != new and max(len(old), len(new)) <= MOST_BYTES:
-                yield "main.py", old.decode(errors="replace"), new.decode(errors="replace")
-
-
-def _fixes(path: str, old: str, new: str) -> CheckCoroutine[list[Fix]]:
-    before = yield Request({path: old}, edited=(path,))
-    after = yield Request({path: new}, edited=(path,))
-    left = Counter((diagnostic.code, diagnostic.message) for diagnostic in after)
-    found: list[Fix] = []
-    for diagnostic in before:
-        key = diagnostic.code, diagnostic.message
-        left[key] -= 1
-        if left[key] >= 0 or diagnostic.has_code_action or is_stylistic(diagnostic.code):
-            continue
-        fixed = yield from smallest_repair({path: old}, diagnostic, new, before, {})
-        line_diff = fixed.verdict.line_diff or ""
-        if fixed.verdict.accepted and line_diff.count("\n") < MOST_SIGNED_LINES:
-            found.append(Fix(path, old, diagnostic, line_diff))
-    return found
 
 
 def of_published(folder: Path, servers: LanguageServers) -> Iterator[Fix]:
