@@ -96,7 +96,7 @@ def score(
     return rows
 
 
-def fixed(samples: Sequence[Mapping[str, Any]], folder: Path, k: int, servers: LanguageServers) -> Share:
+def fixed(samples: Sequence[Mapping[str, Any]], folder: Path, k: int, servers: LanguageServers) -> str:
     """The share of the samples of which one of `k` answers verifies."""
     tasks = [
         Task(
@@ -108,7 +108,8 @@ def fixed(samples: Sequence[Mapping[str, Any]], folder: Path, k: int, servers: L
         for row in samples
     ]
     fixes = Fixer(local_models(folder), servers).fix(tasks)
-    return Share.of(sum(fix.found for fix in fixes), len(fixes))
+    share = Share.of(sum(fix.found for fix in fixes), len(fixes))
+    return share.text() if share else "no samples"
 
 
 def main() -> None:
@@ -140,7 +141,7 @@ def main() -> None:
         wide.print(score_table(system_scores(found), "one greedy answer"))
         if options.k > 1:
             share = fixed(samples, options.model, options.k, servers)
-            console.print(f"k = {options.k}, first that verifies: {share.text()} of {len(samples)}")
+            console.print(f"k = {options.k}, first that verifies: {share} of {len(samples)}")
 
 
 if __name__ == "__main__":
