@@ -103,9 +103,9 @@ DEEPSEEK_CODER_7B = Recipe(
 )
 
 # An adapter of a real model of 135 million weights, in an hour or two on two CPU cores. The package holds the
-# weights in 4 bits. An adapter wants a far higher learning rate than all weights do: after 144 examples 3e-3 had
-# the loss of 2,000 at 3e-4. A sample has some 400 tokens, so that the 8 of a step fill 4 rows. The bounds of a
-# sentinel's tokens are this tokenizer's own: `<diff>` has 3, `</lsp_error>` 6.
+# weights in 4 bits. An adapter wants a far higher learning rate than a model: after 144 examples at 3e-3
+# the loss was that of 2,000 at 3e-4. A sample has some 400 tokens, so that the 8 of a step fill 4 rows. The
+# bounds of a sentinel's tokens are this tokenizer's own: `<diff>` has 3, `</lsp_error>` 6.
 SMOLLM2_135M = Recipe(
     name="smollm2-135m",
     base=Pretrained(
