@@ -365,7 +365,7 @@ def test_the_process_answers_by_hand_too(checkpoint: str, tmp_path: Path) -> Non
 
 
 def test_a_killed_process_resumes_with_the_answers_of_one_that_never_stopped(
-    decoder: Decoder, checkpoint: str, tmp_path: Path
+    checkpoint: str, tmp_path: Path
 ) -> None:
     asked, drawn = [f"value_{n} = " for n in range(40)], replace(UNDECIDED, max_new_tokens=60)
     prompts, log = write_prompts(tmp_path, asked), tmp_path / "answers.jsonl"
@@ -388,7 +388,7 @@ def test_a_killed_process_resumes_with_the_answers_of_one_that_never_stopped(
     whole = survived[: survived.rfind(b"\n") + 1]
     assert log.read_bytes().startswith(whole), "what was there is not written again"
     assert len(log.read_bytes().splitlines()) == 80
-    at_once = decoded(decoder, asked, drawn, k=2, batch_size=4)
+    at_once = decoded(Decoder(checkpoint), asked, drawn, k=2, batch_size=4)
     assert {key: answer.text for key, answer in logged_answers(log).items()} == {
         (prompt_sha256(asked[index]), number): text for (index, number), text in texts(at_once).items()
     }
