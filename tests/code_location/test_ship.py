@@ -42,7 +42,7 @@ def test_the_card_says_data_licences_recipe_scores_and_limits() -> None:
         "10,000 examples",
         "| `pyright` | 7 |",
         "rank 8",
-        "625 batches of 16 samples",
+        "625 batches of 8 samples",
         "| workspace | model | 1 | ",
         "100.0 [20.7, 100.0]",
         "What it can't do",
