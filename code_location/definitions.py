@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from code_location.catalog import catalogued
 from eval_assets.eval_results import eval_results
 from eval_assets.judge_calibration import judge_calibration
 from eval_assets.predictions import predictions
@@ -66,7 +67,7 @@ def _variable(field: str) -> str | None:
 
 
 defs = dg.Definitions(
-    assets=[asset for assets in ASSETS_OF_JOBS.values() for asset in assets],
+    assets=catalogued(asset for assets in ASSETS_OF_JOBS.values() for asset in assets),
     jobs=list(JOBS.values()),
     schedules=[
         dg.build_schedule_from_partitioned_job(JOBS["events"], hour_of_day=1),

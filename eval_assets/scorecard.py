@@ -25,6 +25,7 @@ from repair.store.reader import PartitionStore
 from repair.store.writer import PartitionWriter
 from repair_assets.benchmarks import BENCHMARKS
 from resources.checks import Checked, CheckVerdict, PartitionCheck, check_specs
+from resources.reporting import page
 from resources.stages import Input, Stage
 from resources.store import StoreResource
 
@@ -93,15 +94,15 @@ def scorecard(context: dg.AssetExecutionContext, store: StoreResource) -> dg.Mat
             writer.write("data", batch)
         found = scored(opened, date)
         writer.write(LEAKED, pa.Table.from_pylist(list(found.leaks), schema=LEAKS))
-        page = render(opened, STAGES, date, dates, scored=found, regression=regression)
-        writer.write_bytes(PAGE, page.encode())
+        html = render(opened, STAGES, date, dates, scored=found, regression=regression)
+        writer.write_bytes(PAGE, html.encode())
         return {"regression": regression.figures(), "contamination": found.counts()}
 
     manifests = stage.manifests()
     return stage.materialize(
         work,
         rows_in=sum(manifests[str(result)].rows_out for result in results),
-        metadata=lambda _: {"page": opened.file_uri("scorecard", stage.key.segments(), PAGE)},
+        metadata=lambda _: {"page": page(opened.file_uri("scorecard", stage.key.segments(), PAGE))},
     )
 
 

@@ -37,6 +37,7 @@ from repair_assets.teacher_program import stored_program, teacher_program
 from resources.checks import check_specs
 from resources.language_models import LanguageModelResource
 from resources.language_servers import LanguageServersResource
+from resources.reporting import page
 from resources.stages import Input, Stage, stored_inputs
 from resources.store import StoreResource
 
@@ -168,5 +169,5 @@ def teacher_page(context: dg.AssetExecutionContext, store: StoreResource) -> dg.
         writer.write_bytes(PAGE, render(date, by_type).encode())
 
     return stage.materialize(
-        work, metadata=lambda _: {"page": opened.file_uri("teacher_page", stage.key.segments(), PAGE)}
+        work, metadata=lambda _: {"page": page(opened.file_uri("teacher_page", stage.key.segments(), PAGE))}
     )

@@ -56,7 +56,7 @@ CHECKS = (PartitionCheck("has_samples", _has_samples),)
     partitions_def=DIAGNOSTIC_TYPES,
     deps=[dg.AssetDep(repair_examples, partition_mapping=ALL_DATES_OF_THE_TYPE)],
     check_specs=check_specs("workspace_benchmark", DIAGNOSTIC_TYPES, CHECKS),
-    group_name="evaluation",
+    group_name="benchmarks",
     kinds={"parquet"},
 )
 def workspace_benchmark(
@@ -119,7 +119,7 @@ def workspace_benchmark(
     partitions_def=DIAGNOSTIC_TYPES,
     deps=[injected_bugs],
     check_specs=check_specs("leetcode_benchmark", DIAGNOSTIC_TYPES),
-    group_name="evaluation",
+    group_name="benchmarks",
     kinds={"parquet"},
 )
 def leetcode_benchmark(

@@ -28,7 +28,7 @@ class BugQuestions(dg.Config):
 
 @dg.asset(
     check_specs=check_specs("injected_bugs", None),
-    group_name="evaluation",
+    group_name="benchmarks",
     kinds={"dspy"},
 )
 def injected_bugs(

@@ -4,10 +4,11 @@ Tested by `tests/code_location/test_graph.py`.
 """
 
 from functools import partial
+from typing import Any
 
 import dagster as dg
 
-from partitions.dates import DATES
+from partitions.dates import DATES, DateSettings, last_dates
 from partitions.keys import DATE, DATE_AND_TYPE, DIAGNOSTIC_TYPE, Key
 from partitions.mappings import ALL_TYPES_OF_THE_DATE
 from partitions.types import DIAGNOSTIC_TYPES
@@ -16,10 +17,11 @@ from repair.pipeline import BY_NAME
 from repair.prompt.sentinels import PROMPT_VERSION
 from repair.schema.stages import REPAIR_EXAMPLES
 from repair.store.writer import PartitionWriter
-from repair_assets.example_checks import DRIFT, DUPLICATES
+from repair_assets.example_checks import DRIFT, DUPLICATES, FOUR_WEEKS
 from repair_assets.session_events import published_by_type
 from repair_assets.verified_diffs import verified_diffs
 from resources.checks import check_specs
+from resources.day_overview import TYPES, day_overview
 from resources.engine import EngineResource
 from resources.stages import Input, Stage
 from resources.store import StoreResource
@@ -87,8 +89,13 @@ def daily_examples(context: dg.AssetExecutionContext, store: StoreResource) -> d
         checks=CHECKS,
     )
 
-    def work(writer: PartitionWriter) -> None:
+    def work(writer: PartitionWriter) -> dict[str, Any]:
         for batch in stage.rows("repair_examples", texts=False):
             writer.write("data", batch)
+        manifests = stage.manifests()
+        return {
+            TYPES: {source.key.diagnostic_type: manifests[str(source)].rows_out for source in stage.inputs}
+        }
 
-    return stage.materialize(work)
+    weeks = last_dates(day or "", FOUR_WEEKS[DateSettings.load().cadence])
+    return stage.materialize(work, metadata=lambda _: day_overview(opened, day or "", weeks))

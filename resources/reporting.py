@@ -1,8 +1,9 @@
-"""Table metadata for the Dagster UI: the column schema, and a preview of the first rows.
+"""Metadata for the Dagster UI: the column schema, a preview of the first rows, pictures, links to pages.
 
 Tested by `tests/resources/test_stages.py`.
 """
 
+import base64
 import json
 from datetime import datetime
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
+from repair.schema.descriptions import described, fields
 from repair.store.manifest import Manifest
 from repair.store.reader import PartitionStore
 
@@ -21,9 +23,18 @@ RAW = frozenset({"packet", "content", "payload"})
 LARGE = frozenset({"files", "later_states", "before", "after"})
 
 
-def column_schema(schema: pa.Schema) -> dg.TableSchema:
-    """The Arrow schema as Dagster's column schema."""
-    return dg.TableSchema([dg.TableColumn(field.name, str(field.type)) for field in schema])
+def column_schema(table: str, schema: pa.Schema) -> dg.TableSchema:
+    """The Arrow schema of a table as Dagster's column schema, with the fields of structs and descriptions."""
+    return dg.TableSchema(
+        [dg.TableColumn(column, type_name(kind), described(table, column)) for column, kind in fields(schema)]
+    )
+
+
+def type_name(kind: pa.DataType) -> str:
+    """The name of a type; of a struct without its fields."""
+    if pa.types.is_list(kind):
+        return f"list<{type_name(kind.value_type)}>"
+    return "struct" if pa.types.is_struct(kind) else str(kind)
 
 
 def preview(store: PartitionStore, manifest: Manifest, name: str) -> dg.TableMetadataValue:
@@ -51,3 +62,15 @@ def _cell(name: str, value: Any) -> str | int | float | bool | None:
         return value
     text = str(value) if isinstance(value, str | datetime) else json.dumps(value, default=str)
     return text if len(text) <= CELL_CODE_POINTS else text[: CELL_CODE_POINTS - 1] + "…"
+
+
+def picture(png: bytes, what: str) -> dg.MarkdownMetadataValue:
+    """A picture that the UI shows."""
+    return dg.MetadataValue.md(f"![{what}](data:image/png;base64,{base64.b64encode(png).decode()})")
+
+
+def page(uri: str) -> dg.MetadataValue[Any]:
+    """A stored page: a link where a browser can follow it, else the path, which the UI copies."""
+    if uri.startswith("gs://"):
+        return dg.MetadataValue.url(f"https://storage.cloud.google.com/{uri.removeprefix('gs://')}")
+    return dg.MetadataValue.path(uri)

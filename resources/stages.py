@@ -232,7 +232,7 @@ class Stage:
             metadata={
                 "dagster/row_count": manifest.rows_out,
                 "dagster/uri": self.store.uri(self.asset, segments),
-                "dagster/column_schema": column_schema(self.schema),
+                "dagster/column_schema": column_schema(self.asset, self.schema),
                 "reused": reused,
                 **({"remade": damage} if damage else {}),
                 "rows_in": manifest.rows_in,

@@ -3,7 +3,6 @@
 Tested by `tests/eval_assets/test_eval_results.py`.
 """
 
-import base64
 import json
 import tempfile
 from functools import partial
@@ -22,6 +21,7 @@ from repair.store.writer import PartitionWriter
 from repair.training.accounting import READS, TRAINED, trained_and_rejected
 from repair.training.export import METRICS, versions
 from resources.checks import Checked, CheckVerdict, PartitionCheck, check_specs
+from resources.reporting import picture
 from resources.stages import Input, Stage
 from resources.store import StoreResource
 from resources.trainer import TrainerResource
@@ -115,9 +115,8 @@ def _losses(store: PartitionStore, manifest: Manifest) -> dict[str, Any]:
         manifest.asset, manifest.partition, f"{CHECKPOINT}/{METRICS}", manifest=manifest
     )
     lines = metrics.splitlines()
-    picture = base64.b64encode(loss_curve([json.loads(line) for line in lines])).decode()
     figures = manifest.extra["result"]
     return {
-        "loss_curve": dg.MetadataValue.md(f"![loss by batch](data:image/png;base64,{picture})"),
+        "loss_curve": picture(loss_curve([json.loads(line) for line in lines]), "loss by batch"),
         **{name: value for name, value in figures.items() if isinstance(value, int | float)},
     }

@@ -1,6 +1,7 @@
 """Training mixture over a window of days."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -10,16 +11,22 @@ from partitions.dates import DATES, last_dates
 from partitions.keys import Key
 from partitions.mappings import dates_up_to
 from partitions.types import DIAGNOSTIC_TYPES
+from repair.dataset.card import MixtureCard
 from repair.dataset.mixture import MIXTURE, mixture
 from repair.dataset.splits import TEST
 from repair.schema.outcomes import beside
+from repair.store.manifest import Manifest
+from repair.store.reader import PartitionStore
 from repair.store.writer import PartitionWriter
 from repair_assets.benchmarks import BENCHMARKS, leetcode_benchmark, workspace_benchmark
 from repair_assets.example_checks import DUPLICATES
 from repair_assets.repair_examples import daily_examples
 from resources.checks import Checked, CheckVerdict, PartitionCheck, check_specs
+from resources.reporting import page
 from resources.stages import Input, Stage
 from resources.store import StoreResource
+
+CARD = "card.md"
 
 WINDOW = 30
 """Date partitions that a mixture reads, its own among them."""
@@ -105,15 +112,27 @@ def training_mixture(
 
     def work(writer: PartitionWriter) -> dict[str, Any]:
         frozen = (batch for name in BENCHMARKS for batch in stage.rows(name))
-        for outcome in mixture(_dated(stage, examples), frozen, **config.model_dump()):
+        card = MixtureCard()
+        incoming = card.count_incoming(_dated(stage, examples))
+        for outcome in card.count_outcomes(mixture(incoming, frozen, **config.model_dump())):
             writer.write_outcomes(outcome)
+        writer.write_bytes(CARD, card.markdown(days).encode())
         return {"dates": days}
 
     return stage.materialize(
         work,
         rows_in=stage.count("daily_examples"),
-        metadata=lambda manifest: {"dates": manifest.extra["dates"]},
+        metadata=partial(_metadata, opened),
     )
+
+
+def _metadata(store: PartitionStore, manifest: Manifest) -> dict[str, Any]:
+    card = store.read_bytes(manifest.asset, manifest.partition, CARD, manifest=manifest).decode()
+    return {
+        "dates": manifest.extra["dates"],
+        "data_card": dg.MetadataValue.md(card),
+        "page": page(store.file_uri(manifest.asset, manifest.partition, CARD)),
+    }
 
 
 def _dated(stage: Stage, days: Sequence[Input]) -> Iterator[pa.RecordBatch]:

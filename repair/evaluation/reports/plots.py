@@ -1,9 +1,10 @@
 """Matplotlib plots as SVG text or PNG bytes, without a display.
 
-Tested by `tests/eval_assets/test_eval_results.py`.
+Tested by `tests/eval_assets/test_eval_results.py` and `tests/resources/test_day_overview.py`.
 """
 
 import io
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -39,12 +40,15 @@ def _svg(figure: Any) -> str:
     return text[text.index("<svg") :]
 
 
-def loss_curve(records: Sequence[Mapping[str, Any]]) -> bytes:
-    """PNG of the training and validation loss by batch, from a training's metrics."""
-    figure = _loss_figure(records)
+def _png(figure: Any) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110)
     return buffer.getvalue()
+
+
+def loss_curve(records: Sequence[Mapping[str, Any]]) -> bytes:
+    """PNG of the training and validation loss by batch, from a training's metrics."""
+    return _png(_loss_figure(records))
 
 
 def loss_svg(records: Sequence[Mapping[str, Any]]) -> str:
@@ -81,6 +85,15 @@ def _loss_figure(records: Sequence[Mapping[str, Any]]) -> Any:
 
 def funnel_svg(steps: Mapping[str, int]) -> str:
     """Rows left after each step, on a logarithmic scale."""
+    return _svg(_funnel_figure(steps))
+
+
+def funnel_png(steps: Mapping[str, int]) -> bytes:
+    """`funnel_svg` as PNG."""
+    return _png(_funnel_figure(steps))
+
+
+def _funnel_figure(steps: Mapping[str, int]) -> Any:
     figure, axes = _figure(6.4, 0.34 * len(steps) + 0.6)
     names = list(steps)
     counts = [steps[name] for name in names]
@@ -90,7 +103,34 @@ def funnel_svg(steps: Mapping[str, int]) -> str:
     axes.set_xlim(0.8, max([*counts, 1]) * 4)
     axes.invert_yaxis()
     axes.set_xlabel("diagnostics (logarithmic)")
-    return _svg(figure)
+    return figure
+
+
+def type_mix_png(days: Mapping[str, Mapping[str, int]], most: int = 8) -> bytes:
+    """Share of each diagnostic type by date, as stacked bars; beyond the `most` commonest they share one."""
+    totals: Counter[str] = Counter()
+    for counts in days.values():
+        totals.update(counts)
+    shown = [name for name, _ in totals.most_common(most)]
+    figure, axes = _figure(6.4, 3.2)
+    below = [0.0] * len(days)
+    colours = (ACCENT, *OTHERS, "#7b9e6b", "#b7791f", "#805ad5", MUTED)
+    for index, name in enumerate([*shown, None]):
+        heights: list[float] = []
+        for counts in days.values():
+            rest = sum(rows for other, rows in counts.items() if other not in shown)
+            rows = rest if name is None else counts.get(name, 0)
+            heights.append(100 * rows / max(1, sum(counts.values())))
+        if any(heights):
+            axes.bar(range(len(days)), heights, 0.85, below, color=colours[index], label=name or "the others")
+            below = [low + height for low, height in zip(below, heights, strict=True)]
+    step = max(1, len(days) // 6)
+    axes.set_xticks(range(0, len(days), step), list(days)[::step])
+    axes.set_ylim(0, 100)
+    axes.set_ylabel("per cent of examples")
+    if shown:
+        axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return _png(figure)
 
 
 def shares_svg(shares: Mapping[str, Share], label: str) -> str:
