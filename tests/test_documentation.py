@@ -1,0 +1,233 @@
+"""Every command in the documentation: run in a small world, parsed by its own parser, or excused."""
+
+import argparse
+import ast
+import importlib
+import importlib.util
+import re
+import shlex
+import tomllib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import click
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner
+
+from repair.cli import main
+from tests.documented import INLINE, ROOT, Block, Command, blocks, commands, pages
+from tests.graph import House, record, typing_errors
+
+EXCUSED = {
+    "composer": "starts a process for each of eight GPUs; what follows its -m is parsed",
+    "curl": "asks a server that runs meanwhile; tests/repair/fixing sends the same question",
+    "docker": "no container engine here: docs/never_run.md",
+    "gcloud": "no cloud here: docs/never_run.md",
+    "kubectl": "no cluster here: docs/never_run.md",
+    "sudo": "changes the machine",
+    "apt": "changes the machine",
+    "apt-get": "changes the machine",
+    "psql": "asks a database that runs meanwhile",
+    "createdb": "asks a database that runs meanwhile",
+    "export": "sets a variable",
+    "cd": "changes the folder",
+}
+"""Programs whose commands are not run here: program -> why."""
+
+MAKEFILE = (ROOT / "Makefile").read_text()
+OURS = ("repair", "partitions", "resources", "repair_assets", "training_assets", "eval_assets")
+BLOCKS = [block for page in pages() for block in blocks(page)]
+COMMANDS = [command for block in BLOCKS for command in commands(block)]
+RUN = (
+    "repair export .demo/store synthesized_diffs '2026-01-05|F821' --out rows.parquet",
+    "repair run verified_diffs rows.parquet --out verified.parquet",
+    "repair stale .demo/store",
+    "repair prove STORE",
+    "repair check main.py",
+)
+"""What is run, in this order, in one small world: of the others some take minutes, and some serve until they
+are stopped."""
+
+
+def placeholders(folder: Path) -> None:
+    """The files that documented commands name and that have to be there."""
+    for name in ("main.py", "shop.py"):
+        (folder / name).write_text("print(1)\n")
+
+
+def parse_repair(arguments: Sequence[str]) -> None:
+    main.main(list(arguments), standalone_mode=False)
+
+
+def parse_dagster(arguments: Sequence[str]) -> None:
+    from dagster._cli import create_dagster_cli
+
+    create_dagster_cli().main(list(arguments), standalone_mode=False)
+
+
+def parse_make(arguments: Sequence[str]) -> None:
+    for argument in arguments:
+        name, _, value = argument.partition("=")
+        found = rf"\$\({name}\)|^(?:export )?{name} \?=" if value else rf"^{name}:"
+        assert re.search(found, MAKEFILE, re.MULTILINE), f"the Makefile has no {name}"
+
+
+def parse_pip(arguments: Sequence[str]) -> None:
+    from pip._internal.commands import create_command
+
+    options, targets = create_command(arguments[0]).parse_args(list(arguments[1:]))
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    for target in targets:
+        for extra in re.findall(r"[\w-]+", target.partition("[")[2]):
+            assert extra in extras, f"there is no extra {extra}"
+    assert all((ROOT / path).is_file() for path in getattr(options, "constraints", []))
+
+
+def parse_python(arguments: Sequence[str]) -> None:
+    first, rest = arguments[0], arguments[1:]
+    if first == "-c":
+        ast.parse(rest[0])
+    elif first == "-m" and rest[0] in PARSERS:
+        PARSERS[rest[0]](rest[1:])
+    elif first == "-m":
+        spec = importlib.util.find_spec(rest[0])
+        assert spec and spec.origin, f"there is no module {rest[0]}"
+        if Path(spec.origin).is_relative_to(ROOT):
+            parser_of(Path(spec.origin)).parse_args(rest[1:])
+    else:
+        parser_of(ROOT / first).parse_args(rest)
+
+
+def parse_composer(arguments: Sequence[str]) -> None:
+    parse_python(arguments[arguments.index("-m") :])
+
+
+PARSERS: dict[str, Callable[[Sequence[str]], None]] = {
+    "repair": parse_repair,
+    "dagster": parse_dagster,
+    "make": parse_make,
+    "pip": parse_pip,
+    "python": parse_python,
+    "composer": parse_composer,
+}
+
+
+def parser_of(program: Path) -> argparse.ArgumentParser:
+    """The parser that a program makes, out of its source: importing it may take long."""
+    parser = argparse.ArgumentParser(prog=program.name, exit_on_error=False, allow_abbrev=False)
+    for call in ast.walk(ast.parse(program.read_text())):
+        if isinstance(call, ast.Call) and ast.unparse(call.func).endswith(".add_argument"):
+            known = {word.arg: _literal(word.value) for word in call.keywords if word.arg}
+            settings = {name: value for name, value in known.items() if value is not None}
+            parser.add_argument(*map(ast.literal_eval, call.args), **settings)
+    return parser
+
+
+def _literal(value: ast.expr) -> object:
+    if isinstance(value, ast.Name):
+        return {"int": int, "float": float}.get(value.id)
+    try:
+        return ast.literal_eval(value)
+    except ValueError:  # computed: such as choices, or a default
+        return None
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a store of a few real rows, under the names that the documentation gives them."""
+    folder = tmp_path_factory.mktemp("world")
+    house = House(folder / "house")
+    record(house.folder / "recording", [typing_errors("names", [1, 2])])
+    house.events()
+    assert house.diagnostics("F821").success
+    (folder / ".demo").mkdir()
+    for name in (".demo/store", "STORE"):
+        (folder / name).symlink_to(house.store.base_uri)
+    placeholders(folder)
+    return folder
+
+
+def test_the_documented_commands_of_a_small_store_run(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    documented = {shlex.join(command.words) for command in COMMANDS}
+    monkeypatch.chdir(world)
+    for line in RUN:
+        assert line in documented, f"no page has it any longer: {line}"
+        done = CliRunner().invoke(main, shlex.split(line)[1:])
+        assert done.exit_code == 0, (line, done.output)
+    assert pq.read_table(world / "verified.parquet").num_rows == 2
+
+
+@pytest.mark.parametrize("command", [known for known in COMMANDS if known.words], ids=str)
+def test_a_documented_command_is_one_that_its_program_takes(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program, *arguments = command.words
+    name = Path(program).name
+    assert name in PARSERS or name in EXCUSED, f"{name} is unknown: teach {Path(__file__).name} about it"
+    placeholders(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(click.Command, "invoke", lambda _command, _context: None)  # parse, and do nothing
+    if name in PARSERS:
+        PARSERS[name](arguments)
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+def test_a_command_that_a_sentence_names_exists(page: Path) -> None:
+    known = {"repair": set(main.commands), "make": set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))}
+    for program, name in INLINE.findall(page.read_text()):
+        if program == "python -m":
+            assert importlib.util.find_spec(name), name
+        else:
+            assert name in known[program], f"`{program} {name}`"
+
+
+@pytest.mark.parametrize(
+    "block",
+    [block for block in BLOCKS if block.language == "python"],
+    ids=lambda block: f"{block.page}:{block.line}",
+)
+def test_a_python_example_names_what_there_is(block: Block) -> None:
+    for node in ast.walk(ast.parse(block.text)):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] in OURS:
+            module = importlib.import_module(node.module or "")
+            assert [name.name for name in node.names if not hasattr(module, name.name)] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("repair check a.py   # says", [["repair", "check", "a.py"]]),
+        ("$ repair stale S\nrepair check x: a report, no command", [["repair", "stale", "S"]]),
+        ("A=1 make demo && make dev > log", [["make", "demo"], ["make", "dev"]]),
+        ("repair import git a \\\n  b", [["repair", "import", "git", "a", "b"]]),
+        ("STORE/<asset>/date=...\n    it's a layout", []),
+        ("for example", []),
+    ],
+)
+def test_the_commands_of_a_block(text: str, found: list[list[str]]) -> None:
+    assert [list(command.words) for command in commands(Block("page", 1, "", text))] == found
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "repair chekc main.py",
+        "repair check nowhere.py",
+        "repair run verified_diffs rows.parquet --output verified.parquet",
+        "make deom",
+        "make demo COLOUR=red",
+        "pip install '.[pipelines]'",
+        "python bench/no_such_bench.py",
+        "python bench/teacher.py --row 3",
+        "python -m code_location.train_main --recipe tiny",
+        "dagster asset materialise",
+        "frobnicate",
+    ],
+)
+def test_a_command_that_does_not_exist_is_found(
+    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (command,) = commands(Block("page", 1, "sh", line))
+    with pytest.raises((AssertionError, SystemExit, click.ClickException, argparse.ArgumentError, OSError)):
+        test_a_documented_command_is_one_that_its_program_takes(command, tmp_path, monkeypatch)
