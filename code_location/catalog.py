@@ -18,6 +18,7 @@ from repair.evaluation.leetcode.injection.samples import INJECTED_SAMPLES
 from repair.evaluation.leetcode.injection.teacher import INJECTED_BUGS
 from repair.evaluation.release.selection import RELEASE_SAMPLES
 from repair.evaluation.teachers import TEACHER_RESULTS
+from repair.models.released import RELEASED
 from repair.pipeline import BY_NAME, OTHER_REASONS
 from repair.schema.descriptions import described, fields
 from repair.schema.events import PROJECT_ROWS, PROJECTS
@@ -28,10 +29,10 @@ from repair.synthesis.lm.few_shot import FEW_SHOT_EXAMPLES
 from repair.training.accounting import TRAINED
 from resources.reporting import column_schema, type_name
 
-GROUPS = ("events", "diagnostics", "teacher", "synthesis", "benchmarks", "training", "evaluation")
+GROUPS = ("events", "diagnostics", "teacher", "synthesis", "benchmarks", "training", "evaluation", "release")
 """The groups of the assets, in the order of the data."""
 
-OWNERS: Mapping[str, str] = dict.fromkeys(("benchmarks", "training", "evaluation"), "team:models")
+OWNERS: Mapping[str, str] = dict.fromkeys(("benchmarks", "training", "evaluation", "release"), "team:models")
 """Group -> who answers for its assets, where it is not `DATA_OWNER`."""
 DATA_OWNER = "team:data-platform"
 
@@ -55,6 +56,7 @@ SCHEMAS: Mapping[str, pa.Schema] = {
     "predictions": PREDICTIONS,
     "eval_results": SCORES,
     "scorecard": SCORES,
+    "released_model": RELEASED,
     "judge_calibration": JUDGED_DIFFS,
     "teacher_results": TEACHER_RESULTS,
     "teacher_page": TEACHER_RESULTS,

@@ -68,7 +68,7 @@ class Releasing(dg.Config):
         dg.AssetDep(scorecard, partition_mapping=dg.LastPartitionMapping()),
     ],
     check_specs=check_specs("released_model", None),
-    group_name="evaluation",
+    group_name="release",
     kinds={"huggingface"},
     pool="h100",
 )

@@ -128,6 +128,14 @@ COLUMNS: Mapping[str, str] = {
     "answer_characters": "Length of the answer in Unicode code points.",
     "signed_lines": "Changed lines of a verified diff.",
     "edit": "The edit of a verified diff, normalised, to count different ones.",
+    # releases
+    "number": "Number of the release, from 1, in their order.",
+    "checkpoint": "Date of the checkpoint that the release was made of.",
+    "checkpoint_version": "Data version of that checkpoint.",
+    "recipe": "Training recipe of the checkpoint.",
+    "released": "UTC instant of the release.",
+    "rollback": "Whether this release went back to an earlier one.",
+    "gates": "What each gate found, one a line.",
     # rejects and texts
     "reason": "Why the row goes no further; the asset's page and `repair reasons` say what it means.",
     "detail": "What it was in this row.",
@@ -147,6 +155,7 @@ ELSEWHERE: Mapping[str, str] = {
     "eval_results.repaired": "Whether the servers accept the repair and it is no cheat.",
     "judge_calibration.kind": "How the wrong fix or the cheat was made.",
     "judge_calibration.answer": "What the judge did with the diff: kept, dropped or failed.",
+    "released_model.version": "What is served; it names the weights.",
     "leaks.kind": "How the sample leaked: same_project, same_text, same_problem, near_file or near_task.",
     "leaks.example_id": "The training example that resembles the sample most, or the first one.",
 }
