@@ -128,7 +128,7 @@ def type_mix_png(days: Mapping[str, Mapping[str, int]], most: int = 8) -> bytes:
     axes.set_xticks(range(0, len(days), step), list(days)[::step])
     axes.set_ylim(0, 100)
     axes.set_ylabel("per cent of examples")
-    if shown:
+    if axes.get_legend_handles_labels()[0]:
         axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return _png(figure)
 
