@@ -29,6 +29,8 @@ from repair.synthesis.lm.few_shot import FEW_SHOT_EXAMPLES
 from repair.training.accounting import TRAINED
 from resources.reporting import column_schema, type_name
 
+Asset = dg.AssetsDefinition | dg.AssetSpec
+
 GROUPS = ("events", "diagnostics", "teacher", "synthesis", "benchmarks", "training", "evaluation", "release")
 """The groups of the assets, in the order of the data."""
 
@@ -75,12 +77,14 @@ TABLES: Mapping[str, pa.Schema] = {
 `repair release` writes."""
 
 
-def catalogued(assets: Iterable[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
+def catalogued(assets: Iterable[Asset]) -> list[Asset]:
     """The assets as the UI shows them."""
     return [_catalogued(asset) for asset in assets]
 
 
-def _catalogued(asset: dg.AssetsDefinition) -> dg.AssetsDefinition:
+def _catalogued(asset: Asset) -> Asset:
+    if isinstance(asset, dg.AssetSpec):  # made elsewhere
+        return _entry(asset, {})
     uses = {tag: "" for resource, tag in USES.items() if resource in asset.required_resource_keys}
     return asset.map_asset_specs(lambda spec: _entry(spec, uses))
 

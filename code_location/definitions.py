@@ -1,7 +1,8 @@
-"""The code location: assembles the assets, their jobs and schedules, and what a deployment swaps."""
+"""The code location: assembles the assets, their jobs and sensors, and what a deployment swaps."""
 
 import dagster as dg
 
+from code_location.automation import automated, automation_sensor
 from code_location.catalog import catalogued
 from eval_assets.eval_results import eval_results
 from eval_assets.judge_calibration import judge_calibration
@@ -13,6 +14,7 @@ from repair_assets.benchmarks import leetcode_benchmark, workspace_benchmark
 from repair_assets.error_states import error_states
 from repair_assets.few_shot_examples import few_shot_examples
 from repair_assets.injected_bugs import injected_bugs
+from repair_assets.recorded_days import recorded_days, recorded_days_sensor
 from repair_assets.repair_candidates import repair_candidates
 from repair_assets.repair_examples import daily_examples, repair_examples
 from repair_assets.reproduced_diagnostics import reproduced_diagnostics
@@ -67,12 +69,12 @@ def _variable(field: str) -> str | None:
 
 
 defs = dg.Definitions(
-    assets=catalogued(asset for assets in ASSETS_OF_JOBS.values() for asset in assets),
+    assets=automated(
+        catalogued([recorded_days, *(asset for assets in ASSETS_OF_JOBS.values() for asset in assets)]),
+        SETTINGS.checkpoint_days,
+    ),
     jobs=list(JOBS.values()),
-    schedules=[
-        dg.build_schedule_from_partitioned_job(JOBS["events"], hour_of_day=1),
-        dg.build_schedule_from_partitioned_job(JOBS["diagnostics"], hour_of_day=2),
-    ],
+    sensors=[recorded_days_sensor, automation_sensor],
     resources={
         "store": StoreResource(base_uri=SETTINGS.store),
         "recordings": RecordingsResource(uri=SETTINGS.recordings),

@@ -78,6 +78,14 @@ class DateSettings(BaseSettings):
 _SETTINGS = DateSettings.load()
 DATES = _SETTINGS.partitions()
 
+LOOKBACK = 7
+"""Latest date partitions that are still made, or tried again, without a person or a backfill."""
+
+
+def lookback() -> timedelta:
+    """The length of the latest `LOOKBACK` windows, or a few days more where months differ."""
+    return LOOKBACK * timedelta(days={"daily": 1, "weekly": 7, "monthly": 31}[_SETTINGS.cadence])
+
 
 def window(date: str) -> tuple[datetime, datetime]:
     """The UTC instants [start, end) of the date partition `date`."""

@@ -21,6 +21,7 @@ from repair.schema.events import EVENTS, PROJECTS
 from repair.schema.outcomes import split_outcomes
 from repair.store.manifest import Manifest
 from repair.store.writer import PartitionWriter
+from repair_assets.recorded_days import recorded_days
 from repair_assets.stored_day import PROJECT_ROWS_TABLE, PROJECTS_TABLE, ROW_GROUP_BYTES
 from resources.checks import Checked, CheckVerdict, PartitionCheck, check_specs
 from resources.recordings import RecordingsResource
@@ -62,6 +63,7 @@ def published_by_type(events: Manifest) -> Counter[str]:
 
 @dg.asset(
     partitions_def=DATES,
+    deps=[recorded_days],
     check_specs=check_specs("session_events", DATES, CHECKS),
     group_name="events",
     kinds={"parquet"},

@@ -59,6 +59,10 @@ class Settings(DateSettings, validate_default=True):
     ] = Field(
         default="tiny", description=f"the training recipe: {' or '.join(f'`{name}`' for name in RECIPES)}"
     )
+    checkpoint_days: Annotated[int, Field(ge=1), Expected("a number of days, 1 or more")] = Field(
+        default=7,
+        description="days between checkpoints that the automation trains ([automation.md](automation.md))",
+    )
     model: str = Field(default="", description="the model of the teacher `lm`, as LiteLLM names it")
     model_url: str = Field(default="", description="its address, if not at the provider's own")
     model_key_variable: str = Field(default="", description="the environment variable that holds its key")

@@ -28,6 +28,9 @@ from repair.recording.event import midnight
 from repair.recording.layout import EVENTS_FOLDER, PROJECTS_FILE
 from repair.schema.events import EVENTS, PROJECTS, TIMESTAMP, EventKind
 
+CHECKSUMS = ("md5Hash", "ETag", "etag")
+"""Where a store that knows its objects' checksums tells them."""
+
 pc: Any = pyarrow.compute  # its functions are made at import, so that type checkers do not see them
 
 
@@ -146,9 +149,27 @@ class Recording:
             digest.update(f"{file.removeprefix(self._root)} {self._checksum(file)}\n".encode())
         return digest.hexdigest()
 
+    def state(self, days: Iterable[date]) -> str:
+        """What a listing says of the days' files: equal as long as nobody writes them; nothing is read."""
+        digest = hashlib.sha256()
+        for day in days:
+            folder = f"{self._root}/{EVENTS_FOLDER}/date={day}"
+            self._files.invalidate_cache(folder)  # a long-lived process would see what it saw first
+            for file in sorted(self._files.ls(folder, detail=True), key=itemgetter("name")):
+                written = [str(file.get(name)) for name in ("size", *CHECKSUMS, "mtime")]
+                digest.update(f"{file['name'].removeprefix(self._root)} {' '.join(written)}\n".encode())
+        return digest.hexdigest()
+
+    def checksum(self, days: Iterable[date]) -> str:
+        """SHA-256, in hexadecimal, over the files of the days alone."""
+        digest = hashlib.sha256()
+        for file in (file for day in days for file in self._parts(day)):
+            digest.update(f"{file.removeprefix(self._root)} {self._checksum(file)}\n".encode())
+        return digest.hexdigest()
+
     def _checksum(self, file: str) -> str:
         known = self._files.info(file)
-        for name in ("md5Hash", "ETag", "etag"):
+        for name in CHECKSUMS:
             if known.get(name):
                 return f"{name}={known[name]}"
         with self._files.open(file, "rb") as content:

@@ -1,0 +1,168 @@
+"""The conditions ask for what is due and for nothing else, day after day, without a person."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from code_location.automation import RETRIES
+from tests.code_location.automated_world import DIAGNOSTICS, TYPES, World
+
+Asked = dict[str, set[str]]
+
+FIRST = datetime(2026, 1, 5, tzinfo=UTC)
+DAYS = [(FIRST + timedelta(days=number)).date().isoformat() for number in range(14)]
+
+
+def after(day: str) -> datetime:
+    """Ten past midnight, when the day is over."""
+    return datetime.fromisoformat(day).replace(tzinfo=UTC) + timedelta(days=1, minutes=10)
+
+
+def retries(day: str) -> datetime:
+    """The night's retries, after the day."""
+    return after(day).replace(hour=int(RETRIES.split()[1]), minute=1)
+
+
+def of_types(day: str, types: Iterable[str] = TYPES, stages: Iterable[str] = DIAGNOSTICS) -> Asked:
+    return {stage: {f"{day}|{name}" for name in types} for stage in stages}
+
+
+def scored(day: str) -> Asked:
+    return {
+        **{name: {day} for name in ("checkpoint", "predictions", "scorecard")},
+        **of_types(day, stages=["eval_results"]),
+    }
+
+
+def together(*parts: Mapping[str, set[str]]) -> Asked:
+    total: Asked = {}
+    for part in parts:
+        for name, keys in part.items():
+            total[name] = total.get(name, set()) | keys
+    return total
+
+
+def mixed(*days: str) -> Asked:
+    return {"training_mixture": set(days)}
+
+
+def processed(day: str) -> Asked:
+    """From the recorded day to its examples."""
+    return together({"session_events": {day}}, of_types(day), {"daily_examples": {day}})
+
+
+USUAL = {"F811": 3, "F821": 5, "syntax": 1}
+
+
+@pytest.mark.slow
+def test_a_fortnight_comes_to_the_right_state_with_no_hands() -> None:
+    world = World()
+    assert world.tick(FIRST) == {}
+    fifth, sixth, seventh, eighth, ninth, tenth, eleventh, twelfth, *rest = DAYS
+    thirteenth, fourteenth, fifteenth, sixteenth, seventeenth, eighteenth = rest
+    broken: dict[tuple[str, str], str] = {}
+
+    def breaks(asset: str, key: str) -> str | None:
+        return (
+            broken.get((asset, key)) or broken.get((asset, key.partition("|")[0])) or broken.get((asset, ""))
+        )
+
+    world.breaks = breaks
+
+    def night(day: str) -> Asked:
+        """What is asked for in the night after the day; with the night's retries, if there is something."""
+        asked = world.until_quiet(after(day))
+        return together(asked, world.until_quiet(retries(day))) if broken else asked
+
+    # The first day is trained on; then a checkpoint is due once a week.
+    world.arrives(fifth, **USUAL)
+    assert night(fifth) == together(processed(fifth), mixed(fifth), scored(fifth))
+    world.arrives(sixth, **USUAL)
+    assert night(sixth) == together(processed(sixth), mixed(sixth))
+
+    # The 7th is late: it holds up nobody, and comes with the 9th.
+    assert night(seventh) == {}
+    world.arrives(eighth, **USUAL)
+    assert night(eighth) == together(processed(eighth), mixed(eighth))
+    world.arrives(ninth, **USUAL)
+    world.arrives(seventh, **USUAL)
+    assert night(ninth) == together(processed(seventh), processed(ninth), mixed(seventh, ninth))
+
+    # Files that were written again as they were start nothing.
+    world.arrives(sixth, **USUAL)
+    world.arrives(tenth, **USUAL)
+    assert night(tenth) == together(processed(tenth), mixed(tenth))
+
+    # A type fails in its synthesis: the others are made, the day is held back, and tried once a night.
+    broken["synthesized_diffs", f"{eleventh}|F821"] = "fails"
+    world.arrives(eleventh, **USUAL)
+    held = together({"session_events": {eleventh}}, of_types(eleventh))
+    assert night(eleventh) == held
+    assert ("daily_examples", eleventh) not in world.made
+
+    # The 12th, on which a checkpoint is due, is corrupt. The type is repaired: its day goes on where it was.
+    broken["session_events", twelfth] = "fails"
+    world.arrives(twelfth, **USUAL)
+    assert world.until_quiet(after(twelfth)) == {"session_events": {twelfth}}
+    broken.pop(("synthesized_diffs", f"{eleventh}|F821"))
+    again = of_types(eleventh, ["F821"], DIAGNOSTICS[1:])
+    assert world.until_quiet(retries(twelfth)) == together(
+        {"session_events": {twelfth}}, again, {"daily_examples": {eleventh}}, mixed(eleventh)
+    )
+
+    # The next mixture is trained on in its place.
+    world.arrives(thirteenth, **USUAL)
+    assert night(thirteenth) == together(
+        processed(thirteenth), mixed(thirteenth), scored(thirteenth), {"session_events": {twelfth}}
+    )
+
+    # The 12th is delivered anew: its own mixture, and once more the newest.
+    broken.pop(("session_events", twelfth))
+    world.arrives(twelfth, F811=3, F821=6, syntax=1)
+    world.arrives(fourteenth, **USUAL)
+    assert night(fourteenth) == together(
+        processed(twelfth), processed(fourteenth), mixed(twelfth, fourteenth)
+    )
+
+    # The language model is down for a day: every type waits for it, and the next night's retries find it.
+    broken["synthesized_diffs", ""] = "fails"
+    world.arrives(fifteenth, **USUAL)
+    assert night(fifteenth) == together({"session_events": {fifteenth}}, of_types(fifteenth))
+    broken.clear()
+    world.arrives(sixteenth, **USUAL)
+    assert world.until_quiet(after(sixteenth)) == together(processed(sixteenth), mixed(sixteenth))
+    assert world.until_quiet(retries(sixteenth)) == together(
+        of_types(fifteenth, stages=DIAGNOSTICS[1:]),
+        {"daily_examples": {fifteenth}},
+        mixed(fifteenth, sixteenth),
+    )
+
+    # A day of last week gets one more diagnostic: its date, and the newest mixture.
+    world.arrives(eighth, F811=3, F821=6, syntax=1)
+    assert world.until_quiet(after(sixteenth) + timedelta(hours=12)) == together(
+        processed(eighth), mixed(sixteenth)
+    )
+
+    # A stage loses rows: its blocking check holds back the day, and nothing is tried again.
+    broken["repair_examples", f"{seventeenth}|syntax"] = "loses rows"
+    world.arrives(seventeenth, **USUAL)
+    assert night(seventeenth) == together({"session_events": {seventeenth}}, of_types(seventeenth))
+    broken.clear()
+    world.arrives(seventeenth, F811=3, F821=5, syntax=2)
+    world.arrives(eighteenth, **USUAL)
+    assert night(eighteenth) == together(
+        processed(seventeenth), processed(eighteenth), mixed(seventeenth, eighteenth)
+    )
+
+    newest = {"training_mixture": eighteenth, "checkpoint": thirteenth}
+    stale = {
+        place
+        for place, version in world.made.items()
+        if version != world.content(*place) and place[0] not in newest
+    }
+    assert stale == set()
+    assert world.made["training_mixture", eighteenth] == world.content("training_mixture", eighteenth)
+    assert {day for asset, day in world.made if asset == "daily_examples"} == set(DAYS)
+    assert {day for asset, day in world.made if asset == "training_mixture"} == set(DAYS)
+    assert {day for asset, day in world.made if asset == "scorecard"} == {fifth, thirteenth}
