@@ -77,7 +77,7 @@ defs = dg.Definitions(
     sensors=[recorded_days_sensor, automation_sensor],
     resources={
         "store": StoreResource(base_uri=SETTINGS.store),
-        "recordings": RecordingsResource(uri=SETTINGS.recordings),
+        "recordings": RecordingsResource(uri=SETTINGS.recordings, licences=SETTINGS.consenting_licences),
         "engine": EngineResource(master=SETTINGS.spark_master),
         "language_servers": LanguageServersResource(
             url=_variable("language_servers_url") or "",

@@ -7,9 +7,12 @@ from collections import Counter
 from typing import Any
 
 import dagster as dg
+import pyarrow as pa
+import pyarrow.compute
 
 from partitions.dates import DATES, DateSettings, days_before_the_first, window
 from partitions.keys import DATE, Key
+from repair.curation.policy import decided_projects, decisions_sha256, withdrawn
 from repair.diagnostics.codes import type_of_code
 from repair.diagnostics.style import is_stylistic
 from repair.diagnostics.types import count_by_type, known_types
@@ -17,8 +20,9 @@ from repair.recording.event_totals import CODES, EventTotals
 from repair.recording.reader import Recording
 from repair.recording.row_ranges import RowRanges
 from repair.recording.session_events import session_events as validated
-from repair.schema.events import EVENTS, PROJECTS
+from repair.schema.events import EVENTS
 from repair.schema.outcomes import split_outcomes
+from repair.store.forgotten import forgotten_projects
 from repair.store.manifest import Manifest
 from repair.store.writer import PartitionWriter
 from repair_assets.recorded_days import recorded_days
@@ -27,6 +31,8 @@ from resources.checks import Checked, CheckVerdict, PartitionCheck, check_specs
 from resources.recordings import RecordingsResource
 from resources.stages import Stage
 from resources.store import StoreResource
+
+pc: Any = pyarrow.compute  # its functions are made at import, so that type checkers do not see them
 
 
 def _tail(checked: Checked) -> CheckVerdict:
@@ -71,33 +77,46 @@ def published_by_type(events: Manifest) -> Counter[str]:
 def session_events(
     context: dg.AssetExecutionContext, store: StoreResource, recordings: RecordingsResource
 ) -> dg.MaterializeResult:
-    """The day's events of every project, and a record of each project.
+    """The day's events of every project, and a record of each with what it may be used for today.
 
-    Rows that are no events (unknown kind, a path that climbs out, a packet that does not decode) are
-    rejected here; what rests on a packet that does not fit its file is rejected where it is used.
+    Of a project whose owner took consent back, or whose consent has ended, nothing is kept. Rows that are no
+    events (unknown kind, a path that climbs out, a packet that does not decode) are rejected here; what rests
+    on a packet that does not fit its file is rejected where it is used.
     """
-    recording = recordings.recording()
+    recording, opened = recordings.recording(), store.store()
     day = Key.of(context).date or ""
     start, end = window(day)
+    known = recording.projects()
+    active = known.filter(
+        pc.is_in(known["project_id"], pa.array(recording.project_ids(start, end), pa.string()))
+    )
+    projects = decided_projects(
+        active, recordings.terms(forgotten_projects(opened)), recording.revocations(start, end)
+    )
     stage = Stage(
         context=context,
-        store=store.store(),
+        store=opened,
         inputs=(),
         schema=EVENTS,
-        configuration={"recording": recording.fingerprint(start, end)},
+        configuration={
+            "recording": recording.fingerprint(start, end),
+            "consent": decisions_sha256(projects),
+        },
         runs=[Recording],
         checks=CHECKS,
     )
 
     def work(writer: PartitionWriter) -> dict[str, Any]:
-        projects, ranges, totals = recording.projects(), RowRanges(), EventTotals()
+        ranges, totals = RowRanges(), EventTotals()
         writer.declare(EVENTS, row_group_bytes=ROW_GROUP_BYTES)
-        for outcome in validated(recording.events_by_project(start, end), projects):
+        events = recording.events_by_project(start, end)
+        for outcome in validated(events, known, withdrawn=withdrawn(projects)):
             writer.write_outcomes(outcome)
             kept, _ = split_outcomes(outcome)
             ranges.record(kept)
             totals.add(kept)
-        writer.write(PROJECTS_TABLE, projects.cast(PROJECTS))
+        kept = pc.is_in(projects["project_id"], pa.array(list(ranges.ranges), pa.string()))
+        writer.write(PROJECTS_TABLE, projects.filter(kept))
         writer.write(PROJECT_ROWS_TABLE, ranges.table())
         return {**totals.figures(), "projects": projects.num_rows}
 

@@ -15,6 +15,7 @@ from pydantic_core.core_schema import ValidationInfo
 
 from partitions.dates import PREFIX, DateSettings
 from repair.configuration import Expected
+from repair.curation.licence_expressions import PERMISSIVE_LIST, consenting_licences
 from repair.database import STATE_VARIABLE
 from repair.errors import ConfigurationError
 from repair.evaluation.leetcode.injection.bugs import CUTOFF
@@ -31,6 +32,11 @@ def _known_recipe(name: str) -> str:
     return name
 
 
+def _known_licences(names: str) -> str:
+    consenting_licences(names)
+    return names
+
+
 class Settings(DateSettings, validate_default=True):
     """Where the data lies, what computes and what is asked. `Settings.load()` reads the environment."""
 
@@ -42,6 +48,13 @@ class Settings(DateSettings, validate_default=True):
     )
     recordings: str = Field(
         default="$REPAIR_HOME/recordings", description="the recording that is read: a folder or `gs://...`"
+    )
+    consenting_licences: Annotated[
+        str, AfterValidator(_known_licences), Expected("`permissive`, SPDX identifiers, or both, with commas")
+    ] = Field(
+        default=PERMISSIVE_LIST,
+        description="licences that are consent by themselves, with commas: `permissive` for the list in"
+        " [consent.md](consent.md), or SPDX identifiers",
     )
     spark_master: str = Field(
         default="",

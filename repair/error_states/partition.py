@@ -55,7 +55,7 @@ def replay_partition(
         yield outcome_batch((_reject(row) for row in table.to_pylist()), ERROR_STATES)
     totals = SnapshotTotals()
     events = (batch for table in projects.values() for batch in table.to_batches())
-    records = {project_id: {} for project_id in projects}
+    records: dict[str, dict[str, Any]] = {project_id: {} for project_id in projects}
     for outcome in replay_projects(events, episodes=sampled, projects=records, settle_seconds=settle_seconds):
         yield totals.add(outcome)
 

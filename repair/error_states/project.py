@@ -53,7 +53,7 @@ def error_states(
     """The workspace at each episode of one project, or why it is not known.
 
     `events` (`repair.schema.events.EVENTS`) are the project's, of the partition, in any order; `episodes` are
-    rows of `repair.schema.stages.SAMPLED_EPISODES`, `project` one of `repair.schema.events.PROJECTS`. The
+    rows of `repair.schema.stages.SAMPLED_EPISODES`, `project` one of `DECIDED_PROJECTS`. The
     result has one row per episode, in their order, in `outcome_schema(ERROR_STATES)`. `later_states` are the
     at most 5 distinct texts that the file settled on after the diagnostic was gone: no edit for
     `settle_seconds`, or none to the end of the partition. The last of them is null if the file was
@@ -86,7 +86,8 @@ def replay_project(
     The outcomes are rows for `outcome_batch`: those of a project share the texts of its files, of which
     a batch holds a copy for each row.
     """
-    rows = [_Episode({**row, "licence": project.get("licence")}) for row in episodes.to_pylist()]
+    known = {name: project.get(name) for name in ("licence", "purposes")}
+    rows = [_Episode({**row, **known}) for row in episodes.to_pylist()]
     workspace, mismatches = Workspace(), list[Mismatch]()
     try:
         _replay(changes(events), rows, workspace, mismatches, timedelta(seconds=settle_seconds))

@@ -3,6 +3,7 @@
 Tested by `tests/repair/recording/test_reader.py`.
 """
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from repair.curation.consent import PURPOSES, Revocation
 from repair.schema.events import EVENTS
 
 
@@ -44,6 +46,8 @@ class Project:
     language: str | None = None
     licence: str | None = None
     consent: bool | None = None
+    consents: Sequence[Mapping[str, Any]] | None = None
+    """Rows of `repair.schema.events.CONSENT`; null: the plain answer counts."""
 
 
 LARGEST_SEQUENCE = 2**62 - 1
@@ -65,6 +69,16 @@ def numbered(events: Iterable[Event]) -> Iterator[Event]:
         else:
             last = event.sequence + added
         yield event if event.sequence == last else replace(event, sequence=last)
+
+
+def revocation_of(project_id: str, moment: datetime, payload: str | None) -> Revocation:
+    """What an event `consent_revoked` says. One that can't be read is about every purpose."""
+    try:
+        named = json.loads(payload or "{}").get("purposes") or ()
+        purposes = tuple(name for name in PURPOSES if name in named)
+        return Revocation(project_id, moment, purposes if len(purposes) == len(named) else ())
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return Revocation(project_id, moment)
 
 
 def midnight(moment: datetime) -> datetime:

@@ -22,9 +22,10 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from pyarrow.fs import FSSpecHandler, PyFileSystem
 
+from repair.curation.consent import Revocation
 from repair.errors import InputError
 from repair.messages import shown
-from repair.recording.event import midnight
+from repair.recording.event import midnight, revocation_of
 from repair.recording.layout import EVENTS_FOLDER, PROJECTS_FILE
 from repair.schema.events import EVENTS, PROJECTS, TIMESTAMP, EventKind
 
@@ -56,6 +57,17 @@ class Recording:
         file = f"{self._root}/{PROJECTS_FILE}"
         with _damage_told(file):
             return pq.read_table(file, schema=PROJECTS, filesystem=self._arrow)
+
+    def revocations(self, start: datetime, end: datetime) -> list[Revocation]:
+        """The events of [`start`, `end`) by which owners took consent back."""
+        window = self._window(start, end)
+        if window is None:
+            return []
+        wanted = window.within & (ds.field("kind") == EventKind.CONSENT_REVOKED.value)
+        columns = ["project_id", "timestamp", "payload"]
+        with _damage_told(self.uri):
+            rows = window.dataset.to_table(columns=columns, filter=wanted).to_pylist()
+        return [revocation_of(row["project_id"], row["timestamp"], row["payload"]) for row in rows]
 
     def dates(self) -> list[date]:
         """The UTC dates with rows, rising; some hold nothing but the closing snapshot of the day before."""

@@ -4,8 +4,9 @@ Tested by `tests/repair/recording/test_validation.py`.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
@@ -15,23 +16,34 @@ from repair.recording.fix_events import REASONS as FIX_REASONS
 from repair.recording.fix_events import ShownFixes
 from repair.recording.validation import Problem, check_batch, fix_rows, lacks, pc, readable, rows_where
 from repair.schema.events import EventKind
-from repair.schema.outcomes import DETAIL, REASON, ROWS, outcome_schema
+from repair.schema.outcomes import DETAIL, REASON, ROWS, Reject, outcome_batch, outcome_schema
 from repair.unexpected import UNEXPECTED, detail_of, is_of_the_run
 
 
 def session_events(
-    batches: Iterable[pa.RecordBatch], projects: pa.Table | None = None, *, now: datetime | None = None
+    batches: Iterable[pa.RecordBatch],
+    projects: pa.Table | None = None,
+    *,
+    withdrawn: Mapping[str, str] = MappingProxyType({}),
+    now: datetime | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """The stage `session_events`: outcome batches of `EVENTS`, a reason beside each row that is no event.
 
     `projects`: the table of `PROJECTS`; events of others are rejected (default: each project is known).
+    `withdrawn`: projects of which no row is kept, with the reason; a reject line counts their rows and tells
+    nothing of them.
     `now`: the present, from which a timestamp is found to lie in the future (default: the clock).
     """
     known = None if projects is None else set(projects.column("project_id").to_pylist())
     seen: dict[str, _Numbers] = {}
     stored: dict[str, _Snapshot] = {}
     fixes: dict[str, ShownFixes] = {}
-    for recorded in batches:
+    refused = pa.array(list(withdrawn), pa.string())
+    for given in batches:
+        taken_back = pc.fill_null(pc.is_in(given.column("project_id"), refused), False)
+        if taken_back.true_count:
+            yield _counted(given.filter(taken_back), withdrawn)
+        recorded = given.filter(pc.invert(taken_back)) if taken_back.true_count else given
         problems = _problems(recorded, now or datetime.now(UTC))
         batch, _ = readable(recorded)
         names, sequences = batch.column("project_id").to_pylist(), batch.column("sequence").to_pylist()
@@ -104,6 +116,16 @@ def _outcome(batch: pa.RecordBatch, problems: dict[int, Problem]) -> pa.RecordBa
         ROWS: pa.array([1] * batch.num_rows, pa.int64()),
     }
     return pa.RecordBatch.from_arrays([*batch.columns, *added.values()], schema=outcome_schema(batch.schema))
+
+
+def _counted(batch: pa.RecordBatch, withdrawn: Mapping[str, str]) -> pa.RecordBatch:
+    """One reject for all rows of each project."""
+    counts = {row["values"]: row["counts"] for row in pc.value_counts(batch["project_id"]).to_pylist()}
+    rejects = [
+        Reject({"project_id": name}, withdrawn[name], "none of its events is kept", count)
+        for name, count in counts.items()
+    ]
+    return outcome_batch(rejects, batch.schema)
 
 
 class _Snapshot:

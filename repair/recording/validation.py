@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute
 
 from repair import unexpected
+from repair.curation.consent import WITHDRAWN
 from repair.errors import InputError
 from repair.messages import printable, shown
 from repair.ot.packets import decode_packet
@@ -38,6 +39,7 @@ NEEDED: dict[str, tuple[str, ...]] = {
     EventKind.PACKAGE_INSTALL: ("payload",),
     EventKind.EXECUTION: ("payload",),
     EventKind.SHELL_COMMAND: ("payload",),
+    EventKind.CONSENT_REVOKED: (),  # without a payload it is about every purpose
 }
 """The columns without which a row of that kind says nothing."""
 
@@ -71,6 +73,7 @@ REASONS = {
     "duplicate_event": "an earlier row of the project has its sequence, or is of the same snapshot and path",
     "unknown_project": "the table of projects does not have the event's project",
     **fix_events.REASONS,
+    **WITHDRAWN,
     **unexpected.REASONS,
 }
 """Why a recorded row is no event: reject reason -> meaning."""

@@ -15,12 +15,20 @@ from typing import Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from repair.curation.consent import Revocation, revoked
 from repair.errors import ConfigurationError, InputError
 from repair.messages import shown
-from repair.recording.event import Event, Project, estimated_bytes, event_batch, numbered
+from repair.recording.event import (
+    Event,
+    Project,
+    estimated_bytes,
+    event_batch,
+    numbered,
+    revocation_of,
+)
 from repair.recording.layout import EVENTS_FOLDER, PARQUET, PROJECTS_FILE, is_recording
 from repair.recording.snapshots import OnBroken
-from repair.schema.events import PROJECTS
+from repair.schema.events import PROJECTS, EventKind
 from repair.store.atomic import whole_folder
 
 
@@ -56,6 +64,7 @@ class RecordingWriter:
                 )
         self._projects: dict[str, Project] = {}
         self._written: set[str] = set()
+        self._revocations: dict[str, list[Revocation]] = defaultdict(list)
         self._pending: dict[date, list[Event]] = defaultdict(list)
         self._pending_bytes = 0
         self._files: dict[date, int] = defaultdict(int)
@@ -85,7 +94,8 @@ class RecordingWriter:
         """All events of one project, in the order of (`timestamp`, `sequence`).
 
         Midnight snapshots are added (`repair.recording.snapshots.with_snapshots`) and numbers given
-        where there are none. Call it once per project.
+        where there are none. What revokes consent is put into the project's record, too: whoever reads one
+        day knows of it. Call it once per project.
         """
         from repair.recording.snapshots import with_snapshots
 
@@ -96,6 +106,10 @@ class RecordingWriter:
             if event.project_id != project_id:
                 raise InputError(
                     f"an event of project {shown(event.project_id)} among those of {shown(project_id)}"
+                )
+            if event.kind == EventKind.CONSENT_REVOKED:
+                self._revocations[project_id].append(
+                    revocation_of(project_id, event.timestamp, event.payload)
                 )
             self._pending[event.timestamp.astimezone(UTC).date()].append(event)
             self._pending_bytes += estimated_bytes(event)
@@ -115,5 +129,7 @@ class RecordingWriter:
     def _finish(self) -> None:
         self._flush()
         projects = [asdict(self._projects[name]) for name in sorted(self._projects)]
+        for project in projects:
+            project["consents"] = revoked(project, self._revocations.get(project["project_id"], ()))
         table = pa.Table.from_pylist(projects, schema=PROJECTS)
         pq.write_table(table, self._unfinished / PROJECTS_FILE, compression="zstd")

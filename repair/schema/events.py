@@ -44,6 +44,7 @@ class EventKind(StrEnum):
     PACKAGE_INSTALL = "package_install"  # payload
     EXECUTION = "execution"  # payload
     SHELL_COMMAND = "shell_command"  # payload
+    CONSENT_REVOKED = "consent_revoked"  # payload: {"purposes": [...]}; null or without them: all purposes
 
 
 class FileOperation(StrEnum):
@@ -51,6 +52,14 @@ class FileOperation(StrEnum):
     MOVE = "move"
     REMOVE = "remove"
     MODIFY = "modify"
+
+
+class Purpose(StrEnum):
+    """What a project's owner agrees to."""
+
+    TRAINING = "training"  # a model learns from its repairs
+    EVALUATION = "evaluation"  # its diagnostics are in a benchmark
+    SYNTHESIS = "synthesis"  # the language model of a third party is shown its texts, redacted
 
 
 class Visibility(StrEnum):
@@ -104,12 +113,33 @@ PROJECT_ROWS = pa.schema(
     ]
 )
 
+# A consent to one purpose. All moments but `given` may lie in the future.
+CONSENT = pa.struct(
+    [
+        pa.field("purpose", pa.string(), nullable=False),  # one of `Purpose`
+        pa.field("given", TIMESTAMP),  # counts from then on; null: since ever
+        pa.field("by", pa.string()),  # who gave it: owner, ...; `licence`: the project's licence alone
+        pa.field("until", TIMESTAMP),  # null: no end
+        pa.field("revoked", TIMESTAMP),  # null: it was not
+    ]
+)
+
 PROJECTS = pa.schema(
     [
         pa.field("project_id", pa.string(), nullable=False),
         pa.field("visibility", pa.string()),  # public, private, unknown
         pa.field("language", pa.string()),  # python, or another language's name
-        pa.field("licence", pa.string()),  # SPDX identifier
-        pa.field("consent", pa.bool_()),  # the owner agreed to training; null: not known
+        pa.field("licence", pa.string()),  # SPDX expression
+        pa.field("consent", pa.bool_()),  # the owner's plain answer; null: not known
+        pa.field("consents", pa.list_(CONSENT)),  # for what, until when; null: the plain answer counts
+    ]
+)
+
+# A project's record in a day's `session_events`, with what `repair.curation.policy` decided that day.
+DECIDED_PROJECTS = pa.schema(
+    [
+        *PROJECTS,
+        pa.field("purposes", pa.list_(pa.string()), nullable=False),  # that it may be used for
+        pa.field("refused", pa.string()),  # why it may not be used at all; null: it may
     ]
 )

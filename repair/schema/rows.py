@@ -43,6 +43,14 @@ class PublishedDiagnosticRow(TypedDict):
     code_action: bool | None
 
 
+class ConsentRow(TypedDict):
+    purpose: str
+    given: datetime | None
+    by: str | None
+    until: datetime | None
+    revoked: datetime | None
+
+
 class EventRow(TypedDict):
     project_id: str
     session_id: str | None
@@ -65,6 +73,12 @@ class ProjectRow(TypedDict):
     language: str | None
     licence: str | None
     consent: bool | None
+    consents: list[ConsentRow] | None
+
+
+class DecidedProjectRow(ProjectRow):
+    purposes: list[str]
+    refused: str | None
 
 
 class RejectRow(TypedDict):
@@ -94,6 +108,7 @@ class SampledEpisodeRow(TypedDict):
 
 class ErrorStateRow(SampledEpisodeRow):
     licence: str | None
+    purposes: list[str] | None
     files: list[FileRow]
     later_states: list[LaterStateRow]
     workspace_sha256: str
@@ -150,6 +165,7 @@ class RepairExampleRow(TypedDict):
     response: str
     teacher: str
     licence: str | None
+    purposes: list[str] | None
     prompt_version: str
     files: list[FileRow]
     diagnostic: DiagnosticRow

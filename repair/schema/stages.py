@@ -59,6 +59,7 @@ SAMPLED_EPISODES = pa.schema(
 ERROR_STATES = extended(
     SAMPLED_EPISODES,
     pa.field("licence", pa.string()),
+    pa.field("purposes", pa.list_(pa.string())),  # that its project agreed to; null: of no recorded project
     pa.field("files", FILES),  # what the servers can read: *.py, *.pyi, their configuration
     pa.field("later_states", LATER_STATES),
     pa.field("workspace_sha256", pa.string()),  # of `files` as replayed, before any redaction
@@ -122,6 +123,7 @@ REPAIR_EXAMPLES = pa.schema(
         ("response", pa.string()),
         ("teacher", pa.string()),
         ("licence", pa.string()),
+        ("purposes", pa.list_(pa.string())),  # as in `ERROR_STATES`
         ("prompt_version", pa.string()),
         ("files", FILES),
         ("diagnostic", DIAGNOSTIC),

@@ -17,10 +17,12 @@ STRUCTS = {
     "LaterStateRow": stages.LATER_STATES.value_type,
     "DiagnosticRow": stages.DIAGNOSTIC,
     "PublishedDiagnosticRow": events.PUBLISHED_DIAGNOSTIC,
+    "ConsentRow": events.CONSENT,
 }
 TABLES = {
     "EventRow": events.EVENTS,
     "ProjectRow": events.PROJECTS,
+    "DecidedProjectRow": events.DECIDED_PROJECTS,
     "RejectRow": outcomes.REJECTS,
     "SampledEpisodeRow": stages.SAMPLED_EPISODES,
     "ErrorStateRow": stages.ERROR_STATES,
@@ -32,7 +34,7 @@ TABLES = {
 }
 MAY_BE_NULL = frozenset(
     {
-        *("session_id", "gone", "licence", "code_action", "python_version"),
+        *("session_id", "gone", "licence", "purposes", "code_action", "python_version"),
         "LaterStateRow.text",  # the file is gone
         *("input_tokens", "output_tokens", "cost_usd", "judge", "judge_reason", "judge_cost_usd"),
     }

@@ -21,6 +21,8 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
+from repair.curation.consent import LICENCE, consent_records
+from repair.curation.licence_expressions import is_expression, permitted_expression
 from repair.errors import ConfigurationError, RepairError
 from repair.ot.packets import Packet, encode_packet, minimal_ops
 from repair.recording.event import Event, Project
@@ -28,7 +30,7 @@ from repair.recording.validation import EARLIEST, is_time
 from repair.replay.workspace_file import LARGEST_CONTENT
 from repair.schema.events import EventKind, FileOperation, Visibility
 from repair.sources.git_repository import Commit, FileChange, GitRepository, TreeEntry
-from repair.sources.licences import is_licence_file, permitted_expression, project_licence
+from repair.sources.licences import is_licence_file, project_licence
 from repair.sources.spool import Spooled
 from repair.text.paths import CONFIGURATION_FILES, PYTHON_SUFFIXES, is_readable, safe_path
 
@@ -65,6 +67,7 @@ def projects_and_events(
     `max_commits`: only the newest N commits; the files that they start from are created just before.
     `licence`: an SPDX expression; by default that of the newest commit's licence files, if all permit. The
     owner's consent follows from a licence that permits (`repair.sources.licences`); else it is not known.
+    The record says that it follows from the licence alone, so that a deployment decides by its own list.
     `ignored` counts what was left out: changes of a `symlink`, an `unsafe_path` or a `too_large` file that
     would have mattered, and each `submodule` of the newest commit. `refused` takes a line for each licence
     file that does not permit, and for a `licence` that does not. `now`: the present (default: the clock).
@@ -98,8 +101,9 @@ def projects_and_events(
         consent = True if found is not None and not refusals else None
         if refused is not None:
             refused += [f"{project_id}: {refusal}" for refusal in refusals]
+        by_licence = consent_records(LICENCE) if found is not None and is_expression(found) else None
         yield (
-            Project(project_id, visibility.value, "python", found, consent),
+            Project(project_id, visibility.value, "python", found, consent, by_licence),
             iter(events),
         )
     if failures and len(failures) == len(repositories):
@@ -129,7 +133,8 @@ def _given(licence: str) -> tuple[str, list[str]]:
     permitted = permitted_expression(licence)
     if permitted is None:
         return licence, [
-            f"--licence {licence[:80]!r} is no SPDX expression that permits: consent is not known"
+            f"--licence {licence[:80]!r} is no SPDX expression that permits: it is consent only where"
+            " REPAIR_CONSENTING_LICENCES names it"
         ]
     return permitted, []
 

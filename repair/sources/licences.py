@@ -1,36 +1,17 @@
 """Licence detection: the SPDX expression of a project's licence files, where they permit to learn from it.
 
-Only an allow-list permits, and only a text that is a known licence as a whole
-(`repair.sources.licence_text`), or an SPDX tag that stands alone. Everything else is None: unknown, which
-later stages treat as "not allowed", so that a miss loses a project and never uses one that said no. All
+Only an allow-list permits (`repair.curation.licence_expressions`), and only a text that is a known licence as
+a whole (`repair.sources.licence_text`), or an SPDX tag that stands alone. Everything else is None: unknown,
+which later stages treat as "not allowed", so that a miss loses a project and never uses one that said no. All
 licence files of a project must permit: one that is not recognised may take back what the others give.
-
-Permissive licences and dedications to the public domain are on the list: they grant use for any purpose to
-anybody and ask for no more than a notice. Copyleft (GPL, LGPL, AGPL, MPL, CC-BY-SA) is not: what it asks of
-derived works is not answered by whoever only learns from it. Nor are licences that restrict who or what for
-(BUSL, SSPL, Elastic, CC-BY-NC), and BSD-4-Clause, whose clause reaches into advertising.
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
 
-from license_expression import ExpressionError, Licensing, get_spdx_licensing
-
+from repair.curation.licence_expressions import permitted_expression
 from repair.sources.licence_text import is_notice, known_licence, strip_markup
-
-PERMISSIVE = (
-    *("0BSD", "Apache-2.0", "BlueOak-1.0.0", "BSD-1-Clause", "BSD-2-Clause", "BSD-2-Clause-Patent"),
-    *("BSD-3-Clause", "BSL-1.0", "CC0-1.0", "CNRI-Python", "HPND", "ISC", "MIT", "MIT-0", "MIT-CMU", "NCSA"),
-    *("PostgreSQL", "PSF-2.0", "Python-2.0", "Python-2.0.1", "Unlicense", "UPL-1.0", "WTFPL", "X11", "Zlib"),
-    *("zlib-acknowledgement", "libpng-2.0", "Unicode-3.0", "CDLA-Permissive-2.0"),
-)
-"""SPDX identifiers of the licences that permit."""
-
-HARMLESS_EXCEPTIONS = ("LLVM-exception", "Swift-exception")
-"""Exceptions that only give more than the licence before them."""
 
 _FILE = re.compile(
     r"(?:.*[-_. ])?(?:un)?(?:licen[cs](?:es?|ing)|copying|copyrights?|eula)(?![a-z]).*"
@@ -42,7 +23,6 @@ _FOLDER = re.compile(r"licen[cs]es?", re.IGNORECASE)
 _COPYRIGHT = re.compile(r"copyrights?(?:\.\w+)?", re.IGNORECASE)
 
 _TAG = re.compile(r"SPDX-License-Identifier:\s*(?P<expression>[^\s].*)", re.IGNORECASE)
-_LARGEST_EXPRESSION = 500
 _LARGEST_TAGGED_TEXT = 16 << 10
 
 
@@ -105,21 +85,6 @@ def spdx(text: str) -> str | None:
     return permitted if known_licence(rest) == permitted else None
 
 
-def permitted_expression(expression: str) -> str | None:
-    """An SPDX expression in its usual spelling if it permits, else None.
-
-    AND needs both sides, OR one of them, WITH a known exception. NONE, NOASSERTION and what is no SPDX
-    identifier make the whole expression invalid; `LicenseRef-` and `DocumentRef-` permit nothing.
-    """
-    if len(expression) > _LARGEST_EXPRESSION:
-        return None
-    try:
-        tree = Licensing().parse(expression.strip())
-        return str(_spelled(tree)) if tree is not None and _permits(tree) else None
-    except (ExpressionError, LookupError, TypeError, ValueError, RecursionError):
-        return None
-
-
 def why_refused(text: str) -> str:
     """Why `spdx` gives None for a text, in words for a report."""
     tags, _ = _split_tags(text)
@@ -154,39 +119,3 @@ def _only_notices(text: str) -> bool:
     return len(text) <= _LARGEST_TAGGED_TEXT and all(
         is_notice(line) and "reserved" not in line.lower() for line in lines if line
     )
-
-
-def _permits(tree: Any) -> bool:
-    """Whether a parsed expression permits; raises ValueError for what is no SPDX identifier."""
-    operator = getattr(tree, "operator", "").strip().upper()
-    if operator in ("AND", "OR"):
-        sides = [_permits(side) for side in tree.args]  # all of them: each is checked
-        return all(sides) if operator == "AND" else any(sides)
-    if hasattr(tree, "exception_symbol"):
-        exception = _known(tree.exception_symbol.key)
-        return _permits(tree.license_symbol) and exception in HARMLESS_EXCEPTIONS
-    return _known(tree.key) in PERMISSIVE
-
-
-def _known(key: str) -> str:
-    """An identifier in SPDX's spelling. Raises ValueError."""
-    if key.startswith(("LicenseRef-", "DocumentRef-")):
-        return key
-    spelled = _spdx_identifiers().get(key.lower())
-    if spelled is None:
-        raise ValueError(key)
-    return spelled
-
-
-def _spelled(tree: Any) -> Any:
-    for symbol in tree.symbols if hasattr(tree, "symbols") else [tree]:
-        for part in (getattr(symbol, "license_symbol", symbol), getattr(symbol, "exception_symbol", None)):
-            if part is not None:
-                part.key = _known(part.key)
-    return tree
-
-
-@cache
-def _spdx_identifiers() -> dict[str, str]:
-    known: Mapping[str, Any] = get_spdx_licensing().known_symbols
-    return {key.lower(): key for key in known if not key.startswith("LicenseRef-")}

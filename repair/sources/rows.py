@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Annotated, Any, TypeVar, cast
 
 from msgspec import Meta, Struct
-from msgspec.structs import asdict, astuple
+from msgspec.structs import asdict
 
 from repair.declared_types import UnexpectedValueError, converted
 from repair.errors import InputError
@@ -21,7 +21,7 @@ from repair.messages import shown
 from repair.ot.packets import INVALID_TAG, Packet, encode_packet
 from repair.recording.event import LARGEST_SEQUENCE, Event, Project
 from repair.recording.validation import EARLIEST, LONGEST_NAME, Problem
-from repair.schema.events import EventKind
+from repair.schema.events import EventKind, Purpose
 
 LONGEST_LINE = 64 << 20
 """Bytes of a line of JSON: more than the largest content of an event in base64."""
@@ -124,6 +124,16 @@ class _EventFields(Struct, forbid_unknown_fields=True):
     payload: str | dict[str, Any] | None = None
 
 
+class _Consent(Struct, forbid_unknown_fields=True):
+    """A row of `CONSENT` in JSON; a time is ISO 8601 with a zone."""
+
+    purpose: Purpose
+    given: Any = None
+    by: str | None = None
+    until: Any = None
+    revoked: Any = None
+
+
 class _ProjectFields(Struct, forbid_unknown_fields=True):
     """A row of `PROJECTS` in JSON."""
 
@@ -132,6 +142,7 @@ class _ProjectFields(Struct, forbid_unknown_fields=True):
     language: str | None = None
     licence: str | None = None
     consent: bool | None = None
+    consents: list[_Consent] | None = None
 
 
 class _Position(Struct):
@@ -163,6 +174,7 @@ _EXPECTED = {
     "version": "a whole number from 0 to 2**32 - 1",
     "project_id": f"a name of 1 to {LONGEST_NAME} characters",
     "payload": "an object, or one as a string",
+    "consents[].purpose": f"one of {', '.join(Purpose)}",
 }
 
 
@@ -195,7 +207,23 @@ def event_of(row: Row) -> Event:
 
 def project_of(row: Row) -> Project:
     """A row of `PROJECTS` in JSON. Raises RowError."""
-    return Project(*astuple(_fields(row, _ProjectFields, "project")))
+    fields = _fields(row, _ProjectFields, "project")
+    consents = None if fields.consents is None else [_consent_of(record) for record in fields.consents]
+    known = (fields.visibility, fields.language, fields.licence, fields.consent)
+    return Project(fields.project_id, *known, consents)
+
+
+def _consent_of(record: _Consent) -> dict[str, Any]:
+    def at(value: object) -> datetime | None:
+        return None if value is None else moment(value)
+
+    return {
+        "purpose": record.purpose.value,
+        "given": at(record.given),
+        "by": record.by,
+        "until": at(record.until),
+        "revoked": at(record.revoked),
+    }
 
 
 def publication_of(row: Row, project_id: str) -> Event:

@@ -15,7 +15,7 @@ from repair.schema.outcomes import KEY, Reject, outcome_batch, subschema
 from repair.schema.rows import RepairCandidateRow
 from repair.schema.stages import REPAIR_CANDIDATES, SYNTHESIZED_DIFFS
 
-READS = (KEY, "project_id", "path", "files", "later_states", "diagnostic", "before")
+READS = (KEY, "project_id", "purposes", "path", "files", "later_states", "diagnostic", "before")
 ADDS = subschema(
     SYNTHESIZED_DIFFS,
     (KEY, *(name for name in SYNTHESIZED_DIFFS.names if name not in REPAIR_CANDIDATES.names)),

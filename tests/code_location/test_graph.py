@@ -1,6 +1,8 @@
 """From a recording to training examples: each row goes on, or is rejected once and for the right reason."""
 
 import shutil
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,8 @@ import dagster as dg
 import pytest
 
 from partitions.keys import Key
+from repair.curation.consent import OWNER, consent_records
+from repair.dataset.splits import SPLIT_SEED, split_of
 from repair.ot.packets import Author
 from repair.prompt.rows import prompt_of
 from repair.recording.writer import RecordingWriter
@@ -316,6 +320,44 @@ def test_events_that_arrive_late_make_a_new_result_and_none_is_lost(tmp_path: Pa
     result = house.diagnostics("F821")
     assert reused(result) == dict.fromkeys(STAGES, False)
     assert {row["project_id"] for row in house.rows("repair_examples", NAMES)} == {"early", "late"}
+
+
+def test_a_project_that_takes_consent_back_has_no_row_that_day_or_later(tmp_path: Path):
+    house = House(tmp_path)
+    left, stays = typing_errors("left", [1]), typing_errors("stays", [2])
+    record(tmp_path / "recording", [left, stays])
+    before = house.events()
+    left.now += timedelta(days=1)
+    left.happens(EventKind.CONSENT_REVOKED)
+    left.edits("later.py", "x = 1\n")
+    shutil.rmtree(tmp_path / "recording")
+    record(tmp_path / "recording", [left, stays])
+    for day in (DAY, "2026-01-06"):
+        events = house.events(day)
+        of_left = sum(event.timestamp.date().isoformat() == day for event in left.events)
+        assert events.rejects["consent_revoked"] >= of_left > 0
+        rejects = house.rows("session_events", Key(day), "rejects")
+        assert {(row["project_id"], row["path"]) for row in rejects} == {("left", None)}
+        records = house.rows("session_events", Key(day), "projects")
+        assert [row["project_id"] for row in records] == ["stays"]
+    assert house.manifest("session_events", Key(DAY)).fingerprint != before.fingerprint
+
+
+def test_a_purpose_that_was_not_agreed_to_ends_before_the_examples(tmp_path: Path):
+    house = House(tmp_path)
+    split = {split_of(name, SPLIT_SEED): name for name in map(str, range(40))}
+    sessions = [typing_errors(split[side], [number]) for number, side in enumerate(("train", "test"))]
+    for session, purpose in zip(sessions, ("evaluation", "training"), strict=True):
+        consents = [row for row in consent_records(OWNER) if row["purpose"] == purpose]
+        session.project = replace(session.project, consents=consents)
+    record(tmp_path / "recording", sessions)
+    house.events()
+    house.diagnostics("F821")
+    assert counts(house, NAMES)[-1] == (2, 0)
+    assert house.rejects("repair_examples", NAMES) == {
+        ("area_0.py", "no_consent_to_training"): 1,
+        ("area_1.py", "no_consent_to_evaluation"): 1,
+    }
 
 
 def test_a_day_on_which_nothing_was_recorded_is_empty(tmp_path: Path):

@@ -3,7 +3,7 @@
 import pytest
 
 from code_location.model_data import EXAMPLES_PER_PROJECT, PACKAGES, PROJECTS_PER_DAY, plan
-from repair.sources.licences import permitted_expression
+from repair.curation.licence_expressions import permitted_expression
 from repair.sources.simulated.corpus import installed_licence
 from training_assets.training_mixture import WINDOW
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from repair.curation.licence_expressions import permitted_expression
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.evaluation.benchmark import BENCHMARK_SAMPLES
 from repair.language_servers import LanguageServerError, Request, errors
@@ -17,7 +18,6 @@ from repair.language_servers.scheduler import CheckCoroutine, VersionedServers, 
 from repair.line_diff.numbered import LineDiffError
 from repair.prompt.answer_formats import LINE_DIFF, answer_format
 from repair.schema.outcomes import Reject
-from repair.sources.licences import permitted_expression
 from repair.text.files import files_of
 from repair.verification.verifier import examine
 

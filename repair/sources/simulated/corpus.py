@@ -15,8 +15,9 @@ from importlib import metadata
 from pathlib import Path
 from random import Random
 
+from repair.curation.licence_expressions import permitted_expression
 from repair.errors import ConfigurationError
-from repair.sources.licences import is_licence_file, permitted_expression, project_licence
+from repair.sources.licences import is_licence_file, project_licence
 from repair.sources.simulated.edits import parses
 from repair.sources.simulated.main_part import main_part
 from repair.sources.simulated.programs import imports_standard_library_only, programs

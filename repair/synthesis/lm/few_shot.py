@@ -10,7 +10,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute
 
+from repair.curation.consent import allows
 from repair.prompt.rows import prompt_of
+from repair.schema.events import Purpose
 from repair.schema.rows import RepairExampleRow
 from repair.text.stable_hash import rank
 
@@ -35,13 +37,16 @@ def choose_examples(
 ) -> pa.RecordBatch:
     """At most `per_code` examples of each code and `total` in all, out of `REPAIR_EXAMPLES`.
 
-    Only the training split is drawn from. A code's examples come from as many projects as there are, and
-    where `total` is too small for all, every code gets its first one before any gets its second. The
-    choice depends on the rows and the seed, not on the order or the batches in which they come.
+    Only the training split is drawn from, and only what a language model may be shown. A code's examples
+    come from as many projects as there are, and where `total` is too small for all, every code gets its first
+    one before any gets its second. The choice depends on the rows and the seed, not on the order or the
+    batches in which they come.
     """
     by_code: dict[str, dict[str, Mapping[str, Any]]] = defaultdict(dict)
     for batch in batches:
         for row in batch.filter(pc.equal(batch.column("split"), "train")).to_pylist():
+            if not allows(row.get("purposes"), Purpose.SYNTHESIS):
+                continue
             by_code[row["code"]][row["example_id"]] = {
                 **{name: row.get(name) for name in FEW_SHOT_EXAMPLES.names},
                 "prompt": prompt_of(row),
@@ -58,12 +63,18 @@ def choose_examples(
 def draw_rows(read: Callable[[], Iterable[pa.RecordBatch]], *, seed: int, total: int) -> list[Any]:
     """At most `total` rows of the training split out of `REPAIR_EXAMPLES`, from as many projects as it takes.
 
+    Only rows that a language model may be shown are drawn.
+
     The draw depends on the rows and the seed, not on the order or the batches in which they come. `read` is
     called twice, so that only the drawn rows are in memory.
     """
-    names = ["split", "example_id", "project_id"]
+    names = ["split", "example_id", "project_id", "purposes"]
     known = (row for batch in read() for row in batch.select(names).to_pylist())
-    training = {row["example_id"]: row for row in known if row["split"] == "train"}
+    training = {
+        row["example_id"]: row
+        for row in known
+        if row["split"] == "train" and allows(row.get("purposes"), Purpose.SYNTHESIS)
+    }
     drawn = _spread(sorted(training.values(), key=lambda row: rank(seed, row["example_id"])))[:total]
     ids = pa.array([row["example_id"] for row in drawn], pa.string())
     rows: dict[str, RepairExampleRow] = {}

@@ -31,12 +31,14 @@ from typing import Any
 import pyarrow as pa
 
 from repair.closing import Closing
+from repair.curation.consent import NOT_FOR, allows
 from repair.database import Location
 from repair.errors import InputError, RepairError
 from repair.line_diff import workspace as workspace_diff
 from repair.prompt.answer_formats import fields_of
 from repair.prompt.rows import prompt_of
 from repair.prompt.sentinels import PromptError, render_response
+from repair.schema.events import Purpose
 from repair.schema.outcomes import DETAIL, KEY, REASON, Reject, outcome_batch, subschema
 from repair.schema.stages import VERIFIED_DIFFS
 from repair.synthesis.lm.client import LmClient, QuestionFailedError
@@ -47,13 +49,14 @@ from repair.text.files import files_of
 from repair.text.lines import lines_of, split_mark
 from repair.verification.verifier import ADDS
 
-SHOWN = (KEY, "path", "files", "diagnostic")
+SHOWN = (KEY, "purposes", "path", "files", "diagnostic")
 QUESTIONS = pa.schema([*subschema(VERIFIED_DIFFS, SHOWN), *list(ADDS)[1:]])
 """What the judge reads: columns of the row beside the outcome of verification."""
 
 JUDGE_REJECTS, JUDGE_FAILED = "judge_rejects", "judge_failed"
 
 REASONS = {
+    NOT_FOR[Purpose.SYNTHESIS]: "the project's owner did not agree that a language model is shown its texts",
     JUDGE_REJECTS: "the judge says drop; the detail is its reason",
     JUDGE_FAILED: "the judge can't be asked, or its answer can't be read; nothing is known of the diff",
 }
@@ -113,7 +116,7 @@ class LmJudge(Closing):
         self._client.close()
 
     def judge(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[Judgement | Reject]:
-        """One outcome for each row, in order; the rejects are those of `judge_failed`.
+        """One outcome for each row, in order; the rejects are those of `REASONS` but `judge_rejects`.
 
         Raises:
             TeacherError: every row would fail alike.
@@ -124,6 +127,8 @@ class LmJudge(Closing):
 
     def _judgement(self, row: Mapping[str, Any]) -> Judgement | Reject:
         finish_reason: str | None = None
+        if not allows(row.get("purposes"), Purpose.SYNTHESIS):
+            return Reject(row, NOT_FOR[Purpose.SYNTHESIS], "it may be shown to no language model")
         try:
             answer = self._dspy.answer(fields_of(question_of(row)))
             finish_reason = answer.finish_reason

@@ -18,12 +18,14 @@ from dataclasses import asdict, dataclass, replace
 import pyarrow as pa
 
 from repair.closing import Closing
+from repair.curation.consent import NOT_FOR, allows
 from repair.database import Location
 from repair.errors import ConfigurationError, InputError
 from repair.language_servers.scheduler import VersionedServers
 from repair.line_diff.answer_block import diff_length, find_block
 from repair.line_diff.errors import NoDiffError
 from repair.prompt.sentinels import Example
+from repair.schema.events import Purpose
 from repair.schema.outcomes import REASON, Reject, subschema
 from repair.schema.rows import RepairCandidateRow
 from repair.schema.stages import SYNTHESIZED_DIFFS
@@ -38,6 +40,7 @@ from repair.text.files import files_of
 from repair.verification.verifier import READS, UNANSWERED, verify_rows
 
 REASONS = {
+    NOT_FOR[Purpose.SYNTHESIS]: "the project's owner did not agree that a language model is shown its texts",
     "teacher_failed": "this question was refused, failed on every attempt, or got no answer that can be read"
     " (empty, filtered, only tool calls); the detail says why, and a later run asks again",
     "no_diff": "the answer has no diff, and the service did not end it as whole: the detail has its finish"
@@ -144,6 +147,8 @@ class LmTeacher(Closing):
         if not self._client.budget.limited:
             return
         for row in rows:
+            if not allows(row.get("purposes"), Purpose.SYNTHESIS):
+                continue
             try:
                 messages = self._dspy.messages(_example(row), self.program.shots_for(row))
             except InputError:
@@ -209,6 +214,8 @@ class LmTeacher(Closing):
 
     def _candidate(self, pending: _Pending) -> Proposal | Reject:
         row = pending.row
+        if not allows(row.get("purposes"), Purpose.SYNTHESIS):
+            return Reject(row, NOT_FOR[Purpose.SYNTHESIS], "it may be shown to no language model")
         try:
             answer = self._dspy.ask(_example(row), self.program.shots_for(row), pending.sample)
         except InputError as error:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from repair.curation.consent import Revocation
 from repair.errors import ConfigurationError, InputError
 from repair.recording.event import Event, Project, event_batch, events_of, numbered
 from repair.recording.layout import is_recording
@@ -75,8 +76,39 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     assert [(event.kind, event.sequence) for event in found] == [("snapshot", 0), ("ot", 1), ("snapshot", 2)]
     assert found[1].packet == events[0].packet
     assert recording.projects().to_pylist() == [
-        {"project_id": "p", "visibility": "public", "language": "python", "licence": "MIT", "consent": True}
+        {
+            **{"project_id": "p", "visibility": "public", "language": "python", "licence": "MIT"},
+            **{"consent": True, "consents": None},
+        }
     ]
+
+
+def test_a_recording_without_consent_records_is_read(tmp_path: Path) -> None:
+    recording = write(tmp_path / "rec", {"p": typed("p", 0)})
+    file = tmp_path / "rec" / "projects.parquet"
+    older = recording.projects().drop_columns(["consents"])
+    pq.write_table(older, file)
+    (row,) = Recording(tmp_path / "rec").projects().to_pylist()
+    assert (row["consent"], row["consents"]) == (True, None)
+
+
+def test_a_revocation_is_in_the_record_of_its_project(tmp_path: Path) -> None:
+    revoked = Event("p", NOON, EventKind.CONSENT_REVOKED.value, payload='{"purposes": ["training"]}')
+    with RecordingWriter(tmp_path / "rec") as writer:
+        for name in ("p", "q"):
+            writer.add_project(Project(name, "public", consent=True))
+        writer.write_events("p", [revoked])
+        writer.write_events("q", typed("q", 0))
+    recording = Recording(tmp_path / "rec")
+    records = {row["project_id"]: row["consents"] for row in recording.projects().to_pylist()}
+    assert records["q"] is None
+    assert {record["purpose"]: record["revoked"] for record in records["p"]} == {
+        "training": NOON,
+        "evaluation": None,
+        "synthesis": None,
+    }
+    assert recording.revocations(MIDNIGHT, MIDNIGHT + DAY) == [Revocation("p", NOON, ("training",))]
+    assert recording.revocations(MIDNIGHT + DAY, MIDNIGHT + 2 * DAY) == []
 
 
 def test_a_session_across_midnight_loses_nothing(tmp_path: Path) -> None:

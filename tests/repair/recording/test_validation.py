@@ -12,7 +12,7 @@ from repair.recording.event import Event, event_batch
 from repair.recording.session_events import session_events
 from repair.recording.validation import NEEDED, Problem, check_batch
 from repair.schema.events import EVENTS, PROJECTS, EventKind
-from repair.schema.outcomes import outcome_schema
+from repair.schema.outcomes import outcome_schema, split_outcomes
 from tests.recorded import NOON, NOW, Typist, diagnostic
 
 TYPIST = Typist()
@@ -68,6 +68,8 @@ SOUND = [
     event("package_install"),
     event("execution"),
     event("shell_command", payload='{"command": "ls 😀"}'),
+    event("consent_revoked", payload=None),  # of every purpose
+    event("consent_revoked", payload='{"purposes": ["training"]}'),
     event(timestamp=datetime(1970, 1, 1, tzinfo=UTC)),
     event(timestamp=NOW + timedelta(hours=23)),  # clocks differ by less than a day
 ]
@@ -254,3 +256,18 @@ def test_duplicates_are_those_of_a_plain_set(batches: list[list[int]]) -> None:
 def test_the_reject_says_what_was_expected() -> None:
     (outcome,) = outcomes([event_batch([event(payload=json.dumps([1]))])])
     assert outcome.column("detail").to_pylist() == ["a payload that is a JSON object; write it as {...}"]
+
+
+def test_rows_of_projects_that_took_consent_back_are_counted_and_not_told() -> None:
+    rows = [event("ot", path="secret.py", packet=PACKET, sequence=number) for number in range(3)]
+    others = [replace(row, project_id="q") for row in rows[:2]]
+    bad = replace(rows[0], kind="telepathy")
+    batch = event_batch([*rows[:2], *others, bad])
+    outcomes = list(
+        session_events([batch], now=NOW, withdrawn={"p": "consent_revoked", "r": "consent_expired"})
+    )
+    parts = [split_outcomes(outcome) for outcome in outcomes]
+    assert [row["project_id"] for kept, _ in parts for row in kept.to_pylist()] == ["q", "q"]
+    (reject,) = [row for _, rejects in parts for row in rejects.to_pylist()]
+    assert (reject["project_id"], reject["reason"], reject["rows"]) == ("p", "consent_revoked", 3)
+    assert reject["path"] is None and reject["timestamp"] is None

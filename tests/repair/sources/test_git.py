@@ -5,12 +5,13 @@ import pickle
 import resource
 import subprocess
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from repair.curation.consent import LICENCE, Terms, consent_records
 from repair.curation.policy import project_reject
 from repair.errors import ConfigurationError
 from repair.ot import packets as ot
@@ -24,6 +25,9 @@ from repair.sources.git_repository import GitError, GitRepository
 from repair.text.paths import is_readable
 from tests.licence_texts import MIT
 from tests.repair.sources.git_repositories import Repo, history_with_merges
+
+TERMS = Terms(now=datetime(2026, 1, 5, tzinfo=UTC))
+BY_LICENCE = consent_records(LICENCE)
 
 
 @pytest.fixture
@@ -350,9 +354,9 @@ def test_the_project_is_what_its_licence_and_the_caller_say(repo: Repo) -> None:
     assert project() == Project("project", "public", "python", None, None)
     repo.write("LICENSE", MIT)
     repo.commit()
-    assert project() == Project("project", "public", "python", "MIT", True)
+    assert project() == Project("project", "public", "python", "MIT", True, BY_LICENCE)
     assert project(licence="ISC", visibility=Visibility.PRIVATE) == Project(
-        "project", "private", "python", "ISC", True
+        "project", "private", "python", "ISC", True, BY_LICENCE
     )
 
 
@@ -363,7 +367,7 @@ def test_a_licence_file_that_is_not_recognised_vetoes(repo: Repo) -> None:
     refused: list[str] = []
     ((found, _),) = projects_and_events([repo.folder], refused=refused)
     assert found == Project("project", "public", "python", None, None)
-    assert project_reject(asdict(found)) == "unknown_consent"
+    assert project_reject(asdict(found), TERMS) == "unknown_consent"
     assert refused == ["project: LICENSE: not the whole text of a known permissive licence"]
 
 
@@ -380,8 +384,15 @@ def test_a_licence_file_that_is_a_link_vetoes(repo: Repo) -> None:
 def test_a_named_licence_that_does_not_permit_is_no_consent(repo: Repo, licence: str) -> None:
     refused: list[str] = []
     ((found, _),) = projects_and_events([repo.folder], licence=licence, refused=refused)
-    assert found == Project("project", "public", "python", licence, None)
+    assert (found.licence, found.consent) == (licence, None)
     assert len(refused) == 1 and licence in refused[0]
+    assert project_reject(asdict(found), TERMS) in ("unknown_consent", "licence_no_consent")
+
+
+def test_copyleft_that_a_caller_names_is_consent_where_the_deployment_says_so(repo: Repo) -> None:
+    ((found, _),) = projects_and_events([repo.folder], licence="GPL-3.0-only")
+    assert project_reject(asdict(found), TERMS) == "licence_no_consent"
+    assert project_reject(asdict(found), replace(TERMS, licences={"GPL-3.0-only"})) is None
 
 
 def test_git_is_asked_for_all_that_the_servers_read(repo: Repo) -> None:

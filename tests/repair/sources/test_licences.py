@@ -1,14 +1,16 @@
 """SPDX tags and expressions, and the licence files of a project: only an allow-list permits."""
 
+from pathlib import Path
+
 import pytest
 
-from repair.sources.licences import (
+from repair.curation.licence_expressions import (
     PERMISSIVE,
-    is_licence_file,
+    consenting_licences,
+    is_expression,
     permitted_expression,
-    project_licence,
-    spdx,
 )
+from repair.sources.licences import is_licence_file, project_licence, spdx
 from tests.cpu_time import cpu_bound
 from tests.licence_texts import MIT, debian, installed
 
@@ -193,3 +195,34 @@ def test_names_of_licence_files(path: str, is_one: bool) -> None:
 def test_work_is_bounded(text: str) -> None:
     with cpu_bound(2):
         assert spdx(text) is None
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        ("permissive", set(PERMISSIVE)),
+        ("", set()),
+        ("gpl-3.0-only, MIT", {"GPL-3.0-only", "MIT"}),
+        ("permissive,MPL-2.0", {*PERMISSIVE, "MPL-2.0"}),
+    ],
+)
+def test_which_licences_are_consent_is_a_list(names: str, found: set[str]) -> None:
+    assert consenting_licences(names) == found
+
+
+def test_a_list_names_known_licences() -> None:
+    with pytest.raises(ValueError, match="copyleft"):
+        consenting_licences("permissive,copyleft")
+
+
+def test_another_list_permits_other_expressions() -> None:
+    assert permitted_expression("GPL-3.0-only OR MIT", ["GPL-3.0-only"]) == "GPL-3.0-only OR MIT"
+    assert permitted_expression("GPL-3.0-only AND MIT", ["GPL-3.0-only"]) is None
+    assert not is_expression("All rights reserved")
+    assert is_expression("GPL-3.0-only AND MIT")
+
+
+def test_the_page_shows_the_default_list() -> None:
+    page = (Path(__file__).parents[3] / "docs/consent.md").read_text()
+    shown = page.partition("PERMISSIVE` -->\n")[2].partition(".\n<!-- end")[0]
+    assert tuple(shown.replace("\n", " ").split(", ")) == PERMISSIVE

@@ -7,9 +7,9 @@ from random import Random
 
 import pytest
 
+from repair.curation.licence_expressions import permitted_expression
 from repair.errors import ConfigurationError
 from repair.language_servers import LanguageServers, Request
-from repair.sources.licences import permitted_expression
 from repair.sources.simulated import projects_and_events
 from repair.sources.simulated.corpus import MAIN_LINES, Corpus, Module, corpus_of, folder
 from repair.sources.simulated.corpus import installed as corpus_of_installed
