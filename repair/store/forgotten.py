@@ -1,8 +1,6 @@
 """Tombstones of forgotten projects: `BASE/_forgotten/<SHA-256 of the project's id>.json`.
 
 A tombstone does not name its project. Consent of such a project counts only if it was given later.
-
-Tested by `tests/repair/erasure/test_forget.py`.
 """
 
 import json

@@ -112,6 +112,19 @@ def test_what_it_keeps_goes_on_and_what_it_drops_is_rejected_with_its_reason(cac
     assert {**good, "judge": None, "judge_reason": None, "judge_cost_usd": None} == batch.to_pylist()[0]
 
 
+def test_what_may_be_shown_to_no_model_is_not_judged(cache: Path) -> None:
+    batch = verified("good")
+    closed = batch.set_column(
+        batch.schema.get_field_index("purposes"),
+        batch.schema.field("purposes"),
+        pa.array([["training"]], batch.schema.field("purposes").type),
+    )
+    with ModelServer(KEEP) as server, judge(server, cache) as asked:
+        [result] = judged([closed], asked)
+        assert server.requests == []
+    assert result["reason"].to_pylist() == ["no_consent_to_synthesis"]
+
+
 def test_what_is_rejected_already_is_not_paid_for(cache: Path) -> None:
     batch = verified("good", answer="Sorry.")
     with ModelServer(KEEP) as server, judge(server, cache) as asked:

@@ -364,6 +364,16 @@ def test_a_row_that_is_no_prompt_is_rejected(cache: Path) -> None:
     assert isinstance(reject, Reject) and reject.reason == "malformed_prompt"
 
 
+def test_what_may_be_shown_to_no_model_is_not_asked(cache: Path) -> None:
+    private, shown = {**row(0), "purposes": ["training"]}, {**row(1), "purposes": ["synthesis"]}
+    with ModelServer(RIGHT) as server, teacher(server, cache, budget_tokens=10_000) as asked:
+        asked.count_cached([private])
+        reject, proposal = asked.propose([private, shown])
+        assert "name0x" not in str(server.requests)
+    assert isinstance(reject, Reject) and reject.reason == "no_consent_to_synthesis"
+    assert isinstance(proposal, Proposal)
+
+
 def test_a_row_without_its_file_is_rejected(cache: Path) -> None:
     bad = {**row(0), "path": "gone.py"}
     [reject] = outcomes(RIGHT, cache, [bad], budget_tokens=100)
