@@ -3,6 +3,7 @@
 import dagster as dg
 
 from code_location.automation import automated, automation_sensor
+from code_location.backfill.job import scheduled_backfill
 from code_location.catalog import catalogued
 from eval_assets.eval_results import eval_results
 from eval_assets.judge_calibration import judge_calibration
@@ -75,6 +76,7 @@ defs = dg.Definitions(
     ),
     jobs=list(JOBS.values()),
     sensors=[recorded_days_sensor, automation_sensor],
+    schedules=[scheduled_backfill(SETTINGS)],
     resources={
         "store": StoreResource(base_uri=SETTINGS.store),
         "recordings": RecordingsResource(uri=SETTINGS.recordings, licences=SETTINGS.consenting_licences),

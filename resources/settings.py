@@ -109,6 +109,24 @@ class Settings(DateSettings, validate_default=True):
         " ([annotation.md](annotation.md))",
     )
 
+    backfill_look_back: Annotated[int, Field(ge=1), Expected("a number of dates, at least 1")] = Field(
+        default=30,
+        description="date partitions, the latest ones, that the scheduled backfill looks at"
+        " ([backfill.md](backfill.md))",
+    )
+    backfill_hours: Annotated[float, Field(ge=0), Expected("a number of hours, such as 4.0")] = Field(
+        default=4.0,
+        description="hours of work that a night's backfill may take, by the measured cost of a row",
+    )
+    backfill_usd: Annotated[float, Field(ge=0), Expected("an amount of USD, such as 10.0")] = Field(
+        default=0.0, description="USD that a night's backfill may take for answers of a language model"
+    )
+    backfill_code_changes: bool = Field(
+        default=False,
+        description="whether the scheduled backfill also makes again what only this project's own code made"
+        " stale",
+    )
+
     @field_validator("home")
     @classmethod
     def _absolute(cls, folder: Path) -> Path:

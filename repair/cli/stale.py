@@ -37,7 +37,15 @@ def stale(store: str, output: str) -> None:
 
     found = staleness(PartitionStore(store))
     if output == "json":
-        click.echo(json.dumps([asdict(partition) for partition in found], indent=2))
+        rows = [
+            {
+                "name": partition.name,
+                "causes": [asdict(cause) for cause in partition.causes],
+                "not_compared": partition.not_compared,
+            }
+            for partition in found
+        ]
+        click.echo(json.dumps(rows, indent=2))
         return
     for partition in found:
         if partition.causes:

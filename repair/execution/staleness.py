@@ -2,13 +2,13 @@
 
 Compared with what a manifest records: the inputs, the definitions that its function reaches now, the versions
 of servers and packages that are installed here, the prompt format and the known diagnostic types. What only a
-run knows (configuration, environment, language model) is not compared, nor is a partition that an asset would
-read besides those that it read.
+run knows (configuration, environment, language model) is compared as far as the caller tells it; a partition
+that an asset would read besides those that it read is not.
 """
 
 import platform
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -25,13 +25,34 @@ from repair.store.reader import PartitionStore
 MOST_NAMED = 5
 """Changed definitions that are named one by one."""
 
+MOST_SHOWN = 40
+"""Characters of a version that is shown; a language model's is its settings."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why a partition would be made again: `kind` is input, version, types or definitions."""
+    """Why a partition would be made again.
+
+    `kind` is input, upstream (its input changes only once that is made again), configuration, version, types
+    or definitions.
+    """
 
     kind: str
     detail: str
+
+
+def _nothing(_: Manifest) -> Mapping[str, Any]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """What a run would record beside what this module finds by itself."""
+
+    versions: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Of servers elsewhere, the environment and the language model."""
+    configuration: Callable[[Manifest], Mapping[str, Any]] = _nothing
+    """The part of a partition's configuration that is known."""
 
 
 _NOT_RECORDED = Cause("definitions", "which code made it is not recorded")
@@ -45,50 +66,86 @@ class Staleness:
     """`asset[partition]`."""
     causes: tuple[Cause, ...]
     not_compared: tuple[str, ...]
+    manifest: Manifest = field(repr=False)
 
 
-def staleness(store: PartitionStore) -> list[Staleness]:
-    """Every stored partition, in the order of assets and partitions."""
-    return _Comparison(store).results()
+def staleness(
+    store: PartitionStore, dates: Collection[str] | None = None, run: RunSettings | None = None
+) -> list[Staleness]:
+    """Every stored partition, in the order of assets and partitions; `dates`: of these dates, and those of
+    none."""
+    return _Comparison(store, run or RunSettings()).results(dates)
 
 
 class _Comparison:
-    def __init__(self, store: PartitionStore) -> None:
-        self._store = store
-        self._manifests = dict(_manifests(store))
+    def __init__(self, store: PartitionStore, run: RunSettings) -> None:
+        self._store, self._run = store, run
+        self._partitions = {
+            f"{asset}[{'|'.join(partition.values()) or 'unpartitioned'}]": (asset, partition)
+            for asset in store.assets()
+            for partition in store.partitions(asset)
+        }
+        self._manifests: dict[str, Manifest | None] = {}
         self._found: dict[str, Staleness] = {}
 
-    def results(self) -> list[Staleness]:
-        return [self._of(name) for name in self._manifests]
+    def results(self, dates: Collection[str] | None) -> list[Staleness]:
+        return [
+            self._of(name, manifest)
+            for name, (_, partition) in self._partitions.items()
+            if dates is None or partition.get("date") is None or partition["date"] in dates
+            if (manifest := self._manifest(name))
+        ]
 
-    def _of(self, name: str) -> Staleness:
+    def _manifest(self, name: str) -> Manifest | None:
+        if name not in self._manifests:
+            at = self._partitions.get(name)
+            self._manifests[name] = self._store.manifest(*at) if at else None
+        return self._manifests[name]
+
+    def _of(self, name: str, manifest: Manifest) -> Staleness:
         if name not in self._found:
-            manifest = self._manifests[name]
-            versions = {known: now for known in manifest.versions if (now := _version(known)) is not None}
+            versions = {
+                known: now for known in manifest.versions if (now := self._version(known)) is not None
+            }
+            configuration = {
+                known: now
+                for known, now in self._run.configuration(manifest).items()
+                if known in manifest.configuration
+            }
             causes = (
                 *self._inputs(manifest),
                 *(
-                    Cause("version", f"{known} {manifest.versions[known]} made it, {now} is here")
-                    for known, now in versions.items()
-                    if now != manifest.versions[known]
+                    Cause("configuration", f"its {known} is another one now")
+                    for known, now in configuration.items()
+                    if now != manifest.configuration[known]
+                ),
+                *(
+                    Cause("version", f"{known} {_short(before)} made it, {_short(versions[known])} is here")
+                    for known, before in manifest.versions.items()
+                    if known in versions and versions[known] != before
                 ),
                 *_types(manifest),
                 *self._definitions(manifest),
             )
-            not_compared = [*(["configuration"] if manifest.configuration else []), *manifest.versions]
+            compared = manifest.configuration.keys() <= configuration.keys()
+            not_compared = [*([] if compared else ["configuration"]), *manifest.versions]
             self._found[name] = Staleness(
-                name, causes, tuple(known for known in not_compared if known not in versions)
+                name, causes, tuple(known for known in not_compared if known not in versions), manifest
             )
         return self._found[name]
 
+    def _version(self, name: str) -> str | None:
+        return self._run.versions.get(name) or _version(name)
+
     def _inputs(self, manifest: Manifest) -> Iterator[Cause]:
         for name, data_version in manifest.inputs.items():
-            if name not in self._manifests:
+            source = self._manifest(name)
+            if source is None:
                 yield Cause("input", f"its input {name} is gone")
-            elif self._manifests[name].data_version != data_version:
+            elif source.data_version != data_version:
                 yield Cause("input", f"its input {name} changed")
-            elif self._of(name).causes:
-                yield Cause("input", f"its input {name} would be made again")
+            elif self._of(name, source).causes:
+                yield Cause("upstream", f"its input {name} would be made again")
 
     def _definitions(self, manifest: Manifest) -> Iterator[Cause]:
         parts = (manifest.configuration, manifest.versions, manifest.types, manifest.definitions)
@@ -110,11 +167,8 @@ class _Comparison:
             yield from _changes(record["parts"], now.parts)
 
 
-def _manifests(store: PartitionStore) -> Iterator[tuple[str, Manifest]]:
-    for asset in store.assets():
-        for partition in store.partitions(asset):
-            if manifest := store.manifest(asset, partition):
-                yield f"{asset}[{'|'.join(partition.values()) or 'unpartitioned'}]", manifest
+def _short(text: Any) -> str:
+    return text if len(text := str(text)) <= MOST_SHOWN else f"{text[: MOST_SHOWN - 3]}..."
 
 
 def _changes(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[Cause]:

@@ -106,6 +106,7 @@ def test_nothing_runs_by_itself_until_it_is_switched_on(defs: dg.Definitions):
     assert {sensor.name for sensor in repository.sensor_defs} >= {"automation", "recorded_days_sensor"}
     for one in [*repository.sensor_defs, *repository.schedule_defs]:
         assert one.default_status.value == "STOPPED", one.name
+    assert [schedule.name for schedule in repository.schedule_defs] == ["scheduled_backfill_schedule"]
 
 
 def test_dagster_accepts_the_definitions(tmp_path: Path):

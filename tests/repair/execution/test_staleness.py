@@ -18,7 +18,7 @@ from repair.diagnostics.types import OTHER, TYPES, DiagnosticType, decisive_type
 from repair.error_states.reproduction import reproduce
 from repair.execution import staleness as module
 from repair.execution.definitions import Definitions, definitions_of
-from repair.execution.staleness import Cause, staleness
+from repair.execution.staleness import Cause, RunSettings, staleness
 from repair.prompt.sentinels import PROMPT_VERSION
 from repair.recording.reader import Recording
 from repair.store.definition_records import record_definitions
@@ -110,6 +110,29 @@ def test_another_version(store: PartitionStore, monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(module, "_version", lambda asked: "99" if asked == name else here(asked))
     before = {**SERVERS, "prompt": PROMPT_VERSION}[name]
     assert causes(store) == {REPRODUCED: [f"{name} {before} made it, 99 is here"]}
+
+
+def test_what_a_run_would_record_is_compared_where_the_caller_knows_it(store: PartitionStore):
+    def recorded(manifest: Manifest) -> dict[str, str]:
+        return {"recording": "another hash", "unknown": "1"} if manifest.asset == "session_events" else {}
+
+    run = RunSettings(versions={"environment": "x" * 50, "ruff": "0.0"}, configuration=recorded)
+    found = {stale.name: stale for stale in staleness(store, run=run)}
+    assert found[EVENTS].causes == (Cause("configuration", "its recording is another one now"),)
+    assert found[EVENTS].not_compared == ()
+    assert found[STATES].causes == (Cause("upstream", f"its input {EVENTS} would be made again"),)
+    assert {cause.detail for cause in found[REPRODUCED].causes if cause.kind == "version"} == {
+        f"ruff {SERVERS['ruff']} made it, 0.0 is here",
+        f"environment none made it, {'x' * 37}... is here",
+    }
+
+
+def test_of_some_dates_alone_and_the_inputs_of_others_are_known(store: PartitionStore):
+    other = write(store, "daily_examples[2026-01-06]")
+    write(store, "training_mixture[2026-01-07]", {"daily_examples[2026-01-06]": other})
+    write(store, "few_shot_examples[unpartitioned]")
+    found = {stale.name: stale.causes for stale in staleness(store, {"2026-01-07"})}
+    assert found == {"training_mixture[2026-01-07]": (), "few_shot_examples[unpartitioned]": ()}
 
 
 def test_a_promoted_type_concerns_the_tail_and_its_own_partition(
