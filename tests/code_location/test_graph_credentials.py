@@ -27,9 +27,11 @@ from resources.language_servers import LanguageServersResource
 from resources.reporting import preview
 from tests.graph import DAY, House, Session, record
 from tests.model_server import Exchange, ModelServer
+from tests.postgres import QUOTED, Server, server
 from tests.repair.synthesis.support import candidate, found, marked
 from tests.servers_over_http import ScriptedHttpServers, answer
 
+__all__ = ["server"]
 ROOT = Path(__file__).parents[2]
 NAMES = Key(DAY, "F821")
 KEY = "sk-plantedKey/9+aZ"
@@ -154,6 +156,7 @@ def synthesize(house: House, url: str, monkeypatch: pytest.MonkeyPatch) -> str:
         base_url=dg.EnvVar("PLANTED_URL"),
         key_variable="PLANTED_KEY",
         answers=str(house.folder / "answers.sqlite"),
+        state_variable="PLANTED_STATE",
     )
     return materialize(house, synthesized_diffs, NAMES, teacher="lm")
 
@@ -211,6 +214,29 @@ def test_the_token_and_the_address_of_language_servers_are_written_nowhere(
     assert planted_in(house.folder) == set()
 
 
+def test_the_password_of_the_shared_state_is_written_nowhere(
+    house: House, server: Server, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    address = server.address()
+    database = address.rpartition("/")[2]
+    server.run("DROP ROLE IF EXISTS planted")
+    server.run(f"CREATE ROLE planted SUPERUSER LOGIN PASSWORD '{PASSWORD}'")
+    said = ""
+    with ModelServer(in_an_answer) as model:
+        for user, requests in (("absent", 0), ("planted", 2)):
+            monkeypatch.setenv("PLANTED_STATE", address.replace(f"tester:{QUOTED}", f"{user}:{PASSWORD}"))
+            said += synthesize(house, model.base_url, monkeypatch)
+            assert len(model.requests) == requests
+    assert "authentication failed" in said
+    (house.folder / "said.txt").write_text(said + "".join(capfd.readouterr()))
+    assert planted_in(house.folder) == set()
+    tables = server.run("SELECT tablename FROM pg_tables WHERE schemaname = 'repair'", database)
+    held = [server.run(f"SELECT * FROM repair.{table}", database) for (table,) in tables]
+    assert sum(len(rows) for rows in held) == 2  # the answers
+    (house.folder / "held.txt").write_text(str(held))
+    assert planted_in(house.folder) == set()
+
+
 def test_a_model_s_fingerprint_has_its_origin_and_nothing_secret() -> None:
     def fingerprint(url: str, **settings: Any) -> str:
         return LanguageModelResource(model="m", base_url=url, answers="a", **settings).fingerprint_settings()
@@ -244,6 +270,7 @@ def test_addresses_of_the_environment_are_not_in_dagster_s_snapshots(tmp_path: P
             "REPAIR_MODEL": "openai/m",
             "REPAIR_MODEL_URL": f"http://127.0.0.1:9/{PATH_TOKEN}/v1",
             "REPAIR_LANGUAGE_SERVERS_URL": f"http://user:{PASSWORD}@127.0.0.1:9",
+            "REPAIR_SHARED_STATE": f"postgresql://user:{PASSWORD}@127.0.0.1:9/repair",
         },
         capture_output=True,
         text=True,
