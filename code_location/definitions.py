@@ -98,6 +98,8 @@ defs = dg.Definitions(
         ),
         "trainer": TrainerResource(
             recipe=SETTINGS.recipe,
+            pod=SETTINGS.trainer_pod,
+            scratch=str(SETTINGS.home / "scratch") if SETTINGS.trainer_pod else "",
             answers=str(SETTINGS.home / "decoded"),
             states=str(SETTINGS.home / "states"),
         ),

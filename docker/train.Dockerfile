@@ -26,8 +26,8 @@ ENV TORCH_CUDA_ARCH_LIST="8.0;9.0"
 RUN pip install packaging ninja \
  && MAX_JOBS=${MAX_JOBS} pip install --no-build-isolation "flash-attn>=2.7,<3"
 
-RUN useradd --create-home trainer && mkdir -p /models && chown trainer /models
-USER trainer
+RUN useradd --create-home --uid 10001 trainer && mkdir -p /models && chown trainer /models
+USER 10001:10001
 
 # NCCL exchanges through shared memory: give the pod an emptyDir of medium Memory at /dev/shm.
 # The extras of Pipes come by environment; by hand, add --recipe, --mixture and --out.

@@ -5,7 +5,6 @@ Tested by `tests/eval_assets/test_predictions.py`.
 
 import json
 import re
-import tempfile
 from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -127,7 +126,7 @@ class OpenedModels:
     @contextmanager
     def _checkpoint(self) -> Generator[CheckpointModel]:
         source, store = self._source(), self.stage.store
-        with tempfile.TemporaryDirectory() as folder:
+        with self.trainer.exchange() as folder:
             weights = store.local_tree(source.asset, source.key.segments(), CHECKPOINT, Path(folder))
             version = self.stage.manifests()[str(source)].data_version
             yield CheckpointModel(MODEL, self._decode(checkpoint=str(weights), weights=version))

@@ -1,7 +1,6 @@
 """The model that is served: an atomic pointer to a checkpoint whose gates passed."""
 
 import json
-import tempfile
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -149,7 +148,7 @@ class _Candidate:
             dagster.Failure: a gate refuses.
         """
         last = known[-1] if known else None
-        with tempfile.TemporaryDirectory() as folder:
+        with self._trainer.exchange() as folder:
             segments = Key(self._date).segments()
             weights = self._store.local_tree("checkpoint", segments, CHECKPOINT, Path(folder))
             made_by = read_made_by(weights)

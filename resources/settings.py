@@ -76,6 +76,11 @@ class Settings(DateSettings, validate_default=True):
         default=7,
         description="days between checkpoints that the automation trains ([automation.md](automation.md))",
     )
+    trainer_pod: str = Field(
+        default="",
+        description="file with the Kubernetes pod in which training and decoding run"
+        " ([deployment.md](deployment.md)); none: child processes",
+    )
     model: str = Field(default="", description="the model of the teacher `lm`, as LiteLLM names it")
     model_url: str = Field(default="", description="its address, if not at the provider's own")
     model_key_variable: str = Field(default="", description="the environment variable that holds its key")

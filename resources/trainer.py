@@ -1,6 +1,8 @@
-"""Runs training and decoding as child processes outside the code location, through Dagster Pipes.
+"""Runs training and decoding outside the code location, through Dagster Pipes: a child process, or a pod.
 
-Tested by `tests/code_location/test_graph.py`.
+A pod sees the files of a run by a volume that both mount under one name (`scratch`, `answers`, `states`).
+
+Tested by `tests/resources/test_trainer.py`, and by `tests/code_location/test_graph.py`.
 """
 
 import hashlib
@@ -9,7 +11,8 @@ import os
 import sys
 import tempfile
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,17 +24,22 @@ import pyarrow.parquet as pq
 from repair.execution.definitions import definitions_of
 from repair.models.answer_log import logged_answers, prompt_sha256, use_log
 from repair.models.model import Completion, Sampling
+from resources.trainer_pod import read_pod
 
 DECODING = "code_location.decode_main"
 
 
 class TrainerResource(dg.ConfigurableResource[None]):
-    """Runs a training or decoding program as a child process of the run, and streams its reports."""
+    """Runs a training or decoding program apart from the run, and streams its reports."""
 
     recipe: str = "tiny"
     """Name of the training recipe."""
     launcher: list[str] = []  # noqa: RUF012  (Dagster copies the default)
     """Command that starts a module, on GPUs `["composer", "-n", "8", "-m"]`; empty: this interpreter."""
+    pod: str = ""
+    """File with the manifest of the Kubernetes pod in which programs run; empty: they are child processes."""
+    scratch: str = ""
+    """Folder for the files that a run and its program exchange; empty: the system's for temporary files."""
     states: str = ""
     """Folder or URI of the states of interrupted trainings; empty: an interrupted one starts again."""
     terminal: bool = False
@@ -42,16 +50,26 @@ class TrainerResource(dg.ConfigurableResource[None]):
     def run(
         self, context: dg.AssetExecutionContext, module: str, extras: Mapping[str, Any]
     ) -> dg.PipesClientCompletedInvocation:
-        """Runs `module` with `extras`; if the child fails, the run fails."""
+        """Runs `module` with `extras`; if the program fails, the run fails."""
         launcher = self.launcher or [sys.executable, "-m"]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", dg.PreviewWarning)  # Pipes itself uses a preview part
+            if self.pod:
+                return read_pod(Path(self.pod)).run(context, module, extras)
             return dg.PipesSubprocessClient().run(
                 context=context,
                 command=[*launcher, module],
                 extras=dict(extras),
                 env={"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
             )
+
+    @contextmanager
+    def exchange(self) -> Generator[str]:
+        """A new folder that the program sees under the same name; it is removed at the end."""
+        if self.scratch:
+            Path(self.scratch).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self.scratch or None) as folder:
+            yield folder
 
     def train(
         self, context: dg.AssetExecutionContext, module: str, extras: Mapping[str, Any]
@@ -84,7 +102,7 @@ class TrainerResource(dg.ConfigurableResource[None]):
         keys = [[(prompt_sha256(prompt), number) for number in range(k)] for prompt in prompts]
         found = logged_answers(path)
         if any(key not in found for own in keys for key in own):
-            with tempfile.TemporaryDirectory() as folder:
+            with self.exchange() as folder:
                 asked = Path(folder, "prompts.parquet")
                 pq.write_table(pa.table({"prompt": pa.array(prompts, pa.string())}), asked)
                 extras = {"checkpoint": checkpoint, "revision": revision, "prompts": str(asked)}

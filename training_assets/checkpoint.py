@@ -4,7 +4,6 @@ Tested by `tests/eval_assets/test_eval_results.py`.
 """
 
 import json
-import tempfile
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -79,7 +78,7 @@ def checkpoint(
 
     def work(writer: PartitionWriter) -> dict[str, Any]:
         segments = mixture.key.segments()
-        with tempfile.TemporaryDirectory() as folder:
+        with trainer.exchange() as folder:
             out = Path(folder, CHECKPOINT)
             locations = {"mixture_uri": opened.uri(mixture.asset, segments), "output_dir": str(out)}
             extras = {**recipe, **locations, "tensorboard": config.tensorboard}
