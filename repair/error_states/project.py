@@ -134,7 +134,7 @@ class _Episode:
                 f"no snapshot of the project up to {self.row['moment']}, expected one at midnight before it"
             )
             return Reject(self.row, "no_base", detail)
-        fault = _fault(self.path, self.row["recorded"]["start_line"], state)
+        fault = fault_at(self.path, self.row["recorded"]["start_line"], state)
         if fault is not None:
             return Reject(self.row, fault.reason, fault.detail)
         later: list[dict[str, Any]] = []
@@ -149,8 +149,8 @@ class _Episode:
         }
 
 
-def _fault(path: str, line: int, state: State) -> Broken | None:
-    """Why a diagnostic at `path` does not rest on a known workspace."""
+def fault_at(path: str, line: int, state: State) -> Broken | None:
+    """Why a diagnostic in the 0-based line of `path` does not rest on a known workspace."""
     fault = path_fault(path)
     if fault is not None:
         return Broken("unsafe_path", f"{shown(path)}: {fault}")

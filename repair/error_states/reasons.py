@@ -23,14 +23,14 @@ BROKEN_FILE = {
 }
 """The file can't be replayed to the moment (`repair.replay.workspace`)."""
 
-REASONS = {
-    **policy.REASONS,
-    **sampling.REASONS,
+NO_WORKSPACE = {
     "no_base": "no snapshot lies before the moment",
     "file_absent": "the diagnostic's file does not exist at the moment",
     "not_python": "the project's recorded language is another one, or the servers don't check the file",
     "range_outside_file": "the diagnostic's line is after the last one of the file",
     "malformed_event": "a row of the project is not an event",
     **BROKEN_FILE,
-    **unexpected.REASONS,
 }
+"""The workspace at the moment is not known, or the diagnostic has no place in it."""
+
+REASONS = {**policy.REASONS, **sampling.REASONS, **NO_WORKSPACE, **unexpected.REASONS}

@@ -1,4 +1,4 @@
-"""Confidence intervals, McNemar's exact test, Holm's correction, and the unbiased estimator of pass@k.
+"""Confidence intervals, McNemar's exact and the two-proportion test, Holm's correction, unbiased pass@k.
 
 They say how much of a rate, or of the difference between two systems on the same samples, may be chance.
 """
@@ -77,6 +77,24 @@ def newcombe(first: tuple[float, int], second: tuple[float, int]) -> tuple[float
     (p_low, p_high), (q_low, q_high) = wilson(*first), wilson(*second)
     below, above = sqrt((p - p_low) ** 2 + (q_high - q) ** 2), sqrt((p_high - p) ** 2 + (q - q_low) ** 2)
     return max(-1.0, p - q - below), min(1.0, p - q + above)
+
+
+def two_proportions(first: tuple[float, int], second: tuple[float, int]) -> float:
+    """Two-sided p-value of the two-proportion z-test (pooled) for (successes, n) on different samples.
+
+    It is an approximation for some ten samples and more of each; where both are all or none it is 1.
+
+    Raises:
+        ValueError: n is 0.
+    """
+    if not first[1] or not second[1]:
+        raise ValueError("the difference to a proportion of no trials: expected some of both")
+    pooled = (first[0] + second[0]) / (first[1] + second[1])
+    deviation = sqrt(pooled * (1 - pooled) * (1 / first[1] + 1 / second[1]))
+    if not deviation:
+        return 1.0
+    z = abs(first[0] / first[1] - second[0] / second[1]) / deviation
+    return 2 * (1 - NormalDist().cdf(z))
 
 
 def quantile(values: Sequence[float], q: float) -> float:

@@ -133,3 +133,49 @@ REPAIR_EXAMPLES = pa.schema(
         ("repaired_files", FILES),
     ]
 )
+
+# A fix that an editor showed, and what became of it.
+FIX_ACCEPTANCE = pa.schema(
+    [
+        ("fix_id", pa.string()),
+        ("project_id", pa.string()),
+        ("session_id", pa.string()),
+        ("path", pa.string()),
+        ("moment", TIMESTAMP),  # when it was shown
+        ("sequence", pa.int64()),
+        ("model", pa.string()),  # the version that it is counted by
+        ("code", pa.string()),
+        ("message", pa.string()),  # null where nothing may be learned, as the diff
+        ("start_line", pa.int32()),
+        ("line_diff", pa.string()),
+        ("outcome", pa.string()),  # accepted, rejected, ignored
+        ("decided", TIMESTAMP),  # null: the user decided nothing
+        ("fate", pa.string()),  # of an accepted one after an hour: kept, edited, reverted, file_gone
+        ("policy", pa.string()),  # why nothing may be learned from the project; null: something may
+        ("licence", pa.string()),
+        ("files", FILES),  # the workspace as it was shown in; empty where nothing may be learned
+        ("later_files", FILES),  # the diagnostic's file an hour after the decision; empty: not known
+    ]
+)
+
+# Two answers to one prompt, of which the user preferred one.
+PREFERENCE_PAIRS = pa.schema(
+    [
+        ("pair_id", pa.string()),
+        ("fix_id", pa.string()),  # of the answer that was not preferred
+        ("project_id", pa.string()),
+        ("split", pa.string()),  # train, validation, test: by project
+        ("path", pa.string()),
+        ("code", pa.string()),
+        ("message", pa.string()),
+        ("moment", TIMESTAMP),
+        ("asked", pa.string()),  # the prompt, redacted
+        ("chosen", pa.string()),  # responses
+        ("rejected", pa.string()),
+        ("because", pa.string()),  # rejected, edited, reverted
+        ("chosen_from", pa.string()),  # fix: another one that was accepted; user: the user's own text
+        ("model", pa.string()),  # that answered `rejected`
+        ("licence", pa.string()),
+        ("prompt_version", pa.string()),
+    ]
+)

@@ -31,10 +31,13 @@ TABLES = {
     "SynthesizedDiffRow": stages.SYNTHESIZED_DIFFS,
     "VerifiedDiffRow": stages.VERIFIED_DIFFS,
     "RepairExampleRow": stages.REPAIR_EXAMPLES,
+    "FixAcceptanceRow": stages.FIX_ACCEPTANCE,
+    "PreferencePairRow": stages.PREFERENCE_PAIRS,
 }
 MAY_BE_NULL = frozenset(
     {
         *("session_id", "gone", "licence", "purposes", "code_action", "python_version"),
+        *("decided", "fate", "policy", "FixAcceptanceRow.message", "FixAcceptanceRow.line_diff"),
         "LaterStateRow.text",  # the file is gone
         *("input_tokens", "output_tokens", "cost_usd", "judge", "judge_reason", "judge_cost_usd"),
     }

@@ -1,0 +1,1 @@
+"""What users made of fixes that they were shown: acceptance by model version, and preference pairs."""
