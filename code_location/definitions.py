@@ -14,6 +14,7 @@ from eval_assets.teachers import teacher_page, teacher_results
 from repair_assets.benchmarks import leetcode_benchmark, workspace_benchmark
 from repair_assets.error_states import error_states
 from repair_assets.few_shot_examples import few_shot_examples
+from repair_assets.fix_acceptance import fix_acceptance
 from repair_assets.injected_bugs import injected_bugs
 from repair_assets.recorded_days import recorded_days, recorded_days_sensor
 from repair_assets.repair_candidates import repair_candidates
@@ -47,6 +48,7 @@ ASSETS_OF_JOBS = {
         verified_diffs,
         repair_examples,
     ],
+    "feedback": [fix_acceptance],
     "examples": [daily_examples],
     "training": [training_mixture, checkpoint],
     "benchmarks": [workspace_benchmark, leetcode_benchmark],

@@ -26,6 +26,7 @@ from repair.evaluation.leetcode import samples
 from repair.evaluation.leetcode.injection import samples as injected
 from repair.evaluation.leetcode.injection import teacher as bug_teacher
 from repair.evaluation.release import selection
+from repair.feedback import acceptance
 from repair.language_servers.scheduler import VersionedServers
 from repair.recording import session_events, validation
 from repair.schema import stages
@@ -178,6 +179,14 @@ STAGES = (
         input=stages.REPAIR_EXAMPLES,
         output=mixture.MIXTURE,
         reasons=mixture.REASONS,
+        sees_whole_partition=True,
+    ),
+    StageSpec(
+        name="fix_acceptance",
+        function=acceptance.fix_acceptance,
+        input=EVENTS,
+        output=stages.FIX_ACCEPTANCE,
+        reasons=acceptance.REASONS,
         sees_whole_partition=True,
     ),
 )

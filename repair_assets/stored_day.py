@@ -14,6 +14,7 @@ from repair.error_states.batches import by_project
 from repair.error_states.episodes import COLUMNS, KINDS
 from repair.execution.tasks import StoredRows
 from repair.recording.row_ranges import RowRanges
+from repair.schema.events import EventKind
 from repair.store.manifest import Manifest, StoredFile
 from repair.store.reader import PartitionStore
 from resources.stages import Input
@@ -73,6 +74,23 @@ class StoredDay:
         )
         for _, table in by_project(light):
             yield table.filter(pc.is_in(table["kind"], SAMPLED_KINDS))
+
+    def showing_fixes(self) -> set[str]:
+        """The projects in which a fix was shown."""
+        kinds = (
+            batch
+            for rows in self.ranges.coalesce(self.projects, None)
+            for batch in self.store.read_file(
+                self.asset,
+                self.partition,
+                self.events,
+                ["project_id", "kind"],
+                rows=rows,
+                batch_rows=LIGHT_ROWS,
+            )
+        )
+        shown = (batch.filter(pc.equal(batch["kind"], EventKind.FIX_SHOWN.value)) for batch in kinds)
+        return {name for batch in shown for name in batch["project_id"].unique().to_pylist()}
 
     def tasks(self, projects: Collection[str], rows_per_task: int | None) -> list[StoredRows]:
         """All events of these projects, cut between projects where the engine wants tasks at all."""

@@ -243,6 +243,27 @@ THRESHOLDS: Mapping[str, Threshold] = {
         action="such samples are left out of the headline. The table `leaks` names the examples: "
         "materialize the mixture again if the benchmark was frozen after it.",
     ),
+    "acceptance_holds": Threshold(
+        assets=("fix_acceptance",),
+        severity="error",
+        limit=0.05,
+        expected="the share of shown fixes that are accepted fell by at most {limit:.0%} against the 28 "
+        "dates before, beyond chance (95 % interval of the difference)",
+        meaning="Users accept as many of the fixes that they are shown as in the weeks before.",
+        action="the metadata has the shares by model version. If they fell with a new release, go back: "
+        "materialize `released_model` with the `version` of the one before (docs/release.md). If within one "
+        "version: look at the rows that were rejected, by code, and whether the editor shows them as before.",
+    ),
+    "fixes_last": Threshold(
+        assets=("fix_acceptance",),
+        severity="error",
+        limit=0.05,
+        expected="the share of accepted fixes that are kept after an hour fell by at most {limit:.0%} "
+        "against the 28 dates before, beyond chance (95 % interval of the difference)",
+        meaning="What users accept stays in their files as often as in the weeks before.",
+        action="fixes look right and are not: read the rows whose `fate` is `reverted` or `edited`, and "
+        "compare the versions in the metadata; go back to the release before if the drop came with one.",
+    ),
     "data_fresh": Threshold(
         assets=("session_events", "daily_examples"),
         severity="error",

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from repair.cli.acceptance import acceptance
 from repair.cli.annotate import annotate
 from repair.cli.check import check
 from repair.cli.evaluate import evaluate
@@ -56,6 +57,6 @@ def main() -> None:
 
 for command in (
     *(fix, serve, import_, check, replay, prove, run, export, stale, reasons, language_servers),
-    *(release, evaluate, annotate),
+    *(release, evaluate, annotate, acceptance),
 ):
     main.add_command(command)

@@ -1,4 +1,4 @@
-"""Acceptance of shown fixes: what the user decided, and whether an accepted fix was still there after an hour.
+"""Acceptance of shown fixes: what the user decided, and whether an accepted fix was there after an hour.
 
 One row for each fix that was shown. Its file is replayed to the moment of the showing, where its diff has to
 apply, and to an hour after the decision. An accepted fix has to be in the file within a minute: the editor's
@@ -197,8 +197,7 @@ class _Fix:
             return self.reject("not_applicable", str(error))
         own = files[path], fixed[path]
         if self.row["outcome"] == ACCEPTED and not any(
-            (text := _text(states[at], path)) is not None and contains_fix(*own, text)
-            for at in self._applied
+            (text := _text(states[at], path)) is not None and contains_fix(*own, text) for at in self._applied
         ):
             return self.reject("not_applied", f"accepted at {self.row['decided']}")
         row = {**self._known(), "files": []}

@@ -29,9 +29,7 @@ def fate_of(original: str, fixed: str, later: str) -> Fate:
     if now == old:
         return Fate.REVERTED
     kept = _kept_lines(new, now)
-    fates = {
-        _of_hunk(_widened(change, old, new), old, new, now, kept) for change in lcs.changes(old, new)
-    }
+    fates = {_of_hunk(_widened(change, old, new), old, new, now, kept) for change in lcs.changes(old, new)}
     return fates.pop() if len(fates) == 1 else Fate.EDITED
 
 
@@ -56,9 +54,7 @@ def _widened(change: ChangedRange, old: Sequence[str], new: Sequence[str]) -> Ch
     own = {*old[old_start:old_end], *new[new_start:new_end]}
     while old_start and new_start and old[old_start - 1] in own and old[old_start - 1] == new[new_start - 1]:
         old_start, new_start = old_start - 1, new_start - 1
-    while (
-        old_end < len(old) and new_end < len(new) and old[old_end] in own and old[old_end] == new[new_end]
-    ):
+    while old_end < len(old) and new_end < len(new) and old[old_end] in own and old[old_end] == new[new_end]:
         old_end, new_end = old_end + 1, new_end + 1
     return ChangedRange(old_start, old_end, new_start, new_end)
 

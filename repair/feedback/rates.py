@@ -4,10 +4,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
+from repair.errors import InputError
 from repair.evaluation.intervals import Share, newcombe, two_proportions
 from repair.feedback.acceptance import ACCEPTED, REJECTED
 from repair.feedback.fate import Fate
+from repair.messages import printable
+from repair.store.reader import PartitionStore
 
+ACCEPTANCE = "acceptance"
+"""The key of the counts by model version, in the `extra` of a partition of `fix_acceptance`."""
 NAMES = ("accepted", "rejected", "kept", "reverted")
 
 
@@ -92,10 +97,13 @@ def added(groups: Iterable[Mapping[str, Acceptance]]) -> dict[str, Acceptance]:
 
 def table(groups: Mapping[str, Acceptance]) -> str:
     """The versions side by side in Markdown, per cent with 95 % intervals."""
-    lines = ["| model | shown | accepted | rejected | kept after an hour | reverted |", "|---|---|---|---|---|---|"]
+    lines = [
+        "| model | shown | accepted | rejected | kept after an hour | reverted |",
+        "|---|---|---|---|---|---|",
+    ]
     for model, own in groups.items():
         shares = (share.text() if (share := own.share(name)) else "-" for name in NAMES)
-        lines.append(f"| {model} | {own.shown} | " + " | ".join(shares) + " |")
+        lines.append(f"| {printable(model)} | {own.shown} | " + " | ".join(shares) + " |")
     return "\n".join(lines)
 
 
@@ -107,3 +115,30 @@ def figures(groups: Mapping[str, Acceptance]) -> dict[str, Any]:
 def from_figures(found: Mapping[str, Mapping[str, int]]) -> dict[str, Acceptance]:
     """The inverse of `figures`."""
     return {model: Acceptance(**own) for model, own in found.items()}
+
+
+def stored_acceptance(store: PartitionStore) -> dict[str, Acceptance]:
+    """The counts of all stored partitions, by model version in the order of the dates."""
+    partitions = sorted(store.partitions("fix_acceptance"), key=lambda partition: partition["date"])
+    manifests = (store.manifest("fix_acceptance", partition) for partition in partitions)
+    return added(from_figures(manifest.extra[ACCEPTANCE]) for manifest in manifests if manifest)
+
+
+def compared(
+    groups: Mapping[str, Acceptance], first: str | None = None, second: str | None = None
+) -> list[str]:
+    """The differences of two versions, the first less the second; by default of the last two.
+
+    Raises:
+        InputError: there is no such version.
+    """
+    versions = list(groups)
+    if first is None or second is None:
+        if len(versions) < 2:
+            return []
+        second, first = versions[-2:]
+    for version in (first, second):
+        if version not in groups:
+            raise InputError(f"no fix of {version!r} was shown; there is {', '.join(versions) or 'none'}")
+    differences = (groups[first].less(groups[second], name) for name in NAMES)
+    return [f"{first} less {second}: {difference}" for difference in differences if difference]

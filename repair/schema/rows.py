@@ -173,3 +173,43 @@ class RepairExampleRow(TypedDict):
     line_diff: str
     repaired: str
     repaired_files: list[FileRow]
+
+
+class FixAcceptanceRow(TypedDict):
+    fix_id: str
+    project_id: str
+    session_id: str | None
+    path: str
+    moment: datetime
+    sequence: int
+    model: str
+    code: str
+    message: str | None
+    start_line: int
+    line_diff: str | None
+    outcome: str
+    decided: datetime | None
+    fate: str | None
+    policy: str | None
+    licence: str | None
+    files: list[FileRow]
+    later_files: list[FileRow]
+
+
+class PreferencePairRow(TypedDict):
+    pair_id: str
+    fix_id: str
+    project_id: str
+    split: str
+    path: str
+    code: str
+    message: str
+    moment: datetime
+    asked: str
+    chosen: str
+    rejected: str
+    because: str
+    chosen_from: str
+    model: str
+    licence: str | None
+    prompt_version: str

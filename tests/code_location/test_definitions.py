@@ -32,6 +32,7 @@ ASSETS = {
     "eval_results": {"date", "diagnostic_type"},
     "scorecard": {"date"},
     "released_model": set(),
+    "fix_acceptance": {"date", "diagnostic_type"},
     "judge_calibration": set(),
     "injected_bugs": set(),
     "teacher_results": {"date", "diagnostic_type"},

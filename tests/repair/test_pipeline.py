@@ -12,18 +12,20 @@ import pytest
 from partitions.keys import Key
 from repair.language_servers import LanguageServers
 from repair.pipeline import BY_NAME, OTHER_REASONS, STAGES, StageSpec, reasons_page
-from repair.schema.events import EVENTS
+from repair.schema.events import EVENTS, EventKind
 from repair.schema.outcomes import KEY, REASON, ROWS, outcome_schema, split_outcomes
 from repair.schema.stages import REPAIR_EXAMPLES
 from tests.code_location.test_graph import shop
 from tests.graph import DAY, LANGUAGE_SERVERS, House, record, typing_errors
+from tests.repair.feedback.test_acceptance import events, opened
 from tests.stored_examples import misspelt_in, projects_of
 
 NAMES = Key(DAY, "F821")
 TESTS = Path(__file__).parents[1]
 NAMED = {spec.name: spec for spec in STAGES}
 ROW_STAGES = [spec.name for spec in STAGES if spec.reads]
-SETTINGS: Mapping[str, Mapping[str, Any]] = {"error_states": {"diagnostic_type": "F821"}}
+OF_NAMES: Mapping[str, Any] = {"diagnostic_type": "F821"}
+SETTINGS: Mapping[str, Mapping[str, Any]] = {"error_states": OF_NAMES, "fix_acceptance": OF_NAMES}
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +50,17 @@ def inputs(house: House) -> Mapping[str, pa.Table]:
         rows[name] = table(before, NAMES.segments())
         before = name
     examples = _examples()
-    return rows | {"workspace_benchmark": examples, "training_mixture": examples}
+    return rows | {
+        "workspace_benchmark": examples,
+        "training_mixture": examples,
+        "fix_acceptance": _fix_events(),
+    }
+
+
+def _fix_events() -> pa.Table:
+    editor = opened().shows("a").decides(EventKind.FIX_REJECTED, "a").shows("b", line_diff="-9 x")
+    editor.shows("c").accepts(fix_id="c").shows("d")
+    return pa.Table.from_batches([events(editor)])
 
 
 def _examples() -> pa.Table:
@@ -93,6 +105,8 @@ def test_a_stage_accounts_for_its_rows_wherever_they_are_cut(
     accounted = sum(whole[ROWS].to_pylist())
     if name == "error_states":  # its unit is the published diagnostic
         count = sum(len(published or ()) for published in rows["diagnostics"].to_pylist())
+    if name == "fix_acceptance":  # its unit is the shown fix
+        count = rows["kind"].to_pylist().count(EventKind.FIX_SHOWN)
     assert accounted == count
 
 

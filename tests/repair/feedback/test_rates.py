@@ -1,11 +1,26 @@
 """Counts and shares by version, their sums, and the difference of two versions."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
-from repair.feedback.rates import Acceptance, added, by_model, figures, from_figures, table
+from repair.cli import main
+from repair.errors import InputError
+from repair.feedback.rates import (
+    ACCEPTANCE,
+    Acceptance,
+    added,
+    by_model,
+    compared,
+    figures,
+    from_figures,
+    stored_acceptance,
+    table,
+)
+from repair.store.reader import PartitionStore
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
@@ -63,3 +78,26 @@ def test_the_table_has_shares_with_intervals() -> None:
     lines = table(by_model(ROWS)).splitlines()
     assert lines[2].startswith("| one | 3 | 100.0 [43.9, 100.0] | 0.0 [")
     assert lines[3].startswith("| two | 4 | 50.0 [")
+
+
+def test_the_command_adds_all_stored_dates_and_compares_two_versions(tmp_path: Path) -> None:
+    store = PartitionStore(str(tmp_path))
+    for date, rows in (("2026-01-06", ROWS[5:]), ("2026-01-05", ROWS[:5])):
+        with store.writer("fix_acceptance", {"date": date, "diagnostic_type": "F821"}) as writer:
+            extra = {ACCEPTANCE: figures(by_model(rows))}
+            writer.commit(fingerprint="f", inputs={}, versions={}, rows_in=0, extra=extra)
+    assert stored_acceptance(store) == by_model(ROWS)
+    said = CliRunner().invoke(main, ["acceptance", str(tmp_path)])
+    assert said.exit_code == 0
+    assert "| two | 4 | 50.0 [" in said.output
+    assert "two less one: accepted -50.0 [" in said.output
+    other = CliRunner().invoke(main, ["acceptance", str(tmp_path), "--compare", "one", "two"])
+    assert "one less two: accepted +50.0 [" in other.output
+    absent = CliRunner().invoke(main, ["acceptance", str(tmp_path), "--compare", "one", "three"])
+    assert absent.exit_code == 1 and "no fix of 'three' was shown; there is one, two" in absent.output
+
+
+def test_a_single_version_has_nothing_to_be_compared_with() -> None:
+    assert compared({"one": Acceptance(shown=1)}) == []
+    with pytest.raises(InputError):
+        compared({}, "one", "two")
