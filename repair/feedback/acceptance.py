@@ -14,7 +14,6 @@ import pyarrow as pa
 import pyarrow.compute
 
 from repair import unexpected
-from repair.curation.policy import project_reject
 from repair.diagnostics.types import OTHER, known_types, partition_of
 from repair.error_states.batches import by_project
 from repair.error_states.project import fault_at
@@ -63,14 +62,13 @@ def fix_acceptance(
 
     A file of events holds no record of its projects: each counts as public, with its owner's consent.
     """
-    permitted = {"visibility": "public", "consent": True}
     for project_id, events in by_project(batches):
         known = known_types(events["timestamp"][0].as_py().date())
         yield from shown_fixes(
             events.to_batches(),
             diagnostic_type=diagnostic_type,
             known_types=known,
-            projects={project_id: permitted},
+            projects={project_id: {}},
         )
 
 
@@ -83,8 +81,8 @@ def shown_fixes(
 ) -> Iterator[pa.RecordBatch]:
     """Outcomes of `FIX_ACCEPTANCE` for the fixes of one diagnostic type, project by project.
 
-    `projects`: rows of `PROJECTS` by their id. Of one from which nothing may be learned only counts are kept:
-    no text, message or diff.
+    `projects`: rows of `DECIDED_PROJECTS` by their id. Of one that may not be used only counts are kept: no
+    text, message or diff.
     """
     known = frozenset(known_types)
     for project_id, events in by_project(batches):
@@ -102,11 +100,11 @@ def of_project(
     fixes = _fixes(events, wanted)
     if not fixes:
         return []
-    policy = project_reject(project)
+    known = {name: project.get(name) for name in ("licence", "purposes")}
     edits = _edits(events)
     for fix in fixes:
-        fix.row |= {"policy": policy, "licence": project.get("licence")}
-        fix.learned = policy is None
+        fix.row |= {"policy": project.get("refused"), **known}
+        fix.learned = project.get("refused") is None
         fix.look_at(edits)
     try:
         moments = sorted({moment for fix in fixes for moment in fix.moments})
@@ -157,7 +155,7 @@ class _Fix:
 
     row: dict[str, Any]
     learned: bool = True
-    """Whether something may be learned from the project, so that its texts are kept."""
+    """Whether the project may be used, so that its texts are kept."""
     _applied: tuple[Position, ...] = ()
 
     @property

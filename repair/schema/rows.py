@@ -192,6 +192,7 @@ class FixAcceptanceRow(TypedDict):
     fate: str | None
     policy: str | None
     licence: str | None
+    purposes: list[str] | None
     files: list[FileRow]
     later_files: list[FileRow]
 

@@ -151,8 +151,9 @@ FIX_ACCEPTANCE = pa.schema(
         ("outcome", pa.string()),  # accepted, rejected, ignored
         ("decided", TIMESTAMP),  # null: the user decided nothing
         ("fate", pa.string()),  # of an accepted one after an hour: kept, edited, reverted, file_gone
-        ("policy", pa.string()),  # why nothing may be learned from the project; null: something may
+        ("policy", pa.string()),  # why the project may not be used at all; null: it may
         ("licence", pa.string()),
+        ("purposes", pa.list_(pa.string())),  # that its owner agreed to; null: not recorded
         ("files", FILES),  # the workspace as it was shown in; empty where nothing may be learned
         ("later_files", FILES),  # the diagnostic's file an hour after the decision; empty: not known
     ]

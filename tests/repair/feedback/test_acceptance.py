@@ -17,7 +17,7 @@ from tests.graph import Session
 BROKEN, FIXED = "number = 1\nprint(numbr)\n", "number = 1\nprint(number)\n"
 DIFF = "-2 print(numbr)\n+2 print(number)"
 MODEL = "2026-01-05-0123456789ab"
-PERMITTED = {"visibility": "public", "consent": True, "licence": "MIT"}
+PERMITTED = {"licence": "MIT", "purposes": ["training"], "refused": None}
 
 
 class Editor(Session):
@@ -71,6 +71,7 @@ def test_an_accepted_fix_that_stays() -> None:
     row = one(editor)
     assert (row["reason"], row["outcome"], row["fate"]) == (None, "accepted", "kept")
     assert (row["model"], row["code"], row["licence"], row["policy"]) == (MODEL, "ruff[F821]", "MIT", None)
+    assert row["purposes"] == ["training"]
     assert row["files"] == [{"path": "a.py", "text": BROKEN}]
     assert row["later_files"] == [{"path": "a.py", "text": f"{FIXED}print(2)\n"}]
     assert (row["decided"] - row["moment"]).total_seconds() == 2
@@ -121,13 +122,10 @@ def test_a_fix_of_another_type_is_in_another_partition() -> None:
     assert one(editor, name="syntax")["code"] == "pyright"
 
 
-@pytest.mark.parametrize(
-    "project", [{"visibility": "private", "consent": True}, {"visibility": "public", "consent": False}]
-)
-def test_of_a_project_that_may_not_be_used_only_counts_are_kept(project: dict[str, Any]) -> None:
-    row = one(opened().shows().accepts(), project=project)
-    assert (row["outcome"], row["fate"]) == ("accepted", "kept")
-    assert row["policy"] in ("private", "no_consent")
+@pytest.mark.parametrize("refused", ["private", "no_consent"])
+def test_of_a_project_that_may_not_be_used_only_counts_are_kept(refused: str) -> None:
+    row = one(opened().shows().accepts(), project={"refused": refused})
+    assert (row["outcome"], row["fate"], row["policy"]) == ("accepted", "kept", refused)
     assert (row["files"], row["later_files"], row["message"], row["line_diff"]) == ([], [], None, None)
 
 
