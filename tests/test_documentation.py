@@ -7,8 +7,9 @@ import importlib.util
 import re
 import shlex
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 import pyarrow.parquet as pq
@@ -16,6 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 from repair.cli import main
+from repair.language_servers import Request, Result
 from tests.documented import INLINE, ROOT, Block, Command, blocks, commands, pages
 from tests.graph import House, record, typing_errors
 
@@ -231,3 +233,22 @@ def test_a_command_that_does_not_exist_is_found(
     (command,) = commands(Block("page", 1, "sh", line))
     with pytest.raises((AssertionError, SystemExit, click.ClickException, argparse.ArgumentError, OSError)):
         test_a_documented_command_is_one_that_its_program_takes(command, tmp_path, monkeypatch)
+
+
+class QuietServers:
+    """Language servers that find nothing."""
+
+    versions = {"pyright": "0", "ruff": "0"}  # noqa: RUF012
+    environment = "none"
+
+    def check_many(self, requests: Iterable[Request]) -> Iterator[Result]:
+        return (Result() for _ in requests)
+
+
+def test_the_examples_of_how_to_add_something_run() -> None:
+    names: dict[str, Any] = {"__name__": "extending", "servers": QuietServers()}
+    examples = [block for block in blocks(ROOT / "docs" / "extending.md") if block.language == "python"]
+    assert len(examples) == 5
+    for block in examples:
+        code = compile("\n" * block.line + block.text, block.page, "exec")
+        exec(code, names)
