@@ -25,7 +25,7 @@ def _lines() -> Iterator[str]:
     nodes = {key.path[-1]: graph.get(key) for key in sorted(graph.get_all_asset_keys())}
     yield "flowchart TB"
     for group in sorted({node.group_name or "" for node in nodes.values()}):
-        yield f"  subgraph group_{group}[\"{group.partition('_')[2]}\"]"
+        yield f'  subgraph group_{group}["{group.partition("_")[2]}"]'
         for name, node in nodes.items():
             if node.group_name == group:
                 yield f'    {name}["{name}<br/>{_partitions(node.partitions_def)}"]'

@@ -21,7 +21,7 @@ from repair.evaluation.teachers import TEACHER_RESULTS
 from repair.models.released import RELEASED
 from repair.pipeline import BY_NAME, OTHER_REASONS
 from repair.schema.descriptions import described, fields
-from repair.schema.events import PROJECT_ROWS, PROJECTS
+from repair.schema.events import DECIDED_PROJECTS, PROJECT_ROWS
 from repair.schema.outcomes import REJECTS
 from repair.schema.stages import REPAIR_EXAMPLES
 from repair.store.text_table import TEXTS
@@ -67,7 +67,7 @@ SCHEMAS: Mapping[str, pa.Schema] = {
 
 TABLES: Mapping[str, pa.Schema] = {
     "rejects": REJECTS,
-    "projects": PROJECTS,
+    "projects": DECIDED_PROJECTS,
     "project_rows": PROJECT_ROWS,
     "leaks": LEAKS,
     "texts": TEXTS,
