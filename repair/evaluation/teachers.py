@@ -30,8 +30,8 @@ pc: Any = pyarrow.compute  # its functions are made at import, so that type chec
 VERIFIED = "verified"
 NO_DIFF = frozenset({"no_diff", "malformed", "not_rising"})
 """Reject reasons of answers without a diff that can be parsed."""
-MISPLACED = frozenset({"wrong_line", "content_mismatch"})
-"""Reject reasons of diffs that do not fit the file."""
+MISPLACED = frozenset({"wrong_line", "content_mismatch", "outside_excerpt"})
+"""Reject reasons of diffs that do not fit the file, or what was shown of it."""
 
 TEACHER_RESULTS = pa.schema(
     [
