@@ -1,7 +1,7 @@
 """Fixes in git histories: the smallest part of a commit's change to a file that clears a diagnostic of it.
 
 Each file is checked alone, so that imports of its own project are not resolved. Used by `bench/excerpts.py`
-and `bench/git_histories.py`.
+and `bench/shipped_model.py`.
 """
 
 from collections import Counter

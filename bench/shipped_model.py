@@ -1,0 +1,212 @@
+"""What the model that ships repairs, beside its base and the rules: coverage, and how right what it shows is.
+
+    python bench/shipped_model.py --store .model/store                           # LeetCode benchmarks
+    python bench/shipped_model.py --samples git.parquet --repositories ../a ../b.git
+    python bench/shipped_model.py --samples git.parquet                           # the same samples again
+    python bench/shipped_model.py --store .model/store -k 8 --at-most 60          # some minutes more
+
+`--store` reads the frozen benchmarks of LeetCode problems. `--samples` reads a file of frozen samples, and
+writes it first if it is not there and `--repositories` are named: a sample is a file before a commit, a
+diagnostic of it and the smallest part of the commit's change that clears it (`git_fixes.py`), without
+near-duplicates, style findings and those that have an automatic fix.
+
+One greedy answer is asked for. `shown` are the answers that verify, as `repair fix` shows them; `precision`
+is the share of them that also passes the tests, where there are tests. k = 8 are seven sampled answers more,
+of which the first that verifies is shown.
+"""
+
+import argparse
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from git_fixes import Fix, of_repository
+from rich.console import Console
+from rich.table import Table
+
+from repair.curation.diagnostic_text import task_text
+from repair.curation.near_duplicates import NearDuplicates
+from repair.diagnostics.diagnostic import Diagnostic
+from repair.evaluation.benchmark import BENCHMARK_SAMPLES, INJECTED, LEETCODE, WORKSPACE
+from repair.evaluation.intervals import Share
+from repair.evaluation.leetcode.functional import judged
+from repair.evaluation.outcomes import NO_CHANGE
+from repair.evaluation.predictions import predict
+from repair.evaluation.scoring import scores
+from repair.fixing.chosen_model import SHIPPED, local_models
+from repair.fixing.fix import Task
+from repair.fixing.fixer import Fixer
+from repair.language_servers import LanguageServers
+from repair.line_diff.numbered import apply
+from repair.models.checkpoint import BASE_INSTRUCTIONS, CheckpointModel, base_of
+from repair.models.decoding import Decoder
+from repair.models.made_by import read_made_by
+from repair.models.model import Model, Sampling
+from repair.prompt.sentinels import render_response
+from repair.store.reader import PartitionStore
+from repair.synthesis.rules.model import RulesModel
+from repair.text.files import files_of
+from repair.text.stable_hash import rank
+
+SEED = 17
+Row = Mapping[str, Any]
+
+
+def of_repositories(
+    repositories: Sequence[Path], commits: int, servers: LanguageServers
+) -> Iterator[dict[str, Any]]:
+    """Rows of `BENCHMARK_SAMPLES` of the newest commits of each repository."""
+    seen = NearDuplicates()
+    for folder in repositories:
+        project = folder.parent.name if folder.name == "repo" else folder.name
+        for fix in of_repository(folder, commits, servers):
+            row = _sample(project, fix)
+            if seen.find_or_add(row["sample_id"], task_text(row, fix.line_diff)) is None:
+                yield row
+
+
+def _sample(project: str, fix: Fix) -> dict[str, Any]:
+    identity = "\0".join((project, fix.text, fix.diagnostic.message, fix.line_diff))
+    return {
+        "sample_id": hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:16],
+        "benchmark": WORKSPACE,
+        "project_id": project,
+        "code": fix.diagnostic.code,
+        "path": fix.path,
+        "reference": render_response(fix.line_diff),
+        "files": [{"path": fix.path, "text": fix.text}],
+        "diagnostic": fix.diagnostic.as_row(),
+        "before": [diagnostic.as_row() for diagnostic in fix.before],
+        "target": apply(fix.text, fix.line_diff),
+        "target_files": [],
+        "tests": None,
+        "licence": None,
+        "verified_by": None,
+    }
+
+
+def of_problems(store: PartitionStore) -> list[dict[str, Any]]:
+    """The samples of the LeetCode benchmarks that are reported."""
+    return [
+        row
+        for partition in store.partitions("leetcode_benchmark")
+        for row in store.table("leetcode_benchmark", partition).to_pylist()
+        if row["benchmark"] in (LEETCODE, INJECTED)
+    ]
+
+
+def models(folder: Path, servers: LanguageServers) -> Iterator[Model]:
+    """The checkpoint, its base and the rules, each loaded when it is its turn."""
+    greedy = Sampling(temperature=0)
+    yield CheckpointModel.load(str(folder), name=folder.name, sampling=greedy)
+    base, revision = base_of(read_made_by(folder), folder.name)
+    loaded = CheckpointModel.of(Decoder(base, revision=revision), name="base", sampling=greedy)
+    yield replace(loaded, instructions=BASE_INSTRUCTIONS)
+    yield RulesModel(servers)
+
+
+def score(samples: Sequence[Row], answering: Iterable[Model], servers: LanguageServers) -> Iterator[Row]:
+    """Rows of `SCORES`, one answer of each model to each sample."""
+    for model in answering:
+        answers = [row for batch in predict(samples, model) for row in batch.to_pylist()]
+        for batch in scores(samples, answers, servers, judged):
+            yield from batch.to_pylist()
+
+
+def of_eight(samples: Sequence[Row], folder: Path, k: int, servers: LanguageServers) -> Iterator[Row]:
+    """Rows like those of `SCORES` for the first of `k` answers that verifies."""
+    tasks = [
+        Task(
+            files_of(row),
+            Diagnostic.from_row(row["diagnostic"]),
+            [Diagnostic.from_row(found) for found in row["before"]],
+            k,
+        )
+        for row in samples
+    ]
+    fixes = Fixer(local_models(folder), servers).fix(tasks)
+    tested = [
+        (sample, fix) for sample, fix in zip(samples, fixes, strict=True) if fix.found and sample["tests"]
+    ]
+    passed = judged((sample["tests"], fix.changed[sample["path"]]) for sample, fix in tested)
+    right = {sample["sample_id"]: passes for (sample, _), passes in zip(tested, passed, strict=True)}
+    for sample, fix in zip(samples, fixes, strict=True):
+        yield {
+            "benchmark": sample["benchmark"],
+            "system": f"{folder.name}, k = {k}",
+            "code": sample["code"],
+            "repaired": fix.found,
+            "functional": right.get(sample["sample_id"], False) if sample["tests"] else None,
+            "outcome": "",
+        }
+
+
+def table(title: str, rows: Iterable[Row], group: Sequence[str]) -> Table:
+    """Shares of the rows by the columns of `group`, in per cent with 95 % intervals."""
+    groups: dict[tuple[str, ...], list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[tuple(row[name] for name in group)].append(row)
+    out = Table(*group, title=title)
+    for name in ("n", "functional", "shown", "precision", "no change"):
+        out.add_column(name, justify="right")
+    for key, found in sorted(groups.items()):
+        shown = [row for row in found if row["repaired"]]
+        cells = (
+            _share([row["functional"] for row in found]),
+            _share([row["repaired"] for row in found]),
+            _share([row["functional"] for row in shown]),
+            _share([row["outcome"] == NO_CHANGE for row in found]),
+        )
+        out.add_row(*key, str(len(found)), *cells)
+    return out
+
+
+def _share(values: Sequence[bool | None]) -> str:
+    known = [value for value in values if value is not None]
+    share = Share.of(sum(known), len(known))
+    return share.text() if share else "-"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--store", help="folder or URI of a store with LeetCode benchmarks")
+    parser.add_argument("--samples", type=Path, help="file of frozen samples; written if it is not there")
+    parser.add_argument("--repositories", nargs="*", type=Path, default=[])
+    parser.add_argument("--commits", type=int, default=600, help="newest commits of each repository")
+    parser.add_argument("--model", type=Path, default=SHIPPED, help="folder of an adapter; the shipped one")
+    parser.add_argument("--at-most", type=int, default=10**6, help="samples of a benchmark, a seeded choice")
+    parser.add_argument("-k", type=int, default=1)
+    options = parser.parse_args()
+    console = Console(width=160)
+    samples: list[dict[str, Any]] = of_problems(PartitionStore(options.store)) if options.store else []
+    with LanguageServers(2) as servers:
+        if options.samples:
+            if not options.samples.exists():
+                made = list(of_repositories(options.repositories, options.commits, servers))
+                pq.write_table(pa.Table.from_pylist(made, schema=BENCHMARK_SAMPLES), options.samples)
+            digest = hashlib.sha256(options.samples.read_bytes()).hexdigest()[:12]
+            samples += pq.read_table(options.samples).to_pylist()
+            console.print(f"{options.samples.name}: {len(samples)} samples, sha256 {digest}")
+        by_benchmark: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for row in sorted(samples, key=lambda row: rank(SEED, row["sample_id"])):
+            by_benchmark[row["benchmark"]].append(row)
+        chosen = [row for rows in by_benchmark.values() for row in rows[: options.at_most]]
+        if not chosen or not options.model.is_dir():
+            print("nothing is scored: name --store or --samples, and a --model that is there")
+            return
+        rows = list(score(chosen, models(options.model, servers), servers))
+        if options.k > 1:
+            rows += of_eight(chosen, options.model, options.k, servers)
+    console.print(table("per cent, with 95 % intervals", rows, ("benchmark", "system")))
+    console.print(table("by diagnostic", rows, ("system", "code")))
+
+
+if __name__ == "__main__":
+    main()
