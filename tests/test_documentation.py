@@ -54,7 +54,7 @@ are stopped."""
 
 def placeholders(folder: Path) -> None:
     """The files that documented commands name and that have to be there."""
-    for name in ("main.py", "shop.py"):
+    for name in ("main.py", "shop.py", "workspace.yaml"):
         (folder / name).write_text("print(1)\n")
 
 
