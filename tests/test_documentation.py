@@ -94,11 +94,17 @@ def parse_python(arguments: Sequence[str]) -> None:
         PARSERS[rest[0]](rest[1:])
     elif first == "-m":
         spec = importlib.util.find_spec(rest[0])
+        if spec and spec.submodule_search_locations:
+            spec = importlib.util.find_spec(f"{rest[0]}.__main__")
         assert spec and spec.origin, f"there is no module {rest[0]}"
         if Path(spec.origin).is_relative_to(ROOT):
             parser_of(Path(spec.origin)).parse_args(rest[1:])
     else:
         parser_of(ROOT / first).parse_args(rest)
+
+
+def parse_cp(arguments: Sequence[str]) -> None:
+    assert all((ROOT / source).exists() for source in arguments[:-1])
 
 
 def parse_composer(arguments: Sequence[str]) -> None:
@@ -112,6 +118,7 @@ PARSERS: dict[str, Callable[[Sequence[str]], None]] = {
     "pip": parse_pip,
     "python": parse_python,
     "composer": parse_composer,
+    "cp": parse_cp,
 }
 
 
