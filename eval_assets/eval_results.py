@@ -12,6 +12,7 @@ from repair.store.writer import PartitionWriter
 from repair_assets.benchmarks import BENCHMARKS, leetcode_benchmark, workspace_benchmark
 from resources.checks import check_specs
 from resources.language_servers import LanguageServersResource
+from resources.pools import LANGUAGE_SERVERS
 from resources.stages import Input, Stage
 from resources.store import StoreResource
 
@@ -24,6 +25,7 @@ ANSWERS_READ = ["sample_id", "benchmark", "system", "answer_index", "answer", "o
     check_specs=check_specs("eval_results", DATE_AND_TYPE),
     group_name="evaluation",
     kinds={"parquet"},
+    pool=LANGUAGE_SERVERS,
 )
 def eval_results(
     context: dg.AssetExecutionContext,

@@ -15,6 +15,7 @@ from resources.benchmark_data import BenchmarkDataResource
 from resources.checks import check_specs
 from resources.language_models import LanguageModelResource
 from resources.language_servers import LanguageServersResource
+from resources.pools import LANGUAGE_MODEL
 from resources.stages import Input, Stage
 from resources.store import StoreResource
 
@@ -33,6 +34,7 @@ class LabelledSet(dg.Config):
     check_specs=check_specs("judge_calibration", None),
     group_name="evaluation",
     kinds={"dspy"},
+    pool=LANGUAGE_MODEL,
 )
 def judge_calibration(
     context: dg.AssetExecutionContext,

@@ -21,6 +21,7 @@ from repair_assets.few_shot_examples import few_shot_examples
 from resources.checks import Checked, CheckVerdict, PartitionCheck, check_specs
 from resources.language_models import LanguageModelResource
 from resources.language_servers import LanguageServersResource
+from resources.pools import GPU
 from resources.stages import Input, Stage
 from resources.store import StoreResource
 from resources.trainer import DECODING, TrainerResource
@@ -76,7 +77,7 @@ CHECKS = (PartitionCheck("answered", _answered),)
     check_specs=check_specs("predictions", DATES, CHECKS),
     group_name="evaluation",
     kinds={"pytorch", "parquet"},
-    pool="h100",
+    pool=GPU,
 )
 def predictions(
     context: dg.AssetExecutionContext,

@@ -46,6 +46,7 @@ from repair.store.manifest import Manifest, fingerprint
 from repair.store.reader import PartitionStore
 from repair.store.writer import PartitionWriter
 from resources.checks import check_specs
+from resources.pools import GPU
 from resources.stages import Input, Stage
 from resources.store import StoreResource
 from resources.trainer import DECODING, TrainerResource
@@ -69,7 +70,7 @@ class Releasing(dg.Config):
     check_specs=check_specs("released_model", None),
     group_name="release",
     kinds={"huggingface"},
-    pool="h100",
+    pool=GPU,
 )
 def released_model(
     context: dg.AssetExecutionContext, config: Releasing, store: StoreResource, trainer: TrainerResource

@@ -37,6 +37,7 @@ from repair_assets.teacher_program import stored_program, teacher_program
 from resources.checks import check_specs
 from resources.language_models import LanguageModelResource
 from resources.language_servers import LanguageServersResource
+from resources.pools import LANGUAGE_MODEL
 from resources.reporting import page
 from resources.stages import Input, Stage, stored_inputs
 from resources.store import StoreResource
@@ -60,6 +61,7 @@ class Comparing(dg.Config):
     check_specs=check_specs("teacher_results", DATE_AND_TYPE),
     group_name="teacher",
     kinds={"parquet", "dspy"},
+    pool=LANGUAGE_MODEL,
 )
 def teacher_results(
     context: dg.AssetExecutionContext,

@@ -14,6 +14,7 @@ RepairError
 ├── ConfigurationError     a setting is at fault: what is set, what was expected, what to do
 ├── LanguageServerError    a server died, hung or answered nonsense
 ├── TeacherError           a language model could not be asked
+│   └── TeacherUnavailableError  its service is down or turns requests away: later it may answer
 ├── synthesis.lm.client.QuestionFailedError  one question got no answer
 ├── synthesis.limits.BudgetExhaustedError    another question could pass the budget
 ├── synthesis.limits.StoppedError            the run ended while a question waited
@@ -58,6 +59,10 @@ class LanguageServerError(RepairError):
 
 class TeacherError(RepairError):
     """A language model could not be asked."""
+
+
+class TeacherUnavailableError(TeacherError):
+    """The service of a language model is down, or turns requests away: asked later, it may answer."""
 
 
 class StoreError(RepairError):

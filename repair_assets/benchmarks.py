@@ -27,6 +27,7 @@ from repair_assets.repair_examples import repair_examples
 from resources.benchmark_data import HINT, BenchmarkDataResource
 from resources.checks import Checked, CheckVerdict, PartitionCheck, check_specs
 from resources.language_servers import LanguageServersResource
+from resources.pools import LANGUAGE_SERVERS
 from resources.stages import Input, Stage, stored_inputs
 from resources.store import StoreResource
 
@@ -58,6 +59,7 @@ CHECKS = (PartitionCheck("has_samples", _has_samples),)
     check_specs=check_specs("workspace_benchmark", DIAGNOSTIC_TYPES, CHECKS),
     group_name="benchmarks",
     kinds={"parquet"},
+    pool=LANGUAGE_SERVERS,
 )
 def workspace_benchmark(
     context: dg.AssetExecutionContext,
@@ -121,6 +123,7 @@ def workspace_benchmark(
     check_specs=check_specs("leetcode_benchmark", DIAGNOSTIC_TYPES),
     group_name="benchmarks",
     kinds={"parquet"},
+    pool=LANGUAGE_SERVERS,
 )
 def leetcode_benchmark(
     context: dg.AssetExecutionContext,

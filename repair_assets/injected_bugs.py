@@ -15,6 +15,7 @@ from repair.store.writer import PartitionWriter
 from resources.benchmark_data import BenchmarkDataResource
 from resources.checks import check_specs
 from resources.language_models import LanguageModelResource
+from resources.pools import LANGUAGE_MODEL
 from resources.stages import Stage
 from resources.store import StoreResource
 
@@ -30,6 +31,7 @@ class BugQuestions(dg.Config):
     check_specs=check_specs("injected_bugs", None),
     group_name="benchmarks",
     kinds={"dspy"},
+    pool=LANGUAGE_MODEL,
 )
 def injected_bugs(
     context: dg.AssetExecutionContext,

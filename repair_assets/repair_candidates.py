@@ -19,6 +19,7 @@ from repair_assets.reproduced_diagnostics import reproduced_diagnostics
 from resources.checks import Checked, CheckVerdict, PartitionCheck, at_least, at_most, check_specs
 from resources.engine import EngineResource
 from resources.language_servers import LanguageServersResource
+from resources.pools import LANGUAGE_SERVERS
 from resources.stages import Input, Stage
 from resources.store import StoreResource
 
@@ -71,6 +72,7 @@ CHECKS = (
     check_specs=check_specs("repair_candidates", DATE_AND_TYPE, CHECKS),
     group_name="diagnostics",
     kinds={"parquet", "python"},
+    pool=LANGUAGE_SERVERS,
 )
 def repair_candidates(
     context: dg.AssetExecutionContext,

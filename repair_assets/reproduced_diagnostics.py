@@ -17,6 +17,7 @@ from repair_assets.error_states import error_states
 from resources.checks import check_specs, yield_check
 from resources.engine import EngineResource
 from resources.language_servers import LanguageServersResource
+from resources.pools import LANGUAGE_SERVERS
 from resources.stages import Input, Stage
 from resources.store import StoreResource
 
@@ -33,6 +34,7 @@ CHECKS = (yield_check("reproduction_rate", "are reported again"),)
     check_specs=check_specs("reproduced_diagnostics", DATE_AND_TYPE, CHECKS),
     group_name="diagnostics",
     kinds={"parquet", "python"},
+    pool=LANGUAGE_SERVERS,
 )
 def reproduced_diagnostics(
     context: dg.AssetExecutionContext,

@@ -23,6 +23,7 @@ from resources.checks import check_specs
 from resources.engine import EngineResource
 from resources.language_models import LanguageModelResource
 from resources.language_servers import LanguageServersResource
+from resources.pools import LANGUAGE_MODEL
 from resources.stages import Input, Stage
 from resources.store import StoreResource
 
@@ -43,6 +44,7 @@ class Synthesis(dg.Config):
     check_specs=check_specs("synthesized_diffs", DATE_AND_TYPE),
     group_name="synthesis",
     kinds={"parquet", "dspy"},
+    pool=LANGUAGE_MODEL,
 )
 def synthesized_diffs(
     context: dg.AssetExecutionContext,
@@ -109,6 +111,7 @@ def _by_model(
         total=stage.count(asset),
     ) as teacher:
         stage.write(writer, SPEC, synthesize_by_model(partial(stage.rows, asset, list(SPEC.reads)), teacher))
+        teacher.require_answers()
         # Rejected rows cost as much as the others, and no table of rows holds that.
         return {"teacher": teacher.name, "usage": asdict(teacher.usage)}
 

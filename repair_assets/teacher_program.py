@@ -20,6 +20,7 @@ from repair_assets.few_shot_examples import few_shot_examples
 from resources.checks import check_specs
 from resources.language_models import LanguageModelResource
 from resources.language_servers import LanguageServersResource
+from resources.pools import LANGUAGE_MODEL
 from resources.stages import Input, Stage
 from resources.store import StoreResource
 
@@ -48,6 +49,7 @@ class Program(dg.Config):
     check_specs=check_specs("teacher_program", None),
     group_name="teacher",
     kinds={"dspy"},
+    pool=LANGUAGE_MODEL,
 )
 def teacher_program(
     context: dg.AssetExecutionContext,

@@ -22,6 +22,7 @@ from resources.checks import Checked, CheckVerdict, PartitionCheck, at_most, che
 from resources.engine import EngineResource
 from resources.language_models import LanguageModelResource
 from resources.language_servers import LanguageServersResource
+from resources.pools import LANGUAGE_SERVERS
 from resources.stages import Input, Stage
 from resources.store import StoreResource
 
@@ -73,6 +74,7 @@ class Verification(dg.Config):
     check_specs=check_specs("verified_diffs", DATE_AND_TYPE, CHECKS),
     group_name="synthesis",
     kinds={"parquet", "python"},
+    pool=LANGUAGE_SERVERS,
 )
 def verified_diffs(
     context: dg.AssetExecutionContext,

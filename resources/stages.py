@@ -30,6 +30,7 @@ from repair.store.writer import PartitionWriter
 from resources.checks import PartitionCheck, count_of_rows, results
 from resources.engine import Engine, LocalEngine
 from resources.reporting import column_schema, preview
+from resources.retries import retry_transient_faults
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +196,19 @@ class Stage:
             work: writes the partition's rows; what it returns is kept in the manifest's `extra`.
             rows_in: rows that the stage must account for; default: all rows of the inputs.
             metadata: more metadata from the manifest.
+
+        Raises:
+            dagster.RetryRequested: a fault that passes; the step is tried again.
         """
+        with retry_transient_faults(self.context.retry_number):
+            return self._materialize(work, rows_in, metadata)
+
+    def _materialize(
+        self,
+        work: Callable[[PartitionWriter], Mapping[str, Any] | None],
+        rows_in: int | None,
+        metadata: Callable[[Manifest], Mapping[str, Any]] | None,
+    ) -> dg.MaterializeResult:
         started = time.monotonic()
         manifests = self.manifests()
         segments = self.key.segments()

@@ -20,6 +20,7 @@ from repair.store.writer import PartitionWriter
 from repair.training.accounting import READS, TRAINED, trained_and_rejected
 from repair.training.export import METRICS, versions
 from resources.checks import Checked, CheckVerdict, PartitionCheck, check_specs
+from resources.pools import GPU
 from resources.reporting import picture
 from resources.stages import Input, Stage
 from resources.store import StoreResource
@@ -52,7 +53,7 @@ class Training(dg.Config):
     check_specs=check_specs("checkpoint", DATES, CHECKS),
     group_name="training",
     kinds={"pytorch", "huggingface"},
-    pool="h100",
+    pool=GPU,
 )
 def checkpoint(
     context: dg.AssetExecutionContext, config: Training, store: StoreResource, trainer: TrainerResource

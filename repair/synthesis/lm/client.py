@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from repair.database import Location
-from repair.errors import ConfigurationError, RepairError, StoreError, TeacherError
+from repair.errors import ConfigurationError, RepairError, StoreError, TeacherError, TeacherUnavailableError
 from repair.extras import extra
 from repair.ordered_map import ordered_map
 from repair.schema.outcomes import Reject
@@ -80,6 +80,8 @@ class LmClient:
         self._open: dict[str, threading.Event] = {}
         self._open_lock = threading.Lock()
         self._failures_running = 0
+        self.turned_away = 0
+        """Questions that the service or the network turned away on the last attempt."""
 
     def close(self) -> None:
         """Close the response cache."""
@@ -276,8 +278,10 @@ class LmClient:
         if _is_fatal(error):
             return TeacherError(f"{self._model.model} can't be asked: {cause}")
         self._failures_running += 1
+        self.turned_away += _is_turned_away(error)
         if self._failures_running >= MOST_FAILURES_RUNNING:
-            return TeacherError(
+            kind = TeacherUnavailableError if _may_pass(error) else TeacherError
+            return kind(
                 f"{self._failures_running} questions to {self._model.model} failed with no answer in between,"
                 f" the last one with: {cause}"
             )
@@ -322,6 +326,14 @@ def _is_fatal(error: BaseException) -> bool:
     )
     # 404: no such model, or no such address
     return isinstance(error, for_all) or getattr(error, "status", None) == 404
+
+
+def _is_turned_away(error: BaseException) -> bool:
+    """Whether the service did not come to see the question: it may answer when it is asked later."""
+    from dspy.utils import exceptions
+
+    kinds = (exceptions.LMRateLimitError, exceptions.LMServerError, exceptions.LMTransportError)
+    return isinstance(error, kinds)
 
 
 def _may_pass(error: BaseException) -> bool:

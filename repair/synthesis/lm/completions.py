@@ -13,7 +13,7 @@ from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any
 
 from repair.credentials import split_url
-from repair.errors import ConfigurationError, TeacherError
+from repair.errors import ConfigurationError, TeacherError, TeacherUnavailableError
 from repair.models.model import Completion, FinishReason, Sampling
 from repair.prompt.rows import prompt_of
 from repair.synthesis.lm.settings import LanguageModel
@@ -75,7 +75,8 @@ class CompletionsModel:
             fault = self._credentials.mask(text)[:_MOST_SAID]
             if status in _FOR_ALL or (status == 0 and attempt == self._model.attempts):
                 told = f"{status or 'no response'}: {fault}"
-                raise TeacherError(f"{self.name} at {self._model.address} can't be asked: {told}")
+                kind = TeacherError if status else TeacherUnavailableError
+                raise kind(f"{self.name} at {self._model.address} can't be asked: {told}")
             if status not in _MAY_PASS and status != 0:
                 break
             if attempt < self._model.attempts:

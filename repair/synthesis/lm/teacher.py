@@ -20,7 +20,7 @@ import pyarrow as pa
 from repair.closing import Closing
 from repair.curation.consent import NOT_FOR, allows
 from repair.database import Location
-from repair.errors import ConfigurationError, InputError
+from repair.errors import ConfigurationError, InputError, TeacherUnavailableError
 from repair.language_servers.scheduler import VersionedServers
 from repair.line_diff.answer_block import diff_length, find_block
 from repair.line_diff.errors import NoDiffError
@@ -138,6 +138,17 @@ class LmTeacher(Closing):
     def usage(self) -> Usage:
         """Tokens and cost of all answers so far, those of rejected rows included."""
         return self._client.budget.usage
+
+    def require_answers(self) -> None:
+        """Raises TeacherUnavailableError if questions were turned away and none got an answer.
+
+        Then the service is down, and no row is to blame.
+        """
+        usage, turned_away = self.usage, self._client.turned_away
+        if turned_away and not usage.answers_paid and not usage.answers_cached:
+            raise TeacherUnavailableError(
+                f"{self.model.model} answered no question and turned {turned_away} away; ask it again later"
+            )
 
     def count_cached(self, rows: Iterable[RepairCandidateRow]) -> None:
         """Count the cached answers to these rows against the budget, before any question is sent.

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from repair.database import STATE_VARIABLE, Location, PostgresAddress
-from repair.errors import ConfigurationError, TeacherError
+from repair.errors import ConfigurationError, TeacherError, TeacherUnavailableError
 from repair.language_servers import ServerCrashError
 from repair.line_diff.unified import diff as unified_diff
 from repair.pipeline import BY_NAME
@@ -201,6 +201,33 @@ def test_one_row_in_trouble_costs_its_neighbours_nothing(cache: Path) -> None:
     assert [result["reason"] for result in results] == [None] * 3 + ["teacher_failed"] + [None] * 4
 
 
+def one_answer(exchange: Any) -> None:
+    """Of the second row alone."""
+    (RIGHT if "error:name1x" in exchange.prompt else server_error(RIGHT, times=None))(exchange)
+
+
+@pytest.mark.parametrize(
+    ("script", "down"),
+    [
+        pytest.param(server_error(RIGHT, times=None), True, id="500"),
+        pytest.param(throttled(RIGHT, times=None), True, id="429"),
+        pytest.param(server_error(RIGHT, status=400, times=None), False, id="the rows are refused"),
+        pytest.param(RIGHT, False, id="answers"),
+        pytest.param(
+            lambda e: RIGHT(e) if "name1x" in e.prompt else e.error(500, "x"), False, id="one answer"
+        ),
+    ],
+)
+def test_a_service_that_answered_no_question_is_down(script: Script, down: bool, cache: Path) -> None:
+    with ModelServer(script) as server, teacher(server, cache, attempts=1) as asked:
+        list(asked.propose([row(0), row(1)]))
+        if not down:
+            asked.require_answers()
+            return
+        with pytest.raises(TeacherUnavailableError, match="answered no question and turned 2 away"):
+            asked.require_answers()
+
+
 def test_retry_after_is_waited_for(cache: Path) -> None:
     start = time.monotonic()
     [result] = outcomes(throttled(RIGHT, retry_after="0.5"), cache, [row(0)])
@@ -226,7 +253,7 @@ def test_what_would_fail_for_every_row_ends_the_stage(status: int, cache: Path) 
 
 def test_a_service_that_is_down_ends_the_stage(cache: Path) -> None:
     rows = [row(number) for number in range(MOST_FAILURES_RUNNING + 20)]
-    with pytest.raises(TeacherError, match="failed with no answer in between"):
+    with pytest.raises(TeacherUnavailableError, match="failed with no answer in between"):
         outcomes(server_error(RIGHT, times=None), cache, rows, attempts=1)
 
 
