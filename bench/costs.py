@@ -80,7 +80,7 @@ def rows(size: int) -> Iterator[tuple[str, str]]:
 
 
 def _number(found: float) -> str:
-    return f"{found:,.0f}" if found >= 20 else f"{found:.2g}"
+    return f"{found:,.0f}" if found >= 20 else f"{found:.1f}" if found >= 1 else f"{found:.2f}"
 
 
 def tables() -> str:

@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import re
 import shlex
+import sys
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 import click
 import pyarrow.parquet as pq
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from repair.cli import main
@@ -201,6 +203,40 @@ def test_a_python_example_names_what_there_is(block: Block) -> None:
         if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] in OURS:
             module = importlib.import_module(node.module or "")
             assert [name.name for name in node.names if not hasattr(module, name.name)] == []
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+def test_a_link_leads_to_what_there_is(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:\s]*)(?:#([^)\s]*))?\)", page.read_text()):
+        path, anchor = target
+        linked = page if not path else page.parent / path
+        assert linked.exists(), path
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", linked.read_text(), re.MULTILINE)
+            assert anchor in {
+                re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings
+            }
+
+
+def test_the_readme_stays_short() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 120
+
+
+def test_the_cost_model_is_what_its_command_prints() -> None:
+    spec = importlib.util.spec_from_file_location("costs", ROOT / "bench" / "costs.py")
+    assert spec and spec.loader
+    costs = importlib.util.module_from_spec(spec)
+    sys.modules["costs"] = costs  # its dataclasses look themselves up
+    spec.loader.exec_module(costs)
+    assert f"\n{costs.tables()}\n" in (ROOT / "docs" / "costs.md").read_text(), "run python bench/costs.py"
+
+
+def test_the_hooks_call_what_lint_calls() -> None:
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
+    called = [hook["entry"].split()[0].removeprefix(".venv/bin/") for hook in hooks]
+    lint = MAKEFILE[MAKEFILE.index("lint: ") :].partition("\n\n")[0]
+    assert called == ["ruff", "ruff", "pyright"]
+    assert all(f"$(BIN)/{program}" in lint for program in called)
 
 
 @pytest.mark.parametrize(
