@@ -13,7 +13,7 @@ from typing import Any
 import dagster as dg
 
 from code_location.catalog import Asset
-from partitions.dates import lookback, window
+from partitions.dates import RECENT, window
 
 When = dg.AutomationCondition[Any]
 
@@ -45,7 +45,7 @@ def _unready() -> When:
 
 
 def _recent() -> When:
-    return dg.AutomationCondition.in_latest_time_window(lookback())
+    return dg.AutomationCondition.in_latest_time_window(RECENT)
 
 
 def _once(trigger: When) -> When:

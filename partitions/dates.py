@@ -19,6 +19,8 @@ from repair.configuration import Expected, configuration_error
 
 PREFIX = "REPAIR_"
 DEFAULT_FIRST_DATE = date(2026, 1, 5)
+LOOKBACK = 7
+"""Latest date partitions that are still made, or tried again, without a person or a backfill."""
 
 _DEFINITIONS = {
     "daily": dg.DailyPartitionsDefinition,
@@ -74,17 +76,14 @@ class DateSettings(BaseSettings):
         """The date partitions that these settings ask for; `first_date` is in the first of them."""
         return _DEFINITIONS[self.cadence](start_date=self.first_day().isoformat(), timezone="UTC")
 
+    def lookback(self) -> timedelta:
+        """The length of the latest `LOOKBACK` windows; some days more where months are shorter."""
+        return LOOKBACK * timedelta(days={"daily": 1, "weekly": 7, "monthly": 31}[self.cadence])
+
 
 _SETTINGS = DateSettings.load()
 DATES = _SETTINGS.partitions()
-
-LOOKBACK = 7
-"""Latest date partitions that are still made, or tried again, without a person or a backfill."""
-
-
-def lookback() -> timedelta:
-    """The length of the latest `LOOKBACK` windows, or a few days more where months differ."""
-    return LOOKBACK * timedelta(days={"daily": 1, "weekly": 7, "monthly": 31}[_SETTINGS.cadence])
+RECENT = _SETTINGS.lookback()
 
 
 def window(date: str) -> tuple[datetime, datetime]:

@@ -18,7 +18,7 @@ from code_location.definitions import defs as real
 from partitions.dates import DATES, last_dates
 from partitions.keys import DATE, DIAGNOSTIC_TYPE
 from repair_assets.recorded_days import recorded_days
-from resources.stages import ROWS_ADD_UP
+from resources.checks import ROWS_ADD_UP
 from training_assets.training_mixture import WINDOW
 
 TYPES = ("F811", "F821", "syntax")

@@ -1,12 +1,26 @@
 """The conditions ask for what is due and for nothing else, day after day, without a person."""
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+import dagster as dg
 import pytest
 
-from code_location.automation import RETRIES
+from code_location.automation import RETRIES, automation_sensor
+from code_location.backfill.plan import DIAGNOSTICS as ALL_STAGES
+from code_location.definitions import defs
+from partitions.dates import DATES
+from partitions.types import DIAGNOSTIC_TYPES
 from tests.code_location.automated_world import DIAGNOSTICS, TYPES, World
+from tests.code_location.stored_history import report, with_history
+from tests.cpu_time import cpu_bound
+
+ROOT = Path(__file__).parents[2]
 
 Asked = dict[str, set[str]]
 
@@ -166,3 +180,81 @@ def test_a_fortnight_comes_to_the_right_state_with_no_hands() -> None:
     assert {day for asset, day in world.made if asset == "daily_examples"} == set(DAYS)
     assert {day for asset, day in world.made if asset == "training_mixture"} == set(DAYS)
     assert {day for asset, day in world.made if asset == "scorecard"} == {fifth, thirteenth}
+
+
+CADENCE = """
+import json, sys
+from datetime import datetime
+from tests.code_location.automated_world import World
+world = World()
+first, *dates = json.loads(sys.argv[1])
+world.tick(datetime.fromisoformat(first))
+for over, key in dates:
+    world.arrives(key, F821=1)
+    asked = world.until_quiet(datetime.fromisoformat(over))
+    print(json.dumps({name: sorted(keys) for name, keys in asked.items()}))
+"""
+
+
+@pytest.mark.parametrize(
+    ("cadence", "dates"),
+    [
+        ("weekly", [("2026-01-11", "2026-01-04"), ("2026-01-18", "2026-01-11")]),
+        ("monthly", [("2026-02-01", "2026-01-01")]),
+    ],
+)
+def test_weeks_and_months_are_followed_to_the_scorecard(cadence: str, dates: list[tuple[str, str]]) -> None:
+    moments = [f"{over}T00:10:00+00:00" for over, _ in dates]
+    told = ["2026-01-06T00:00:00+00:00", *zip(moments, (key for _, key in dates), strict=True)]
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", CADENCE, json.dumps(told)],
+        cwd=ROOT,
+        env={**os.environ, "REPAIR_CADENCE": cadence, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    asked = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    expected = [together(processed(key), mixed(key), scored(key)) for _, key in dates]
+    assert [{name: set(keys) for name, keys in one.items()} for one in asked] == expected
+
+
+def test_the_sensor_asks_for_one_run_of_each_partition() -> None:
+    """What the daemon is told, at the present date."""
+    day = DATES.get_partition_keys()[-1]
+    repository = defs.get_repository_def()
+    with dg.DagsterInstance.ephemeral() as instance:
+        cursor, asked = None, []
+        for made in ("", "recorded_days", "session_events"):
+            if made:
+                report(instance, made, day, "new")
+            context = dg.build_sensor_context(instance, cursor=cursor, repository_def=repository)
+            told = automation_sensor.evaluate_tick(context)
+            cursor, asked = told.cursor, told.run_requests or []
+            if made != "session_events":
+                selected = [request.asset_selection for request in asked]
+                assert selected == ([[dg.AssetKey("session_events")]] if made else [])
+    types = DIAGNOSTIC_TYPES.get_partition_keys()
+    assert {str(request.partition_key) for request in asked} == {f"{day}|{name}" for name in types}
+    assert len(asked) == len(types)
+    for request in asked:
+        assert {key.path[-1] for key in request.asset_selection or ()} == set(ALL_STAGES)
+
+
+def test_a_tick_at_all_types_and_three_years_of_days_takes_a_second() -> None:
+    until = FIRST + timedelta(days=3 * 365)
+    day = until.date().isoformat()
+    instance = with_history(defs, until)
+    found = dg.evaluate_automation_conditions(defs, instance, evaluation_time=until + timedelta(minutes=10))
+    with cpu_bound(10.0):
+        for made in ("recorded_days", "session_events"):
+            report(instance, made, day, "new")
+            found = dg.evaluate_automation_conditions(
+                defs,
+                instance,
+                evaluation_time=until + timedelta(days=1, minutes=10),
+                cursor=found.cursor,
+            )
+    for stage in ALL_STAGES:
+        assert found.get_num_requested(dg.AssetKey(stage)) == len(DIAGNOSTIC_TYPES.get_partition_keys())

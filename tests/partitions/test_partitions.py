@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from partitions.dates import DateSettings, dates_between, days_before_the_first, last_dates, window
+from partitions.dates import LOOKBACK, DateSettings, dates_between, days_before_the_first, last_dates, window
 from partitions.keys import DATE_AND_TYPE, Key
 from partitions.types import DIAGNOSTIC_TYPES
 from repair.diagnostics.types import OTHER
@@ -132,3 +132,15 @@ def test_a_window_of_dates_ends_with_its_own_and_begins_with_the_first_there_is(
     assert last_dates("2026-01-08", 3) == ["2026-01-06", "2026-01-07", "2026-01-08"]
     assert last_dates("2026-01-08", 1) == ["2026-01-08"]
     assert last_dates("2026-01-06", 30) == ["2026-01-05", "2026-01-06"]
+
+
+@pytest.mark.parametrize("cadence", ["daily", "weekly", "monthly"])
+def test_the_lookback_holds_the_latest_windows_of_every_cadence(
+    cadence: Literal["daily", "weekly", "monthly"],
+) -> None:
+    settings = DateSettings(cadence=cadence, first_date=date(2022, 1, 1))
+    partitions = settings.partitions()
+    for key in partitions.get_partition_keys()[10:30]:
+        end = partitions.time_window_for_partition_key(key).end
+        recent = partitions.get_partition_keys_in_time_window(dg.TimeWindow(end - settings.lookback(), end))
+        assert LOOKBACK <= len(recent) <= LOOKBACK + 1
