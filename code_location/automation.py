@@ -139,6 +139,7 @@ def conditions(checkpoint_days: int) -> dict[str, When]:
         "synthesized_diffs": follows,
         "verified_diffs": follows,
         "repair_examples": follows,
+        "fix_acceptance": follows,
         "daily_examples": follows,
         "training_mixture": _mixture(),
         "checkpoint": _checkpoint(checkpoint_days),
