@@ -14,6 +14,8 @@ import dagster as dg
 
 from code_location.run_outcomes import FAILED_TICK, State, automation_path, latest_tick, of_run, of_ticks
 from repair.errors import RepairError
+from resources.alerts.channels import DeliveryError
+from resources.alerts.incidents import Observation
 from resources.alerts.message import Alert, Cause, safe
 from resources.alerts.resource import AlertsResource
 
@@ -21,6 +23,8 @@ INTERVAL_S, WATCH_INTERVAL_S = 30, 60
 RUNS_OF_A_TICK = 200
 OVERLAP_S = 900.0
 """Runs are read again from so long before the latest one on: the clocks of machines differ."""
+OVERDUE_S = 900.0
+"""A message that waits longer for its channel makes the tick red, so that the other channels are told."""
 SILENT_S = 1800.0
 """After so long without a tick `alerts` counts as stopped."""
 _FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
@@ -38,22 +42,25 @@ def tell(instance: dg.DagsterInstance, alerts: AlertsResource) -> str:
         )
         ended = {record.dagster_run.run_id: record for record in records}
         unread = outbox.unread(ended)[:RUNS_OF_A_TICK]
-        made, failures = 0, list[Exception]()
+        observed, read, failures = list[Observation](), list[tuple[str, float]](), list[Exception]()
         for run_id in unread:
             record = ended[run_id]
             try:
-                observed = list(of_run(instance, record.dagster_run))
-            except Exception as error:
+                observed += of_run(instance, record.dagster_run)
+            except Exception as error:  # it stays unread, and the others are told
                 failures.append(error)
             else:
-                read = [(run_id, record.update_timestamp.timestamp())]
-                made += outbox.record(observed, channels, read)
-        made += outbox.record(of_ticks(instance), channels)
+                read.append((run_id, record.update_timestamp.timestamp()))
+        observed += of_ticks(instance, without=alerts_sensor.name)
+        made = outbox.record(observed, channels, read)
         done = outbox.deliver(channels)
-        waiting = ", ".join(f"{count} for {name}" for name, count in outbox.pending().items())
+        pending, overdue = outbox.pending(), outbox.pending(older_than_s=OVERDUE_S)
+    if overdue:
+        failures.append(DeliveryError(f"messages wait too long: {overdue}; {done.errors or 'no answer yet'}"))
     if failures:
-        raise ExceptionGroup(f"the events of {len(failures)} runs can't be read", failures)
-    said = f"{len(unread)} runs read, {made} messages made, {done.sent} sent; waiting: {waiting or 'none'}"
+        raise ExceptionGroup("; ".join(map(str, failures)), failures)
+    waiting = ", ".join(f"{count} for {name}" for name, count in pending.items())
+    said = f"{len(read)} runs read, {made} messages made, {done.sent} sent; waiting: {waiting or 'none'}"
     errors = "; ".join(done.errors.values())
     return f"{said}; {errors}" if errors else said
 

@@ -57,11 +57,11 @@ def of_run(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterator[Observa
                 pass
 
 
-def of_ticks(instance: dg.DagsterInstance) -> Iterator[Observation]:
-    """Whether the latest finished tick of each sensor and schedule failed."""
+def of_ticks(instance: dg.DagsterInstance, *, without: str) -> Iterator[Observation]:
+    """Whether the latest finished tick of each sensor and schedule failed, but for the sensor `without`."""
     for state in instance.all_instigator_state():
         tick = latest_tick(instance, state)
-        if tick is None:
+        if tick is None or state.instigator_name == without:
             continue
         at = tick.end_timestamp or tick.timestamp
         if tick.status.value != FAILED_TICK:

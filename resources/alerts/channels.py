@@ -86,12 +86,16 @@ class SlackChannel:
     channel: str
     ui_url: str
     base_url: str = "https://slack.com/api/"
+    token_variable: str = ""
+    """Where the token is from, for the message that there is none."""
     name = "slack"
 
     def __repr__(self) -> str:
         return f"SlackChannel({self.channel!r})"
 
     def send(self, alert: Alert, key: str) -> None:
+        if not self.token:
+            raise DeliveryError(f"slack: the environment variable {self.token_variable} has no token")
         with extra("slack"):
             from slack_sdk import WebClient
             from slack_sdk.errors import SlackApiError, SlackClientError

@@ -112,10 +112,11 @@ class Outbox(Closing):
         with self._transaction():
             self._put(alert, channels, self._clock())
 
-    def pending(self) -> dict[str, int]:
-        """Channel -> messages that wait for it."""
-        counted = "SELECT channel, count(*) FROM outbox WHERE delivered_at IS NULL GROUP BY channel"
-        return dict(self._connection.execute(counted).fetchall())
+    def pending(self, *, older_than_s: float = 0) -> dict[str, int]:
+        """Channel -> messages that wait for it, for so long."""
+        counted = """SELECT channel, count(*) FROM outbox
+            WHERE delivered_at IS NULL AND created <= ? GROUP BY channel"""
+        return dict(self._connection.execute(counted, (self._clock() - older_than_s,)).fetchall())
 
     def deliver(self, channels: Sequence[Channel]) -> Delivery:
         """Sends what is due, channel by channel."""

@@ -9,7 +9,6 @@ from pathlib import Path
 import dagster as dg
 from pydantic import Field
 
-from repair.errors import ConfigurationError
 from resources.alerts.channels import Channel, LogChannel, SlackChannel, WebhookChannel
 from resources.alerts.outbox import Outbox
 
@@ -30,18 +29,21 @@ class AlertsResource(dg.ConfigurableResource[None]):
     slack_url: str = SLACK_API
 
     def channels(self) -> list[Channel]:
-        """Raises ConfigurationError: Slack's channel is named, and no token is there."""
+        """The log, and those that are set."""
         found: list[Channel] = [LogChannel(self.ui_url)]
         if self.webhook_url:
             found.append(WebhookChannel(self.webhook_url, self.ui_url))
         if self.slack_channel:
-            token = os.environ.get(self.slack_token_variable, "")
-            if not token:
-                raise ConfigurationError(
-                    f"alerts go to Slack's channel {self.slack_channel}, and the environment variable "
-                    f"{self.slack_token_variable or '(REPAIR_ALERT_SLACK_TOKEN_VARIABLE)'} has no token"
+            variable = self.slack_token_variable
+            found.append(
+                SlackChannel(
+                    token=os.environ.get(variable, ""),
+                    channel=self.slack_channel,
+                    ui_url=self.ui_url,
+                    base_url=self.slack_url,
+                    token_variable=variable,
                 )
-            found.append(SlackChannel(token, self.slack_channel, self.ui_url, self.slack_url))
+            )
         return found
 
     def open(self) -> Outbox:
