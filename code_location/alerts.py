@@ -6,6 +6,7 @@ has read, and raises if something is wrong: nothing is skipped, and its tick is 
 of that, and of an `alerts` that was switched off or stopped ticking; its own failure is told by `alerts`.
 """
 
+import json
 import sqlite3
 import time
 from datetime import UTC, datetime
@@ -76,8 +77,13 @@ def alerts_sensor(context: dg.SensorEvaluationContext, alerts: AlertsResource) -
     return dg.SkipReason(tell(context.instance, alerts))
 
 
-def trouble_of(instance: dg.DagsterInstance, now: float) -> tuple[str, str, State] | None:
-    """What is wrong with the sensor `alerts`: class and detail; None: nothing, or it never ran."""
+def trouble_of(
+    instance: dg.DagsterInstance, now: float, watched_since: float
+) -> tuple[str, str, State] | None:
+    """What is wrong with the sensor `alerts`: class and detail; None: nothing, or it never ran.
+
+    That it does not tick counts from `watched_since` on: after a pause of the daemon it has not ticked yet.
+    """
     for state in instance.all_instigator_state():
         if state.instigator_name != alerts_sensor.name:
             continue
@@ -87,7 +93,7 @@ def trouble_of(instance: dg.DagsterInstance, now: float) -> tuple[str, str, Stat
         if tick is not None and tick.status.value == FAILED_TICK:
             error = tick.error
             return "its ticks fail", safe(error.to_string()[-2000:] if error else ""), state
-        if tick is not None and now - tick.timestamp > SILENT_S:
+        if tick is not None and now - max(tick.timestamp, watched_since) > SILENT_S:
             last = datetime.fromtimestamp(tick.timestamp, UTC)
             return "no tick", f"the last one was at {last:%F %R} UTC", state
     return None
@@ -101,8 +107,8 @@ def trouble_of(instance: dg.DagsterInstance, now: float) -> tuple[str, str, Stat
 )
 def alerts_watch(context: dg.SensorEvaluationContext, alerts: AlertsResource) -> dg.SkipReason:
     """Its state is the sensor's cursor: it needs no outbox, whose fault it may have to tell."""
-    found = trouble_of(context.instance, time.time())
-    told = context.cursor or ""
+    told, watched_since, now = _state(context)
+    found = trouble_of(context.instance, now, watched_since)
     what, detail, path = "", "", ""
     if found:
         what, detail, state = found
@@ -119,8 +125,16 @@ def alerts_watch(context: dg.SensorEvaluationContext, alerts: AlertsResource) ->
             path=path or "/automation",
         )
         send_somehow(alert, alerts, key=f"{alerts_sensor.name}-{time.time_ns()}")
-        context.update_cursor(what)
+    context.update_cursor(json.dumps([what, watched_since]))
     return dg.SkipReason(f"alerts: {what or 'works'}")
+
+
+def _state(context: dg.SensorEvaluationContext) -> tuple[str, float, float]:
+    """What was told last, since when it ticks without a pause, and the time."""
+    told, since = json.loads(context.cursor) if context.cursor else ("", 0.0)
+    now = time.time()
+    paused = now - (context.last_tick_completion_time or 0.0) > 5 * WATCH_INTERVAL_S
+    return told, now if paused else since, now
 
 
 def send_somehow(alert: Alert, alerts: AlertsResource, key: str) -> None:

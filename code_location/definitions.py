@@ -2,9 +2,11 @@
 
 import dagster as dg
 
+from code_location.alerts import ALERT_SENSORS
 from code_location.automation import automated, automation_sensor
 from code_location.backfill.job import scheduled_backfill
 from code_location.catalog import catalogued
+from code_location.freshness import freshness, freshness_job, freshness_schedule
 from eval_assets.eval_results import eval_results
 from eval_assets.judge_calibration import judge_calibration
 from eval_assets.predictions import predictions
@@ -24,6 +26,7 @@ from repair_assets.session_events import session_events
 from repair_assets.synthesized_diffs import synthesized_diffs
 from repair_assets.teacher_program import teacher_program
 from repair_assets.verified_diffs import verified_diffs
+from resources.alerts.resource import AlertsResource
 from resources.benchmark_data import BenchmarkDataResource
 from resources.engine import EngineResource
 from resources.language_models import LanguageModelResource
@@ -76,9 +79,10 @@ defs = dg.Definitions(
         catalogued([recorded_days, *(asset for assets in ASSETS_OF_JOBS.values() for asset in assets)]),
         SETTINGS.checkpoint_days,
     ),
-    jobs=list(JOBS.values()),
-    sensors=[recorded_days_sensor, automation_sensor],
-    schedules=[scheduled_backfill(SETTINGS)],
+    asset_checks=[freshness],
+    jobs=[*JOBS.values(), freshness_job],
+    sensors=[recorded_days_sensor, automation_sensor, *ALERT_SENSORS],
+    schedules=[scheduled_backfill(SETTINGS), freshness_schedule],
     resources={
         "store": StoreResource(base_uri=SETTINGS.store),
         "recordings": RecordingsResource(uri=SETTINGS.recordings, licences=SETTINGS.consenting_licences),
@@ -104,6 +108,13 @@ defs = dg.Definitions(
             scratch=str(SETTINGS.home / "scratch") if SETTINGS.trainer_pod else "",
             answers=str(SETTINGS.home / "decoded"),
             states=str(SETTINGS.home / "states"),
+        ),
+        "alerts": AlertsResource(
+            outbox=str(SETTINGS.home / "alerts.sqlite"),
+            ui_url=SETTINGS.alert_ui_url,
+            webhook_url=_variable("alert_webhook_url"),
+            slack_channel=SETTINGS.alert_slack_channel,
+            slack_token_variable=SETTINGS.alert_slack_token_variable,
         ),
         "benchmark_data": BenchmarkDataResource(
             folder=SETTINGS.benchmark_data,

@@ -50,21 +50,24 @@ class PartitionCheck:
         return THRESHOLDS[self.name]
 
     def result(self, store: PartitionStore, manifest: Manifest, **shown: Any) -> dg.AssetCheckResult:
-        """The check's result, with what to do if it failed; `shown`: more metadata."""
-        verdict = self.evaluate(Checked(manifest, store, self.threshold.limit))
-        said = verdict.description
-        return dg.AssetCheckResult(
-            check_name=self.name,
-            passed=verdict.passed,
-            severity=severity(self.threshold),
-            description=said if verdict.passed else f"{said}. What to do: {self.threshold.action}",
-            metadata={**verdict.figures, "expected": self.threshold.expectation, **shown},
-        )
+        """The check's result; `shown`: more metadata."""
+        return check_result(self.name, self.evaluate(Checked(manifest, store, self.threshold.limit)), **shown)
 
 
-def severity(threshold: Threshold) -> dg.AssetCheckSeverity:
+def check_result(
+    name: str, verdict: CheckVerdict, *, asset: str | None = None, **shown: Any
+) -> dg.AssetCheckResult:
+    """A verdict as Dagster's result, with what to do if it failed; `asset`: where the run has several."""
+    threshold, said = THRESHOLDS[name], verdict.description
     is_warning = threshold.severity == "warning"
-    return dg.AssetCheckSeverity.WARN if is_warning else dg.AssetCheckSeverity.ERROR
+    return dg.AssetCheckResult(
+        check_name=name,
+        asset_key=asset,
+        passed=verdict.passed,
+        severity=dg.AssetCheckSeverity.WARN if is_warning else dg.AssetCheckSeverity.ERROR,
+        description=said if verdict.passed else f"{said}. What to do: {threshold.action}",
+        metadata={**verdict.figures, "expected": threshold.expectation, **shown},
+    )
 
 
 def check_specs(

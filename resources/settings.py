@@ -22,6 +22,7 @@ from repair.evaluation.leetcode.injection.bugs import CUTOFF
 from repair.language_servers.settings import TOKEN_VARIABLE
 from repair.training.recipes import RECIPES
 
+SLACK_TOKEN_VARIABLE = "REPAIR_ALERT_SLACK_TOKEN"  # noqa: S105 (its name)
 NOT_OURS = ("REPAIR_FUNCTION_", "REPAIR_SERVE_", "REPAIR_SHARED_DATA")
 """What else begins with the prefix: servers and fixes behind HTTP; the data of tests and benches."""
 
@@ -80,6 +81,18 @@ class Settings(DateSettings, validate_default=True):
         default="",
         description="file with the Kubernetes pod in which training and decoding run"
         " ([deployment.md](deployment.md)); none: child processes",
+    )
+    alert_ui_url: str = Field(
+        default="http://127.0.0.1:3000",
+        description="the address of Dagster's UI, for the links of alerts ([alerts.md](alerts.md))",
+    )
+    alert_webhook_url: str = Field(default="", description="where alerts are posted as JSON; none: nowhere")
+    alert_slack_channel: str = Field(
+        default="", description="the channel of Slack for alerts; none: no Slack"
+    )
+    alert_slack_token_variable: str = Field(
+        default=SLACK_TOKEN_VARIABLE,
+        description="the environment variable that holds the token of Slack's bot",
     )
     model: str = Field(default="", description="the model of the teacher `lm`, as LiteLLM names it")
     model_url: str = Field(default="", description="its address, if not at the provider's own")
@@ -154,6 +167,7 @@ class Settings(DateSettings, validate_default=True):
         secrets = (
             *(settings.model_key_variable, settings.language_servers_token_variable),
             settings.shared_state_variable,
+            settings.alert_slack_token_variable,
         )
         for variable in sorted(os.environ):
             if variable.startswith(PREFIX) and variable not in (*known, *secrets):

@@ -264,22 +264,32 @@ THRESHOLDS: Mapping[str, Threshold] = {
         action="fixes look right and are not: read the rows whose `fate` is `reverted` or `edited`, and "
         "compare the versions in the metadata; go back to the release before if the drop came with one.",
     ),
+    "recording_fresh": Threshold(
+        assets=("session_events",),
+        severity="error",
+        limit=96,
+        expected="the latest recorded day is at most {limit:.0f} hours ago",
+        meaning="Events keep being recorded.",
+        action="ask those who export the recording, and look at REPAIR_RECORDINGS; `recorded_days_sensor` "
+        "says what it saw last. Over a longer holiday nothing is to be done.",
+    ),
     "data_fresh": Threshold(
         assets=("session_events", "daily_examples"),
         severity="error",
         limit=12,
-        expected="the latest partition is there {limit:.0f} hours after its end",
-        meaning="The data of the latest date is in the store.",
-        action="look at the runs of the missing date, and whether the schedules and the daemon run. Without "
-        "recorded events the partition is there and empty.",
+        expected="the latest recorded date is stored {limit:.0f} hours after its end",
+        meaning="What was recorded has been processed, up to the examples of the date.",
+        action="look at the runs of the date that is due, and whether `recorded_days_sensor` and "
+        "`automation` are on (docs/automation.md). `daily_examples` waits for a type that failed.",
     ),
     "model_fresh": Threshold(
         assets=("training_mixture", "checkpoint", "predictions", "scorecard"),
         severity="warning",
-        limit=192,
-        expected="a partition is there that ended at most {limit:.0f} hours before the latest one did",
+        limit=48,
+        expected="the latest is at most REPAIR_CHECKPOINT_DAYS and {limit:.0f} hours older than the events",
         meaning="There is a recent mixture, checkpoint and scorecard.",
-        action="look for a failed run of the asset; a mixture refuses a day that lost rows.",
+        action="look for a failed run of the asset or of one before it. Nothing of this is made before the "
+        "benchmarks are frozen (docs/automation.md).",
     ),
 }
 """Check -> its threshold. Whoever adds a check adds its row here."""

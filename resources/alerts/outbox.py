@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from repair.closing import Closing
+from repair.database.sqlite import connect
 from repair.errors import RepairError
-from repair.sqlite import connect
 from resources.alerts.channels import Channel, DeliveryError
 from resources.alerts.incidents import TABLES, Observation, observe
 from resources.alerts.message import Alert, safe
@@ -30,12 +30,12 @@ SENDING_S = 20.0
 KEPT_S = 30 * 24 * 3600.0
 """Delivered messages, and which runs were read."""
 
-_OUTBOX = """CREATE TABLE IF NOT EXISTS outbox (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, channel TEXT, key TEXT, alert TEXT, created REAL,
-    attempts INTEGER DEFAULT 0, next_at REAL DEFAULT 0, claimed_until REAL DEFAULT 0,
-    refused INTEGER DEFAULT 0, error TEXT, delivered_at REAL
-)"""
 _TABLES = (
+    """CREATE TABLE IF NOT EXISTS outbox (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, channel TEXT, key TEXT, alert TEXT, created REAL,
+        attempts INTEGER DEFAULT 0, next_at REAL DEFAULT 0, claimed_until REAL DEFAULT 0,
+        refused INTEGER DEFAULT 0, error TEXT, delivered_at REAL
+    )""",
     "CREATE INDEX IF NOT EXISTS pending ON outbox (channel, refused, id) WHERE delivered_at IS NULL",
     "CREATE TABLE IF NOT EXISTS read_runs (run TEXT PRIMARY KEY, at REAL) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS started (at REAL)",
@@ -66,9 +66,7 @@ class Outbox(Closing):
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._clock = clock
-        self._connection = connect(path, _OUTBOX, timeout=10)
-        for statement in _TABLES:
-            self._connection.execute(statement)
+        self._connection = connect(path, *_TABLES, timeout=10)
 
     def close(self) -> None:
         self._connection.close()

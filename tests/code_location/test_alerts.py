@@ -18,7 +18,7 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._core.workspace.load_target import InProcessWorkspaceLoadTarget
 from dagster._daemon.sensor import execute_sensor_iteration
 
-from code_location.alerts import OVERDUE_S, SILENT_S
+from code_location.alerts import OVERDUE_S, SILENT_S, trouble_of
 from code_location.run_outcomes import latest_tick
 from resources.alerts.channels import DeliveryError, LogChannel, SlackChannel, WebhookChannel
 from resources.alerts.outbox import LONGEST_PAUSE_S, Outbox
@@ -225,6 +225,11 @@ def test_alerts_that_are_switched_off_or_do_not_tick_are_told(deployment: Deploy
     deployment.ticks()
     deployment.ticks()
     assert deployment.told()[1:] == ["[recovered] sensor alerts does not work: switched off"]
+    later = deployment.now + SILENT_S + 61
+    found = trouble_of(deployment.instance, later, watched_since=deployment.now)
+    assert found
+    assert found[0] == "no tick"
+    assert trouble_of(deployment.instance, later, watched_since=later) is None, "the daemon has just begun"
 
 
 def test_a_run_is_read_once_however_often_it_changes_later(deployment: Deployment) -> None:

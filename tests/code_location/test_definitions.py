@@ -11,6 +11,7 @@ import dagster as dg
 import pytest
 
 from partitions.types import DIAGNOSTIC_TYPES
+from resources.thresholds import THRESHOLDS
 
 ASSETS = {
     "recorded_days": {"date"},
@@ -108,6 +109,37 @@ def test_nothing_runs_by_itself_until_it_is_switched_on(defs: dg.Definitions):
     for one in [*repository.sensor_defs, *repository.schedule_defs]:
         assert one.default_status.value == "STOPPED", one.name
     assert [schedule.name for schedule in repository.schedule_defs] == ["scheduled_backfill_schedule"]
+
+
+def test_the_checks_are_those_of_the_table_with_its_severity(defs: dg.Definitions):
+    found: dict[str, set[str]] = {}
+    for node in defs.resolve_asset_graph().asset_check_keys:
+        found.setdefault(node.name, set()).add(node.asset_key.path[-1])
+    everywhere = set(ASSETS) - {"recorded_days"}
+    assert found == {name: set(threshold.assets) or everywhere for name, threshold in THRESHOLDS.items()}
+
+
+def test_the_alerts_are_on_and_their_address_is_stored_nowhere():
+    loaded = """
+from dagster._core.remote_representation.external_data import RepositorySnap
+from dagster._serdes import serialize_value
+from code_location.definitions import defs
+print(serialize_value(RepositorySnap.from_def(defs.get_repository_def())))
+"""
+    planted = {
+        "REPAIR_ALERT_WEBHOOK_URL": "http://127.0.0.1:1/planted0address",
+        "REPAIR_ALERT_SLACK_TOKEN": "xoxb-planted",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", loaded],
+        env={**os.environ, **planted},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "planted" not in done.stdout
+    assert "REPAIR_ALERT_WEBHOOK_URL" in done.stdout
+    assert done.stdout.count('"default_status": {"__enum__": "DefaultSensorStatus.RUNNING"}') == 2
 
 
 def test_dagster_accepts_the_definitions(tmp_path: Path):

@@ -10,7 +10,7 @@ import pytest
 from repair.database import STATE_VARIABLE
 from repair.errors import ConfigurationError
 from repair.language_servers.settings import TOKEN_VARIABLE
-from resources.settings import NOT_OURS, PREFIX, Settings
+from resources.settings import NOT_OURS, PREFIX, SLACK_TOKEN_VARIABLE, Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -33,7 +33,8 @@ def test_the_page_shows_the_settings_of_the_class() -> None:
 def test_every_setting_that_a_text_names_exists() -> None:
     texts = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "Makefile", *ROOT.glob("docker/*")]
     named = {name for path in texts for name in re.findall(r"\bREPAIR_[A-Z_]+\b", path.read_text())}
-    known = {Settings.variable(field) for field in Settings.model_fields} | {TOKEN_VARIABLE, STATE_VARIABLE}
+    known = {Settings.variable(field) for field in Settings.model_fields}
+    known |= {TOKEN_VARIABLE, STATE_VARIABLE, SLACK_TOKEN_VARIABLE}
     assert {name for name in named if not name.startswith(NOT_OURS)} - known == set()
 
 

@@ -1,0 +1,103 @@
+"""Freshness checks of the assets by date alone: whether what was recorded has arrived, by the store itself.
+
+Dagster's own freshness policies ask when anything of an asset was made last: a backfill of old dates would
+make it fresh. These ask for the date. They run in a job of their own, since what is late makes no run that
+could say so.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime, timedelta
+
+import dagster as dg
+
+from partitions.dates import DATES, window
+from partitions.keys import DATE
+from repair.store.reader import PartitionStore
+from resources.checks import CheckVerdict, check_result
+from resources.recordings import RecordingsResource
+from resources.settings import Settings
+from resources.store import StoreResource
+from resources.thresholds import THRESHOLDS
+
+RECORDING, DATA, MODEL = "recording_fresh", "data_fresh", "model_fresh"
+EVENTS = "session_events"
+EVERY_SIX_HOURS = "30 */6 * * *"
+
+
+def verdicts(
+    store: PartitionStore, recorded: Iterable[date], now: datetime, checkpoint_days: int
+) -> Iterator[tuple[str, str, CheckVerdict]]:
+    """(asset, check, what it found)"""
+    days = sorted(recorded)
+    yield EVENTS, RECORDING, _recording(days, now)
+    expected = _due(days, now - _limit(DATA))
+    for asset in THRESHOLDS[DATA].assets:
+        yield asset, DATA, _data(_latest(store, asset), expected)
+    newest = _latest(store, EVENTS)
+    for asset in THRESHOLDS[MODEL].assets:
+        yield asset, MODEL, _model(_latest(store, asset), newest, timedelta(days=checkpoint_days))
+
+
+def _recording(days: list[date], now: datetime) -> CheckVerdict:
+    if not days:
+        return CheckVerdict(False, "nothing is recorded")
+    said = f"the latest recorded day is {days[-1]}"
+    return CheckVerdict(now.date() - days[-1] <= _limit(RECORDING), said)
+
+
+def _due(days: list[date], until: datetime) -> str | None:
+    """The latest date that has recorded days and was over at `until`."""
+    for key in reversed(DATES.get_partition_keys()):
+        start, end = window(key)
+        if end <= until and any(start.date() <= day < end.date() for day in days):
+            return key
+    return None
+
+
+def _data(latest: str | None, expected: str | None) -> CheckVerdict:
+    if expected is None:
+        return CheckVerdict(True, "nothing is due")
+    return CheckVerdict(
+        latest is not None and latest >= expected, f"stored up to {latest or 'no date'}, due is {expected}"
+    )
+
+
+def _model(latest: str | None, newest: str | None, cadence: timedelta) -> CheckVerdict:
+    if newest is None or window(newest)[1] - window(DATES.get_first_partition_key() or newest)[0] < cadence:
+        return CheckVerdict(True, "there are too few dates for one to be due")
+    said = f"stored up to {latest or 'no date'}, the events up to {newest}"
+    if latest is None:
+        return CheckVerdict(False, said)
+    return CheckVerdict(window(newest)[1] - window(latest)[1] <= cadence + _limit(MODEL), said)
+
+
+def _latest(store: PartitionStore, asset: str) -> str | None:
+    return max((partition[DATE] for partition in store.partitions(asset)), default=None)
+
+
+def _limit(check: str) -> timedelta:
+    return timedelta(hours=THRESHOLDS[check].limit)
+
+
+@dg.multi_asset_check(
+    name="freshness",
+    specs=[
+        dg.AssetCheckSpec(name, asset=asset, description=THRESHOLDS[name].description)
+        for name in (RECORDING, DATA, MODEL)
+        for asset in THRESHOLDS[name].assets
+    ],
+)
+def freshness(store: StoreResource, recordings: RecordingsResource) -> Iterator[dg.AssetCheckResult]:
+    """Whether the latest dates are there."""
+    days, checkpoint_days = recordings.recording().dates(), Settings.load().checkpoint_days
+    for asset, name, verdict in verdicts(store.store(), days, datetime.now(UTC), checkpoint_days):
+        yield check_result(name, verdict, asset=asset)
+
+
+freshness_job = dg.define_asset_job("freshness", dg.AssetSelection.checks(freshness))
+freshness_schedule = dg.ScheduleDefinition(
+    name="freshness",
+    job=freshness_job,
+    cron_schedule=EVERY_SIX_HOURS,
+    description="Runs the freshness checks. Switch it on together with the automation.",
+)

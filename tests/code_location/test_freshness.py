@@ -1,0 +1,100 @@
+"""Freshness: what was recorded has to be stored in time, and what was not is not missed."""
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from code_location.freshness import DATA, MODEL, RECORDING, freshness, verdicts
+from partitions.keys import Key
+from repair.store.reader import PartitionStore
+from resources.recordings import RecordingsResource
+from resources.store import StoreResource
+from tests.graph import record, typing_errors
+
+DAYS = [date(2026, 1, 5) + timedelta(days=number) for number in range(30)]
+NOON = datetime(2026, 1, 9, 12, tzinfo=UTC)
+
+
+def put(store: PartitionStore, asset: str, day: date) -> None:
+    with store.writer(asset, Key(str(day)).segments()) as writer:
+        writer.commit(fingerprint="f", inputs={}, versions={}, rows_in=0)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> PartitionStore:
+    return PartitionStore(str(tmp_path / "store"))
+
+
+def passed(
+    store: PartitionStore, recorded: list[date], now: datetime, days: int = 7
+) -> dict[tuple[str, str], bool]:
+    found = verdicts(store, recorded, now, days)
+    return {(asset, name): verdict.passed for asset, name, verdict in found}
+
+
+@pytest.mark.parametrize(
+    ("stored", "recorded", "now", "fresh"),
+    [
+        (DAYS[:4], DAYS[:4], NOON, True),
+        (DAYS[:3], DAYS[:4], NOON, False),  # the 8th ended twelve hours ago
+        (DAYS[:3], DAYS[:4], NOON - timedelta(minutes=1), True),  # not due yet
+        (DAYS[:3], DAYS[:3], NOON, True),  # nothing was recorded on the 8th
+        ([], [], NOON, True),
+        ([], DAYS[:4], NOON, False),
+    ],
+)
+def test_a_recorded_date_is_due_twelve_hours_after_its_end(
+    store: PartitionStore, stored: list[date], recorded: list[date], now: datetime, fresh: bool
+) -> None:
+    for day in stored:
+        put(store, "session_events", day)
+    found = passed(store, recorded, now)
+    assert found["session_events", DATA] is fresh
+    assert found["daily_examples", DATA] is (not recorded), "of which there are none"
+
+
+@pytest.mark.parametrize(("day", "fresh"), [(5, True), (4, False)])
+def test_a_recording_that_stops_is_told(store: PartitionStore, day: int, fresh: bool) -> None:
+    assert passed(store, [date(2026, 1, day)], NOON)["session_events", RECORDING] is fresh
+    assert not passed(store, [], NOON)["session_events", RECORDING]
+
+
+@pytest.mark.parametrize(
+    ("events", "trained", "fresh"),
+    [
+        (5, None, True),  # too early for one
+        (20, None, False),
+        (20, 11, True),  # seven days and two
+        (20, 10, False),
+    ],
+)
+def test_a_checkpoint_may_be_as_old_as_its_cadence_and_two_days(
+    store: PartitionStore, events: int, trained: int | None, fresh: bool
+) -> None:
+    put(store, "session_events", DAYS[events])
+    if trained is not None:
+        put(store, "checkpoint", DAYS[trained])
+    found = passed(store, DAYS, NOON)
+    assert found["checkpoint", MODEL] is fresh
+    assert found["scorecard", MODEL] is (events == 5)
+
+
+def test_the_checks_run_by_themselves_and_say_what_to_do(tmp_path: Path) -> None:
+    record(tmp_path / "recording", [typing_errors("project", [1])])
+    resources = {
+        "store": StoreResource(base_uri=str(tmp_path / "store")),
+        "recordings": RecordingsResource(uri=str(tmp_path / "recording")),
+    }
+    found = dg.Definitions(asset_checks=[freshness], resources=resources)
+    result = found.resolve_implicit_global_asset_job_def().execute_in_process()
+    assert result.success, "a check that fails is no failed run"
+    evaluations = {
+        (one.asset_key.path[-1], one.check_name): one for one in result.get_asset_check_evaluations()
+    }
+    assert len(evaluations) == 7
+    late = evaluations["session_events", DATA]
+    assert not late.passed
+    assert "stored up to no date, due is 2026-01-0" in (late.description or "")
+    assert "What to do: look at the runs" in (late.description or "")
