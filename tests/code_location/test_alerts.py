@@ -13,10 +13,12 @@ from typing import Any
 import dagster as dg
 import pytest
 from dagster._core.remote_origin import InProcessCodeLocationOrigin
+from dagster._core.remote_representation.external_data import RepositorySnap
 from dagster._core.test_utils import create_test_daemon_workspace_context, freeze_time, instance_for_test
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._core.workspace.load_target import InProcessWorkspaceLoadTarget
 from dagster._daemon.sensor import execute_sensor_iteration
+from dagster._serdes import serialize_value
 
 from code_location.alerts import OVERDUE_S, SILENT_S, trouble_of
 from code_location.run_outcomes import latest_tick
@@ -263,3 +265,12 @@ def test_the_channels_are_those_that_are_set(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("OWN_TOKEN", PLANTED)
     assert [type(channel) for channel in slack.channels()] == [LogChannel, WebhookChannel, SlackChannel]
     assert PLANTED not in repr(slack)
+
+
+def test_the_address_and_the_token_are_stored_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the code location gives them: the address by `dg.EnvVar`, the token by the name of its variable."""
+    monkeypatch.setenv("ALERTS_TEST_WEBHOOK", f"https://hooks.example/{PLANTED}")
+    monkeypatch.setenv("REPAIR_ALERT_SLACK_TOKEN", PLANTED)
+    stored = serialize_value(RepositorySnap.from_def(alerted_location.defs.get_repository_def()))
+    assert "ALERTS_TEST_WEBHOOK" in stored
+    assert PLANTED not in stored
