@@ -106,19 +106,23 @@ def _failed(
     return Failed(at=at, cause=cause, partition=partition, severity=severity, detail=safe(detail), path=path)
 
 
-def _innermost(error: Any) -> Any:
-    """The error that was raised first: Dagster wraps what a user's code raises."""
-    while error is not None and error.cause is not None:
+def _raised(error: Any) -> Any:
+    """The error that was raised, out of what Dagster wraps it in; not what it was raised from."""
+    while error is not None and error.cause is not None and _is_wrapper(error.cls_name or ""):
         error = error.cause
     return error
 
 
+def _is_wrapper(name: str) -> bool:
+    return name.startswith("Dagster") or name.endswith("ExecutionError")
+
+
 def _class_of(error: Any) -> str:
-    return getattr(_innermost(error), "cls_name", None) or "unknown error"
+    return getattr(_raised(error), "cls_name", None) or "unknown error"
 
 
 def _message(error: Any) -> str:
-    return getattr(_innermost(error), "message", "")
+    return getattr(_raised(error), "message", "")
 
 
 def _subject(run: dg.DagsterRun) -> str:

@@ -6,7 +6,7 @@ values of the environment variables that hold this deployment's keys are masked.
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 from urllib.parse import quote
@@ -117,7 +117,7 @@ class Alert:
         return cls(**row)
 
 
-def some(partitions: Sequence[str]) -> list[str]:
+def some(partitions: Iterable[str]) -> list[str]:
     """The first few, in order."""
     return sorted(partition for partition in partitions if partition)[:_NAMED]
 

@@ -36,7 +36,7 @@ def verified_diffs(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
 )
 def training_mixture(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     if fails("step", context.partition_key):
-        raise MemoryError(f"no room for Bearer {PLANTED}")
+        raise MemoryError(f"no room for Bearer {PLANTED}") from KeyError("of no interest")
     failed = fails("blocking", context.partition_key)
     return dg.MaterializeResult(
         check_results=[dg.AssetCheckResult(check_name="no_split_leaks", passed=not failed)]
