@@ -59,6 +59,8 @@ def of_run(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterator[Observa
 
 def of_ticks(instance: dg.DagsterInstance, *, without: str) -> Iterator[Observation]:
     """Whether the latest finished tick of each sensor and schedule failed, but for the sensor `without`."""
+    if instance.schedule_storage is None:  # of an instance in memory
+        return
     for state in instance.all_instigator_state():
         tick = latest_tick(instance, state)
         if tick is None or state.instigator_name == without:
