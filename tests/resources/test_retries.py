@@ -152,6 +152,7 @@ def test_the_instance_ends_killed_runs_frees_their_slots_and_starts_them_again(t
     settings = yaml.safe_load((ROOT / "dagster.yaml").read_text())
     (tmp_path / "dagster.yaml").write_text((ROOT / "dagster.yaml").read_text())
     with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+        assert instance.run_launcher.supports_check_run_worker_health
         assert instance.run_monitoring_enabled and instance.run_retries_enabled
         assert instance.run_retries_max_retries == settings["run_retries"]["max_retries"] > 0
         assert instance.event_log_storage.supports_global_concurrency_limits

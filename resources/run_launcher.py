@@ -1,0 +1,41 @@
+"""Run launcher with health checks: a run whose process is gone with its code server ends as failed.
+
+Dagster's default launcher leaves that to the code server, which sees its own children die. Where the server
+is gone too (a machine was lost, everything was killed), such a run would stay *started* for ever, and keep
+its place among the concurrent runs. `dagster.yaml` names this one; run monitoring asks it.
+"""
+
+import dagster as dg
+import grpc
+from dagster._core.errors import DagsterUserCodeUnreachableError
+from dagster._core.launcher.base import CheckRunHealthResult, WorkerStatus
+from dagster._core.launcher.default_run_launcher import DefaultRunLauncher
+from dagster._grpc.types import CanCancelExecutionRequest, CanCancelExecutionResult
+from dagster._serdes import deserialize_value
+
+PATIENCE_S = 60
+
+_GONE = WorkerStatus.NOT_FOUND
+
+
+class MonitoredRunLauncher(DefaultRunLauncher):
+    """Starts runs in their code server, and asks that server for them."""
+
+    @property
+    def supports_check_run_worker_health(self) -> bool:
+        return True
+
+    def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
+        """Whether the code server that started the run has it; a server that is only slow is given time."""
+        client = self._get_grpc_client_for_termination(run.run_id)
+        if client is None:  # it is not known where it runs, or it has just ended
+            return CheckRunHealthResult(WorkerStatus.RUNNING)
+        try:
+            request = CanCancelExecutionRequest(run_id=run.run_id)
+            answer = client.can_cancel_execution(request, timeout=PATIENCE_S)
+        except DagsterUserCodeUnreachableError as error:
+            cause = error.__cause__
+            gone = isinstance(cause, grpc.Call) and cause.code() is grpc.StatusCode.UNAVAILABLE
+            return CheckRunHealthResult(_GONE if gone else WorkerStatus.RUNNING, "its code server is gone")
+        found = deserialize_value(answer, CanCancelExecutionResult).can_cancel
+        return CheckRunHealthResult(WorkerStatus.RUNNING if found else _GONE, "its process is gone")
