@@ -104,7 +104,7 @@ def _entry(spec: dg.AssetSpec, uses: Mapping[str, str]) -> dg.AssetSpec:
     name, group = spec.key.path[-1], spec.group_name or ""
     shown = spec.replace_attributes(
         group_name=f"{GROUPS.index(group) + 1}_{group}" if group in GROUPS else group,
-        description=f"{spec.description}{_reasons(name)}",
+        description=f"{spec.description or ''}{_reasons(name)}",
     )
     metadata: dict[str, Any] = {}
     if schema := SCHEMAS.get(name):
@@ -146,7 +146,7 @@ def columns_page() -> str:
         own = list(fields(pa.schema(list(schema)[len(shown[base]) if base else 0 :])))
         if base:
             lines += [f"The columns of `{base}`, and:", ""]
-        rows = [(column, type_name(kind), described(name, column) or "") for column, kind in own]
+        rows = [(column, f"`{type_name(kind)}`", described(name, column) or "") for column, kind in own]
         lines.append(_table(("column", "type", "what it is"), rows))
         shown[name] = schema
     return "\n".join(lines) + "\n"

@@ -249,6 +249,7 @@ class Stage:
                 "reused": reused,
                 **({"remade": damage} if damage else {}),
                 "rows_in": manifest.rows_in,
+                **_kept_share(manifest),
                 "seconds": float(manifest.extra.get("seconds", 0.0)),
                 "rejects": dict(manifest.rejects),
                 "preview": preview(self.store, manifest, "data"),
@@ -294,3 +295,8 @@ class Stage:
         if "pyright" in self.versions:
             roots.append(LanguageServers)
         return definitions_of(*roots, without=[*self.without, f"{asset.__module__}:CHECKS"])
+
+
+def _kept_share(manifest: Manifest) -> dict[str, float]:
+    """The share of rows that go on: a number, which the UI plots over the partitions."""
+    return {"kept_share": manifest.rows_out / manifest.rows_in} if manifest.rows_in else {}

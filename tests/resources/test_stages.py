@@ -124,6 +124,7 @@ def test_rows_and_rejects_are_counted_and_shown(tmp_path: Path):
     assert result.success
     seen = metadata(result, "kept")
     assert (seen["rows_in"], seen["dagster/row_count"], seen["rejects"]) == (10, 6, {"odd": 4})
+    assert seen["kept_share"] == 0.6
     assert [record.data["reason"] for record in seen["rejected_rows"].records] == ["odd"] * 4
     proved = check(result, "kept", ROWS_ADD_UP)
     assert proved.passed
