@@ -23,11 +23,14 @@ RUN pip install -c /src/constraints.txt "/src[train]" gcsfs \
 # Hopper and Ampere; the build takes long and much memory: MAX_JOBS bounds it
 ARG MAX_JOBS=4
 ENV TORCH_CUDA_ARCH_LIST="8.0;9.0"
-RUN pip install packaging ninja \
+RUN pip install -c /src/constraints.txt packaging ninja==1.13.0 \
  && MAX_JOBS=${MAX_JOBS} pip install --no-build-isolation "flash-attn>=2.7,<3"
 
 RUN useradd --create-home --uid 10001 trainer && mkdir -p /models && chown trainer /models
 USER 10001:10001
+
+# It runs once and ends: there is nothing to ask for its health.
+HEALTHCHECK NONE
 
 # NCCL exchanges through shared memory: give the pod an emptyDir of medium Memory at /dev/shm.
 # The extras of Pipes come by environment; by hand, add --recipe, --mixture and --out.

@@ -89,15 +89,19 @@ def empty_environment(folder: Path, python: str = sys.executable) -> Environment
     return Environment(folder)
 
 
-def linked_environment(folder: Path, wheel: Path, *extras: str, others: Iterable[str] = ()) -> Environment:
+def linked_environment(
+    folder: Path, wheel: Path | None, *extras: str, others: Iterable[str] = ()
+) -> Environment:
     """A new one that holds `wheel`, what it and `extras` require, and `others`: linked, not downloaded."""
     environment = empty_environment(folder)
     [packages] = folder.glob("lib/python*/site-packages")
-    for dist in reached([*_requirements(wheel, extras), *map(Requirement, others)]):
+    required = _requirements(wheel, extras) if wheel else ()
+    for dist in reached([*required, *map(Requirement, others)]):
         for file in dist.files or ():
             if _is_needed(file):
                 _link(Path(str(file.locate())), packages / file)
-    pip(environment.python, "install", "--no-deps", "--no-index", wheel)
+    if wheel:
+        pip(environment.python, "install", "--no-deps", "--no-index", wheel)
     return environment
 
 

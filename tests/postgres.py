@@ -112,6 +112,13 @@ def _programs() -> Path:
     return (found[-1] if found else Path(own or "").resolve()).parent
 
 
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
 @cache
 def _running() -> Server:
     """The server of this process: a fixture that several modules import would start one for each."""
@@ -128,10 +135,7 @@ def _running() -> Server:
     initdb = [str(programs / "initdb"), "-D", str(folder / "data"), "-U", "tester", "--no-sync"]
     initdb += ["-A", "scram-sha-256", f"--pwfile={password}", "-E", "UTF8", "--locale=C"]
     subprocess.run(initdb, check=True, stdout=subprocess.DEVNULL, **own)
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-    running = Server(programs, folder, port)
+    running = Server(programs, folder, free_port())
     atexit.register(running.stop)
     running.start()
     return running

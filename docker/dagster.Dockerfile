@@ -1,0 +1,29 @@
+# The image of Dagster's web server and of its daemon. Nothing of this project is in it: they ask the code
+# location, which is an image of its own.
+#
+#   docker build -f docker/dagster.Dockerfile -t repair-dagster .
+#
+# Never built so far; docs/never_run.md says what is known of it.
+
+FROM python:3.11.14-slim-bookworm
+
+ENV PIP_NO_CACHE_DIR=1 \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    DAGSTER_HOME=/opt/dagster \
+    DAGSTER_FILES=/srv/repair/dagster
+
+COPY constraints.txt /src/
+RUN pip install -c /src/constraints.txt dagster==1.13.27 dagster-webserver==1.13.27 dagster-postgres==0.29.27
+
+COPY docker/dagster.yaml docker/workspace.yaml /opt/dagster/
+
+RUN useradd --create-home --uid 10001 repair && mkdir -p /srv/repair && chown 10001:10001 /srv/repair
+USER 10001:10001
+WORKDIR /opt/dagster
+
+# In a container loopback is the container's own: compose publishes the port on the machine's loopback alone.
+EXPOSE 3000
+HEALTHCHECK --interval=30s --timeout=10s --start-period=60s \
+    CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:3000/server_info', timeout=5)"]
+CMD ["dagster-webserver", "-h", "0.0.0.0", "-p", "3000", "-w", "workspace.yaml"]
