@@ -103,6 +103,12 @@ def test_compose_is_one_by_its_schema_and_names_what_there_is() -> None:
             assert any(said.startswith(f"{name}=") for said in arguments(dockerfile, "ARG"))
 
 
+def test_dagster_s_storage_names_its_driver() -> None:
+    """SQLAlchemy takes psycopg 3 for an address that names none, and Dagster's NOTIFY fails with it."""
+    addresses = re.findall(r"DAGSTER_POSTGRES_URL\S* (\S+)://", (DOCKER / "compose.yaml").read_text())
+    assert addresses == ["postgresql+psycopg2"]
+
+
 def _has_health_check(service: dict[str, Any]) -> bool:
     return arguments(ROOT / service["build"]["dockerfile"], "HEALTHCHECK") != ["NONE"]
 

@@ -139,7 +139,7 @@ def test_web_server_and_code_location_find_each_other_with_their_storage_in_post
     home = tmp_path / "home"
     home.mkdir()
     variables = {
-        "DAGSTER_POSTGRES_URL": server.address(),
+        "DAGSTER_POSTGRES_URL": server.address().replace("postgresql:", "postgresql+psycopg2:"),
         "DAGSTER_FILES": str(home / "dagster"),
         "REPAIR_HOME": str(home),
         "DAGSTER_HOME": str(dagster.folder / "opt" / "dagster"),
