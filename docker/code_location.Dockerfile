@@ -35,9 +35,10 @@ COPY eval_assets /src/eval_assets
 COPY code_location /src/code_location
 RUN pip install -c /src/constraints.txt "/src[${EXTRAS}]"
 
-COPY docker/dagster.yaml /opt/dagster/
+COPY dagster.yaml docker/storage.yaml /opt/dagster/
 
-RUN useradd --create-home --uid 10001 repair && mkdir -p /srv/repair && chown 10001:10001 /srv/repair
+RUN cat /opt/dagster/storage.yaml >> /opt/dagster/dagster.yaml \
+ && useradd --create-home --uid 10001 repair && mkdir -p /srv/repair && chown 10001:10001 /srv/repair
 USER 10001:10001
 WORKDIR /home/repair
 

@@ -16,9 +16,10 @@ ENV PIP_NO_CACHE_DIR=1 \
 COPY constraints.txt /src/
 RUN pip install -c /src/constraints.txt dagster==1.13.27 dagster-webserver==1.13.27 dagster-postgres==0.29.27
 
-COPY docker/dagster.yaml docker/workspace.yaml /opt/dagster/
+COPY dagster.yaml docker/storage.yaml docker/workspace.yaml /opt/dagster/
 
-RUN useradd --create-home --uid 10001 repair && mkdir -p /srv/repair && chown 10001:10001 /srv/repair
+RUN cat /opt/dagster/storage.yaml >> /opt/dagster/dagster.yaml \
+ && useradd --create-home --uid 10001 repair && mkdir -p /srv/repair && chown 10001:10001 /srv/repair
 USER 10001:10001
 WORKDIR /opt/dagster
 

@@ -109,6 +109,10 @@ def parse_cp(arguments: Sequence[str]) -> None:
     assert all((ROOT / source).exists() for source in arguments[:-1])
 
 
+def parse_cat(arguments: Sequence[str]) -> None:
+    assert all((ROOT / source).exists() for source in arguments)
+
+
 def parse_composer(arguments: Sequence[str]) -> None:
     parse_python(arguments[arguments.index("-m") :])
 
@@ -121,6 +125,7 @@ PARSERS: dict[str, Callable[[Sequence[str]], None]] = {
     "python": parse_python,
     "composer": parse_composer,
     "cp": parse_cp,
+    "cat": parse_cat,
 }
 
 

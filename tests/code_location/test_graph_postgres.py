@@ -1,6 +1,5 @@
-"""Dagster's own storage in PostgreSQL, as `docker/dagster.yaml` sets it: a run materializes and is found."""
+"""Dagster's own storage in PostgreSQL, as `docker/storage.yaml` sets it: a run materializes and is found."""
 
-import shutil
 from pathlib import Path
 
 import dagster as dg
@@ -27,7 +26,8 @@ def test_a_run_materializes_with_dagster_s_storage_in_postgres(
     monkeypatch.setenv("DAGSTER_FILES", str(tmp_path / "files"))
     home = tmp_path / "dagster"
     home.mkdir()
-    shutil.copy(ROOT / "docker" / "dagster.yaml", home)
+    parts = [ROOT / "dagster.yaml", ROOT / "docker" / "storage.yaml"]
+    (home / "dagster.yaml").write_text("".join(part.read_text() for part in parts))
     session = Session("project")
     session.edits("main.py", "x = 1\n")
     house = House(tmp_path)

@@ -144,6 +144,9 @@ def test_web_server_and_code_location_find_each_other_with_their_storage_in_post
         "REPAIR_HOME": str(home),
         "DAGSTER_HOME": str(dagster.folder / "opt" / "dagster"),
     }
+    instance = Path(variables["DAGSTER_HOME"])
+    with (instance / "dagster.yaml").open("a") as settings:  # as the image's RUN does
+        settings.write((instance / "storage.yaml").read_text())
     grpc, http = str(free_port()), str(free_port())
     workspace = dagster.folder / "opt" / "dagster" / "workspace.yaml"
     text = workspace.read_text()
