@@ -1,25 +1,17 @@
 """The images: what each copies and installs, in an environment that holds nothing else."""
 
 import json
-import os
 import re
 import shutil
-import signal
-import subprocess
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
-from urllib.parse import quote
-from urllib.request import Request, urlopen
+from typing import TypeVar
 
 import pytest
 
 from repair.language_servers.remote import RemoteLanguageServers
 from tests.docker.test_dockerfiles import arguments
-from tests.installed import ROOT, clean_variables, linked_environment, wheel_of
-from tests.postgres import QUOTED, Server, free_port, server
+from tests.installed import ROOT, linked_environment, wheel_of
+from tests.postgres import server
 from tests.servers_over_http import Instance
 
 __all__ = ["server"]
@@ -93,85 +85,3 @@ def test_the_image_of_a_spark_worker_has_what_stages_need(tmp_path: Path) -> Non
     modules = "pyspark.sql, psycopg, repair.pipeline, repair.execution.worker, repair.verification.verifier"
     loaded = image.environment.run("python", "-c", f"import {modules}", cwd=tmp_path)
     assert loaded.returncode == 0, loaded.stderr
-
-
-@contextmanager
-def started(image: Image, command: list[str], cwd: Path, **variables: str) -> Iterator[Path]:
-    """A program of an image while it runs; the file of what it says."""
-    program, *rest = command
-    module = {
-        "dagster": "dagster",
-        "dagster-webserver": "dagster_webserver",
-        "dagster-daemon": "dagster._daemon",
-    }
-    said = cwd / f"{program}.log"
-    with said.open("wb") as log:
-        child = subprocess.Popen(
-            [str(image.environment.python), "-m", module[program], *rest],
-            cwd=cwd,
-            env={**clean_variables(), **variables},
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    try:
-        yield said
-    finally:
-        os.killpg(child.pid, signal.SIGKILL)
-        child.wait()
-
-
-def _eventually(work: Callable[[], T], said: Path, seconds: float = 120) -> T:
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            return work()
-        except Exception:
-            assert time.monotonic() < deadline, said.read_text()
-            time.sleep(0.5)
-
-
-def test_web_server_and_code_location_find_each_other_with_their_storage_in_postgres(
-    tmp_path: Path, server: Server
-) -> None:
-    location = Image(tmp_path / "location", "code_location.Dockerfile")
-    dagster = Image(tmp_path / "dagster", "dagster.Dockerfile")
-    home = tmp_path / "home"
-    home.mkdir()
-    variables = {
-        "DAGSTER_POSTGRES_URL": server.address().replace("postgresql:", "postgresql+psycopg2:"),
-        "DAGSTER_FILES": str(home / "dagster"),
-        "REPAIR_HOME": str(home),
-        "DAGSTER_HOME": str(dagster.folder / "opt" / "dagster"),
-    }
-    instance = Path(variables["DAGSTER_HOME"])
-    with (instance / "dagster.yaml").open("a") as settings:  # as the image's RUN does
-        settings.write((instance / "storage.yaml").read_text())
-    grpc, http = str(free_port()), str(free_port())
-    workspace = dagster.folder / "opt" / "dagster" / "workspace.yaml"
-    text = workspace.read_text()
-    workspace.write_text(text.replace("host: code_location", "host: 127.0.0.1").replace("4000", grpc))
-    assert workspace.read_text() != text
-    serve = [grpc if word == "4000" else word for word in location.command]
-    show = [http if word == "3000" else word for word in dagster.command]
-
-    def asked() -> dict[str, Any]:
-        query = "{ assetNodes { assetKey { path } } instance { info } }"
-        request = Request(f"http://127.0.0.1:{http}/graphql?query={quote(query)}")
-        with urlopen(request, timeout=30) as response:
-            found = json.load(response)["data"]
-        assert found["assetNodes"]
-        return found
-
-    with (
-        started(location, serve, home, **variables),
-        started(dagster, show, workspace.parent, **variables) as said,
-    ):
-        found = _eventually(asked, said)
-        health = location.environment.run(
-            "python", "-m", "dagster", "api", "grpc-health-check", "-p", grpc, variables=variables
-        )
-        assert health.returncode == 0, health.stderr
-    names = {node["assetKey"]["path"][-1] for node in found["assetNodes"]}
-    assert {"session_events", "verified_diffs", "checkpoint", "scorecard"} <= names
-    assert "Postgres" in found["instance"]["info"] and QUOTED not in found["instance"]["info"]
