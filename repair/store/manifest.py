@@ -25,6 +25,8 @@ FORMAT = 2
 SWEEP_AFTER = timedelta(days=1)
 MANIFEST = "manifest.json"
 DATA, REJECTED = "data", "rejects"
+FORGOTTEN = "forgotten_rows"
+"""In `extra` of a partition that had rows of projects that were forgotten since: how many."""
 CHUNK_BYTES = 4 << 20
 
 _CHECKSUM = "checksum"

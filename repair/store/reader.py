@@ -131,6 +131,14 @@ class PartitionStore:
         stored = self.stored(asset, partition, name, manifest)
         yield from self.read_file(asset, partition, stored, columns, texts=texts, batch_rows=batch_rows)
 
+    def schema(self, asset: str, partition: Mapping[str, str], stored: StoredFile) -> pa.Schema:
+        """The schema of a table as it is stored. Its SHA-256 is not compared: no row is read."""
+        with self._open(asset, partition, stored) as handle:
+            try:
+                return pq.read_schema(handle)
+            except READ_ERRORS as error:
+                raise self._damaged(asset, partition, stored, str(error)) from error
+
     def read_file(
         self,
         asset: str,

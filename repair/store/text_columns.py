@@ -74,6 +74,24 @@ def look_up_texts(batch: pa.RecordBatch, texts: TextTable) -> None:
             _text_bytes(batch.column(field.name), texts)
 
 
+def hashes_named(batch: pa.RecordBatch) -> Iterator[pa.Array]:
+    """The hashes under which a stored batch names its texts, column by column, with repeats and nulls."""
+    for field in batch.schema:
+        if joined_field(field) != field:
+            yield from _hashes_below(batch.column(field.name))
+
+
+def _hashes_below(array: pa.Array) -> Iterator[pa.Array]:
+    if pa.types.is_list(array.type):
+        yield from _hashes_below(array.flatten())
+    elif pa.types.is_struct(array.type):
+        for part, child in zip(array.type, array.flatten(), strict=True):
+            if part.name == SHA256 or not pa.types.is_string(part.type):
+                yield from _hashes_below(child)
+    elif pa.types.is_string(array.type):
+        yield array
+
+
 def sha256_of_each(texts: pa.StringArray) -> pa.Array:
     """SHA-256, in hexadecimal, of each text's UTF-8 bytes; there must be no null."""
     return pa.array([hashlib.sha256(value).hexdigest() for value in utf8_values(texts)], pa.string())

@@ -8,11 +8,14 @@ BASE/texts/<SHA-256 of the file>.parquet                        what belongs to 
 A file never changes and appears whole, before the manifest whose rows need it: writing one twice, or two
 writers with the same texts, do no harm. A writer leaves out what is there already. Each text that is read
 is compared with its SHA-256.
+
+A file with texts that no row names any more is set aside, into `unused/`, before it goes: readers still find
+its texts there, and a writer does not count on them.
 """
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,6 +27,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pyarrow as pa
+import pyarrow.compute
 import pyarrow.parquet as pq
 
 from repair.errors import StoreError
@@ -36,7 +40,10 @@ from repair.store.manifest import CHUNK_BYTES, SWEEP_AFTER
 with extra("pipeline"):
     import numpy as np
 
+pc: Any = pyarrow.compute  # its functions are made at import, so that type checkers do not see them
+
 FOLDER = "texts"
+ASIDE = "unused"
 BYTES = "bytes"
 TEXTS = pa.schema(
     [
@@ -81,6 +88,7 @@ class TextTable:
         """`folder` on `filesystem` is the table's, `uri` its name for people."""
         self._fs, self._folder, self._uri = filesystem, folder, uri
         self._indexes: dict[str, _Index] = {}
+        self._aside: dict[str, _Index] = {}
         self._listed = False
 
     def get(self, hashes: pa.Array) -> pa.Array:
@@ -119,8 +127,41 @@ class TextTable:
         where `listed_again` says so."""
         if listed_again or not self._listed:
             self._list()
-        files, _ = self._find(_digests(hashes))
+        files, _ = self._find(_digests(hashes), list(self._indexes.values()))
         return pa.array(files < 0)
+
+    def missing(self, hashes: pa.Array) -> int:
+        """How many of distinct hashes have no text now, be it set aside."""
+        self._list()
+        self._list_aside()
+        files, _ = self._find(_digests(hashes), self._all())
+        return int((files < 0).sum())
+
+    def hashes(self, path: str) -> list[str]:
+        """The hashes of the texts in one of `files`. Raises StoreError if it is damaged."""
+        return [digest.decode() for digest in self._index(path).hashes.tolist()]
+
+    def bytes_of(self, path: str, hashes: Collection[str]) -> int:
+        """Bytes of those texts of one of `files`."""
+        index = self._index(path)
+        wanted = np.isin(index.hashes, np.array(sorted(hashes), "S64"))
+        return int(index.sizes[wanted].sum())
+
+    def drop(self, path: str, unwanted: Collection[str]) -> int:
+        """Removes texts of one of `files`, which goes once the others are in a new one. Returns their bytes.
+
+        Whatever stops it, no other text is lost.
+        """
+        texts = self._table(path)
+        dropped = _among(texts, unwanted)
+        kept = texts.filter(pc.invert(dropped))
+        if kept.num_rows == texts.num_rows:
+            return 0
+        if kept.num_rows:
+            self.write(kept)
+        self._fs.rm_file(path)
+        self._forget()
+        return pc.sum(texts.filter(dropped).column(BYTES)).as_py()
 
     def write(self, texts: pa.Table) -> None:
         """Writes a file of these texts, which are rows of `TEXTS`; it is there when this returns."""
@@ -134,11 +175,39 @@ class TextTable:
 
     def files(self) -> list[str]:
         """The paths of the table's files, in order."""
+        return self._files_in(self._folder)
+
+    def files_aside(self) -> list[str]:
+        """The paths of the files that were set aside."""
+        return self._files_in(f"{self._folder}/{ASIDE}")
+
+    def _files_in(self, folder: str) -> list[str]:
         try:
-            listed = cast(list[str], self._fs.ls(self._folder, detail=False))
+            listed = cast(list[str], self._fs.ls(folder, detail=False))
         except FileNotFoundError:
             return []
         return sorted(path for path in listed if _FILE.fullmatch(path.rpartition("/")[2]))
+
+    def set_aside(self, path: str, unused: Collection[str]) -> None:
+        """Sets a file aside, once those of its texts that are not `unused` are in a new one."""
+        texts = self._table(path)
+        kept = texts.filter(pc.invert(_among(texts, unused)))
+        if kept.num_rows:
+            self.write(kept)
+        name = path.rpartition("/")[2]
+        write_whole(self._fs, f"{self._folder}/{ASIDE}/{name}", cast(bytes, self._fs.cat_file(path)))
+        self._fs.rm_file(path)
+        self._forget()
+
+    def remove_aside(self, path: str, named: Collection[str]) -> None:
+        """Removes a file that was set aside, once those of its texts that rows name after all are back."""
+        texts = self._table(path)
+        absent = self.lacks(texts.column(SHA256).combine_chunks(), listed_again=True)
+        kept = texts.filter(pc.and_(_among(texts, named), absent))
+        if kept.num_rows:
+            self.write(kept)
+        self._fs.rm_file(path)
+        self._forget()
 
     def remove_damaged(self) -> list[str]:
         """Removes files that are not what their names say, so that their texts are written again.
@@ -163,6 +232,13 @@ class TextTable:
             self._forget()
         return damaged
 
+    def _table(self, path: str) -> pa.Table:
+        try:
+            with self._fs.open(path, "rb") as handle:
+                return pq.ParquetFile(handle).read()
+        except READ_ERRORS as error:
+            raise self._damaged(path, str(error)) from error
+
     def _is_whole(self, path: str) -> bool:
         identity = file_identity(self._fs, path)
         if identity not in _WHOLE:
@@ -177,6 +253,7 @@ class TextTable:
 
     def _forget(self) -> None:
         self._indexes.clear()
+        self._aside.clear()
         self._listed = False
         _index.cache_clear()
         _group.cache_clear()
@@ -192,15 +269,19 @@ class TextTable:
 
     def _list(self) -> None:
         self._listed = True
-        new = [path for path in self.files() if path not in self._indexes]
+        listed = self.files()
+        new = [path for path in listed if path not in self._indexes]
         with ThreadPoolExecutor(_LISTED_AT_ONCE) as pool:
             self._indexes.update(zip(new, pool.map(self._index, new), strict=True))
+        for path in self._indexes.keys() - set(listed):
+            del self._indexes[path]  # it was taken away: its texts are in another file, or wanted by none
 
     def _located(self, wanted: np.ndarray[Any, Any]) -> tuple[Numbers, Numbers]:
-        files, entries = self._find(wanted)
+        files, entries = self._find(wanted, self._all())
         if (files < 0).any():
             self._list()
-            files, entries = self._find(wanted)
+            self._list_aside()
+            files, entries = self._find(wanted, self._all())
         absent = np.flatnonzero(files < 0)
         if len(absent):
             raise StoreError(
@@ -210,10 +291,16 @@ class TextTable:
             )
         return files, entries
 
-    def _find(self, wanted: np.ndarray[Any, Any]) -> tuple[Numbers, Numbers]:
+    def _list_aside(self) -> None:
+        self._aside = {path: self._index(path) for path in self.files_aside()}
+
+    def _all(self) -> list[_Index]:
+        return [*self._indexes.values(), *self._aside.values()]
+
+    def _find(self, wanted: np.ndarray[Any, Any], indexes: Sequence[_Index]) -> tuple[Numbers, Numbers]:
         """The number of the file that has each hash, or -1, and the hash's entry in its index."""
         files, entries = np.full(len(wanted), -1), np.zeros(len(wanted), np.int64)
-        for number, index in enumerate(self._indexes.values()):
+        for number, index in enumerate(indexes):
             open_ = np.flatnonzero(files < 0)
             if not len(open_):
                 break
@@ -226,7 +313,7 @@ class TextTable:
         return files, entries
 
     def _by_file(self, files: Numbers) -> Iterator[tuple[_Index, Numbers]]:
-        indexes = list(self._indexes.values())
+        indexes = self._all()
         for number in np.unique(files).tolist():
             yield indexes[number], np.flatnonzero(files == number)
 
@@ -287,6 +374,17 @@ class TextWriter:
         if texts.num_rows:
             self._table.write(texts)
 
+    def check_are_there(self) -> None:
+        """Raises StoreError if a text that was left out, for it was there, was taken away meanwhile."""
+        if not self._seen:
+            return
+        seen = pa.array(sorted(self._seen), pa.string())
+        if absent := self._table.missing(seen):
+            raise StoreError(
+                f"{absent} of {len(seen)} texts were taken away during the write (a project was forgotten, or"
+                " it took longer than the garbage collection's grace period): write again"
+            )
+
     def _absent(self, texts: pa.Table, *, listed_again: bool) -> pa.Table:
         return texts.filter(
             self._table.lacks(texts.column(SHA256).combine_chunks(), listed_again=listed_again)
@@ -311,6 +409,10 @@ def utf8_values(texts: pa.Array) -> Iterator[memoryview]:
     view = memoryview(data) if data is not None else memoryview(b"")
     for start, end in pairwise(ends):
         yield view[start:end]
+
+
+def _among(texts: pa.Table, hashes: Collection[str]) -> Any:
+    return pc.is_in(texts.column(SHA256), pa.array(sorted(hashes), pa.string()))
 
 
 @lru_cache(_CACHED_INDEXES)

@@ -115,6 +115,15 @@ class PartitionWriter:
             self._rejects[row[REASON]] = self._rejects.get(row[REASON], 0) + row[f"{ROWS}_sum"]
         self.write(REJECTED, batch)
 
+    def rows(self, name: str) -> int:
+        """The rows of a table so far."""
+        return self._tables[name].rows if name in self._tables else 0
+
+    @property
+    def rejected(self) -> int:
+        """The input rows that the rejects so far stand for."""
+        return sum(self._rejects.values())
+
     def write_outcomes(self, batch: pa.RecordBatch) -> None:
         """Splits a stage's outcomes: kept rows go to `data`, the others to `rejects`."""
         kept, rejects = split_outcomes(batch)
@@ -144,6 +153,10 @@ class PartitionWriter:
                 while chunk := source.read(CHUNK_BYTES):
                     sink.write(chunk)
             self._keep(f"{name}/{relative}", sink, None, sink.hexdigest())
+
+    def keep(self, stored: StoredFile) -> None:
+        """An artefact of the present version, which stays as it is."""
+        self._stored[stored.name], self._content[stored.name] = stored, stored.sha256
 
     def commit(
         self,
@@ -188,6 +201,7 @@ class PartitionWriter:
         text = manifest.to_json().encode()
         self._texts.flush()
         self._check_files_are_there(manifest)
+        self._texts.check_are_there()
         earlier = self._earlier_files()
         write_whole(self._fs, f"{self._root}/{MANIFEST}", text)
         self._committed = True
