@@ -38,7 +38,7 @@ from repair.error_states.sampling import SamplingSettings, sample_partition
 from repair.ot.packets import Delete, Insert, Op, Packet, Skip, encode_packet
 from repair.recording.event_totals import EventTotals
 from repair.recording.reader import Recording
-from repair.recording.row_ranges import RowRanges
+from repair.recording.row_ranges import PROJECT_ROWS_TABLE, PROJECTS_TABLE, ROW_GROUP_BYTES, RowRanges
 from repair.recording.session_events import session_events
 from repair.replay.text_buffer import TextBuffer
 from repair.schema.events import EVENTS, PROJECTS
@@ -47,7 +47,7 @@ from repair.sources import ot
 from repair.sources.importing import write_recording
 from repair.sources.report import Report
 from repair.store.reader import PartitionStore
-from repair_assets.stored_day import PROJECT_ROWS_TABLE, PROJECTS_TABLE, ROW_GROUP_BYTES, StoredDay
+from repair_assets.stored_day import StoredDay
 from resources.stages import Input
 
 DATA = Path(os.environ.get("REPAIR_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))

@@ -25,10 +25,9 @@ import pyarrow as pa
 
 from partitions.keys import Key
 from repair.ot.packets import Delete, Insert, Packet, Skip, encode_packet
-from repair.recording.row_ranges import RowRanges
+from repair.recording.row_ranges import PROJECT_ROWS_TABLE, RowRanges
 from repair.schema.events import EVENTS, PROJECTS, EventKind
 from repair.store.reader import PartitionStore
-from repair_assets.stored_day import PROJECT_ROWS_TABLE
 
 LIMIT_MB = 2000
 DAY = datetime(2026, 1, 5, tzinfo=UTC)

@@ -18,7 +18,7 @@ from repair.diagnostics.style import is_stylistic
 from repair.diagnostics.types import count_by_type, known_types
 from repair.recording.event_totals import CODES, EventTotals
 from repair.recording.reader import Recording
-from repair.recording.row_ranges import RowRanges
+from repair.recording.row_ranges import PROJECT_ROWS_TABLE, PROJECTS_TABLE, ROW_GROUP_BYTES, RowRanges
 from repair.recording.session_events import session_events as validated
 from repair.schema.events import EVENTS
 from repair.schema.outcomes import split_outcomes
@@ -26,7 +26,6 @@ from repair.store.forgotten import forgotten_projects
 from repair.store.manifest import Manifest
 from repair.store.writer import PartitionWriter
 from repair_assets.recorded_days import recorded_days
-from repair_assets.stored_day import PROJECT_ROWS_TABLE, PROJECTS_TABLE, ROW_GROUP_BYTES
 from resources.checks import Checked, CheckVerdict, PartitionCheck, check_specs
 from resources.recordings import RecordingsResource
 from resources.stages import Stage

@@ -13,18 +13,13 @@ import pyarrow.compute
 from repair.error_states.batches import by_project
 from repair.error_states.episodes import COLUMNS, KINDS
 from repair.execution.tasks import StoredRows
-from repair.recording.row_ranges import RowRanges
+from repair.recording.row_ranges import PROJECT_ROWS_TABLE, PROJECTS_TABLE, RowRanges
 from repair.schema.events import EventKind
 from repair.store.manifest import Manifest, StoredFile
 from repair.store.reader import PartitionStore
 from resources.stages import Input
 
 pc: Any = pyarrow.compute  # its functions are made at import, so that type checkers do not see them
-
-PROJECTS_TABLE, PROJECT_ROWS_TABLE = "projects", "project_rows"
-
-ROW_GROUP_BYTES = 4 << 20
-"""Some ten projects: whoever replays a few of them passes over the other groups."""
 
 # Projects are small, as a rule: thousands of events, which are replayed in less than a second.
 EVENTS_PER_TASK = 50_000

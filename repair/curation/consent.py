@@ -8,14 +8,13 @@ What is decided here is decided once for a day, by the stage `session_events`, w
 read the decision, so that a stored result says under which terms it was made.
 """
 
-import hashlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from repair.curation.licence_expressions import PERMISSIVE, permitted_expression
-from repair.schema.events import Purpose
+from repair.schema.events import Purpose, project_digest
 
 PURPOSES = tuple(purpose.value for purpose in Purpose)
 OWNER, LICENCE = "owner", "licence"
@@ -66,11 +65,6 @@ class Revocation:
     project_id: str
     at: datetime
     purposes: tuple[str, ...] = ()
-
-
-def project_digest(project_id: str) -> str:
-    """SHA-256 under which a forgotten project is known: its name is forgotten, too."""
-    return hashlib.sha256(project_id.encode(errors="surrogatepass")).hexdigest()
 
 
 def decide(project: Mapping[str, Any], terms: Terms) -> Decision:

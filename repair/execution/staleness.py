@@ -19,7 +19,7 @@ from repair.errors import ConfigurationError
 from repair.execution.definitions import Definitions, definitions_of
 from repair.prompt.sentinels import PROMPT_VERSION
 from repair.store.definition_records import recorded_definitions
-from repair.store.manifest import Manifest, fingerprint
+from repair.store.manifest import FORGOTTEN, Manifest, fingerprint
 from repair.store.reader import PartitionStore
 
 MOST_NAMED = 5
@@ -33,8 +33,8 @@ MOST_SHOWN = 40
 class Cause:
     """Why a partition would be made again.
 
-    `kind` is input, upstream (its input changes only once that is made again), configuration, version, types
-    or definitions.
+    `kind` is input, upstream (its input changes only once that is made again), configuration, version, types,
+    definitions, or forgotten (rows of it were, with their project).
     """
 
     kind: str
@@ -148,6 +148,9 @@ class _Comparison:
                 yield Cause("upstream", f"its input {name} would be made again")
 
     def _definitions(self, manifest: Manifest) -> Iterator[Cause]:
+        if (rows := manifest.extra.get(FORGOTTEN)) and manifest.definitions:
+            yield Cause("forgotten", f"{rows} rows that it had or learned from were forgotten since")
+            return
         parts = (manifest.configuration, manifest.versions, manifest.types, manifest.definitions)
         if fingerprint(manifest.inputs, *parts) != manifest.fingerprint:
             yield _NOT_RECORDED  # by older code

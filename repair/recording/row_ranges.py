@@ -11,6 +11,12 @@ from repair.schema.events import PROJECT_ROWS, EventKind
 
 pc: Any = pyarrow.compute  # its functions are made at import, so that type checkers do not see them
 
+PROJECTS_TABLE, PROJECT_ROWS_TABLE = "projects", "project_rows"
+"""Tables of a day's `session_events`, beside its events."""
+
+ROW_GROUP_BYTES = 4 << 20
+"""Of a day's events. Some ten projects: whoever replays a few of them passes over the other groups."""
+
 GAP_ROWS = 1 << 14
 """Rows of other projects that are read along: a row group is decoded as a whole, and these are about two."""
 

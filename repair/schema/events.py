@@ -16,6 +16,7 @@ replay can be proved against a stored copy.
 Tested by `tests/repair/replay/test_timeline.py`.
 """
 
+import hashlib
 from enum import StrEnum
 
 import pyarrow as pa
@@ -143,3 +144,8 @@ DECIDED_PROJECTS = pa.schema(
         pa.field("refused", pa.string()),  # why it may not be used at all; null: it may
     ]
 )
+
+
+def project_digest(project_id: str) -> str:
+    """SHA-256 under which a project is known where its name is not to be: in tombstones and the audit log."""
+    return hashlib.sha256(project_id.encode(errors="surrogatepass")).hexdigest()

@@ -12,7 +12,7 @@ and, with PostgreSQL, machines may share a cache: a question is claimed before i
 
 import hashlib
 import json
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -187,6 +187,16 @@ class ResponseCache(Closing):
 
         with self._told():
             self.database.transact(put)
+
+    def remove_texts(self, texts: Collection[str]) -> int:
+        """Removes the answers that are one of these texts; returns how many there were."""
+        wanted = set(texts)
+        with self._told():
+            rows = self.database.execute("SELECT key, text FROM answers")
+            keys = [key for key, text in rows if _decoded(text) in wanted]
+            for key in keys:
+                self.database.execute("DELETE FROM answers WHERE key = ?", (key,))
+        return len(keys)
 
     def demote(self, key: str) -> None:
         """Make an answer that is none a reply again: it was paid for, and its question is asked again."""

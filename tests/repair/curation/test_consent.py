@@ -17,11 +17,10 @@ from repair.curation.consent import (
     allows,
     consent_records,
     decide,
-    project_digest,
     revoked,
 )
 from repair.recording.event import revocation_of
-from repair.schema.events import CONSENT, Purpose
+from repair.schema.events import CONSENT, Purpose, project_digest
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 BEFORE, LONG_BEFORE, AFTER = NOW - timedelta(days=1), NOW - timedelta(days=9), NOW + timedelta(days=1)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from repair.curation.consent import project_digest
 from repair.errors import StoreError
+from repair.schema.events import project_digest
 from repair.store.forgotten import forgotten_projects, remember_forgotten
 from repair.store.reader import PartitionStore
 

@@ -1,0 +1,1 @@
+"""Erasure of projects: out of recordings, stored rows, texts and cached answers."""
