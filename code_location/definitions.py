@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from code_location import housekeeping
 from code_location.alerts import ALERT_SENSORS
 from code_location.automation import automated, automation_sensor
 from code_location.backfill.job import scheduled_backfill
@@ -80,9 +81,9 @@ defs = dg.Definitions(
         SETTINGS.checkpoint_days,
     ),
     asset_checks=[freshness],
-    jobs=[*JOBS.values(), freshness_job],
+    jobs=[*JOBS.values(), freshness_job, *housekeeping.JOBS],
     sensors=[recorded_days_sensor, automation_sensor, *ALERT_SENSORS],
-    schedules=[scheduled_backfill(SETTINGS), freshness_schedule],
+    schedules=[scheduled_backfill(SETTINGS), freshness_schedule, *housekeeping.SCHEDULES],
     resources={
         "store": StoreResource(base_uri=SETTINGS.store),
         "recordings": RecordingsResource(uri=SETTINGS.recordings, licences=SETTINGS.consenting_licences),

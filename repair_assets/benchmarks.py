@@ -101,6 +101,7 @@ def workspace_benchmark(
     )
 
     def work(writer: PartitionWriter) -> dict[str, Any]:
+        stage.log_reads({str(source): manifest for source, manifest in manifests})
         rows = (
             batch
             for source, manifest in manifests

@@ -21,8 +21,10 @@ from repair.execution.tasks import StoredRows, Task, stored_rows
 from repair.execution.worker import BatchFunction
 from repair.language_servers import LanguageServers
 from repair.pipeline import BY_NAME, StageSpec
+from repair.schema.events import Purpose
 from repair.schema.outcomes import join_outcomes
 from repair.schema.texts import stored_schema
+from repair.store.audit_log import PREPARATION, PURPOSES, record_reads
 from repair.store.definition_records import record_definitions
 from repair.store.manifest import Manifest, fingerprint
 from repair.store.reader import PartitionStore
@@ -181,6 +183,19 @@ class Stage:
 
         return self.materialize(work)
 
+    def log_reads(self, sources: Mapping[str, Manifest]) -> None:
+        """Puts into the audit log that this run is about to read these partitions, and for which purpose.
+
+        Where a language model has a part in it, it is shown their rows.
+        """
+        record_reads(
+            self.store,
+            run=self.context.run_id,
+            stage=f"{self.asset}[{self.key}]",
+            purpose=Purpose.SYNTHESIS if "model" in self.versions else PURPOSES.get(self.asset, PREPARATION),
+            sources=sources,
+        )
+
     def materialize(
         self,
         work: Callable[[PartitionWriter], Mapping[str, Any] | None],
@@ -226,6 +241,7 @@ class Stage:
         reused = manifest is not None
         if manifest is None:
             expected = sum(source.rows_out for source in manifests.values()) if rows_in is None else rows_in
+            self.log_reads(manifests)
             with self.store.writer(self.asset, segments) as writer:
                 writer.declare(self.schema)
                 extra = dict(work(writer) or {})

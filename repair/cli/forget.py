@@ -28,11 +28,12 @@ def forget(
     Example:
       repair forget turtles --store .demo/store --recording .demo/recordings --answers .demo/answers.sqlite
     """
+    from repair.database import STATE_VARIABLE, shared_state
     from repair.erasure.forget import forget
     from repair.store.reader import PartitionStore
 
-    answers = answers if answers is not None and answers.exists() else None
-    done = forget(projects, PartitionStore(store), recording=recording, answers=answers, dry_run=not delete)
+    cache = answers if answers is not None and answers.exists() else shared_state(STATE_VARIABLE)
+    done = forget(projects, PartitionStore(store), recording=recording, answers=cache, dry_run=not delete)
     for name, rows in sorted(done.rows.items()):
         click.echo(printable(f"{name}: {rows} rows"))
     for name in done.removed:

@@ -10,11 +10,14 @@ import click
 
 from repair.cli.acceptance import acceptance
 from repair.cli.annotate import annotate
+from repair.cli.audit import audit
 from repair.cli.check import check
 from repair.cli.evaluate import evaluate
 from repair.cli.export import export
 from repair.cli.failure import Failure
 from repair.cli.fix import fix
+from repair.cli.forget import forget
+from repair.cli.garbage import garbage
 from repair.cli.imports import import_
 from repair.cli.language_servers import language_servers
 from repair.cli.prove import prove
@@ -57,6 +60,6 @@ def main() -> None:
 
 for command in (
     *(fix, serve, import_, check, replay, prove, run, export, stale, reasons, language_servers),
-    *(release, evaluate, annotate, acceptance),
+    *(release, evaluate, annotate, acceptance, forget, garbage, audit),
 ):
     main.add_command(command)

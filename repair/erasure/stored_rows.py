@@ -41,7 +41,7 @@ class RowsOfProjects:
         """Which rows of a stored batch are of the projects."""
         found = pa.array([False] * batch.num_rows, pa.bool_())
         for name, wanted in ((PROJECT, self.projects), *((name, self.ids) for name in IDS)):
-            if name in batch.schema.names:
+            if wanted and name in batch.schema.names:
                 hits = pc.is_in(batch.column(name), pa.array(list(wanted), pa.string()))
                 found = pc.or_(found, pc.fill_null(hits, False))
         return found

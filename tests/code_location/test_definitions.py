@@ -112,6 +112,8 @@ def test_nothing_runs_by_itself_until_it_is_switched_on(defs: dg.Definitions):
         "recorded_days_sensor": "STOPPED",
         "scheduled_backfill_schedule": "STOPPED",
         "freshness": "STOPPED",
+        "forget_job_schedule": "STOPPED",
+        "garbage_job_schedule": "STOPPED",
         "alerts": "RUNNING",  # they start nothing
         "alerts_watch": "RUNNING",
     }

@@ -9,11 +9,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 
 from partitions.keys import DATE_AND_TYPE, Key
+from repair.cli import main
+from repair.errors import StoreError
 from repair.pipeline import StageSpec
+from repair.schema.events import project_digest
 from repair.schema.outcomes import Reject, outcome_batch
 from repair.schema.stages import FILES, LATER_STATES
+from repair.store.audit_log import recorded_reads
 from repair.store.reader import PartitionStore
 from repair.store.writer import PartitionWriter
 from resources.checks import ROWS_ADD_UP, check_specs, yield_check
@@ -296,3 +301,43 @@ def test_a_damaged_input_is_named_with_what_to_do(tmp_path: Path) -> None:
     (failure,) = [event for event in result.all_events if event.is_step_failure]
     assert str(path) in str(failure.event_specific_data)
     assert "materialize it again" in str(failure.event_specific_data)
+
+
+def test_what_a_stage_reads_is_on_record_by_project_and_purpose(tmp_path: Path) -> None:
+    opened = PartitionStore(str(tmp_path))
+    rows = pa.table({"project_id": ["turtles", "snakes", "turtles"]})
+    with opened.writer("examples", KEY.segments()) as writer:
+        writer.write("data", rows)
+        writer.commit(fingerprint="f", inputs={}, versions={}, rows_in=3)
+
+    @dg.asset(
+        name="training_mixture",
+        partitions_def=DATE_AND_TYPE,
+        check_specs=check_specs("training_mixture", DATE_AND_TYPE),
+    )
+    def mixture(context: dg.AssetExecutionContext, store: StoreResource) -> dg.MaterializeResult:
+        source = Input("examples", Key.of(context))
+        stage = Stage(context=context, store=store.store(), inputs=[source], schema=rows.schema)
+        return stage.materialize(lambda writer: writer.write("data", rows))
+
+    for _ in range(2):  # the second run reuses the result, and reads no row
+        store = StoreResource(base_uri=str(tmp_path))
+        done = dg.materialize([mixture], partition_key=KEY.dagster(), resources={"store": store})
+        assert done.success
+    found = list(recorded_reads(opened))
+    told = {(row["project_sha256"], row["rows"], row["purpose"], row["source"]) for row in found}
+    source = f"examples[{KEY}]"
+    assert told == {
+        (project_digest("turtles"), 2, "training", source),
+        (project_digest("snakes"), 1, "training", source),
+    }
+    assert len(found) == 2
+    listed = CliRunner().invoke(main, ["audit", str(tmp_path), "turtles"])
+    assert f"training_mixture[{KEY}] in run {found[0]['run']}, for training: 2 rows of {source}\n" in (
+        listed.stdout
+    )
+    assert "1 reads" in listed.stderr
+    (file,) = (tmp_path / "_audit").rglob("*.parquet")
+    file.write_bytes(b"PAR1")
+    with pytest.raises(StoreError, match="audit log, is damaged"):
+        list(recorded_reads(opened))
