@@ -86,12 +86,17 @@ def _limit(check: str) -> timedelta:
         for name in (RECORDING, DATA, MODEL)
         for asset in THRESHOLDS[name].assets
     ],
+    can_subset=True,  # a run of one asset takes its checks along
 )
-def freshness(store: StoreResource, recordings: RecordingsResource) -> Iterator[dg.AssetCheckResult]:
+def freshness(
+    context: dg.AssetCheckExecutionContext, store: StoreResource, recordings: RecordingsResource
+) -> Iterator[dg.AssetCheckResult]:
     """Whether the latest dates are there."""
+    selected = context.selected_asset_check_keys
     days, checkpoint_days = recordings.recording().dates(), Settings.load().checkpoint_days
     for asset, name, verdict in verdicts(store.store(), days, datetime.now(UTC), checkpoint_days):
-        yield check_result(name, verdict, asset=asset)
+        if dg.AssetCheckKey(dg.AssetKey(asset), name) in selected:
+            yield check_result(name, verdict, asset=asset)
 
 
 freshness_job = dg.define_asset_job("freshness", dg.AssetSelection.checks(freshness))

@@ -127,6 +127,14 @@ def test_the_checks_are_those_of_the_table_with_its_severity(defs: dg.Definition
     assert found == {name: set(threshold.assets) or everywhere for name, threshold in THRESHOLDS.items()}
 
 
+def test_a_run_of_one_asset_can_be_asked_for_with_its_checks(defs: dg.Definitions):
+    job = defs.get_repository_def().get_job("__ASSET_JOB")
+    others = {"ops": {"synthesized_diffs": {"config": {"teacher": "history"}}}}
+    for asset in ("session_events", "daily_examples", "checkpoint"):
+        alone = job.get_subset(asset_selection={dg.AssetKey(asset)})
+        assert dg.validate_run_config(alone, others), "a backfill has one configuration for all its runs"
+
+
 def test_dagster_accepts_the_definitions(tmp_path: Path):
     done = subprocess.run(
         [sys.executable, "-m", "dagster", "definitions", "validate", "-w", "workspace.yaml"],
