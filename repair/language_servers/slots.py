@@ -26,6 +26,13 @@ The environments of the slots:
   as empty: the folders outside the slots (pyright's bundled stubs, the interpreter's library) have
   environments of their own, whose roots hold no module.
 
+Pyright looks for partial stub packages (a folder `x-stubs` whose `py.typed` says `partial`) in each
+environment that it has not met before, and then forgets what lies in which folder, also in those of its own
+stubs: a tenth of the work for each workspace. So it meets all slots at once, while they are empty: `SCAN` is
+an environment whose `extraPaths` name them, and `FORGET`, which it meets next, makes it forget that they were
+empty. Nothing may read them as empty again: what lies in no environment lies in that of the root `/`. A
+workspace that holds a partial stub package goes to the command line.
+
 Tested by `tests/repair/language_servers/test_workspace.py`.
 """
 
@@ -38,6 +45,7 @@ from repair.language_servers.targets import has_wildcard, plain
 
 PREFIX = "repair-slot-"
 KINDS: tuple[str, ...] = ("plain", "src")
+SCAN, FORGET = f"{PREFIX}scan", f"{PREFIX}forget"
 _PATTERNS = ("strict", "ignore")
 _CHOOSING = ("include", "exclude")
 
@@ -69,6 +77,11 @@ def poolable(settings: Mapping[str, Any]) -> bool:
     )
 
 
+def has_partial_stubs(files: Mapping[str, bytes]) -> bool:
+    """Whether `files` hold a partial stub package, which pyright does not look for in a slot."""
+    return any(path.endswith("-stubs/py.typed") and b"partial" in data for path, data in files.items())
+
+
 def server_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The part of `settings` that a server is started with: projects with equal ones may share a server."""
     return {name: value for name, value in settings.items() if name not in _CHOOSING}
@@ -93,7 +106,8 @@ def configuration(settings: Mapping[str, Any], slots: int, outside: Iterable[Pat
             searched += [slot, *_within(slot, extra)]
     # node follows links on the way to its own files, and an interpreter does not
     roots = dict.fromkeys(str(path) for root in outside for path in (root, root.resolve()))
-    environments += [{"root": root, "extraPaths": []} for root in roots]
+    environments.append({"root": SCAN, "extraPaths": [item["root"] for item in environments]})
+    environments += [{"root": root, "extraPaths": []} for root in (FORGET, *roots, "/")]
     kept = server_settings(settings)
     for name in _PATTERNS:
         if name in kept:

@@ -24,7 +24,7 @@ from repair.language_servers.errors import (
 from repair.language_servers.memory_watch import MOST_MEGABYTES
 from repair.language_servers.programs import Programs
 from repair.language_servers.pyright_server import HEAP_MB, PyrightServer
-from repair.language_servers.slots import poolable, server_settings
+from repair.language_servers.slots import has_partial_stubs, poolable, server_settings
 from repair.language_servers.workspace import PreparedWorkspace
 from repair.sandbox.confinement import Confinement
 
@@ -94,7 +94,7 @@ class Worker:
         key = json.dumps(settings, sort_keys=True)
         for _ in range(_ATTEMPTS):
             try:
-                if poolable(workspace.settings):
+                if poolable(workspace.settings) and not has_partial_stubs(workspace.data):
                     return self._warm_server(key, settings).check(workspace)
                 found = command_line.check(
                     self._programs,

@@ -294,6 +294,21 @@ WORKSPACES: dict[str, dict[str, str]] = {
         "src/a.py": "x = y\n",
         "main.py": "x = y\n",
     },
+    # stubs of some of a package's modules are found beside the others, also by imports within it
+    "partial stub package": {
+        "foo-stubs/py.typed": "partial\n",
+        "foo-stubs/z.pyi": "q: int\n",
+        "foo/__init__.py": "",
+        "foo/y.py": "from .z import q\n\nx: str = q\n",
+        "foo/z.py": "q = 'a'\n",
+    },
+    "stub package": {
+        "foo-stubs/__init__.pyi": "",
+        "foo-stubs/z.pyi": "q: int\n",
+        "foo/__init__.py": "",
+        "foo/y.py": "from .z import q\nfrom foo.z import q as r\n\nx: str = q\ny: str = r\n",
+        "foo/z.py": "q = 'a'\n",
+    },
     "stub folder": {"typings/foo/__init__.pyi": "x: int\n", "main.py": "import foo\ny: str = foo.x\n"},
 }
 

@@ -257,6 +257,25 @@ def test_a_server_whose_slots_are_used_up_has_no_room(tmp_path: Path) -> None:
         server.close()
 
 
+def test_all_slots_are_searched_for_stub_packages_at_once(tmp_path: Path) -> None:
+    # a partial stub package shows whether pyright looked into its slot before or after it was written
+    stubs = {"foo-stubs/py.typed": "partial\n", "foo-stubs/z.pyi": "q: int\n"}
+    files = {"foo/__init__.py": "", "foo/y.py": "from .z import q\nx: str = q\n", "foo/z.py": "q = ''\n"}
+    partial = PreparedWorkspace.of({**files, **stubs}, None)
+    seen = nothing_installed(tmp_path / "environment")
+    server = PyrightServer(programs(), tmp_path / "server", seen, 60.0, slots_of_a_kind=32)
+    try:
+        assert len(server.check(partial)) == 1
+        for number in range(20):
+            assert messages(server.check(PreparedWorkspace.of(snapshot(number), None))) == expected(number)
+        assert server.check(partial) == []
+        for path in ("lib.py", "lib/__init__.py", "src/lib.py"):  # they do not stay empty
+            files = {path: "a = 1\n", "main.py": "from lib import a\nprint(a)\n"}
+            assert server.check(PreparedWorkspace.of(files, None)) == []
+    finally:
+        server.close()
+
+
 @pytest.mark.parametrize(
     ("kind", "name"), [(PreparedWorkspace, "of"), (PyrightServer, "check"), (ruff, "check")]
 )

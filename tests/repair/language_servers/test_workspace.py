@@ -8,7 +8,7 @@ from repair.errors import LanguageServerError as Base
 from repair.language_servers import LanguageServerError, LanguageServers, Request, UnknownFileError
 from repair.language_servers.configuration import pyright_configuration
 from repair.language_servers.ruff_settings import ruff_files
-from repair.language_servers.slots import configuration, poolable, server_settings
+from repair.language_servers.slots import configuration, has_partial_stubs, poolable, server_settings
 
 
 def codes(diagnostics: object) -> list[tuple[str, str]]:
@@ -232,8 +232,30 @@ def test_settings_are_spelled_out_for_each_slot() -> None:
             {"root": "repair-slot-src-0/d", "extraPaths": ["repair-slot-src-0/src"], "reportX": True},
             {"root": "repair-slot-src-0/e", "extraPaths": ["repair-slot-src-0"]},
             {"root": "repair-slot-src-0", "extraPaths": ["repair-slot-src-0/src"]},
+            {
+                "root": "repair-slot-scan",
+                "extraPaths": [
+                    *("repair-slot-plain-0/d", "repair-slot-plain-0/e", "repair-slot-plain-0"),
+                    *("repair-slot-src-0/d", "repair-slot-src-0/e", "repair-slot-src-0"),
+                ],
+            },
+            {"root": "repair-slot-forget", "extraPaths": []},
+            {"root": "/", "extraPaths": []},
         ],
     }
+
+
+@pytest.mark.parametrize(
+    ("files", "partial"),
+    [
+        ({"a-stubs/py.typed": b"partial\n"}, True),
+        ({"lib/a-stubs/py.typed": b"partial\r\n"}, True),  # `extraPaths` may name the folder
+        ({"a-stubs/py.typed": b"", "a-stubs/__init__.pyi": b"# partial"}, False),
+        ({"a/py.typed": b"partial\n", "a-stubs/a.pyi": b""}, False),
+    ],
+)
+def test_partial_stub_packages(files: dict[str, bytes], partial: bool) -> None:
+    assert has_partial_stubs(files) is partial
 
 
 @pytest.mark.parametrize(
