@@ -6,7 +6,7 @@ what it reads, so that a world in which everything was made in the right order c
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import cached_property
 from itertools import pairwise
@@ -58,30 +58,47 @@ class World:
         self.recorded[date] = published
         self._report(recorded_days.key.path[-1], date, str(sorted(published.items())))
 
-    def tick(self, now: datetime) -> dict[str, set[str]]:
-        """One tick of the automation: the partitions that it asks for by asset; then their runs."""
+    def ask(self, now: datetime) -> dict[str, set[str]]:
+        """One tick of the automation: the partitions that it asks for, by asset."""
         found = dg.evaluate_automation_conditions(
             self.defs, self.instance, evaluation_time=now, cursor=self._cursor
         )
         self._cursor = found.cursor
-        keys = self.defs.resolve_asset_graph().get_all_asset_keys()
-        asked = {
+        return {
             key.path[-1]: {str(partition) for partition in found.get_requested_partitions(key)}
-            for key in keys
+            for key in self.defs.resolve_asset_graph().get_all_asset_keys()
             if found.get_num_requested(key)
         }
-        runs: dict[str, list[dg.AssetKey]] = {}
+
+    def run(self, partition: str, assets: Iterable[str]) -> None:
+        """One run of a partition, to its end."""
+        self.job.execute_in_process(
+            instance=self.instance,
+            partition_key=_key(partition),
+            asset_selection=[dg.AssetKey(name) for name in assets],
+            run_config=QUIET,
+            raise_on_error=False,
+        )
+
+    def start(self, partition: str, assets: Iterable[str]) -> dg.DagsterRun:
+        """A run that is at work and comes to no end."""
+        selected = frozenset(dg.AssetKey(name) for name in assets)
+        return self.instance.create_run_for_job(
+            job_def=self.job.get_subset(asset_selection=selected),
+            asset_selection=selected,
+            status=dg.DagsterRunStatus.STARTED,
+            tags={"dagster/partition": partition},
+        )
+
+    def tick(self, now: datetime) -> dict[str, set[str]]:
+        """What a tick asks for; its runs follow at once, one for each partition."""
+        asked = self.ask(now)
+        runs: dict[str, list[str]] = {}
         for name, partitions in asked.items():
             for partition in sorted(partitions):
-                runs.setdefault(partition, []).append(dg.AssetKey(name))
-        for partition, selected in runs.items():
-            self.job.execute_in_process(
-                instance=self.instance,
-                partition_key=_key(partition),
-                asset_selection=selected,
-                run_config=QUIET,
-                raise_on_error=False,
-            )
+                runs.setdefault(partition, []).append(name)
+        for partition, assets in runs.items():
+            self.run(partition, assets)
         return asked
 
     def until_quiet(self, now: datetime, ticks: int = 12) -> dict[str, set[str]]:

@@ -66,6 +66,7 @@ def processed(day: str) -> Asked:
     return together({"session_events": {day}}, of_types(day), {"daily_examples": {day}})
 
 
+DATA = (*DIAGNOSTICS, "session_events", "daily_examples", "training_mixture")
 USUAL = {"F811": 3, "F821": 5, "syntax": 1}
 
 
@@ -180,6 +181,26 @@ def test_a_fortnight_comes_to_the_right_state_with_no_hands() -> None:
     assert {day for asset, day in world.made if asset == "daily_examples"} == set(DAYS)
     assert {day for asset, day in world.made if asset == "training_mixture"} == set(DAYS)
     assert {day for asset, day in world.made if asset == "scorecard"} == {fifth, thirteenth}
+
+
+def test_a_date_waits_for_a_type_that_is_being_made_again() -> None:
+    world = World()
+    world.tick(FIRST)
+    day = DAYS[0]
+    world.arrives(day, **USUAL)
+    world.until_quiet(after(day))
+    world.arrives(day, F811=4, F821=6, syntax=1)
+    later = after(day) + timedelta(hours=1)
+    assert world.tick(later) == {"session_events": {day}}
+    assert world.ask(later) == of_types(day)
+    world.run(f"{day}|F811", DIAGNOSTICS)
+    world.run(f"{day}|syntax", DIAGNOSTICS)
+    started = world.start(f"{day}|F821", DIAGNOSTICS)
+    assert world.ask(later) == world.ask(later) == {}
+    world.instance.report_run_canceled(started)  # it gives its place to the next one
+    world.run(f"{day}|F821", DIAGNOSTICS)
+    assert world.until_quiet(later) == {"daily_examples": {day}, "training_mixture": {day}}
+    assert all(version == world.content(*place) for place, version in world.made.items() if place[0] in DATA)
 
 
 CADENCE = """
