@@ -10,7 +10,7 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.compute
 
-from partitions.dates import DATES, DateSettings, days_before_the_first, window
+from partitions.dates import DATES, DateSettings, days_before_the_first, last_dates, window
 from partitions.keys import DATE, Key
 from repair.curation.policy import decided_projects, decisions_sha256, withdrawn
 from repair.diagnostics.codes import type_of_code
@@ -119,14 +119,33 @@ def session_events(
         writer.write(PROJECT_ROWS_TABLE, ranges.table())
         return {**totals.figures(), "projects": projects.num_rows}
 
-    outside = recording.active_dates(days_before_the_first(recording.dates()))
-    if outside:
-        context.log.warning(
-            "%d recorded days, %s to %s, are before the first partition, so no run reads them: %s=%s would",
-            *(len(outside), outside[0], outside[-1], DateSettings.variable("first_date"), outside[0]),
-        )
     return stage.materialize(
         work,
         rows_in=recording.count(start, end),
-        metadata=lambda _: {"recorded_days_before_the_first_partition": len(outside)},
+        metadata=lambda _: _left_out(context, recording, day),
     )
+
+
+def _left_out(context: dg.AssetExecutionContext, recording: Recording, day: str) -> dict[str, int]:
+    """What was recorded and is in no partition: before the first one, or among the files of another date."""
+    outside = recording.active_dates(days_before_the_first(recording.dates()))
+    rows = recording.rows_of(outside)
+    if outside:
+        context.log.warning(
+            "%d recorded days, %s to %s, with %d rows are before the first partition, so no run reads them:"
+            " %s=%s would",
+            *(len(outside), outside[0], outside[-1], rows, DateSettings.variable("first_date"), outside[0]),
+        )
+    start, end = window(day)
+    misfiled = recording.misfiled(start, end, before=window(last_dates(day, 2)[0])[0])
+    if misfiled:
+        context.log.warning(
+            "%d rows among the files of %s have a time in another partition, so no run reads them: file them"
+            " by their own UTC date",
+            *(misfiled, day),
+        )
+    return {
+        "recorded_days_before_the_first_partition": len(outside),
+        "recorded_rows_before_the_first_partition": rows,
+        "rows_among_the_files_of_another_date": misfiled,
+    }

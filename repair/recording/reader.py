@@ -147,6 +147,23 @@ class Recording:
         window = self._window(start, end)
         return 0 if window is None else window.dataset.count_rows(filter=window.wanted)
 
+    def rows_of(self, days: Iterable[date]) -> int:
+        """The number of rows in the days' files, whatever their time."""
+        return sum(self._dataset(files).count_rows() for day in days if (files := self._parts(day)))
+
+    def misfiled(self, start: datetime, end: datetime, *, before: datetime) -> int:
+        """Rows in the files of [`start`, `end`) that no window reads, since their time is in another one.
+
+        `before`: where the window before begins. It reads the files of the day `start` too.
+        """
+        count = 0
+        for day in self.dates():
+            if _day(start) <= day < _day(end) and (files := self._parts(day)):
+                time, first = ds.field("timestamp"), before if day == _day(start) else start
+                outside = (time < pa.scalar(first, TIMESTAMP)) | (time >= pa.scalar(end, TIMESTAMP))
+                count += self._dataset(files).count_rows(filter=outside)
+        return count
+
     def active_dates(self, days: Iterable[date] | None = None) -> list[date]:
         """The dates, of `days` if given, on which more was recorded than the midnight's snapshot."""
         return [day for day in (self.dates() if days is None else days) if self._is_active(day)]

@@ -57,7 +57,10 @@ def test_a_run_says_how_many_days_are_before_the_first_partition(tmp_path: Path)
     house = House(tmp_path)
     result = house.run([session_events], Key(DAY))
     [event] = result.get_asset_materialization_events()
-    assert event.materialization.metadata["recorded_days_before_the_first_partition"].value == 1
+    metadata = event.materialization.metadata
+    assert metadata["recorded_days_before_the_first_partition"].value == 1
+    assert int(str(metadata["recorded_rows_before_the_first_partition"].value)) > 1
+    assert metadata["rows_among_the_files_of_another_date"].value == 0
 
 
 def test_a_recording_without_events_says_how_to_import_some(tmp_path: Path) -> None:

@@ -378,3 +378,31 @@ def test_numbers_rise_and_repeats_stay_repeats(sequences: list[int | None]) -> N
         assert found == ordered
     if set(ordered) <= {None}:
         assert found == list(range(len(ordered)))
+
+
+def test_rows_that_no_window_reads_are_counted(tmp_path: Path) -> None:
+    typist = Typist("one")
+    recording = write(
+        tmp_path / "recording",
+        {"one": [typist.types("a.py", f"{day}", MIDNIGHT + day * DAY + hours(9)) for day in range(6)]},
+    )
+
+    def file_under(day: int, other: int) -> None:
+        """The rows of one day among the files of another, and nowhere else."""
+        folder = tmp_path / "recording" / "events"
+        (source,) = (folder / f"date={(MIDNIGHT + day * DAY).date()}").iterdir()
+        source.rename(folder / f"date={(MIDNIGHT + other * DAY).date()}" / "moved.parquet")
+
+    def misfiled(day: int, days: int = 1) -> int:
+        start = MIDNIGHT + day * DAY
+        return recording.misfiled(start, start + days * DAY, before=start - days * DAY)
+
+    assert [misfiled(day) for day in range(6)] == [0] * 6
+    file_under(1, 2)  # read with the day before, for its closing copies
+    assert [misfiled(day) for day in (2, 3)] == [0, 0]
+    assert read(recording, MIDNIGHT + DAY, MIDNIGHT + 2 * DAY)
+    rows = recording.rows_of([(MIDNIGHT + 5 * DAY).date()])
+    file_under(5, 3)
+    assert rows > 0
+    assert misfiled(3) == rows
+    assert misfiled(2, days=4) == 0  # of the same window
