@@ -7,6 +7,7 @@ import dagster as dg
 import pytest
 
 from code_location.freshness import DATA, MODEL, RECORDING, freshness, verdicts
+from partitions.dates import DATES
 from partitions.keys import Key
 from repair.store.reader import PartitionStore
 from resources.recordings import RecordingsResource
@@ -81,14 +82,24 @@ def test_a_checkpoint_may_be_as_old_as_its_cadence_and_two_days(
     assert found["scorecard", MODEL] is (events == 5)
 
 
-def test_the_checks_run_by_themselves_and_say_what_to_do(tmp_path: Path) -> None:
-    record(tmp_path / "recording", [typing_errors("project", [1])])
+@dg.asset(partitions_def=DATES)
+def session_events() -> None:
+    """Partitioned, as the real one."""
+
+
+def run(folder: Path, selection: dg.AssetSelection, key: str | None = None) -> dg.ExecuteInProcessResult:
+    record(folder / "recording", [typing_errors("project", [1])])
     resources = {
-        "store": StoreResource(base_uri=str(tmp_path / "store")),
-        "recordings": RecordingsResource(uri=str(tmp_path / "recording")),
+        "store": StoreResource(base_uri=str(folder / "store")),
+        "recordings": RecordingsResource(uri=str(folder / "recording")),
     }
-    found = dg.Definitions(asset_checks=[freshness], resources=resources)
-    result = found.resolve_implicit_global_asset_job_def().execute_in_process()
+    job = dg.define_asset_job("any", selection)
+    found = dg.Definitions([session_events], asset_checks=[freshness], jobs=[job], resources=resources)
+    return found.resolve_job_def("any").execute_in_process(partition_key=key)
+
+
+def test_the_checks_run_by_themselves_and_say_what_to_do(tmp_path: Path) -> None:
+    result = run(tmp_path, dg.AssetSelection.checks(freshness))
     assert result.success, "a check that fails is no failed run"
     evaluations = {
         (one.asset_key.path[-1], one.check_name): one for one in result.get_asset_check_evaluations()
@@ -98,3 +109,9 @@ def test_the_checks_run_by_themselves_and_say_what_to_do(tmp_path: Path) -> None
     assert not late.passed
     assert "stored up to no date, due is 2026-01-0" in (late.description or "")
     assert "What to do: look at the runs" in (late.description or "")
+
+
+def test_a_run_of_an_asset_makes_its_own_checks_alone(tmp_path: Path) -> None:
+    result = run(tmp_path, dg.AssetSelection.assets("session_events"), "2026-01-05")
+    assert result.success
+    assert {one.check_name for one in result.get_asset_check_evaluations()} == {RECORDING, DATA}
