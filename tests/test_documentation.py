@@ -35,6 +35,7 @@ EXCUSED = {
     "psql": "asks a database that runs meanwhile",
     "createdb": "asks a database that runs meanwhile",
     "export": "sets a variable",
+    "cat": "prints a file",
     "cd": "changes the folder",
 }
 """Programs whose commands are not run here: program -> why."""
