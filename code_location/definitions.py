@@ -19,6 +19,7 @@ from repair_assets.error_states import error_states
 from repair_assets.few_shot_examples import few_shot_examples
 from repair_assets.fix_acceptance import fix_acceptance
 from repair_assets.injected_bugs import injected_bugs
+from repair_assets.preference_pairs import preference_pairs
 from repair_assets.recorded_days import recorded_days, recorded_days_sensor
 from repair_assets.repair_candidates import repair_candidates
 from repair_assets.repair_examples import daily_examples, repair_examples
@@ -52,7 +53,7 @@ ASSETS_OF_JOBS = {
         verified_diffs,
         repair_examples,
     ],
-    "feedback": [fix_acceptance],
+    "feedback": [fix_acceptance, preference_pairs],
     "examples": [daily_examples],
     "training": [training_mixture, checkpoint],
     "benchmarks": [workspace_benchmark, leetcode_benchmark],

@@ -26,7 +26,7 @@ from repair.evaluation.leetcode import samples
 from repair.evaluation.leetcode.injection import samples as injected
 from repair.evaluation.leetcode.injection import teacher as bug_teacher
 from repair.evaluation.release import selection
-from repair.feedback import acceptance
+from repair.feedback import acceptance, preferences
 from repair.language_servers.scheduler import VersionedServers
 from repair.recording import session_events, validation
 from repair.schema import stages
@@ -187,6 +187,15 @@ STAGES = (
         input=EVENTS,
         output=stages.FIX_ACCEPTANCE,
         reasons=acceptance.REASONS,
+        sees_whole_partition=True,
+    ),
+    StageSpec(
+        name="preference_pairs",
+        function=preferences.preference_pairs,
+        input=stages.FIX_ACCEPTANCE,
+        output=stages.PREFERENCE_PAIRS,
+        reasons=preferences.REASONS,
+        needs_servers=True,
         sees_whole_partition=True,
     ),
 )

@@ -126,7 +126,13 @@ def _fixes(events: pa.Table, wanted: Callable[[str], bool]) -> "list[_Fix]":
                 about = {name: row[name] for name in ("project_id", "session_id", "path", "sequence")}
                 fields = ("fix_id", "model", "code", "message", "start_line", "line_diff")
                 about |= {name: getattr(shown, name) for name in fields}
-                undecided = {"outcome": IGNORED, "decided": None, "fate": None, "later_files": []}
+                undecided = {
+                    "outcome": IGNORED,
+                    "decided": None,
+                    "fate": None,
+                    "later_files": [],
+                    "ghostwriter": False,
+                }
                 found[fix_id] = _Fix({**about, "moment": row["timestamp"], **undecided})
         elif fix_id in found:
             found[fix_id].row |= {"outcome": OUTCOMES[row["kind"]], "decided": row["timestamp"]}
@@ -211,6 +217,8 @@ class _Fix:
             row["fate"] = str(Fate.FILE_GONE if later is None else fate_of(*own, later))
         if later is not None and self.learned:
             row["later_files"] = [{"path": path, "text": later}]
+            packets = (known.file_states[path].ghostwriter_packets for known in (state, now))
+            row["ghostwriter"] = next(packets) < next(packets)
         return row
 
     def reject(self, reason: str, detail: str) -> Reject:

@@ -195,6 +195,7 @@ class FixAcceptanceRow(TypedDict):
     purposes: list[str] | None
     files: list[FileRow]
     later_files: list[FileRow]
+    ghostwriter: bool
 
 
 class PreferencePairRow(TypedDict):

@@ -156,6 +156,7 @@ FIX_ACCEPTANCE = pa.schema(
         ("purposes", pa.list_(pa.string())),  # that its owner agreed to; null: not recorded
         ("files", FILES),  # the workspace as it was shown in; empty where nothing may be learned
         ("later_files", FILES),  # the diagnostic's file an hour after the decision; empty: not known
+        ("ghostwriter", pa.bool_()),  # whether an AI's accepted text went into it from the showing to then
     ]
 )
 

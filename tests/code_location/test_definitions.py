@@ -34,6 +34,7 @@ ASSETS = {
     "scorecard": {"date"},
     "released_model": set(),
     "fix_acceptance": {"date", "diagnostic_type"},
+    "preference_pairs": {"date", "diagnostic_type"},
     "judge_calibration": set(),
     "injected_bugs": set(),
     "teacher_results": {"date", "diagnostic_type"},

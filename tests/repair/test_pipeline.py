@@ -54,13 +54,21 @@ def inputs(house: House) -> Mapping[str, pa.Table]:
         "workspace_benchmark": examples,
         "training_mixture": examples,
         "fix_acceptance": _fix_events(),
+        "preference_pairs": _shown_fixes(),
     }
 
 
 def _fix_events() -> pa.Table:
-    editor = opened().shows("a").decides(EventKind.FIX_REJECTED, "a").shows("b", line_diff="-9 x")
-    editor.shows("c").accepts(fix_id="c").shows("d")
+    editor = opened().shows("a", line_diff="-2 print(numbr)\n+2 pass").decides(EventKind.FIX_REJECTED, "a")
+    editor.shows("b", line_diff="-9 x").shows("c").accepts(fix_id="c")
+    editor.shows("d", line_diff="-2 print(number)").shows("e", line_diff="-2 print(number)")
     return pa.Table.from_batches([events(editor)])
+
+
+def _shown_fixes() -> pa.Table:
+    spec = BY_NAME["fix_acceptance"]
+    outcomes = spec.run(_fix_events().to_batches(), **OF_NAMES)
+    return pa.Table.from_batches([split_outcomes(outcome)[0] for outcome in outcomes], spec.output)
 
 
 def _examples() -> pa.Table:
