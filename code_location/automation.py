@@ -140,6 +140,7 @@ def conditions(checkpoint_days: int) -> dict[str, When]:
         "verified_diffs": follows,
         "repair_examples": follows,
         "fix_acceptance": follows,
+        "preference_pairs": follows,
         "daily_examples": follows,
         "training_mixture": _mixture(),
         "checkpoint": _checkpoint(checkpoint_days),

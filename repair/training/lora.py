@@ -10,14 +10,15 @@ Only a training process imports this module.
 from pathlib import Path
 from typing import Any
 
+from repair.errors import ConfigurationError
 from repair.extras import extra
 from repair.training.recipe import Lora, Pretrained
 
 with extra("train"):
     import torch
-    from peft import LoraConfig, get_peft_model, get_peft_model_state_dict
+    from peft import LoraConfig, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
     from peft.tuners.lora import Linear
-    from safetensors.torch import save_file
+    from safetensors.torch import load_file, save_file
 
 
 class _LowRankLinear(torch.autograd.Function):
@@ -71,6 +72,13 @@ def with_adapter(model: Any, lora: Lora) -> Any:
     )
     config._register_custom_module({torch.nn.Linear: LowRankLinear})  # pyright: ignore[reportPrivateUsage]
     return get_peft_model(model, config)
+
+
+def load_adapter(model: Any, folder: Path) -> None:
+    """Give the adapter of `model` the weights that `save_adapter` wrote to `folder`."""
+    found = set_peft_model_state_dict(model, load_file(folder / "adapter_model.safetensors"))
+    if found.unexpected_keys:
+        raise ConfigurationError(f"{folder} is the adapter of another model: {found.unexpected_keys[:3]}")
 
 
 def save_adapter(model: Any, folder: Path, *, base: Pretrained) -> None:

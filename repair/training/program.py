@@ -38,7 +38,7 @@ with extra("train"):
     from torch.utils.data import DataLoader, IterableDataset
 
 
-class _Steps(IterableDataset[list[PackedRow]]):
+class PackedSteps(IterableDataset[list[PackedRow]]):
     """Iterable data set of this process's rows of each step."""
 
     def __init__(
@@ -147,7 +147,7 @@ def _train(
     )
     try:
         trainer.fit()
-        weights = None if recipe.lora else _full_weights(trainer.state.model)
+        weights = None if recipe.lora else full_weights(trainer.state.model)
     finally:
         trainer.close()
     losses = progress.losses
@@ -256,7 +256,7 @@ def _trainer(
         )
         size = dist.get_world_size()
         batches = [rows[i : i + size] for i in range(0, len(rows), size)]
-        data = _data(_Steps(held_out, batches, pad, model.groups))
+        data = packed_data(PackedSteps(held_out, batches, pad, model.groups))
         evaluators.append(Evaluator(label="validation", dataloader=data, device_eval_microbatch_size=1))
     keep = recipe.resumption
     resume: dict[str, Any] = {}
@@ -271,7 +271,7 @@ def _trainer(
         }
     return Trainer(
         model=model,
-        train_dataloader=_data(_Steps(samples, steps.steps, pad, model.groups)),
+        train_dataloader=packed_data(PackedSteps(samples, steps.steps, pad, model.groups)),
         max_duration=f"{len(steps.steps)}ba",
         optimizers=optimizer(recipe, model),
         schedulers=CosineAnnealingWithWarmupScheduler(f"{warmup}ba", alpha_f=recipe.schedule.alpha_f),
@@ -290,7 +290,7 @@ def _trainer(
     )
 
 
-def _data(steps: _Steps) -> DataSpec:
+def packed_data(steps: PackedSteps) -> DataSpec:
     def split(batch: list[PackedRow], size: int | float) -> list[list[PackedRow]]:
         return [batch[start : start + int(size)] for start in range(0, len(batch), int(size))]
 
@@ -320,7 +320,7 @@ def _states_folder(recipe: Recipe, mixture: Mixture, output_dir: str, folder: st
     return f"{folder.rstrip('/')}/{name}" if folder else f"{output_dir.rstrip('/')}.{name}"
 
 
-def _full_weights(model: torch.nn.Module) -> dict[str, Any]:
+def full_weights(model: torch.nn.Module) -> dict[str, Any]:
     """All weights on the CPU, gathered from all processes; every process has to take part."""
     from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
 
