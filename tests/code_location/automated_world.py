@@ -27,7 +27,8 @@ DATE_AND_TYPE = dg.MultiPartitionsDefinition(
 )
 DIAGNOSTICS = ("error_states", "synthesized_diffs", "repair_examples")
 """Stages of a type, in one run."""
-LEFT_OUT = ("reproduced_diagnostics", "repair_candidates", "verified_diffs", "fix_acceptance")
+FEEDBACK = ("fix_acceptance", "preference_pairs")
+LEFT_OUT = ("reproduced_diagnostics", "repair_candidates", "verified_diffs", *FEEDBACK)
 CHECKED = ("repair_examples", "daily_examples")
 """Whose blocking check is evaluated here: those that a fan-in reads. Each check costs the test time."""
 BENCHMARKS = ("workspace_benchmark", "leetcode_benchmark")

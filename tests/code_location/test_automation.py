@@ -16,7 +16,7 @@ from code_location.backfill.plan import DIAGNOSTICS as ALL_STAGES
 from code_location.definitions import defs
 from partitions.dates import DATES
 from partitions.types import DIAGNOSTIC_TYPES
-from tests.code_location.automated_world import DIAGNOSTICS, TYPES, World
+from tests.code_location.automated_world import DIAGNOSTICS, FEEDBACK, TYPES, World
 from tests.code_location.stored_history import report, with_history
 from tests.cpu_time import cpu_bound
 
@@ -260,7 +260,7 @@ def test_the_sensor_asks_for_one_run_of_each_partition() -> None:
     assert {str(request.partition_key) for request in asked} == {f"{day}|{name}" for name in types}
     assert len(asked) == len(types)
     for request in asked:
-        assert {key.path[-1] for key in request.asset_selection or ()} == {*ALL_STAGES, "fix_acceptance"}
+        assert {key.path[-1] for key in request.asset_selection or ()} == {*ALL_STAGES, *FEEDBACK}
 
 
 def test_a_tick_at_all_types_and_three_years_of_days_takes_a_second() -> None:
