@@ -23,7 +23,7 @@ from repair.pipeline import BY_NAME, OTHER_REASONS
 from repair.schema.descriptions import described, fields
 from repair.schema.events import DECIDED_PROJECTS, PROJECT_ROWS
 from repair.schema.outcomes import REJECTS
-from repair.schema.stages import PREFERENCE_PAIRS, REPAIR_EXAMPLES
+from repair.schema.stages import REPAIR_EXAMPLES
 from repair.store.text_table import TEXTS
 from repair.synthesis.lm.few_shot import FEW_SHOT_EXAMPLES
 from repair.training.accounting import TRAINED
@@ -72,7 +72,6 @@ SCHEMAS: Mapping[str, pa.Schema] = {
     "judge_calibration": JUDGED_DIFFS,
     "teacher_results": TEACHER_RESULTS,
     "teacher_page": TEACHER_RESULTS,
-    "preference_pairs": PREFERENCE_PAIRS,
 }
 """Asset -> the columns of its rows."""
 
