@@ -158,9 +158,7 @@ def train_preferences(
         last_loss=losses[-1],
         margin=_margin(own, settings.beta),
         held_out_margin=None if held_out is None else _margin(held_out, settings.beta),
-        held_out_accuracy=None
-        if held_out is None
-        else float((held_out[:, 0] > held_out[:, 1]).double().mean()),
+        held_out_accuracy=None if held_out is None else _accuracy(held_out),
         chosen_gain=float(own[:, 0].mean()),
         seconds=round(time.monotonic() - started, 2),
     )
