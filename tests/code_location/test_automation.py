@@ -21,6 +21,11 @@ from tests.code_location.stored_history import report, with_history
 from tests.cpu_time import cpu_bound
 
 ROOT = Path(__file__).parents[2]
+pytestmark = [
+    pytest.mark.timeout(600),  # of a machine that is busy; they take seconds
+    # Dagster's own tester warns of its beta parts at every tick
+    pytest.mark.filterwarnings("ignore::dagster.BetaWarning", "ignore::dagster.PreviewWarning"),
+]
 
 Asked = dict[str, set[str]]
 
