@@ -4,18 +4,14 @@ import json
 import re
 import shutil
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
 from repair.language_servers.remote import RemoteLanguageServers
 from tests.docker.test_dockerfiles import arguments
 from tests.installed import ROOT, linked_environment, wheel_of
-from tests.postgres import server
 from tests.servers_over_http import Instance
 
-__all__ = ["server"]
-T = TypeVar("T")
 pytestmark = pytest.mark.slow
 
 
