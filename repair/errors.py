@@ -21,6 +21,7 @@ RepairError
 ├── synthesis.lm.reply.NoAnswerError         a reply is no answer
 └── StoreError             a stored partition or file is absent, partial, damaged or can't be written
     └── database.DatabaseError  a database can't be used
+        └── database.DatabaseUnavailableError  its server can't be reached
 ```
 
 Every error survives pickling, so that it can cross a process boundary.

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 import dagster as dg
 from dagster import DagsterError
 
+from repair.database import DatabaseUnavailableError
 from repair.errors import ConfigurationError, InputError, TeacherUnavailableError
 from repair.language_servers.errors import (
     ServerCrashError,
@@ -29,6 +30,7 @@ _TRANSIENT = (
     ConnectionError,
     TimeoutError,
     socket.gaierror,
+    DatabaseUnavailableError,
     ServerCrashError,
     ServerTimeoutError,
     ServersChangedError,

@@ -5,7 +5,7 @@ with open_database(shared_state(STATE_VARIABLE) or path) as database:
     database.execute("INSERT INTO numbers VALUES (?)", (1,))
 """
 
-from repair.database.interface import Database, DatabaseError, Execute
+from repair.database.interface import Database, DatabaseError, DatabaseUnavailableError, Execute
 from repair.database.location import (
     STATE_VARIABLE,
     Location,
@@ -18,6 +18,7 @@ __all__ = [
     "STATE_VARIABLE",
     "Database",
     "DatabaseError",
+    "DatabaseUnavailableError",
     "Execute",
     "Location",
     "PostgresAddress",

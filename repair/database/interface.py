@@ -23,6 +23,10 @@ class DatabaseError(StoreError):
     """A database can't be used: the message says why and what to do, and holds nothing secret."""
 
 
+class DatabaseUnavailableError(DatabaseError):
+    """A server can't be reached: later it may be there again."""
+
+
 class Execute(Protocol):
     """Runs one statement and returns its rows."""
 

@@ -12,7 +12,15 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from repair.database.interface import Database, DatabaseError, Dialect, Execute, Row, lock_number
+from repair.database.interface import (
+    Database,
+    DatabaseError,
+    DatabaseUnavailableError,
+    Dialect,
+    Execute,
+    Row,
+    lock_number,
+)
 from repair.database.location import PostgresAddress
 from repair.extras import extra
 
@@ -30,6 +38,7 @@ _SERVER_KEEPALIVE = (
     " SET tcp_keepalives_count TO 2"
 ).encode()
 _CONNECT_S = 10
+_REFUSALS = ("authentication failed", "does not exist", "permission denied")  # no later attempt changes them
 _ADVICE = "see that the server runs, and that the user may connect, create and write there"
 
 
@@ -54,7 +63,11 @@ class PostgresDatabase(Database):
         try:
             self._connection = self._connected()
         except psycopg.Error as error:
-            raise self._told(error) from None
+            text = str(error)
+            unreachable = isinstance(error, psycopg.OperationalError) and not any(
+                refusal in text for refusal in _REFUSALS
+            )
+            raise self._told(error, unavailable=unreachable) from None
 
     def execute(self, statement: str, values: Sequence[Any] = ()) -> list[Row]:
         return self._with_connection(lambda connection: _execute(connection, statement, values))
@@ -105,7 +118,7 @@ class PostgresDatabase(Database):
                     lost = self._connection.closed and not self._closed
                     if not lost or time.monotonic() > deadline:
                         # its text may repeat the address; its cause would be shown with it
-                        raise self._told(error) from None
+                        raise self._told(error, unavailable=lost) from None
                     time.sleep(_PAUSE_S)
 
     def _connected(self) -> "psycopg.Connection[Row]":
@@ -133,8 +146,9 @@ class PostgresDatabase(Database):
             raise
         return connection
 
-    def _told(self, error: "psycopg.Error") -> DatabaseError:
-        return DatabaseError(f"{type(error).__name__}: {self._address.mask(str(error).strip())}; {_ADVICE}")
+    def _told(self, error: "psycopg.Error", *, unavailable: bool) -> DatabaseError:
+        kind = DatabaseUnavailableError if unavailable else DatabaseError
+        return kind(f"{type(error).__name__}: {self._address.mask(str(error).strip())}; {_ADVICE}")
 
 
 def _execute(connection: "psycopg.Connection[Row]", statement: str, values: Sequence[Any]) -> list[Row]:

@@ -22,7 +22,7 @@ LONGEST = 1_000
 """Characters that are quoted of a verdict or an exception."""
 _READ = 20_000
 _NAMED = 5
-_TELLING = ("KEY", "TOKEN", "SECRET", "PASSWORD", "WEBHOOK", "_URL", "DSN")
+_TELLING = ("KEY", "TOKEN", "SECRET", "PASSWORD", "WEBHOOK", "_URL", "DSN", "SHARED_STATE")
 
 
 @dataclass(frozen=True, slots=True, order=True)

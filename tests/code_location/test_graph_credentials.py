@@ -1,7 +1,9 @@
 """A planted key: services echo it in every way, and no file of a deployment holds it afterwards."""
 
 import base64
+import contextlib
 import json
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -22,6 +24,8 @@ from repair.synthesis.lm.program import TeacherProgram
 from repair_assets.session_events import session_events
 from repair_assets.synthesized_diffs import synthesized_diffs
 from repair_assets.teacher_program import PROGRAM
+from resources.alerts.channels import DeliveryError
+from resources.alerts.resource import AlertsResource
 from resources.language_models import LanguageModelResource
 from resources.language_servers import LanguageServersResource
 from resources.reporting import preview
@@ -29,6 +33,8 @@ from tests.graph import DAY, House, Session, record
 from tests.model_server import Exchange, ModelServer
 from tests.postgres import QUOTED, Server, server
 from tests.repair.synthesis.support import candidate, found, marked
+from tests.resources.alerts.receiver import receiver
+from tests.resources.alerts.test_message import alert
 from tests.servers_over_http import ScriptedHttpServers, answer
 
 __all__ = ["server"]
@@ -237,6 +243,32 @@ def test_the_password_of_the_shared_state_is_written_nowhere(
     assert planted_in(house.folder) == set()
 
 
+def test_the_token_of_slack_and_the_address_of_a_webhook_are_written_nowhere(
+    house: House, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PLANTED_TOKEN", KEY)
+    echoed = json.dumps({"ok": False, "error": f"not with {KEY}"})
+    with receiver(ok=echoed) as there, contextlib.closing(socket.socket()) as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{nobody.getsockname()[1]}/{PATH_TOKEN}"
+        alerts = AlertsResource(
+            outbox=str(house.folder / "alerts.sqlite"),
+            ui_url="http://127.0.0.1:3000",
+            webhook_url=address,
+            slack_channel="#alerts",
+            slack_token_variable="PLANTED_TOKEN",
+            slack_url=f"{there.url}/",
+        )
+        said: list[str] = []
+        for channel in alerts.channels()[1:]:
+            with pytest.raises(DeliveryError) as refused:
+                channel.send(alert(), "1")
+            said.append(f"{channel!r} {refused.value}")
+        assert [headers["Authorization"] for _, headers, _ in there.requests] == [f"Bearer {KEY}"]
+    (house.folder / "said.txt").write_text("".join([*said, *capfd.readouterr()]))
+    assert planted_in(house.folder) == set()
+
+
 def test_a_model_s_fingerprint_has_its_origin_and_nothing_secret() -> None:
     def fingerprint(url: str, **settings: Any) -> str:
         return LanguageModelResource(model="m", base_url=url, answers="a", **settings).fingerprint_settings()
@@ -270,6 +302,9 @@ def test_addresses_of_the_environment_are_not_in_dagster_s_snapshots(tmp_path: P
             "REPAIR_MODEL": "openai/m",
             "REPAIR_MODEL_URL": f"http://127.0.0.1:9/{PATH_TOKEN}/v1",
             "REPAIR_LANGUAGE_SERVERS_URL": f"http://user:{PASSWORD}@127.0.0.1:9",
+            "REPAIR_ALERT_SLACK_CHANNEL": "#alerts",
+            "REPAIR_ALERT_SLACK_TOKEN": KEY,
+            "REPAIR_ALERT_WEBHOOK_URL": f"http://127.0.0.1:9/{PATH_TOKEN}",
             "REPAIR_SHARED_STATE": f"postgresql://user:{PASSWORD}@127.0.0.1:9/repair",
         },
         capture_output=True,

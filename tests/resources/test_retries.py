@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 import yaml
 
+from repair.database import DatabaseError, DatabaseUnavailableError
 from repair.errors import ConfigurationError, InputError, StoreError, TeacherError, TeacherUnavailableError
 from repair.language_servers.errors import ServerCrashError, ServersUnreachableError, UnsafePathError
 from repair.store.reader import PartitionStore
@@ -56,6 +57,8 @@ class HttpError(Exception):
         (ServerCrashError("pyright died"), True),
         (ServersUnreachableError("gave up"), True),
         (TeacherUnavailableError("503"), True),
+        (caused(StoreError("the cache can't be used"), DatabaseUnavailableError("refused")), True),
+        (caused(StoreError("the cache can't be used"), DatabaseError("authentication failed")), False),
         (httpx.ConnectError("refused"), True),
         (HttpError(503), True),
         (HttpError(429), True),

@@ -242,7 +242,7 @@ class ResponseCache(Closing):
         except DatabaseError as error:
             raise StoreError(
                 f"{self._name}, the response cache of the language model, can't be used: {error}"
-            ) from error.__cause__
+            ) from error
 
 
 def _add_later_columns(database: Database) -> None:

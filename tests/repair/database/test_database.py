@@ -16,6 +16,7 @@ import pytest
 from repair.database import (
     STATE_VARIABLE,
     DatabaseError,
+    DatabaseUnavailableError,
     Execute,
     Location,
     PostgresAddress,
@@ -183,13 +184,13 @@ def test_a_transaction_that_loses_its_connection_is_done_again(
 def test_a_server_that_stays_away_is_told_of(address: PostgresAddress, server: Server) -> None:
     database = open_database(address, patience_s=0.3)
     with server.restarted_after():
-        with pytest.raises(DatabaseError, match="see that the server runs") as caught:
+        with pytest.raises(DatabaseUnavailableError, match="see that the server runs") as caught:
             database.execute("SELECT 1")
-        with pytest.raises(DatabaseError, match="refused"):
+        with pytest.raises(DatabaseUnavailableError, match="refused"):
             open_database(address)
     assert database.execute("SELECT 1") == [(1,)]
     database.close()
-    assert type(pickle.loads(pickle.dumps(caught.value))) is DatabaseError
+    assert type(pickle.loads(pickle.dumps(caught.value))) is DatabaseUnavailableError
 
 
 def test_a_user_who_may_create_no_schema_uses_one_that_is_there(server: Server) -> None:
@@ -220,6 +221,7 @@ def test_what_is_wrong_with_an_address_is_told_without_its_secrets(wrong: str, s
     with pytest.raises(DatabaseError, match=says) as caught:
         open_database(address)
     told = f"{caught.value} {caught.value.__cause__!r} {address!r} {address}"
+    assert isinstance(caught.value, DatabaseUnavailableError) == (wrong == "port")
     assert not any(secret in told for secret in (PASSWORD, QUOTED, "wr0ngPASS", "tester:"))
 
 

@@ -68,6 +68,7 @@ PLANTED = "q8Zt3LmX0vRk9PwB7nHs"
         (f"api_key = '{PLANTED}'", {}),
         (f"the service says {PLANTED}, and no more", {"MODEL_API_KEY": PLANTED}),
         (f"postgresql://repair:{PLANTED}@db/dagster is gone", {}),
+        (f"password {PLANTED} refused", {"REPAIR_SHARED_STATE": f"postgresql://u:{PLANTED}@db/repair"}),
         (f"cut {PLANTED[:12]}", {"MODEL_API_KEY": PLANTED}),
     ],
 )
