@@ -10,7 +10,7 @@ export REPAIR_HOME ?= $(CURDIR)/.demo
 export DAGSTER_HOME ?= $(REPAIR_HOME)/dagster
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo benchmarks model-data model dev annotate test lint bench clean
+.PHONY: help setup demo benchmarks model-data model dev annotate test lint bench fortnight clean
 
 help: ## What can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -72,6 +72,9 @@ lint: $(STAMP) ## ruff, pyright (strict on repair/), the import contracts
 bench: $(STAMP) ## Ratios against peers
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench,dev]'
 	@for bench in bench/*.py; do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done
+
+fortnight: $(STAMP) ## Fourteen days with their faults under the real daemon; at most an hour
+	@$(BIN)/python -m tests.fortnight
 
 clean: ## Forget the demo's results, keep the environment
 	@rm -rf $(REPAIR_HOME)
