@@ -67,7 +67,7 @@ ASSETS_OF_JOBS = {
     "comparison": [teacher_results],
     "comparison_page": [teacher_page],
 }
-# Nor do they ask whether the latest date is there: the job `freshness` does.
+# Nor do they ask whether the latest date is there: the job `freshness_checks` does.
 JOBS = {
     name: dg.define_asset_job(name, dg.AssetSelection.assets(*assets) - dg.AssetSelection.checks(freshness))
     for name, assets in ASSETS_OF_JOBS.items()

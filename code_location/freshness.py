@@ -101,7 +101,7 @@ def freshness(
             yield check_result(name, verdict, asset=asset)
 
 
-freshness_job = dg.define_asset_job("freshness", dg.AssetSelection.checks(freshness))
+freshness_job = dg.define_asset_job("freshness_checks", dg.AssetSelection.checks(freshness))
 freshness_schedule = dg.ScheduleDefinition(
     name="freshness",
     job=freshness_job,

@@ -106,6 +106,7 @@ def test_no_training_sample_reaches_a_checkpoint_without_passing_every_stage(def
 
 def test_nothing_runs_by_itself_until_it_is_switched_on(defs: dg.Definitions):
     repository = defs.get_repository_def()
+    repository.load_all_definitions()  # as a code server does: it refuses two ops or jobs of one name
     automations = [*repository.sensor_defs, *repository.schedule_defs]
     statuses = {one.name: one.default_status.value for one in automations}
     assert statuses == {
