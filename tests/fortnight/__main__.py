@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -306,6 +307,7 @@ def main() -> None:
     arguments.add_argument("--days", type=int, default=14, help="fewer, at least 5, for a quick look")
     arguments.add_argument("--keep", action="store_true", help="keep its folder")
     given = arguments.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # its processes end with it
     home = Path(tempfile.mkdtemp(prefix="fortnight-"))
     failed = ""
     backfilled = (0, 0)

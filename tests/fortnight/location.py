@@ -9,14 +9,13 @@ from typing import Any
 
 import dagster as dg
 
-from code_location.definitions import JOBS, SETTINGS
-from code_location.definitions import defs as real
+from code_location import definitions as deployed  # a module's Definitions must be the only ones in it
 
 EVERY_S = 5
-REQUESTS = SETTINGS.home / "requests"
+REQUESTS = deployed.SETTINGS.home / "requests"
 
 
-@dg.sensor(jobs=[JOBS["teacher"], JOBS["diagnostics"]])
+@dg.sensor(jobs=[deployed.JOBS["teacher"], deployed.JOBS["diagnostics"]])
 def desk(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     """A run for each request, once."""
     return dg.SensorResult(
@@ -35,9 +34,9 @@ def awake(sensor: Any) -> Any:
 
 
 defs = dg.Definitions(
-    assets=real.assets,
-    jobs=real.jobs,
-    sensors=[awake(sensor) for sensor in (*(real.sensors or ()), desk)],
-    resources=real.resources,
-    executor=real.executor,
+    assets=deployed.defs.assets,
+    jobs=deployed.defs.jobs,
+    sensors=[awake(sensor) for sensor in (*(deployed.defs.sensors or ()), desk)],
+    resources=deployed.defs.resources,
+    executor=deployed.defs.executor,
 )
