@@ -26,6 +26,7 @@ from repair.synthesis.lm.settings import LanguageModel
 from repair.synthesis.lm.teacher import MOST_CHARACTERS, LmTeacher, synthesize_by_model
 from repair.synthesis.teacher import Proposal, synthesize
 from tests import teacher_trial
+from tests.databases import location, server
 from tests.model_server import (
     ModelServer,
     Script,
@@ -39,6 +40,8 @@ from tests.model_server import (
     written,
 )
 from tests.repair.synthesis.support import FunctionServers, as_batch, candidate, found, marked
+
+__all__ = ["location", "server"]
 
 ROOT = Path(__file__).parents[4]
 
