@@ -76,7 +76,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from repair.models.base import base_folder  # converts the package's file, once
 
 with base_folder("{recipe["base"]["path"]}") as folder:
-    model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(folder), "models/{NAME}")
+    base = AutoModelForCausalLM.from_pretrained(folder)
+    model = PeftModel.from_pretrained(base, "models/{NAME}")
     tokenizer = AutoTokenizer.from_pretrained(folder)
 ```
 
