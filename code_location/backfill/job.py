@@ -136,12 +136,9 @@ def plan_backfill(
 
 def scheduled_backfill(settings: Settings) -> dg.ScheduleDefinition:
     """The schedule, which is off until somebody turns it on, and its job."""
+    config = dg.RunConfig(ops={"plan_backfill": Backfill.of(settings)})
 
-    @dg.job(
-        name="scheduled_backfill",
-        config=dg.RunConfig(ops={"plan_backfill": Backfill.of(settings)}),
-        executor_def=dg.in_process_executor,
-    )
+    @dg.job(name="scheduled_backfill", config=config, executor_def=dg.in_process_executor)
     def job() -> None:
         """Makes stale and missing partitions again, newest first, within a budget; `dry_run` only tells."""
         plan_backfill()
