@@ -133,8 +133,9 @@ def test_another_process_gives_the_same_events(demo: list[tuple[Project, list[Ev
 
 def test_what_a_recording_has_occurs(demo: list[tuple[Project, list[Event]]]) -> None:
     kinds = Counter(event.kind for _, events in demo for event in events)
-    # Diagnostics and snapshots are added by others.
-    assert set(kinds) == set(EventKind) - {EventKind.DIAGNOSTICS, EventKind.SNAPSHOT}
+    # Diagnostics and snapshots are added by others, and nobody revokes a consent.
+    others = {EventKind.DIAGNOSTICS, EventKind.SNAPSHOT, EventKind.CONSENT_REVOKED}
+    assert set(kinds) == set(EventKind) - others
     assert {event.operation for _, events in demo for event in events if event.operation} == {
         FileOperation.CREATE,
         FileOperation.MOVE,
