@@ -170,8 +170,8 @@ def test_a_stored_copy_that_was_tampered_with_is_named_and_what_rests_on_it_reje
     results = both_days(house)
     checked = check(results[DAY], "error_states", "replay_equals_stored_copy")
     assert not checked.passed
-    assert (checked.severity, checked.blocking) == (dg.AssetCheckSeverity.WARN, False)
-    assert checked.description == "2 of 3 replayed files equal their stored copy"
+    assert (checked.severity, checked.blocking) == (dg.AssetCheckSeverity.ERROR, False)
+    assert checked.description.startswith("2 of 3 replayed files equal their stored copy")
     (mismatch,) = checked.metadata["mismatches"].value
     assert mismatch.startswith("owl/area_0.py at 2026-01-06 00:00:00+00:00: the replay has ")
     rejected = [row for row in house.rows("error_states", NAMES, "rejects") if row["project_id"] == "owl"]

@@ -207,7 +207,13 @@ def test_cheats_are_counted_by_kind(house: House, tmp_path: Path):
         row["answer"] = f"{answer.format(text.splitlines()[1])}\n</diff>"
     with cheating.store.writer("synthesized_diffs", NAMES.segments()) as writer:
         writer.write("data", pa.Table.from_pylist(rows, SYNTHESIZED_DIFFS))
-        writer.commit(fingerprint="by hand", inputs={}, versions={}, rows_in=len(rows))
+        writer.commit(
+            fingerprint="by hand",
+            inputs={},
+            versions={},
+            rows_in=len(rows),
+            extra={"usage": {"cost_usd": 0.0}},
+        )
     result = cheating.run([verified_diffs], NAMES)
     manifest = cheating.manifest("verified_diffs", NAMES)
     assert manifest.rejects == {"cheat": 2, "content_mismatch": 1}
