@@ -31,7 +31,8 @@ from repair.store.manifest import (
     segment,
 )
 from repair.store.text_columns import strip_texts
-from repair.store.text_table import TextTable, TextWriter
+from repair.store.text_table import TextTable
+from repair.store.text_writer import TextWriter
 
 pc: Any = pyarrow.compute  # its functions are made at import, so that type checkers do not see them
 

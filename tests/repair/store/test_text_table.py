@@ -21,7 +21,8 @@ from repair.schema.stages import FILES
 from repair.store.manifest import SWEEP_AFTER
 from repair.store.reader import PartitionStore
 from repair.store.text_columns import strip_texts
-from repair.store.text_table import TextTable, TextWriter
+from repair.store.text_table import TextTable
+from repair.store.text_writer import TextWriter
 
 DATE = {"date": "2026-01-05"}
 PARTITION = {**DATE, "diagnostic_type": "F821"}
@@ -112,7 +113,7 @@ def test_writers_side_by_side_do_no_harm(store: PartitionStore) -> None:
 
 
 def test_a_large_write_is_split_into_files(store: PartitionStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("repair.store.text_table.FILE_BYTES", 1000)
+    monkeypatch.setattr("repair.store.text_writer.FILE_BYTES", 1000)
     writer = TextWriter(store.texts(DATE))
     for number in range(20):
         writer.add(some(f"{number}" * 200, "shared"))
@@ -128,7 +129,7 @@ def test_a_writer_killed_in_the_middle_leaves_whole_files_and_no_rows(
     program = tmp_path / "writer.py"
     program.write_text(
         "import sys\n"
-        "import repair.store.text_table as texts\n"
+        "import repair.store.text_writer as texts\n"
         "from repair.store.reader import PartitionStore\n"
         "from tests.repair.store.test_text_table import PARTITION, rows\n"
         "texts.FILE_BYTES = 10_000\n"
