@@ -11,12 +11,11 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 
 from partitions.dates import DATES, window
-from partitions.keys import DATE
 from repair.store.reader import PartitionStore
 from resources.checks import CheckVerdict, check_result
 from resources.recordings import RecordingsResource
 from resources.settings import Settings
-from resources.store import StoreResource
+from resources.store import StoreResource, latest_date
 from resources.thresholds import THRESHOLDS
 
 RECORDING, DATA, MODEL = "recording_fresh", "data_fresh", "model_fresh"
@@ -32,10 +31,10 @@ def verdicts(
     yield EVENTS, RECORDING, _recording(days, now)
     expected = _due(days, now - _limit(DATA))
     for asset in THRESHOLDS[DATA].assets:
-        yield asset, DATA, _data(_latest(store, asset), expected)
-    newest = _latest(store, EVENTS)
+        yield asset, DATA, _data(latest_date(store, asset), expected)
+    newest = latest_date(store, EVENTS)
     for asset in THRESHOLDS[MODEL].assets:
-        yield asset, MODEL, _model(_latest(store, asset), newest, timedelta(days=checkpoint_days))
+        yield asset, MODEL, _model(latest_date(store, asset), newest, timedelta(days=checkpoint_days))
 
 
 def _recording(days: list[date], now: datetime) -> CheckVerdict:
@@ -69,10 +68,6 @@ def _model(latest: str | None, newest: str | None, cadence: timedelta) -> CheckV
     if latest is None:
         return CheckVerdict(False, said)
     return CheckVerdict(window(newest)[1] - window(latest)[1] <= cadence + _limit(MODEL), said)
-
-
-def _latest(store: PartitionStore, asset: str) -> str | None:
-    return max((partition[DATE] for partition in store.partitions(asset)), default=None)
 
 
 def _limit(check: str) -> timedelta:

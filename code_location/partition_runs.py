@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from code_location.definitions import SETTINGS, defs
 from partitions.keys import Key
 from repair.store.reader import PartitionStore
+from resources.store import latest_date
 
 CONSOLE = Console(stderr=True)
 QUIET: Mapping[str, Any] = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
@@ -30,10 +31,10 @@ def open_instance() -> dg.DagsterInstance:
 
 def latest(store: PartitionStore, asset: str, missing: str) -> Key:
     """The latest date of which the store has an asset; raises SystemExit with `missing` if there is none."""
-    dates = [partition["date"] for partition in store.partitions(asset)]
-    if not dates:
+    date = latest_date(store, asset)
+    if date is None:
         raise SystemExit(f"{store.base_uri} has no {missing}")
-    return Key(max(dates))
+    return Key(date)
 
 
 def materialize(

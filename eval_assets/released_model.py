@@ -48,7 +48,7 @@ from repair.store.writer import PartitionWriter
 from resources.checks import check_specs
 from resources.pools import GPU
 from resources.stages import Input, Stage
-from resources.store import StoreResource
+from resources.store import StoreResource, latest_date
 from resources.trainer import DECODING, TrainerResource
 from training_assets.checkpoint import CHECKPOINT, checkpoint
 
@@ -245,10 +245,10 @@ def _write(writer: PartitionWriter, releases: list[Release]) -> dict[str, Any]:
 
 
 def _latest_scored(store: PartitionStore) -> str:
-    dates = [partition["date"] for partition in store.partitions("scorecard")]
-    if not dates:
+    date = latest_date(store, "scorecard")
+    if date is None:
         raise dg.Failure("no checkpoint has a scorecard: materialize scorecard first", allow_retries=False)
-    return max(dates)
+    return date
 
 
 def _metadata(manifest: Manifest) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 
+from partitions.keys import DATE
 from repair.store.reader import PartitionStore
 
 
@@ -32,3 +33,8 @@ class StoreResource(dg.ConfigurableResource[PartitionStore]):
         client = self.gcs.get_client()
         # google-cloud-storage has no public accessor for the credentials that it has found.
         return {"token": client._credentials, "project": client.project}
+
+
+def latest_date(store: PartitionStore, asset: str) -> str | None:
+    """The latest date of which the store has an asset; None if there is none."""
+    return max((partition[DATE] for partition in store.partitions(asset)), default=None)
