@@ -9,7 +9,7 @@ from typing import Any
 from repair.errors import ConfigurationError
 from repair.extras import extra
 from repair.models.base import base_folder
-from repair.models.made_by import MADE_BY, read_made_by, weights_of
+from repair.models.made_by import MADE_BY, check_base, read_made_by, weights_of
 from repair.models.tokenizer import load_tokenizer
 
 ADAPTER = "adapter_config.json"
@@ -48,12 +48,7 @@ def _merged(adapter: Path, dtype: Any) -> tuple[Any, Any]:
     made_by = read_made_by(adapter)
     base = made_by["recipe"]["base"]
     with base_folder(base["path"], sha256=base.get("sha256")) as folder:
-        expected, found = made_by["base"]["weights_sha256"], weights_of(Path(folder))
-        if expected != found:
-            raise ConfigurationError(
-                f"the adapter {adapter} was trained on weights of {base['path']} with the sha256 {expected};"
-                f" found {found}"
-            )
+        check_base(adapter, made_by, weights_of(Path(folder)))
         model = _whole(folder, base["revision"], dtype)
         tokenizer = load_tokenizer(folder, revision=base["revision"])
     return PeftModel.from_pretrained(model, str(adapter)).merge_and_unload(), tokenizer

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from repair.errors import ConfigurationError
+
 MADE_BY = "made_by.json"
 
 
@@ -39,3 +41,12 @@ def weights_of(folder: Path) -> dict[str, str] | None:
     return {
         path.name: known.get(path.name) or file_sha256(path) for path in sorted(folder.glob("*.safetensors"))
     }
+
+
+def check_base(adapter: Path, made_by: Mapping[str, Any], found: Mapping[str, str] | None) -> None:
+    """Raises ConfigurationError if an adapter was trained on other weights than `found` (`weights_of`)."""
+    path, expected = made_by["recipe"]["base"]["path"], made_by["base"]["weights_sha256"]
+    if expected != found:
+        raise ConfigurationError(
+            f"the adapter {adapter} was trained on weights of {path} with the sha256 {expected}; found {found}"
+        )

@@ -10,7 +10,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from repair.models.made_by import write_made_by
+from repair.models.made_by import MADE_BY, write_made_by
+from repair.store.atomic import whole_folder
+from repair.training.recipe import Pretrained, Recipe
 
 METRICS = "metrics.jsonl"
 _PACKAGES = ("mosaicml", "torch", "transformers", "tokenizers", "peft", "repair")
@@ -62,6 +64,30 @@ class TrainingResult:
 def versions() -> dict[str, str]:
     """Versions of the packages that decide the weights."""
     return {package: version(package) for package in _PACKAGES}
+
+
+def write_checkpoint(
+    uri: str,
+    model: Any,
+    tokenizer: Any,
+    recipe: Recipe,
+    weights: Mapping[str, Any] | None,
+    made_by: Mapping[str, Any],
+    curve: Sequence[Mapping[str, Any]],
+) -> None:
+    """Write a checkpoint as a whole: the model, its tokenizer, `metrics.jsonl` and then `made_by.json`.
+
+    `weights` are those of the whole model; of an adapter None.
+    """
+    with whole_folder(uri, last=MADE_BY) as folder:
+        if isinstance(recipe.base, Pretrained) and recipe.lora:
+            from repair.training.lora import save_adapter
+
+            save_adapter(model, folder, base=recipe.base)
+        else:
+            model.save_pretrained(folder, state_dict=weights)
+        tokenizer.save_pretrained(folder)
+        write_notes(folder, made_by, curve)
 
 
 def write_notes(folder: Path, made_by: Mapping[str, Any], curve: Sequence[Mapping[str, Any]]) -> None:

@@ -20,20 +20,19 @@ from typing import Any
 
 from repair.errors import ConfigurationError
 from repair.extras import extra
-from repair.models.made_by import MADE_BY, read_made_by, weights_of
+from repair.models.made_by import check_base, read_made_by, weights_of
 from repair.models.tokenizer import load_tokenizer
 from repair.prompt.sentinels import PROMPT_VERSION
-from repair.store.atomic import whole_folder
 from repair.training.base_model import base_model
 from repair.training.composer_model import PackedCausalModel
 from repair.training.dataset import Mixture, MixtureError
-from repair.training.export import versions, write_notes
-from repair.training.lora import load_adapter, save_adapter
+from repair.training.export import versions, write_checkpoint
+from repair.training.lora import load_adapter
 from repair.training.packed_attention import packed_row, register_attention
 from repair.training.pairs import Pairs, PairSamples, read_pairs, tokenise_pairs
 from repair.training.program import PackedSteps, full_weights, optimizer, packed_data
 from repair.training.progress import LossCurve, NormClipping, ReportMetrics
-from repair.training.recipe import Count, CountOrNone, Optimizer, Part, Positive, Pretrained, Recipe, Schedule
+from repair.training.recipe import Count, CountOrNone, Optimizer, Part, Positive, Recipe, Schedule
 
 with extra("train"):
     import torch
@@ -170,13 +169,9 @@ def train_preferences(
         "checkpoint_sha256": weights_of(folder),
         "versions": versions(),
     }
-    with whole_folder(output_dir, last=MADE_BY) as out:
-        if isinstance(recipe.base, Pretrained) and recipe.lora:
-            save_adapter(model, out, base=recipe.base)
-        else:
-            model.save_pretrained(out, state_dict=weights)
-        tokenizer.save_pretrained(out)
-        write_notes(out, {**made_by, "preference": preference}, curve)
+    write_checkpoint(
+        output_dir, model, tokenizer, recipe, weights, {**made_by, "preference": preference}, curve
+    )
     return result
 
 
@@ -192,12 +187,7 @@ def _loaded(folder: Path, recipe: Recipe, made_by: Mapping[str, Any], pairs: Pai
         return model, load_tokenizer(folder)
     chosen = Mixture([pair.records()[0] for pair in pairs.train], [], pairs.fingerprint)
     model, tokenizer, base = base_model(recipe, chosen)
-    expected, found = made_by["base"]["weights_sha256"], (base or {})["weights_sha256"]
-    if expected != found:
-        raise ConfigurationError(
-            f"the adapter {folder} was trained on weights of {made_by['base']['path']} with the sha256"
-            f" {expected}; found {found}"
-        )
+    check_base(folder, made_by, (base or {})["weights_sha256"])
     load_adapter(model, folder)
     return model, tokenizer
 

@@ -14,18 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from repair.extras import extra
-from repair.models.made_by import MADE_BY
 from repair.prompt.sentinels import PROMPT_VERSION
-from repair.store.atomic import whole_folder
 from repair.training.base_model import base_model, check_attention
 from repair.training.batching import Plan, Row, evaluation_rows, plan
 from repair.training.composer_model import PackedCausalModel
 from repair.training.dataset import Mixture, MixtureError, Sample, read_mixture, tokenise
-from repair.training.export import TrainingResult, versions, write_notes
-from repair.training.lora import save_adapter
+from repair.training.export import TrainingResult, versions, write_checkpoint
 from repair.training.packed_attention import PackedRow, learned_tokens, packed_row
 from repair.training.progress import LossCurve, NormClipping, ReportMetrics, at_batches
-from repair.training.recipe import Pretrained, Recipe
+from repair.training.recipe import Recipe
 from repair.training.states import locked_states
 
 with extra("train"):
@@ -189,13 +186,7 @@ def _train(
             "versions": versions(),
             **({"base": base} if base else {}),
         }
-        with whole_folder(output_dir, last=MADE_BY) as folder:
-            if isinstance(recipe.base, Pretrained) and recipe.lora:
-                save_adapter(model, folder, base=recipe.base)
-            else:
-                model.save_pretrained(folder, state_dict=weights)
-            tokenizer.save_pretrained(folder)
-            write_notes(folder, made_by, progress.curve)
+        write_checkpoint(output_dir, model, tokenizer, recipe, weights, made_by, progress.curve)
         if states and _is_local(states):
             shutil.rmtree(states, ignore_errors=True)
     return result
