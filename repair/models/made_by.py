@@ -48,5 +48,6 @@ def check_base(adapter: Path, made_by: Mapping[str, Any], found: Mapping[str, st
     path, expected = made_by["recipe"]["base"]["path"], made_by["base"]["weights_sha256"]
     if expected != found:
         raise ConfigurationError(
-            f"the adapter {adapter} was trained on weights of {path} with the sha256 {expected}; found {found}"
+            f"the adapter {adapter} was trained on weights of {path} with the sha256 {expected};"
+            f" found {found}"
         )
