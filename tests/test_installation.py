@@ -206,6 +206,7 @@ def test_a_module_of_the_library_imports_or_names_its_extra(core: Environment) -
         "'repair[function]'",
         "'repair[lm]'",
         "'repair[pipeline]'",
+        "'repair[postgres]'",
         "'repair[serve]'",
     ]
 

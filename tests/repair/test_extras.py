@@ -26,7 +26,7 @@ def names(requirements: list[str]) -> set[str]:
 CORE = names(PROJECT["dependencies"])
 EXTRAS = {
     name: names(PROJECT["optional-dependencies"][name])
-    for name in ("annotate", "function", "lm", "local", "pipeline", "serve", "spark", "train")
+    for name in PROJECT["optional-dependencies"].keys() - {"bench", "dev", "gpu"}
 }
 PROVIDED_BY = {
     module: {canonicalize_name(name) for name in dists} for module, dists in packages_distributions().items()
