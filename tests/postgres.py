@@ -120,8 +120,8 @@ def free_port() -> int:
 
 
 @cache
-def _running() -> Server:
-    """The server of this process: a fixture that several modules import would start one for each."""
+def running() -> Server:
+    """The server of this process, or a skip; a fixture that several modules import would start several."""
     programs = _programs()
     # not below pytest's own folder, which other users can't enter
     folder = Path(tempfile.mkdtemp(prefix="repair-postgres-"))
@@ -144,4 +144,4 @@ def _running() -> Server:
 @pytest.fixture(scope="session")
 def server() -> Server:
     """A running server."""
-    return _running()
+    return running()

@@ -11,7 +11,7 @@ import dagster as dg
 
 from code_location import definitions as deployed  # a module's Definitions must be the only ones in it
 
-EVERY_S = 5
+EVERY_S, AUTOMATION_EVERY_S = 5, 15
 REQUESTS = deployed.SETTINGS.home / "requests"
 
 
@@ -29,12 +29,13 @@ def desk(context: dg.SensorEvaluationContext) -> dg.SensorResult:
 def awake(sensor: Any) -> Any:
     """The sensor, on from the start."""
     sensor._default_status = dg.DefaultSensorStatus.RUNNING
-    sensor._min_interval = EVERY_S
+    sensor._min_interval = AUTOMATION_EVERY_S if sensor.name == "automation" else EVERY_S
     return sensor
 
 
 defs = dg.Definitions(
     assets=deployed.defs.assets,
+    asset_checks=deployed.defs.asset_checks,  # the jobs select by them
     jobs=deployed.defs.jobs,
     sensors=[awake(sensor) for sensor in (*(deployed.defs.sensors or ()), desk)],
     resources=deployed.defs.resources,

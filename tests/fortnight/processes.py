@@ -18,6 +18,7 @@ class Daemon:
         self._home, self._environment = home, environment
         self._process: subprocess.Popen[bytes] | None = None
         self.kills = 0
+        """Of the daemon."""
 
     def start(self) -> None:
         with (self._home / "daemon.log").open("ab") as log:
@@ -67,6 +68,10 @@ class Daemon:
         while more := {pid for pid, parent in parents.items() if parent in ours and pid not in ours}:
             ours |= more
         yield from sorted(ours)
+
+    def kill_process(self, pid: int) -> bool:
+        """SIGKILL of a process of this world, if it lives."""
+        return pid in self.pids() and _kill(pid)
 
     def kill_a_language_server(self) -> bool:
         """SIGKILL of a pyright that is at work, if there is one."""

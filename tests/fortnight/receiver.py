@@ -2,46 +2,42 @@
 
 import json
 import threading
-from collections import Counter, defaultdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 
 class AlertReceiver:
-    """Receives JSON by POST; a context manager."""
+    """Receives JSON by POST; a context manager. A message that comes again, with its key, is counted."""
 
     def __init__(self) -> None:
-        self.received: list[dict[str, Any]] = []
-        received = self.received
+        self._received: dict[str, dict[str, Any]] = {}
+        self.repeated = 0
+        receiver = self
 
         class Handler(BaseHTTPRequestHandler):
             def log_message(self, format: str, *args: object) -> None:
                 pass
 
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                received.append(json.loads(body))
+                receiver.takes(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
                 self.send_response(204)
                 self.end_headers()
 
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._http.serve_forever)
 
+    def takes(self, message: dict[str, Any]) -> None:
+        self.repeated += message["id"] in self._received
+        self._received.setdefault(message["id"], message)
+
+    @property
+    def received(self) -> list[dict[str, Any]]:
+        """Each message once, in the order in which they came."""
+        return list(self._received.values())
+
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self._http.server_port}/alerts"
-
-    def by_status(self) -> dict[str, set[str]]:
-        """The causes that were told, by what was told of them."""
-        found: dict[str, set[str]] = defaultdict(set)
-        for alert in self.received:
-            cause = alert["cause"]
-            found[alert["status"]].add(f"{cause['subject']} {cause['what']}")
-        return dict(found)
-
-    def repeated(self) -> int:
-        """Messages that came more than once."""
-        return sum(count - 1 for count in Counter(alert["id"] for alert in self.received).values())
 
     def __enter__(self) -> "AlertReceiver":
         self._thread.start()
