@@ -16,6 +16,8 @@ from resources.alerts.message import Cause, check_path, run_path, safe
 PARTITION_TAG = "dagster/partition"
 BLOCKED = "DagsterAssetCheckFailedError"
 """The error of a step whose blocking check failed: the check itself is told."""
+ENDED = "ENDED_FROM_OUTSIDE"
+"""Of a run whose process was killed or lost: Dagster gives no reason for it."""
 _READ = {
     dg.DagsterEventType.ASSET_CHECK_EVALUATION,
     dg.DagsterEventType.STEP_FAILURE,
@@ -49,7 +51,7 @@ def of_run(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterator[Observa
                 yield Passed(at=at, kind="step", subject=event.step_key or "", partition=own_partition)
             case dg.DagsterEventType.RUN_FAILURE if not step_failed:
                 reason = getattr(event.event_specific_data, "failure_reason", None)
-                cause = Cause("run", _subject(run), reason.value if reason else "UNKNOWN")
+                cause = Cause("run", _subject(run), reason.value if reason else ENDED)
                 yield _failed(cause, at, own_partition, event.message or "", run_path(run.run_id))
             case dg.DagsterEventType.RUN_SUCCESS:
                 yield Passed(at=at, kind="run", subject=_subject(run), partition=own_partition)

@@ -172,7 +172,7 @@ def test_a_run_that_is_killed_is_told(deployment: Deployment) -> None:
         deployment.instance.report_run_failed(run, "the run worker is gone")
     deployment.ticks()
     (title,) = deployment.told()
-    assert title.startswith("[error] a run of all fails: ")
+    assert title == "[error] a run of all fails: ENDED_FROM_OUTSIDE"
     assert "the run worker is gone" in deployment.there.bodies()[0]["detail"]
 
 
