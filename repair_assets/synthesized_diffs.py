@@ -5,7 +5,7 @@ Tested by `tests/code_location/test_graph.py`.
 
 from dataclasses import asdict
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import dagster as dg
 
@@ -24,6 +24,7 @@ from resources.engine import EngineResource
 from resources.language_models import LanguageModelResource
 from resources.language_servers import LanguageServersResource
 from resources.pools import LANGUAGE_MODEL
+from resources.settings import Settings, Teacher
 from resources.stages import Input, Stage
 from resources.store import StoreResource
 
@@ -33,7 +34,7 @@ SPEC = BY_NAME["synthesized_diffs"]
 class Synthesis(dg.Config):
     """Who writes the diffs."""
 
-    teacher: Literal["history", "rules", "lm"] = "history"
+    teacher: Teacher = Settings.load().teacher
     candidates: int = 1
     """The most answers that `lm` is asked for one row: the first that verifies is kept."""
 

@@ -8,7 +8,7 @@ import os
 from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator
 from pydantic_core.core_schema import ValidationInfo
@@ -22,6 +22,7 @@ from repair.evaluation.leetcode.injection.bugs import CUTOFF
 from repair.language_servers.settings import TOKEN_VARIABLE
 from repair.training.recipes import RECIPES
 
+Teacher = Literal["history", "rules", "lm"]
 SLACK_TOKEN_VARIABLE = "REPAIR_ALERT_SLACK_TOKEN"  # noqa: S105 (its name)
 NOT_OURS = ("REPAIR_FUNCTION_", "REPAIR_SERVE_", "REPAIR_SHARED_DATA")
 """What else begins with the prefix: servers and fixes behind HTTP; the data of tests and benches."""
@@ -97,6 +98,11 @@ class Settings(DateSettings, validate_default=True):
     model: str = Field(default="", description="the model of the teacher `lm`, as LiteLLM names it")
     model_url: str = Field(default="", description="its address, if not at the provider's own")
     model_key_variable: str = Field(default="", description="the environment variable that holds its key")
+    teacher: Annotated[Teacher, Expected("one of history, rules, lm")] = Field(
+        default="history",
+        description="the teacher of `synthesized_diffs` where a run's configuration names none"
+        " ([assets.md](assets.md)); `lm` needs `REPAIR_MODEL`",
+    )
     language_servers_url: str = Field(
         default="",
         description="language servers behind HTTP, shared by all runs"
@@ -160,7 +166,8 @@ class Settings(DateSettings, validate_default=True):
         """The settings that the environment holds.
 
         Raises:
-            ConfigurationError: a value is not what was expected, or a variable with the prefix is no setting.
+            ConfigurationError: a value is not what was expected, a variable with the prefix is no setting, or
+                the teacher is a model and none is configured.
         """
         settings = super().load()
         known = [cls.variable(field) for field in cls.model_fields]
@@ -176,4 +183,9 @@ class Settings(DateSettings, validate_default=True):
                 close = get_close_matches(variable, known, 1, cutoff=0.9)
                 wanted = f"did you mean {close[0]}?" if close else f"expected one of {', '.join(known)}"
                 raise ConfigurationError(f"{variable} is no setting; {wanted}")
+        if settings.teacher == "lm" and not settings.model:
+            raise ConfigurationError(
+                f"{cls.variable('teacher')} is 'lm', and no model is configured: set {cls.variable('model')},"
+                " or choose history or rules"
+            )
         return settings
