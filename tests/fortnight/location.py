@@ -11,7 +11,7 @@ import dagster as dg
 
 from code_location import definitions as deployed  # a module's Definitions must be the only ones in it
 
-EVERY_S, AUTOMATION_EVERY_S = 5, 15
+EVERY_S, AUTOMATION_EVERY_S = 10, 30
 REQUESTS = deployed.SETTINGS.home / "requests"
 
 

@@ -14,13 +14,13 @@ ERRORS = 2
 """Misspelt names of a day, each repaired."""
 
 
-def sessions(dates: Sequence[str], *, complete: bool = True) -> list[Session]:
+def sessions(dates: Sequence[str], *, incomplete: str = "") -> list[Session]:
     """One project a day, in which the names of its own numbers are misspelt.
 
-    It ends with the copies that the editor stored of its files. Where it is not complete, the last edit
-    before them was not recorded, so that one file differs from its copy.
+    It ends with the copies that the editor stored of its files. On the incomplete day the last edit before
+    them was not recorded, so that one file differs from its copy.
     """
-    return [_session(number, date, complete) for number, date in enumerate(dates)]
+    return [_session(number, date, date != incomplete) for number, date in enumerate(dates)]
 
 
 def _session(number: int, date: str, complete: bool) -> Session:
@@ -53,12 +53,12 @@ def repairs(dates: Sequence[str]) -> dict[str, str]:
 class Arrivals:
     """Writes days into the recording at `folder`, one by one."""
 
-    def __init__(self, folder: Path, dates: Sequence[str]) -> None:
+    def __init__(self, folder: Path, dates: Sequence[str], incomplete: str) -> None:
         self._folder = folder
         self._whole, self._incomplete = (folder.with_name(name) for name in ("whole", "incomplete"))
-        for prepared, complete in ((self._whole, True), (self._incomplete, False)):
+        for prepared, date in ((self._whole, ""), (self._incomplete, incomplete)):
             with RecordingWriter(prepared) as writer:
-                for session in sessions(dates, complete=complete):
+                for session in sessions(dates, incomplete=date):
                     writer.add_project(session.project)
                     writer.write_events(session.project.project_id, session.events)
         (folder / EVENTS_FOLDER).mkdir(parents=True)
@@ -90,5 +90,5 @@ class Arrivals:
     def _appears(self, coming: Path, date: str) -> None:
         target = self._folder / EVENTS_FOLDER / f"date={date}"
         if target.exists():
-            shutil.rmtree(target)
+            shutil.rmtree(target.rename(self._folder / f"going-{date}"))
         coming.rename(target)

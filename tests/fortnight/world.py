@@ -290,7 +290,7 @@ def fortnight(home: Path, minutes: float, days: int) -> Generator[Fortnight]:
         dates = list(DATES.get_partition_keys()[-days:])
         model.script = good = answers(repairs(dates))
         daemon = Daemon(home, {**os.environ, **environment})
-        arrivals = Arrivals(home / "recordings", dates)
+        arrivals = Arrivals(home / "recordings", dates, dates[_at(INCOMPLETE, days) - 1])
         with dg.DagsterInstance.get() as instance:
             deadline = time.monotonic() + 60 * minutes
             daemon.start()
