@@ -1,4 +1,4 @@
-"""What `python -m tests.fortnight` rests on: a code location that loads, and alerts that are known to be due."""
+"""What `python -m tests.fortnight` rests on: a code location that loads, and alerts known to be due."""
 
 import os
 import subprocess
@@ -83,6 +83,8 @@ def said(cause: Cause, *statuses: str, what: str = "") -> list[dict[str, object]
         ),
     ],
 )
-def test_each_cause_is_told_once_and_then_its_recovery(received, wrong: list[str]) -> None:
+def test_each_cause_is_told_once_and_then_its_recovery(
+    received: list[dict[str, object]], wrong: list[str]
+) -> None:
     found = list(differences(Counter({CHECK: 2}), [SENSOR], received))
     assert [line.startswith(begins) for line, begins in zip(found, wrong, strict=True)] == [True] * len(wrong)
