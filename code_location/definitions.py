@@ -67,9 +67,31 @@ ASSETS_OF_JOBS = {
     "comparison": [teacher_results],
     "comparison_page": [teacher_page],
 }
+DESCRIPTIONS = {
+    "events": "A date's session events. First of all: every other job of the date reads them.",
+    "diagnostics": "All stages of one diagnostic type of a date, from its events to training examples."
+    " `teacher_program` is needed by the teacher `lm` alone.",
+    "feedback": "What users made of the fixes that they were shown on a date.",
+    "examples": "The examples of all types of a date, with the funnel, the reject reasons and the type mix.",
+    "training": "The mixture of a window of dates, and the checkpoint that is trained on it.",
+    "benchmarks": "Freezes the benchmarks, by type. Nothing is trained before all types are frozen.",
+    "prediction": "The answers of a date's checkpoint, its base and the baselines to the benchmarks.",
+    "evaluation": "What the answers of a date are worth, by diagnostic type.",
+    "scorecards": "The page with a checkpoint's scores, once all types are evaluated.",
+    "release": "Releases the checkpoint that passes the gates, or goes back to an earlier release.",
+    "teacher": "Examples and instructions for the teacher `lm`, from verified rows.",
+    "judge": "Precision and recall of the judge on labelled diffs.",
+    "bug_injection": "Bugs that a language model puts into recent LeetCode problems, for the benchmark.",
+    "comparison": "Teachers on the same diagnostics, by date and type.",
+    "comparison_page": "The page that compares the teachers.",
+}
 # Nor do they ask whether the latest date is there: the job `freshness_checks` does.
 JOBS = {
-    name: dg.define_asset_job(name, dg.AssetSelection.assets(*assets) - dg.AssetSelection.checks(freshness))
+    name: dg.define_asset_job(
+        name,
+        dg.AssetSelection.assets(*assets) - dg.AssetSelection.checks(freshness),
+        description=DESCRIPTIONS[name],
+    )
     for name, assets in ASSETS_OF_JOBS.items()
 }
 

@@ -96,7 +96,11 @@ def freshness(
             yield check_result(name, verdict, asset=asset)
 
 
-freshness_job = dg.define_asset_job("freshness_checks", dg.AssetSelection.checks(freshness))
+freshness_job = dg.define_asset_job(
+    "freshness_checks",
+    dg.AssetSelection.checks(freshness),
+    description="Whether the latest recorded date has arrived in the store, and a model of it.",
+)
 freshness_schedule = dg.ScheduleDefinition(
     name="freshness",
     job=freshness_job,

@@ -268,9 +268,9 @@ class Stage:
                 **_kept_share(manifest),
                 "seconds": float(manifest.extra.get("seconds", 0.0)),
                 "rejects": dict(manifest.rejects),
-                "preview": preview(self.store, manifest, "data"),
                 "rejected_rows": rejected,
                 **(metadata(manifest) if metadata else {}),
+                "preview": preview(self.store, manifest, "data"),  # last: it is long
             },
             check_results=results(
                 self.checks,

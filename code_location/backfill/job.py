@@ -143,4 +143,10 @@ def scheduled_backfill(settings: Settings) -> dg.ScheduleDefinition:
         """Makes stale and missing partitions again, newest first, within a budget; `dry_run` only tells."""
         plan_backfill()
 
-    return dg.ScheduleDefinition(name="scheduled_backfill_schedule", job=job, cron_schedule=NIGHT)
+    return dg.ScheduleDefinition(
+        name="scheduled_backfill_schedule",
+        job=job,
+        cron_schedule=NIGHT,
+        description="Makes again what is stale or missing of the latest dates, newest first, within the"
+        " budget of a night. Off until it is switched on.",
+    )

@@ -121,6 +121,13 @@ def test_nothing_runs_by_itself_until_it_is_switched_on(defs: dg.Definitions):
     }
 
 
+def test_every_job_and_automation_says_what_it_is_for(defs: dg.Definitions):
+    repository = defs.get_repository_def()
+    jobs = [job for job in repository.get_all_jobs() if not job.name.startswith("__")]
+    listed = [*jobs, *repository.sensor_defs, *repository.schedule_defs]
+    assert [one.name for one in listed if not one.description] == []
+
+
 def test_the_checks_are_those_of_the_table_with_its_severity(defs: dg.Definitions):
     found: dict[str, set[str]] = {}
     for node in defs.resolve_asset_graph().asset_check_keys:

@@ -131,6 +131,7 @@ def test_rows_and_rejects_are_counted_and_shown(tmp_path: Path):
     assert (seen["rows_in"], seen["dagster/row_count"], seen["rejects"]) == (10, 6, {"odd": 4})
     assert seen["kept_share"] == 0.6
     assert [record.data["reason"] for record in seen["rejected_rows"].records] == ["odd"] * 4
+    assert list(seen)[-1] == "preview", "it is long: what is after it is not seen"
     proved = check(result, "kept", ROWS_ADD_UP)
     assert proved.passed
     assert proved.partition == str(KEY)
