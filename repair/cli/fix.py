@@ -27,11 +27,15 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--apply", "applies", is_flag=True, help="Write the fixes to the files.")
+@click.option(
+    "--unsure", is_flag=True, help="Also show verified fixes that are less likely right than the model's bar."
+)
 @model_options
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def fix(
     paths: tuple[Path, ...],
     applies: bool,
+    unsure: bool,
     k: int,
     model: str,
     model_url: str | None,
@@ -43,7 +47,8 @@ def fix(
     """Show a verified fix of each diagnostic of pyright and ruff in Python files and folders.
 
     A fix is shown if pyright and ruff no longer report the diagnostic, report no new error in the whole
-    project, and the change is no trick that silences them; else one line says why there is none. What ruff
+    project, and the change is no trick that silences them; else one line says why there is none. Of the model
+    that comes with the package it must also be likely enough right (--unsure: shown all the same). What ruff
     fixes itself is named first; rules of style are left out. Each fix stands on those shown before it. Code
     is never run. A model behind an API (PROVIDER/NAME) is sent the file; the others stay on this machine.
 
@@ -78,7 +83,7 @@ def fix(
             fixer = Fixer(models, servers)
             for workspace in workspaces:
                 note(f"checking {workspace.shown('.')}")
-                _fix_workspace(workspace, fixer, servers, reporter, k=k, applies=applies)
+                _fix_workspace(workspace, fixer, servers, reporter, k=k, unsure=unsure, applies=applies)
             reporter.end(models, {**servers.versions, "environment": servers.environment}, k=k)
     sys.exit(2 if reporter.failed else int(reporter.remain))
 
@@ -90,6 +95,7 @@ def _fix_workspace(
     reporter: "Reporter",
     *,
     k: int,
+    unsure: bool,
     applies: bool,
 ) -> None:
     from repair.cli.local_files import write_back
@@ -97,7 +103,7 @@ def _fix_workspace(
     from repair.fixing.session import Session
     from repair.language_servers import LanguageServerError
 
-    session = Session(workspace.files, fixer, servers, k=k)
+    session = Session(workspace.files, fixer, servers, k=k, unsure=unsure)
     written = dict(workspace.files)
     for path in dict.fromkeys(diagnostic.path for diagnostic in workspace.found(servers)):
         reporter.note(f"fixing {workspace.shown(path)}")

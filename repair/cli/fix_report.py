@@ -40,6 +40,7 @@ class Reporter(ABC):
         self.counts: Counter[Outcome] = Counter()
         self.refused: dict[str, str] = {}
         self._missing_imports = 0
+        self._unsure = 0
         self._note: Callable[[str], None] = lambda text: None
 
     @property
@@ -52,6 +53,7 @@ class Reporter(ABC):
         """Count and print a report."""
         self.counts[report.outcome] += 1
         self._missing_imports += report.diagnostic.code == "pyright[reportMissingImports]"
+        self._unsure += bool(report.fix and not report.fix.found and report.fix.withheld)
         self.show(report, workspace)
 
     def refuse(self, path: str, message: str) -> None:
@@ -99,6 +101,8 @@ class TextReporter(Reporter):
         if report.outcome == Outcome.FIXED:
             for line in _shown_patch(report, workspace).rstrip("\n").split("\n"):
                 _echo(line, fg=_COLOURS.get(line[:1]), bold=line.startswith(("---", "+++")) or None)
+            if report.fix and report.fix.confidence is not None:
+                _echo(f"  confidence {report.fix.confidence:.2f}", fg="yellow")
         elif report.outcome == Outcome.CODE_ACTION:
             _echo("  ruff fixes this itself: ruff check --fix", fg="yellow")
         elif report.outcome == Outcome.SAME_FAULT and report.twin:
@@ -119,6 +123,8 @@ class TextReporter(Reporter):
             text += "" if self.applies or not fixed else ", not applied (--apply writes the files)"
         if counts[Outcome.CODE_ACTION]:
             text += f"; {counts[Outcome.CODE_ACTION]} for ruff check --fix"
+        if self._unsure:
+            text += f"; {self._unsure} verified and not shown, for they may be wrong (--unsure shows them)"
         if self.style:
             text += f"; {self.style} of style left out"
         click.echo(f"{text}; model {printable(models.name)}, k = {k}", err=True)
@@ -163,6 +169,7 @@ def as_json(report: Report, shown: Callable[[str], str]) -> dict[str, Any]:
         "reason": nearest.reason if nearest else None,
         "detail": nearest.detail if nearest else None,
         "rejected": fix.reasons if fix else {},
+        "confidence": fix.confidence if fix else None,
         "same_fault_as": report.twin.code if report.twin else None,
         "diff": unified_patch(before, after) or None,
         "edits": text_edits(before, after),

@@ -129,7 +129,8 @@ class Batcher(Closing):
                 detail = "the servers report no such diagnostic in the file"
                 job.answer.set_result(no_answer("diagnostic_absent", detail) | versions)
             else:
-                tasks.append(Task(job.query.workspace, target, result.diagnostics, job.k))
+                query = job.query
+                tasks.append(Task(query.workspace, target, result.diagnostics, job.k, query.unsure))
                 asked.append(job)
         for index, fix in fixer.stream(tasks, is_late=lambda index: asked[index].is_late()):
             asked[index].answer.set_result(answer_of(fix, fixer.models.version) | versions)

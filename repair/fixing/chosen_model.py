@@ -19,6 +19,7 @@ from repair.models.shipped import is_shipped, shipped_folder
 from repair.prompt.sentinels import PROMPT_VERSION
 from repair.synthesis.rules.model import RulesModel
 from repair.user_cache import user_cache
+from repair.verification.confidence import Calibration
 
 if TYPE_CHECKING:
     from repair.synthesis.lm.settings import LanguageModel
@@ -118,7 +119,7 @@ def local_models(folder: Path) -> FixModels:
     )
     identity = {"model": f"sha256:{weights_sha256(folder)}", "dtype": str(decoder.model.dtype)}
     versions = {**identity, **_versions("torch", "transformers")}
-    return FixModels(folder.name, greedy, sampled, versions)
+    return FixModels(folder.name, greedy, sampled, versions, Calibration.read(folder))
 
 
 def weights_sha256(folder: Path) -> str:

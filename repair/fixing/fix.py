@@ -5,13 +5,13 @@ Tested by `tests/repair/fixing/test_fixer.py`.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.verification import verifier
 
-NO_ANSWER, TOO_LONG, LATE = "no_answer", "too_long", "deadline"
+NO_ANSWER, TOO_LONG, LATE, UNSURE = "no_answer", "too_long", "deadline", "unsure"
 
 REASONS = {
     NO_ANSWER: "there is no answer",
@@ -20,11 +20,20 @@ REASONS = {
     "outside_excerpt": "the answer changes lines that the model was not shown",
     **verifier.REASONS,
     LATE: "the deadline passed before an answer was verified",
+    UNSURE: "it verifies, and is not shown: it is too likely wrong",
 }
 """Why an answer is not shown: reason -> meaning."""
 
 # The further an answer came through the checks, the more its reason says.
-_FURTHEST = ("cheat", "new_error", "diagnostic_remains", "no_change", "content_mismatch", "wrong_line")
+_FURTHEST = (
+    UNSURE,
+    "cheat",
+    "new_error",
+    "diagnostic_remains",
+    "no_change",
+    "content_mismatch",
+    "wrong_line",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +48,15 @@ class Attempt:
 class Task:
     """A diagnostic to repair in a workspace (path -> text), with `k` answers at most.
 
-    `before`: the diagnostics of all files that an edit of its file may reach.
+    `before`: the diagnostics of all files that an edit of its file may reach. `unsure`: where no verified
+    answer is likely enough right (`repair.verification.confidence`), the likeliest of them is the fix.
     """
 
     files: Mapping[str, str]
     diagnostic: Diagnostic
     before: Sequence[Diagnostic]
     k: int = 1
+    unsure: bool = False
 
     @property
     def path(self) -> str:
@@ -68,17 +79,37 @@ class Task:
 class Fix:
     """What came of a task. `changed`: the changed files after the first answer that verified, if one did.
 
-    `line_diff` is that answer in the fewest signed lines, `rejected` the answers before it.
+    `line_diff` is that answer in the fewest signed lines, `rejected` the answers before it. `confidence`: the
+    probability that it is right; None: the model was never calibrated. `withheld`: the likeliest of the
+    answers that verified and are `unsure`.
     """
 
     task: Task
     changed: Mapping[str, str] = field(default_factory=dict[str, str])
     line_diff: str | None = None
     rejected: tuple[Attempt, ...] = ()
+    confidence: float | None = None
+    withheld: "Fix | None" = None
 
     @property
     def found(self) -> bool:
         return self.line_diff is not None
+
+    def after(self, first: "Fix") -> "Fix":
+        """This fix of the sampled answers, with what came of the greedy one."""
+        withheld = [fix for fix in (first.withheld, self.withheld) if fix]
+        return replace(
+            self,
+            rejected=first.rejected + self.rejected,
+            withheld=max(withheld, key=lambda fix: fix.confidence or 0.0, default=None),
+        )
+
+    def settled(self) -> "Fix":
+        """What is shown when no further answer is asked for: also an unsure fix, if the task wants it."""
+        if self.found or not self.task.unsure or self.withheld is None:
+            return self
+        others = [attempt for attempt in self.rejected if attempt.reason != UNSURE]
+        return replace(self.withheld, rejected=tuple(others))
 
     @property
     def reasons(self) -> dict[str, int]:

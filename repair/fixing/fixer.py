@@ -1,5 +1,8 @@
 """Best-of-k repair: greedy answers first, then sampled ones; the first that verifies is the fix.
 
+Of a model with a calibration it is the first that is also likely enough right
+(`repair.verification.confidence`).
+
 All first answers of a call are decoded together, and the sampled ones of what they did not repair. Checks of
 different tasks run together (`repair.language_servers.scheduler`).
 """
@@ -9,13 +12,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from repair.errors import InputError
-from repair.fixing.fix import LATE, NO_ANSWER, TOO_LONG, Attempt, Fix, Task
+from repair.fixing.fix import LATE, NO_ANSWER, TOO_LONG, UNSURE, Attempt, Fix, Task
 from repair.language_servers.scheduler import CheckCoroutine, Servers, run_all
 from repair.line_diff.numbered import LineDiffError
 from repair.models.model import Completion, FinishReason, Model
 from repair.prompt.answer_formats import LINE_DIFF, answer_format
 from repair.prompt.sentinels import PromptError
 from repair.unexpected import UNEXPECTED
+from repair.verification.confidence import Calibration, Signals, signals_of
 from repair.verification.verifier import examine
 
 Proposal = str | Attempt
@@ -31,6 +35,7 @@ class FixModels:
     sampled: Model | None
     versions: Mapping[str, str] = field(default_factory=dict[str, str])
     """What identifies the weights, and the packages that run them."""
+    calibration: Calibration | None = None
 
     @property
     def version(self) -> str:
@@ -59,16 +64,16 @@ class Fixer:
         pending: dict[int, Fix] = {}
         for index, fix in enumerate(self.verified(tasks, self.first_answers(tasks))):
             if fix.found or tasks[index].k == 1 or self.models.sampled is None:
-                yield index, fix
+                yield index, fix.settled()
             elif is_late(index):
                 late = Attempt(LATE, "no further answer was asked for")
-                yield index, replace(fix, rejected=(*fix.rejected, late))
+                yield index, replace(fix, rejected=(*fix.rejected, late)).settled()
             else:
                 pending[index] = fix
         left = [tasks[index] for index in pending]
-        sampled = self.verified(left, self.more_answers(left))
+        sampled = self.verified(left, self.more_answers(left), sampled=True)
         for (index, first), fix in zip(pending.items(), sampled, strict=True):
-            yield index, replace(fix, rejected=first.rejected + fix.rejected)
+            yield index, fix.after(first).settled()
 
     def first_answers(self, tasks: Sequence[Task]) -> list[list[Proposal]]:
         """The greedy answer to each task, decoded together."""
@@ -80,9 +85,15 @@ class Fixer:
             return [[] for _ in tasks]
         return self._answers(self.models.sampled, tasks, [task.k - 1 for task in tasks])
 
-    def verified(self, tasks: Sequence[Task], proposals: Sequence[Sequence[Proposal]]) -> list[Fix]:
-        """For each task the first of its proposals that verifies."""
-        coroutines = [first_verified(*pair) for pair in zip(tasks, proposals, strict=True)]
+    def verified(
+        self, tasks: Sequence[Task], proposals: Sequence[Sequence[Proposal]], *, sampled: bool = False
+    ) -> list[Fix]:
+        """For each task the first of its proposals that verifies and is likely enough right."""
+        calibration = self.models.calibration
+        coroutines = [
+            first_verified(task, found, calibration, sampled=sampled)
+            for task, found in zip(tasks, proposals, strict=True)
+        ]
         return run_all(coroutines, self._servers)
 
     def _answers(self, model: Model, tasks: Sequence[Task], counts: Sequence[int]) -> list[list[Proposal]]:
@@ -104,10 +115,21 @@ class Fixer:
         return proposals
 
 
-def first_verified(task: Task, proposals: Sequence[Proposal]) -> CheckCoroutine[Fix]:
-    """Check coroutine: the first proposal that verifies; equal ones are checked once."""
+def first_verified(
+    task: Task,
+    proposals: Sequence[Proposal],
+    calibration: Calibration | None = None,
+    *,
+    sampled: bool = False,
+) -> CheckCoroutine[Fix]:
+    """Check coroutine: the first proposal that verifies; equal ones are checked once.
+
+    With a `calibration` the first that verifies and has its threshold's confidence. `sampled`: the proposals
+    are all sampled answers to the task.
+    """
     rejected: list[Attempt] = []
     known: dict[str, Attempt] = {}
+    withheld: Fix | None = None
     for proposal in proposals:
         if isinstance(proposal, Attempt):
             rejected.append(proposal)
@@ -116,10 +138,34 @@ def first_verified(task: Task, proposals: Sequence[Proposal]) -> CheckCoroutine[
             verdict = yield from examine(task.files, task.diagnostic, proposal, task.before)
             if verdict.accepted and verdict.repaired is not None:
                 changed = {task.path: verdict.repaired, **verdict.repaired_files}
-                return Fix(task, changed, verdict.line_diff, tuple(rejected))
-            known[proposal] = Attempt(verdict.reason or UNEXPECTED, verdict.evidence)
+                fix = Fix(task, changed, verdict.line_diff, tuple(rejected))
+                if calibration is None:
+                    return fix
+                signals = yield from signals_of(
+                    task.files,
+                    task.diagnostic,
+                    verdict.repaired,
+                    task.before,
+                    sampled=sampled,
+                    votes=proposals.count(proposal) / len(proposals) if sampled else 0.0,
+                )
+                fix = replace(fix, confidence=calibration.confidence(signals))
+                if fix.confidence is not None and fix.confidence >= calibration.threshold:
+                    return fix
+                if withheld is None or (fix.confidence or 0) > (withheld.confidence or 0):
+                    withheld = fix
+                known[proposal] = Attempt(UNSURE, _doubts(fix, signals, calibration))
+            else:
+                known[proposal] = Attempt(verdict.reason or UNEXPECTED, verdict.evidence)
         rejected.append(known[proposal])
-    return Fix(task, rejected=tuple(rejected))
+    return Fix(task, rejected=tuple(rejected), withheld=withheld)
+
+
+def _doubts(fix: Fix, signals: Signals, calibration: Calibration) -> str:
+    return (
+        f"confidence {fix.confidence:.2f}, expected at least {calibration.threshold:.2f}"
+        f" ({', '.join(signals.doubts())})"
+    )
 
 
 def _proposal(completion: Completion, task: Task) -> Proposal:

@@ -40,6 +40,7 @@ class Query(Struct, frozen=True, forbid_unknown_fields=True):
 
     Without a diagnostic it is the first of the file that is no matter of style and that no server fixes
     itself. `k`: answers at most; `deadline_s`: seconds, from the moment at which the query was read.
+    `unsure`: a fix below the model's threshold is answered as well.
     """
 
     code: str | None = None
@@ -48,6 +49,7 @@ class Query(Struct, frozen=True, forbid_unknown_fields=True):
     diagnostic: Wanted = Wanted()
     k: Annotated[int, Meta(ge=1)] | None = None
     deadline_s: Annotated[float, Meta(gt=0)] | None = None
+    unsure: bool = False
 
     @classmethod
     def parse(cls, body: bytes) -> Self:
@@ -82,6 +84,7 @@ def answer_of(fix: Fix, model: str) -> dict[str, Any]:
         "outcome": "fixed" if fix.found else "no_fix",
         "diff": unified_patch(before, fix.changed) or None,
         "edits": text_edits(before, fix.changed),
+        "confidence": fix.confidence,
         "reason": nearest.reason if nearest else None,
         "detail": nearest.detail if nearest else None,
         "rejected": fix.reasons,
@@ -102,4 +105,4 @@ def _event(fix: Fix, model: str) -> dict[str, Any] | None:
 def no_answer(reason: str, detail: str) -> dict[str, Any]:
     """The answer to a query whose diagnostic could not be looked for, or is not there."""
     told = {"reason": reason, "detail": detail, "rejected": {}, "diagnostic": None, "event": None}
-    return {"outcome": "no_fix", "diff": None, "edits": [], **told}
+    return {"outcome": "no_fix", "diff": None, "edits": [], "confidence": None, **told}

@@ -51,11 +51,13 @@ class Report:
 class Session:
     """A workspace (path -> text) while its files are fixed; `files` is its state."""
 
-    def __init__(self, files: Mapping[str, str], fixer: Fixer, servers: Servers, *, k: int) -> None:
+    def __init__(
+        self, files: Mapping[str, str], fixer: Fixer, servers: Servers, *, k: int, unsure: bool = False
+    ) -> None:
         self.files = dict(files)
         self.style = 0
         """Diagnostics that were left out because their rules are stylistic."""
-        self._fixer, self._servers, self._k = fixer, servers, k
+        self._fixer, self._servers, self._k, self._unsure = fixer, servers, k, unsure
 
     def fix_file(self, path: str) -> Iterator[Report]:
         """What came of each diagnostic of the file, as soon as it is known; `files` has the fixes.
@@ -97,7 +99,7 @@ class Session:
 
     def _pass(self, path: str, found: Triage, known: Sequence[Diagnostic]) -> Iterator[Report]:
         base = dict(self.files)
-        tasks = [Task(base, target, known, self._k) for target in found.targets]
+        tasks = [Task(base, target, known, self._k, self._unsure) for target in found.targets]
         firsts = self._fixer.first_answers(tasks)
         for first, proposals in zip(tasks, firsts, strict=True):
             target = first.diagnostic
@@ -129,9 +131,9 @@ class Session:
         if not fix.found and base[task.path] != task.files[task.path]:
             [fix] = self._fixer.verified([task], self._fixer.first_answers([task]))
         if fix.found or task.k == 1:
-            return fix
-        [more] = self._fixer.verified([task], self._fixer.more_answers([task]))
-        return replace(more, rejected=fix.rejected + more.rejected)
+            return fix.settled()
+        [more] = self._fixer.verified([task], self._fixer.more_answers([task]), sampled=True)
+        return more.after(fix).settled()
 
     @staticmethod
     def _rebased(task: Task, base: Mapping[str, str], proposal: Proposal) -> Proposal | None:

@@ -1,14 +1,16 @@
 """Best of k: one test for each reason that an answer is not shown, and who is asked how often."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from repair.diagnostics.diagnostic import Diagnostic
-from repair.fixing.fix import LATE, REASONS, Fix, Task
+from repair.fixing.fix import LATE, REASONS, UNSURE, Fix, Task
 from repair.fixing.fixer import Fixer
 from repair.models.model import FinishReason
+from repair.verification.confidence import FEATURES, Calibration
 from tests.repair.fixing.scripted import Script, scripted
 from tests.repair.synthesis.support import FunctionServers, found, marked
 
@@ -118,6 +120,48 @@ def test_a_late_task_is_not_sampled() -> None:
     fixes = dict(fixer.stream([task(3), task(3)], is_late=lambda index: index == 0))
     assert [fixes[index].reasons for index in (0, 1)] == [{"no_change": 1, LATE: 1}, {"no_change": 3}]
     assert sampled.asked == [[("marker[x]", 2)]]
+
+
+CALIBRATION = Calibration(
+    intercept=3.0, weights=dict.fromkeys(FEATURES, 0.0) | {"needless": -2.5, "sampled": -1.0}, threshold=0.8
+)
+NEEDLESS = f"{GOOD}\n-3 c = 3\n+3 c = 4"
+
+
+def calibrated_fix(answers: list[str], *, unsure: bool = False) -> Fix:
+    models, _, _ = scripted(lambda text, diagnostic, number: answers[number])
+    models = replace(models, calibration=CALIBRATION)
+    [fix] = Fixer(models, FunctionServers(marked)).fix([replace(task(len(answers)), unsure=unsure)])
+    return fix
+
+
+def test_a_fix_tells_how_likely_it_is_right() -> None:
+    fix = calibrated_fix([GOOD])
+    assert fix.found
+    assert fix.confidence == pytest.approx(0.953, abs=1e-3)
+
+
+def test_the_first_answer_that_is_likely_enough_right_is_the_fix() -> None:
+    fix = calibrated_fix([NEEDLESS, "", NEEDLESS, GOOD])
+    assert (fix.line_diff, fix.reasons) == (GOOD, {UNSURE: 2, "no_change": 1})
+    assert fix.confidence == pytest.approx(0.881, abs=1e-3)
+
+
+def test_what_verifies_and_is_unsure_is_withheld_and_its_doubts_are_told() -> None:
+    fix = calibrated_fix([NEEDLESS, ""])
+    assert (fix.found, fix.changed, fix.confidence) == (False, {}, None)
+    assert fix.nearest is not None
+    assert fix.nearest.reason == UNSURE
+    assert "confidence 0.62" in fix.nearest.detail
+    assert "a change that is not needed" in fix.nearest.detail
+
+
+@pytest.mark.parametrize("answers", [[NEEDLESS], ["", NEEDLESS], [NEEDLESS, ""], [NEEDLESS, NEEDLESS]])
+def test_the_likeliest_unsure_answer_is_the_fix_of_a_task_that_wants_it(answers: list[str]) -> None:
+    fix = calibrated_fix(answers, unsure=True)
+    assert (fix.line_diff, UNSURE in fix.reasons) == (NEEDLESS, False)
+    expected = 0.622 if answers[0] == NEEDLESS else 0.378
+    assert fix.confidence == pytest.approx(expected, abs=1e-3)
 
 
 def test_a_server_that_fails_is_no_verdict_on_the_answer() -> None:

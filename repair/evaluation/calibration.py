@@ -1,0 +1,90 @@
+"""Calibration of the confidence in verified repairs: logistic regression, and the choice of a threshold.
+
+Both are made on repairs whose tests were run, of problems that no result is reported on.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from repair.evaluation.intervals import Share, wilson
+from repair.verification.confidence import FEATURES, Calibration, Signals
+
+RIDGE = 1.0
+"""Variance of the prior of a weight, inverted: what separates a small sample perfectly stays finite."""
+STEPS = 100
+PRECISION = 0.9
+"""The lower bound of the precision that is aimed at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A verified repair and whether it passed the tests. `order`: its number among the answers of its
+    sample, in which they are shown."""
+
+    sample_id: str
+    order: int
+    signals: Signals
+    right: bool
+
+
+def fitted(repairs: Sequence[Judged]) -> tuple[float, dict[str, float]]:
+    """Intercept and weights of a ridge logistic regression, by Newton's method."""
+    import numpy as np
+
+    inputs: Any = np.array([[1.0, *repair.signals.features().values()] for repair in repairs])
+    right: Any = np.array([float(repair.right) for repair in repairs])
+    penalty: Any = np.diag([1e-6] + [RIDGE] * len(FEATURES))
+    weights: Any = np.zeros(1 + len(FEATURES))
+    for _ in range(STEPS):
+        expected = 1 / (1 + np.exp(-inputs @ weights))
+        gradient = inputs.T @ (right - expected) - penalty @ weights
+        curvature = (inputs.T * (expected * (1 - expected))) @ inputs + penalty
+        step = np.linalg.solve(curvature, gradient)
+        weights = weights + step
+        if float(np.abs(step).max()) < 1e-9:
+            break
+    rounded = [round(float(weight), 4) for weight in weights]
+    return rounded[0], dict(zip(FEATURES, rounded[1:], strict=True))
+
+
+def shown_at(
+    repairs: Sequence[Judged], confidence: Callable[[Signals], float], threshold: float
+) -> list[Judged]:
+    """Of each sample the first repair with that confidence, as `repair fix` shows it."""
+    first: dict[str, Judged] = {}
+    for repair in sorted(repairs, key=lambda repair: (repair.sample_id, repair.order)):
+        if confidence(repair.signals) >= threshold:
+            first.setdefault(repair.sample_id, repair)
+    return list(first.values())
+
+
+def calibrated(repairs: Sequence[Judged], *, precision: float = PRECISION) -> Calibration:
+    """The calibration that shows the most repairs with a 95 % lower bound of `precision` on these samples.
+
+    Where none reaches that, the one with the highest bound.
+    """
+    intercept, weights = fitted(repairs)
+    confidence = Calibration(intercept=intercept, weights=weights, threshold=0).confidence
+    best: tuple[tuple[bool, float], float] | None = None
+    for threshold in sorted({confidence(repair.signals) for repair in repairs}):
+        found = shown_at(repairs, confidence, threshold)
+        low, _ = wilson(sum(repair.right for repair in found), len(found))
+        value = (True, float(len(found))) if low >= precision else (False, low)
+        if best is None or value > best[0]:
+            best = value, threshold
+    threshold = best[1] if best else 1.0
+    found = shown_at(repairs, confidence, threshold)
+    right, verified = sum(repair.right for repair in found), len({repair.sample_id for repair in repairs})
+    return Calibration(
+        intercept=intercept,
+        weights=weights,
+        threshold=round(threshold - 5e-5, 4),  # what has just this confidence is shown
+        chosen_on={
+            "repairs": len(repairs),
+            "samples": verified,
+            "shown": len(found),
+            "right": right,
+            "precision": share.text() if (share := Share.of(right, len(found))) else None,
+        },
+    )

@@ -1,0 +1,67 @@
+"""The regression, and the threshold that it chooses."""
+
+from dataclasses import replace
+from random import Random
+
+import pytest
+
+from repair.evaluation.calibration import PRECISION, Judged, calibrated, fitted, shown_at
+from repair.evaluation.intervals import wilson
+from repair.verification.confidence import FEATURES, Signals
+
+PLAIN = Signals(needless=0, code_as_text=False, spans=1, sampled=False)
+ODD = replace(PLAIN, code_as_text=True)
+
+
+def repairs(right: int, wrong: int, signals: Signals, name: str, order: int = 0) -> list[Judged]:
+    outcomes = [True] * right + [False] * wrong
+    return [Judged(f"{name}{number}", order, signals, passes) for number, passes in enumerate(outcomes)]
+
+
+def test_a_fit_has_the_shares_that_it_saw() -> None:
+    """Logistic regression with one binary feature has the two shares, but for the penalty."""
+    found = calibrated(repairs(900, 100, PLAIN, "a") + repairs(300, 700, ODD, "b"))
+    assert found.confidence(PLAIN) == pytest.approx(0.9, abs=0.01)
+    assert found.confidence(ODD) == pytest.approx(0.3, abs=0.01)
+
+
+def test_what_separates_perfectly_has_finite_weights() -> None:
+    _, weights = fitted(repairs(50, 0, PLAIN, "a") + repairs(0, 20, ODD, "b"))
+    assert -10 < weights["code_as_text"] < -1
+    assert set(weights) == set(FEATURES)
+
+
+@pytest.mark.parametrize(
+    ("good", "odd", "shown"),
+    [
+        ((60, 1), (60, 1), 122),  # all of it is good enough
+        ((60, 1), (10, 10), 61),
+        ((10, 0), (0, 10), 10),  # nothing reaches the bound: the highest there is
+    ],
+)
+def test_the_threshold_shows_the_most_that_has_the_bound(
+    good: tuple[int, int], odd: tuple[int, int], shown: int
+) -> None:
+    samples = repairs(*good, PLAIN, "a") + repairs(*odd, ODD, "b")
+    calibration = calibrated(samples)
+    found = shown_at(samples, calibration.confidence, calibration.threshold)
+    assert len(found) == shown == calibration.chosen_on["shown"]
+    low, _ = wilson(sum(repair.right for repair in found), len(found))
+    assert (low >= PRECISION) is (good[0] == 60)
+
+
+def test_the_first_of_a_sample_that_is_sure_enough_is_shown() -> None:
+    first, second, third = (
+        Judged("a", order, signals, True) for order, signals in enumerate((ODD, PLAIN, PLAIN))
+    )
+    confidence = {ODD: 0.2, PLAIN: 0.9}.__getitem__
+    assert shown_at([third, first, second], confidence, 0.5) == [second]
+    assert shown_at([third, first, second], confidence, 0.1) == [first]
+    assert shown_at([third, first, second], confidence, 0.95) == []
+
+
+def test_a_fit_does_not_depend_on_the_order() -> None:
+    samples = repairs(20, 3, PLAIN, "a") + repairs(4, 9, ODD, "b")
+    shuffled = list(samples)
+    Random(5).shuffle(shuffled)
+    assert calibrated(samples) == calibrated(shuffled)

@@ -1,0 +1,62 @@
+"""Spans of a change, and which of them a repair does not need."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from repair.language_servers.scheduler import run_all
+from repair.verification.needless import changed_spans, needless_changes, without
+from tests.repair.synthesis.support import FunctionServers, marked
+
+TEXTS = st.text(alphabet="ab(=1\n", max_size=30)
+
+
+@pytest.mark.parametrize(
+    ("original", "repaired", "olds"),
+    [
+        ("x = 1\n", "x = 1\n", []),
+        ("if a\n", "if a:\n", [""]),
+        ("f(a, b\n", "f(c, b)\n", ["a", ""]),
+        ("x=1\ny = 2", "x = 1\ny = 3", ["2"]),  # blanks within a line mean nothing
+        ("if a:\nb", "if a:\n    b", [""]),  # those before it do
+        ("a\nb\nc", "a\nc", ["b\n"]),
+    ],
+)
+def test_the_spans_of_a_change(original: str, repaired: str, olds: list[str]) -> None:
+    assert [span.old for span in changed_spans(original, repaired)] == olds
+
+
+@given(TEXTS, TEXTS)
+def test_a_change_without_any_of_its_spans_is_none(original: str, repaired: str) -> None:
+    """No text has a blank, so that no span is left out."""
+    for span in reversed(changed_spans(original, repaired)):
+        repaired = without(repaired, span)
+    assert repaired == original
+
+
+@pytest.mark.parametrize(
+    ("repaired", "needless", "checks"),
+    [
+        ("a = ok\nb = 1\nc = 2\n", 0, 0),  # one span can't be taken back
+        ("a = ok\nb = 7\nc = 2\n", 1, 2),
+        ("a = ok\nb = 7\nc = 8\n", 2, 3),
+    ],
+)
+def test_what_still_verifies_when_it_is_taken_back_was_needless(
+    repaired: str, needless: int, checks: int
+) -> None:
+    files = {"main.py": "a = error:x\nb = 1\nc = 2\n"}
+    [target] = before = marked(files)
+    servers = FunctionServers(marked)
+    repaired = repaired.replace("ok", "fine")
+    [found] = run_all([needless_changes(files, target, repaired, before)], servers)
+    assert (found, servers.checked) == (needless, checks)
+
+
+def test_no_more_spans_are_tried_than_allowed() -> None:
+    files = {"main.py": "a = error:x\n" + "b = 1\n" * 20}
+    [target] = before = marked(files)
+    servers = FunctionServers(marked)
+    repaired = files["main.py"].replace("error:x", "fine").replace("1", "2")
+    assert run_all([needless_changes(files, target, repaired, before, max_checks=3)], servers) == [2]
+    assert servers.checked == 3
