@@ -6,8 +6,9 @@
 
 The samples are those of the LeetCode benchmarks in the store, whose tests are run in the sandbox. 8 answers
 to each (one greedy, seven sampled, as `repair fix -k 8` asks for them) are decoded in an order by a seeded
-hash, so that an unfinished run has a fair sample; that takes hours on two cores, and is resumed by the same
-command. `rules` and other systems come from the store's `eval_results`, where they are there.
+hash: first the greedy ones, then the sampled ones where something speaks against the first, then the rest.
+That takes hours on two cores; the same command resumes it, and of an unfinished run k = 8 is reported up to
+its gap. `rules` and other systems come from the store's `eval_results`, where they are there.
 
 The calibration is fitted and its threshold chosen on the half of the problems with injected bugs that no
 result is reported on (`leetcode_injected_choose`); everything else is reported.
@@ -36,6 +37,7 @@ from repair.language_servers.scheduler import CheckCoroutine, run_all
 from repair.line_diff.numbered import LineDiffError
 from repair.models.checkpoint import CheckpointModel
 from repair.models.decoding import Decoder
+from repair.models.model import Completion, Sampling
 from repair.prompt.answer_formats import LINE_DIFF, answer_format
 from repair.store.reader import PartitionStore
 from repair.text.files import files_of
@@ -63,31 +65,54 @@ def of_problems(store: PartitionStore) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: rank(SEED, row["sample_id"]))
 
 
-def decode(samples: Sequence[Row], folder: Path, out: Path) -> None:
-    """Append the answers that `out` does not have: the greedy ones of all samples first."""
-    known = _by_sample(_read(out))
-    first = [row for row in samples if row["sample_id"] not in known]
-    more = [row for row in samples if len(known.get(row["sample_id"], {"answers": ()})["answers"]) < K]
-    if not more:
-        return
-    decoder = Decoder(str(folder))
-    greedy, sampled = (
-        CheckpointModel.of(decoder, name=folder.name, sampling=sampling, batch_size=MOST_DECODED, lookup=True)
-        for sampling in (GREEDY, SAMPLED)
-    )
-    with out.open("a", encoding="utf-8") as file:
-        for part in _parts(first, AT_ONCE):
-            for sample, [answer] in zip(part, greedy.answer(part), strict=True):
-                known[sample["sample_id"]] = {"sample_id": sample["sample_id"], "answers": [answer.text]}
-                file.write(json.dumps(known[sample["sample_id"]]) + "\n")
-            file.flush()
-        for part in _parts(more, AT_ONCE):
-            for sample, answers in zip(part, sampled.answer(part, k=K - 1), strict=True):
+class Answers:
+    """Answers of a model to samples, decoded and appended to a file, so that a run can be resumed."""
+
+    def __init__(self, folder: Path, file: Path) -> None:
+        self._folder, self._file = folder, file
+        self._decoder: Decoder | None = None
+
+    def read(self) -> dict[str, Row]:
+        """The most answers to each sample so far."""
+        return {row["sample_id"]: row for row in _read(self._file)}
+
+    def greedy(self, samples: Sequence[Row]) -> None:
+        """Decode the first answers that are missing."""
+        known = self.read()
+        for part in _parts([row for row in samples if row["sample_id"] not in known], AT_ONCE):
+            answers = self._model(GREEDY).answer(part)
+            self._append([self._row(sample, [answer.text]) for sample, [answer] in _pairs(part, answers)])
+
+    def sampled(self, samples: Sequence[Row]) -> None:
+        """Decode the other answers that are missing."""
+        known = self.read()
+        missing = [row for row in samples if len(known[row["sample_id"]]["answers"]) < K]
+        for part in _parts(missing, AT_ONCE):
+            model = self._model(SAMPLED)
+            rows: list[Row] = []
+            for sample, answers in _pairs(part, model.answer(part, k=K - 1)):
                 texts = [*known[sample["sample_id"]]["answers"], *(answer.text for answer in answers)]
-                scores = log_probabilities(decoder, greedy.prompt(sample), list(dict.fromkeys(texts)))
-                row = {"sample_id": sample["sample_id"], "answers": texts, "log_probabilities": scores}
-                file.write(json.dumps(row) + "\n")
-            file.flush()
+                distinct = list(dict.fromkeys(texts))
+                scores = log_probabilities(self._loaded(), model.prompt(sample), distinct)
+                rows.append({**self._row(sample, texts), "log_probabilities": scores})
+            self._append(rows)
+
+    def _loaded(self) -> Decoder:
+        self._decoder = self._decoder or Decoder(str(self._folder))
+        return self._decoder
+
+    def _model(self, sampling: Sampling) -> CheckpointModel:
+        return CheckpointModel.of(
+            self._loaded(), name=self._folder.name, sampling=sampling, batch_size=MOST_DECODED, lookup=True
+        )
+
+    @staticmethod
+    def _row(sample: Row, texts: list[str]) -> Row:
+        return {"sample_id": sample["sample_id"], "answers": texts}
+
+    def _append(self, rows: Sequence[Row]) -> None:
+        with self._file.open("a", encoding="utf-8") as file:
+            file.writelines(json.dumps(row) + "\n" for row in rows)
 
 
 def log_probabilities(decoder: Decoder, prompt: str, answers: Sequence[str]) -> dict[str, float]:
@@ -226,26 +251,54 @@ def judged_repairs(rows: Iterable[Row]) -> list[Judged]:
     ]
 
 
-def report(rows: Sequence[Row], name: str, calibration: Calibration) -> Iterator[Table]:
+def before_gap(samples: Sequence[Row], rows: Mapping[str, Row], complete: Callable[[Row], bool]) -> list[Row]:
+    """The rows of the samples before the first that is not complete: of an unfinished run a fair part."""
+    found: list[Row] = []
+    for sample in samples:
+        row = rows.get(sample["sample_id"])
+        if row is None or not complete(row):
+            break
+        found.append(row)
+    return found
+
+
+def all_answers(row: Row) -> bool:
+    return row["k"] >= K
+
+
+def settled(row: Row) -> bool:
+    """Whether `repair fix` needs no further answer: it has them all, or nothing speaks against the first."""
+    return all_answers(row) or is_plain(row)
+
+
+def is_plain(row: Row) -> bool:
+    repairs = row["repairs"]
+    return bool(repairs) and not Signals(**repairs[0]["signals"]).doubts()
+
+
+def report(
+    samples: Sequence[Row], rows: Sequence[Row], name: str, calibration: Calibration
+) -> Iterator[Table]:
     """The tables of the study."""
-    own = [row for row in rows if row["system"] == name]
-    every = {benchmark: [row for row in own if row["benchmark"] == benchmark] for benchmark in BENCHMARKS}
-    sampled = {benchmark: [row for row in found if row["k"] >= K] for benchmark, found in every.items()}
+    own = {row["sample_id"]: row for row in rows if row["system"] == name}
+    eight = before_gap(samples, own, settled)
     table = _table("precision of what verifies: per cent, 95 % interval", "samples", "system")
     for benchmark, title in BENCHMARKS.items():
         for system in sorted({row["system"] for row in rows} - {name}):
             found = [row for row in rows if (row["benchmark"], row["system"]) == (benchmark, system)]
             table.add_row(title, f"{system}, k = 1", *_cells(found, greedy_alone))
-        for k, found in ((1, [_first_only(row) for row in every[benchmark]]), (K, sampled[benchmark])):
+        for k, known in ((1, [_first_only(row) for row in own.values()]), (K, eight)):
+            found = [row for row in known if row["benchmark"] == benchmark]
             table.add_row(title, f"{name}, k = {k}", *_cells(found, first))
             table.add_row(title, f"  above {calibration.threshold}", *_calibrated_cells(found, calibration))
     yield table
     for benchmark, title in BENCHMARKS.items():
         table = _table(f"each step alone, k = {K}: {title}", "step")
+        found = [row for row in before_gap(samples, own, all_answers) if row["benchmark"] == benchmark]
         for step, shown in ALONE.items():
-            table.add_row(step, *_cells(sampled[benchmark], shown))
+            table.add_row(step, *_cells(found, shown))
         yield table
-    yield reliability([row for row in own if row["benchmark"] != INJECTED_CHOOSE], calibration)
+    yield reliability([row for row in eight if row["benchmark"] != INJECTED_CHOOSE], calibration)
 
 
 def _first_only(row: Row) -> Row:
@@ -295,9 +348,16 @@ def _share(successes: int, n: int) -> str:
     return share.text() if share else "-"
 
 
-def _by_sample(rows: Iterable[Row]) -> dict[str, Row]:
-    """The last row of each sample."""
-    return {row["sample_id"]: row for row in rows}
+def latest(file: Path) -> list[Row]:
+    """Of each system and sample the row of the most answers."""
+    rows = sorted(_read(file), key=itemgetter("k"))
+    return list({(row["system"], row["sample_id"]): row for row in rows}.values())
+
+
+def _pairs(
+    samples: Sequence[Row], answers: Iterable[list[Completion]]
+) -> Iterator[tuple[Row, list[Completion]]]:
+    return zip(samples, answers, strict=True)
 
 
 def _parts(rows: Sequence[Row], length: int) -> Iterator[Sequence[Row]]:
@@ -324,24 +384,30 @@ def main() -> None:
         return
     options.out.mkdir(parents=True, exist_ok=True)
     store, name = PartitionStore(options.store), options.model.name
-    samples = of_problems(store)
-    answers, repairs = options.out / f"{name}.answers.jsonl", options.out / "repairs.jsonl"
-    if not options.no_decode:
-        decode(samples[: options.at_most], options.model, answers)
-    systems = {**stored_answers(store), name: _by_sample(_read(answers))}
+    samples = of_problems(store)[: options.at_most]
+    answers = Answers(options.model, options.out / f"{name}.answers.jsonl")
+    repairs = options.out / "repairs.jsonl"
     with LanguageServers(2) as servers:
-        for system, found in systems.items():
+        for system, found in stored_answers(store).items():
             describe(samples, found, system, servers, repairs)
-    latest = {(row["system"], row["sample_id"]): row for row in sorted(_read(repairs), key=itemgetter("k"))}
-    rows = list(latest.values())
-    own = [row for row in rows if row["system"] == name and row["benchmark"] == INJECTED_CHOOSE]
+        if not options.no_decode:
+            answers.greedy(samples)
+            describe(samples, answers.read(), name, servers, repairs)
+            plain = {row["sample_id"] for row in latest(repairs) if row["system"] == name and is_plain(row)}
+            answers.sampled([row for row in samples if row["sample_id"] not in plain])
+            answers.sampled(samples)
+        describe(samples, answers.read(), name, servers, repairs)
+    rows = latest(repairs)
+    by_sample = {row["sample_id"]: row for row in rows if row["system"] == name}
+    own = [row for row in by_sample.values() if row["benchmark"] == INJECTED_CHOOSE]
     calibration = None if options.fit else Calibration.read(options.model)
     if calibration is None:
-        calibration = calibrated(judged_repairs(own))
+        eight = {row["sample_id"] for row in before_gap(samples, by_sample, settled)}
+        calibration = calibrated(judged_repairs(own), shown_among=eight)
     if options.fit:
         calibration.write(options.model)
     console = Console(width=140)
-    for table in report(rows, name, calibration):
+    for table in report(samples, rows, name, calibration):
         console.print(table)
     console.print(json.dumps(asdict(calibration), indent=2))
 

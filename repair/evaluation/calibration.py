@@ -3,7 +3,7 @@
 Both are made on repairs whose tests were run, of problems that no result is reported on.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,30 +59,34 @@ def shown_at(
     return list(first.values())
 
 
-def calibrated(repairs: Sequence[Judged], *, precision: float = PRECISION) -> Calibration:
+def calibrated(
+    repairs: Sequence[Judged], *, shown_among: Collection[str] | None = None, precision: float = PRECISION
+) -> Calibration:
     """The calibration that shows the most repairs with a 95 % lower bound of `precision` on these samples.
 
-    Where none reaches that, the one with the highest bound.
+    Where none reaches that, the one with the highest bound. `shown_among`: the samples that the threshold is
+    chosen on, if not all have all their answers; the regression is fitted to all.
     """
     intercept, weights = fitted(repairs)
     confidence = Calibration(intercept=intercept, weights=weights, threshold=0).confidence
+    among = [repair for repair in repairs if shown_among is None or repair.sample_id in shown_among]
     best: tuple[tuple[bool, float], float] | None = None
-    for threshold in sorted({confidence(repair.signals) for repair in repairs}):
-        found = shown_at(repairs, confidence, threshold)
+    for threshold in sorted({confidence(repair.signals) for repair in among}):
+        found = shown_at(among, confidence, threshold)
         low, _ = wilson(sum(repair.right for repair in found), len(found))
         value = (True, float(len(found))) if low >= precision else (False, low)
         if best is None or value > best[0]:
             best = value, threshold
     threshold = best[1] if best else 1.0
-    found = shown_at(repairs, confidence, threshold)
-    right, verified = sum(repair.right for repair in found), len({repair.sample_id for repair in repairs})
+    found = shown_at(among, confidence, threshold)
+    right, verified = sum(repair.right for repair in found), len({repair.sample_id for repair in among})
     return Calibration(
         intercept=intercept,
         weights=weights,
         threshold=round(threshold - 5e-5, 4),  # what has just this confidence is shown
         chosen_on={
-            "repairs": len(repairs),
-            "samples": verified,
+            "fitted_to": len(repairs),
+            "verified": verified,
             "shown": len(found),
             "right": right,
             "precision": share.text() if (share := Share.of(right, len(found))) else None,

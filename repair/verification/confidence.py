@@ -89,7 +89,8 @@ def signals_of(
 class Calibration:
     """Weights of the features, and the least confidence at which a repair is shown.
 
-    `chosen_on` tells how it was made: samples, precision, share that is shown.
+    `chosen_on` tells how it was made: repairs that it was fitted to; samples with a verified repair that the
+    threshold was chosen on, and how many of them it shows.
     """
 
     intercept: float
