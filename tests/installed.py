@@ -12,9 +12,11 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from email import message_from_bytes
-from importlib.metadata import Distribution, PackagePath, distribution
+from functools import cache
+from importlib.metadata import Distribution, PackagePath, distribution, distributions
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -97,9 +99,13 @@ def linked_environment(
     [packages] = folder.glob("lib/python*/site-packages")
     required = _requirements(wheel, extras) if wheel else ()
     for dist in reached([*required, *map(Requirement, others)]):
+        own = {dist.metadata["Name"]}
         for file in dist.files or ():
-            if _is_needed(file):
-                _link(Path(str(file.locate())), packages / file)
+            top = file.parts[0]
+            if len(file.parts) > 1 and _owners().get(top) == own:  # one link, and it is compiled already
+                _link(Path(str(dist.locate_file(top))), packages / top)
+            elif _is_needed(file):
+                _link(Path(str(dist.locate_file(file))), packages / file)
     if wheel:
         pip(environment.python, "install", "--no-deps", "--no-index", wheel)
     return environment
@@ -152,6 +158,19 @@ def reached(requirements: Iterable[Requirement]) -> Iterator[Distribution]:
         if name not in linked:
             linked.add(name)
             yield dist
+
+
+@cache
+def _owners() -> dict[str, set[str]]:
+    """The distributions that have files in each folder of this interpreter's packages."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for dist in distributions():
+        name = dist.metadata["Name"]
+        for line in (dist.read_text("RECORD") or "").splitlines():
+            top, slash, _ = line.partition("/")
+            if slash and top != "..":
+                found[top].add(name)
+    return found
 
 
 def _is_needed(file: PackagePath) -> bool:

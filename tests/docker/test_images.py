@@ -3,16 +3,29 @@
 import json
 import re
 import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
+from repair.language_servers import child
 from repair.language_servers.remote import RemoteLanguageServers
 from tests.docker.test_dockerfiles import arguments
-from tests.installed import ROOT, linked_environment, wheel_of
+from tests.installed import ROOT, clean_variables, linked_environment, wheel_of
+from tests.postgres import Server, free_port, server
 from tests.servers_over_http import Instance
 
+__all__ = ["server"]
 pytestmark = pytest.mark.slow
+START_S = 120.0
+LOCATIONS = """{ workspaceOrError { ... on Workspace { locationEntries {
+    loadStatus locationOrLoadError { __typename ... on PythonError { message } } } } } }"""
 
 
 class Image:
@@ -81,3 +94,83 @@ def test_the_image_of_a_spark_worker_has_what_stages_need(tmp_path: Path) -> Non
     modules = "pyspark.sql, psycopg, repair.pipeline, repair.execution.worker, repair.verification.verifier"
     loaded = image.environment.run("python", "-c", f"import {modules}", cwd=tmp_path)
     assert loaded.returncode == 0, loaded.stderr
+
+
+def test_the_images_of_the_code_location_and_of_the_web_server_find_each_other(
+    tmp_path: Path, server: Server
+) -> None:
+    code = Image(tmp_path / "code", "code_location.Dockerfile")
+    web = Image(tmp_path / "web", "dagster.Dockerfile")
+    code_port, web_port = str(free_port()), str(free_port())
+    variables = {
+        "DAGSTER_POSTGRES_URL": server.address().replace("postgresql:", "postgresql+psycopg2:"),
+        "DAGSTER_FILES": str(tmp_path / "home" / "dagster"),
+        "REPAIR_HOME": str(tmp_path / "home"),
+    }
+    workspace = web.folder / "opt" / "dagster" / "workspace.yaml"
+    found = {"host: code_location": "host: 127.0.0.1", "port: 4000": f"port: {code_port}"}
+    workspace.write_text(_replaced(workspace.read_text(), found))
+    with _serving(code, "dagster", {"0.0.0.0": "127.0.0.1", "4000": code_port}, variables) as code_log:
+        _until(lambda: _listens(int(code_port)) or None, code_log)
+        replaced = {"0.0.0.0": "127.0.0.1", "3000": web_port}
+        with _serving(web, "dagster_webserver", replaced, variables) as web_log:
+            shown = _until(lambda: _location(f"http://127.0.0.1:{web_port}/graphql"), code_log, web_log)
+    assert shown == {"__typename": "RepositoryLocation"}
+
+
+@contextmanager
+def _serving(
+    image: Image, module: str, replaced: Mapping[str, str], variables: Mapping[str, str]
+) -> Generator[Path]:
+    """The image's command, with other addresses, until the end of the block; its log."""
+    home = image.folder / "opt" / "dagster"
+    settings = [home / name for name in ("dagster.yaml", "storage.yaml")]
+    settings[0].write_text("".join(path.read_text() for path in settings))
+    log = image.folder / "log"
+    with log.open("wb") as out:
+        process = child.start(
+            [
+                *(str(image.environment.python), "-m", module),
+                *(replaced.get(argument, argument) for argument in image.command[1:]),
+            ],
+            cwd=home,
+            env={**clean_variables(), "DAGSTER_HOME": str(home), **variables},
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+        )
+    try:
+        yield log
+    finally:
+        child.kill(process)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as caller:
+        return caller.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _location(url: str) -> Any:
+    """The one code location that the web server has loaded, or why it could not; None: not yet."""
+    try:
+        answer = httpx.post(url, json={"query": LOCATIONS}, trust_env=False, timeout=30).json()
+    except httpx.TransportError:
+        return None
+    entries = answer["data"]["workspaceOrError"]["locationEntries"]
+    return entries[0]["locationOrLoadError"] if entries and entries[0]["loadStatus"] == "LOADED" else None
+
+
+def _until(holds: Callable[[], Any], *logs: Path) -> Any:
+    end = time.monotonic() + START_S
+    while time.monotonic() < end:
+        if (found := holds()) is not None:
+            return found
+        time.sleep(0.2)
+    raise AssertionError("\n".join(log.read_text() for log in logs))
+
+
+def _replaced(text: str, by: Mapping[str, str]) -> str:
+    for old, new in by.items():
+        assert old in text
+        text = text.replace(old, new)
+    return text
