@@ -68,12 +68,44 @@ def _of_own_date(asset: str, condition: When) -> When:
     return matches("session_events", matches(asset, condition))
 
 
+class MadeSinceTheTickBegan(dg.AutomationCondition[Any]):
+    """What a run has made since the tick began to read the event log.
+
+    A tick reads what was made once, when it begins, and what is being made when it comes to it. A partition
+    that was made in between is neither new nor in progress to it: it would be requested again, because of an
+    input of the same run.
+    """
+
+    @property
+    def name(self) -> str:
+        return "made_since_the_tick_began"
+
+    async def evaluate(self, context: dg.AutomationContext[Any]) -> dg.AutomationResult[Any]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        view = context.asset_graph_view
+        keys = context.candidate_subset.expensively_compute_partition_keys()
+        made: set[str] = set()
+        if keys and view.last_event_id is not None:
+            wanted = dg.AssetRecordsFilter(
+                context.key, asset_partitions=sorted(keys), after_storage_id=view.last_event_id
+            )
+            found = view.instance.fetch_materializations(wanted, limit=len(keys))
+            made = {str(record.partition_key) for record in found.records}
+        return dg.AutomationResult(
+            context, context.candidate_subset.compute_intersection_with_partition_keys(made)
+        )
+
+
+def _free() -> When:
+    """No run is making it, or has just made it."""
+    return ~dg.AutomationCondition.in_progress() & ~MadeSinceTheTickBegan()
+
+
 def follows_its_inputs(*, whatever: dg.AssetSelection = ON_DEMAND) -> When:
     """When an input has other content and all inputs are ready; changes of `whatever` start nothing."""
     same_run = dg.AutomationCondition.will_be_requested()
     changed = dg.AutomationCondition.any_deps_match(_changed() | same_run).ignore(whatever)
     waits = dg.AutomationCondition.any_deps_match(_unready() & ~same_run).ignore(ON_DEMAND)
-    return (_once(changed) & ~waits & ~dg.AutomationCondition.in_progress()).with_label("follows its inputs")
+    return (_once(changed) & ~waits & _free()).with_label("follows its inputs")
 
 
 def _mixture() -> When:
@@ -83,7 +115,7 @@ def _mixture() -> When:
     late = dg.AutomationCondition.any_deps_match(_changed()) & dg.AutomationCondition.in_latest_time_window()
     frozen = dg.AutomationCondition.any_deps_match(dg.AutomationCondition.missing()).allow(BENCHMARKS)
     waits = _of_own_date("daily_examples", _unready()) | frozen
-    return (_once(first | late) & ~waits & ~dg.AutomationCondition.in_progress()).with_label(
+    return (_once(first | late) & ~waits & _free()).with_label(
         "follows its own date, and as the latest its window"
     )
 

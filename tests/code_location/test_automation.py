@@ -7,11 +7,12 @@ import sys
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
 
-from code_location.automation import RETRIES, automation_sensor
+from code_location.automation import RETRIES, MadeSinceTheTickBegan, automation_sensor
 from code_location.backfill.plan import DIAGNOSTICS as ALL_STAGES
 from code_location.definitions import defs
 from partitions.dates import DATES
@@ -244,6 +245,37 @@ def test_weeks_and_months_are_followed_to_the_scorecard(cadence: str, dates: lis
     asked = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     expected = [together(processed(key), mixed(key), scored(key)) for _, key in dates]
     assert [{name: set(keys) for name, keys in one.items()} for one in asked] == expected
+
+
+class RunGoesOn(dg.AutomationCondition[Any]):
+    """True; before that, the run that was at work makes the next asset and ends."""
+
+    made = dg.AssetMaterialization("second", partition="1", tags={"dagster/data_version": "1"})
+
+    @property
+    def name(self) -> str:
+        return "run_goes_on"
+
+    async def evaluate(self, context: dg.AutomationContext[Any]) -> dg.AutomationResult[Any]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        context.asset_graph_view.instance.report_runless_asset_event(self.made)
+        return dg.AutomationResult(context, context.candidate_subset)
+
+
+@pytest.mark.parametrize("excluded", [False, True])
+def test_what_a_run_makes_while_a_tick_looks_is_not_asked_for_again(*, excluded: bool) -> None:
+    parts = dg.StaticPartitionsDefinition(["1"])
+    changed = dg.AutomationCondition.any_deps_match(dg.AutomationCondition.newly_updated())
+    condition = RunGoesOn() & changed & (~MadeSinceTheTickBegan() if excluded else ~RunGoesOn.in_progress())
+    specs = [
+        dg.AssetSpec("first", partitions_def=parts),
+        dg.AssetSpec("second", partitions_def=parts, deps=["first"], automation_condition=condition),
+    ]
+    instance = dg.DagsterInstance.ephemeral()
+    defs = dg.Definitions(assets=specs)
+    before = dg.evaluate_automation_conditions(defs, instance)
+    instance.report_runless_asset_event(dg.AssetMaterialization("first", partition="1"))
+    found = dg.evaluate_automation_conditions(defs, instance, cursor=before.cursor)
+    assert found.total_requested == (0 if excluded else 1)
 
 
 def test_the_sensor_asks_for_one_run_of_each_partition() -> None:
