@@ -1,5 +1,5 @@
-# The image of Dagster's web server and of its daemon. Nothing of this project is in it: they ask the code
-# location, which is an image of its own.
+# The image of Dagster's web server and of its daemon. Of this project it has the run launcher alone, which
+# dagster.yaml names: they ask the code location, which is an image of its own.
 #
 #   docker build -f docker/dagster.Dockerfile -t repair-dagster .
 #
@@ -11,11 +11,13 @@ ENV PIP_NO_CACHE_DIR=1 \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     DAGSTER_HOME=/opt/dagster \
-    DAGSTER_FILES=/srv/repair/dagster
+    DAGSTER_FILES=/srv/repair/dagster \
+    PYTHONPATH=/opt/repair
 
 COPY constraints.txt /src/
 RUN pip install -c /src/constraints.txt dagster==1.13.27 dagster-webserver==1.13.27 dagster-postgres==0.29.27
 
+COPY resources/__init__.py resources/run_launcher.py /opt/repair/resources/
 COPY dagster.yaml docker/storage.yaml docker/workspace.yaml /opt/dagster/
 
 RUN cat /opt/dagster/storage.yaml >> /opt/dagster/dagster.yaml \

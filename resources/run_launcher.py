@@ -2,13 +2,14 @@
 
 Dagster's default launcher leaves that to the code server, which sees its own children die. Where the server
 is gone too (a machine was lost, everything was killed), such a run would stay *started* for ever, and keep
-its place among the concurrent runs. `dagster.yaml` names this one; run monitoring asks it.
+its place among the concurrent runs. `dagster.yaml` names this one; run monitoring asks it. The image of
+Dagster's daemon has this file and nothing else of the project.
 """
 
 import dagster as dg
 import grpc
 from dagster._core.errors import DagsterUserCodeUnreachableError
-from dagster._core.launcher.base import CheckRunHealthResult, WorkerStatus
+from dagster._core.launcher.base import CheckRunHealthResult, LaunchRunContext, WorkerStatus
 from dagster._core.launcher.default_run_launcher import DefaultRunLauncher
 from dagster._grpc.types import CanCancelExecutionRequest, CanCancelExecutionResult
 from dagster._serdes import deserialize_value
@@ -20,6 +21,22 @@ _GONE = WorkerStatus.NOT_FOUND
 
 class MonitoredRunLauncher(DefaultRunLauncher):
     """Starts runs in their code server, and asks that server for them."""
+
+    def launch_run(self, context: LaunchRunContext) -> None:
+        self._initialize_pools(context.dagster_run)
+        super().launch_run(context)
+
+    def _initialize_pools(self, run: dg.DagsterRun) -> None:
+        """Gives the run's pools their default limit, if they have none.
+
+        Runs are launched one after another. Left to the runs, two that use a pool for the first time at once
+        collide, and on PostgreSQL one of them fails.
+        """
+        storage = self._instance.event_log_storage
+        wanted = (run.run_op_concurrency and run.run_op_concurrency.all_pools) or set[str]()
+        if wanted and storage.supports_global_concurrency_limits:
+            for pool in sorted(wanted - {known.name for known in storage.get_pool_limits()}):
+                storage.initialize_concurrency_limit_to_default(pool)
 
     @property
     def supports_check_run_worker_health(self) -> bool:

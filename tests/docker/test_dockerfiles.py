@@ -72,7 +72,8 @@ def _is_sent(source: str) -> bool:
     """Whether `.dockerignore`, which excludes all and names what is not excluded, names it."""
     first, *rest = (ROOT / ".dockerignore").read_text().splitlines()
     assert first == "*"
-    return any(Path(source).match(line[1:]) for line in rest if line.startswith("!"))
+    places = (Path(source), *Path(source).parents)  # with a folder all that is in it
+    return any(place.match(line[1:]) for place in places for line in rest if line.startswith("!"))
 
 
 def test_no_secret_can_come_into_an_image() -> None:

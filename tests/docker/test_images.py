@@ -24,6 +24,9 @@ from tests.servers_over_http import Instance
 __all__ = ["server"]
 pytestmark = pytest.mark.slow
 START_S = 120.0
+LAUNCHER = """import dagster as dg
+with dg.DagsterInstance.get() as instance:
+    print(type(instance.run_launcher).__name__)"""
 LOCATIONS = """{ workspaceOrError { ... on Workspace { locationEntries {
     loadStatus locationOrLoadError { __typename ... on PythonError { message } } } } } }"""
 
@@ -114,8 +117,10 @@ def test_the_images_of_the_code_location_and_of_the_web_server_find_each_other(
         _until(lambda: _listens(int(code_port)) or None, code_log)
         replaced = {"0.0.0.0": "127.0.0.1", "3000": web_port}
         with _serving(web, "dagster_webserver", replaced, variables) as web_log:
+            launcher = web.environment.run("python", "-c", LAUNCHER, variables=_variables(web, variables))
             shown = _until(lambda: _location(f"http://127.0.0.1:{web_port}/graphql"), code_log, web_log)
     assert shown == {"__typename": "RepositoryLocation"}
+    assert launcher.stdout == "MonitoredRunLauncher\n", launcher.stderr
 
 
 @contextmanager
@@ -134,7 +139,7 @@ def _serving(
                 *(replaced.get(argument, argument) for argument in image.command[1:]),
             ],
             cwd=home,
-            env={**clean_variables(), "DAGSTER_HOME": str(home), **variables},
+            env={**clean_variables(), **_variables(image, variables)},
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,
@@ -143,6 +148,12 @@ def _serving(
         yield log
     finally:
         child.kill(process)
+
+
+def _variables(image: Image, variables: Mapping[str, str]) -> dict[str, str]:
+    """Those given, and where Dagster's settings and its run launcher are in the image."""
+    places = {"DAGSTER_HOME": "opt/dagster", "PYTHONPATH": "opt/repair"}
+    return {**{name: str(image.folder / place) for name, place in places.items()}, **variables}
 
 
 def _listens(port: int) -> bool:

@@ -10,7 +10,8 @@ from pathlib import Path
 import dagster as dg
 import grpc
 import pytest
-from dagster._core.launcher.base import WorkerStatus
+from dagster._core.launcher.base import LaunchRunContext, WorkerStatus
+from dagster._core.storage.dagster_run import RunOpConcurrency
 from dagster._core.utils import make_new_run_id
 from dagster._grpc.__generated__ import dagster_api_pb2 as messages
 from dagster._grpc.__generated__.dagster_api_pb2_grpc import (
@@ -53,8 +54,11 @@ def listening(runs: set[str], seconds: float = 0) -> Iterator[int]:
 
 @pytest.fixture
 def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
-    launcher = {"module": "resources.run_launcher", "class": "MonitoredRunLauncher"}
-    with dg.DagsterInstance.local_temp(str(tmp_path), overrides={"run_launcher": launcher}) as instance:
+    settings = {
+        "run_launcher": {"module": "resources.run_launcher", "class": "MonitoredRunLauncher"},
+        "concurrency": {"pools": {"default_limit": 1}},
+    }
+    with dg.DagsterInstance.local_temp(str(tmp_path), overrides=settings) as instance:
         yield instance
 
 
@@ -94,3 +98,20 @@ def test_a_code_server_that_is_slow_is_given_time(
 
 def test_a_run_of_which_nobody_knows_where_it_runs_is_let_be(instance: dg.DagsterInstance):
     assert health(instance, started(instance, None)) is WorkerStatus.RUNNING
+
+
+def test_the_pools_of_a_run_have_their_limits_before_it_starts(instance: dg.DagsterInstance):
+    storage = instance.event_log_storage
+    storage.set_concurrency_slots("language_servers", 3)
+    needed = RunOpConcurrency(
+        root_key_counts={"language_servers": 1},
+        has_unconstrained_root_nodes=False,
+        all_pools={"language_servers", "language_model"},
+    )
+    run = instance.add_run(dg.DagsterRun("diagnostics", run_id=make_new_run_id(), run_op_concurrency=needed))
+    with pytest.raises(dg.DagsterInvariantViolationError, match="workspace"):  # nobody serves its code here
+        instance.run_launcher.launch_run(LaunchRunContext(run, workspace=None))
+    assert {pool.name: pool.limit for pool in storage.get_pool_limits()} == {
+        "language_servers": 3,
+        "language_model": 1,
+    }
