@@ -2,29 +2,54 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import yaml
+
+from tests.postgres import free_port
+
 ROOT = Path(__file__).resolve().parents[2]
+LOCATION = "repair"
+START_S = 300
 
 
 class Daemon:
-    """`dagster-daemon` with all its children, of the world at `home`."""
+    """`dagster-daemon` and the code server that it asks, with all their children, of the world at `home`.
+
+    Two processes, as in a deployment: the code server, whose children the runs are, outlives the daemon.
+    """
 
     def __init__(self, home: Path, environment: dict[str, str]) -> None:
         self._home, self._environment = home, environment
+        self._port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
+        self._code_server: subprocess.Popen[bytes] | None = None
         self.kills = 0
         """Of the daemon."""
+        server = {"host": "127.0.0.1", "port": self._port, "location_name": LOCATION}
+        (home / "workspace.yaml").write_text(yaml.safe_dump({"load_from": [{"grpc_server": server}]}))
 
     def start(self) -> None:
+        if self._code_server is None or self._code_server.poll() is not None:
+            served = ("-m", "tests.fortnight.location", "--location-name", LOCATION)
+            where = ("-h", "127.0.0.1", "-p", str(self._port))
+            self._code_server = self._started("dagster", "api", "grpc", *where, *served)
+            until = time.monotonic() + START_S
+            while not _listens(self._port):
+                if self._code_server.poll() is not None or time.monotonic() > until:
+                    raise AssertionError("the code server does not start: see daemon.log")
+                time.sleep(0.5)
+        self._process = self._started("dagster-daemon", "run", "-w", str(self._home / "workspace.yaml"))
+
+    def _started(self, program: str, *arguments: str) -> "subprocess.Popen[bytes]":
         with (self._home / "daemon.log").open("ab") as log:
-            program = Path(sys.executable).with_name("dagster-daemon")
-            self._process = subprocess.Popen(
-                [program, "run", "-w", self._home / "workspace.yaml"],
+            return subprocess.Popen(
+                [str(Path(sys.executable).with_name(program)), *arguments],
                 cwd=ROOT,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
@@ -49,8 +74,9 @@ class Daemon:
             pids = list(self.pids())
             for pid in pids:
                 _kill(pid)
-            if self._process:
-                self._process.poll()
+            for process in (self._process, self._code_server):
+                if process:
+                    process.poll()
             if not pids:
                 return
             time.sleep(0.2)
@@ -79,6 +105,11 @@ class Daemon:
             if b"langserver" in _read(pid, "cmdline"):
                 return _kill(pid)
         return False
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _kill(pid: int) -> bool:
