@@ -67,6 +67,8 @@ class Daemon:
         else:
             self._process.kill()
         self._process.wait()
+        if with_children and self._code_server:
+            self._code_server.wait()  # as it ends its environment is gone before it is
 
     def end(self) -> None:
         """Nothing of this world runs any more."""
