@@ -6,21 +6,32 @@ its place among the concurrent runs. `dagster.yaml` names this one; run monitori
 Dagster's daemon has this file and nothing else of the project.
 """
 
+import time
+
 import dagster as dg
 import grpc
 from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._core.launcher.base import CheckRunHealthResult, LaunchRunContext, WorkerStatus
 from dagster._core.launcher.default_run_launcher import DefaultRunLauncher
 from dagster._grpc.types import CanCancelExecutionRequest, CanCancelExecutionResult
-from dagster._serdes import deserialize_value
+from dagster._serdes import ConfigurableClassData, deserialize_value
 
 PATIENCE_S = 60
+"""For an answer of the code server."""
+GONE_AFTER_S = 120
+"""A code server that is away for so long is gone. One that is restarted comes back sooner, and is needed for
+the run to be started again: a run that has failed meanwhile is not."""
 
 _GONE = WorkerStatus.NOT_FOUND
 
 
 class MonitoredRunLauncher(DefaultRunLauncher):
     """Starts runs in their code server, and asks that server for them."""
+
+    def __init__(self, inst_data: ConfigurableClassData | None = None) -> None:
+        super().__init__(inst_data)
+        self._away_since: dict[str, float] = {}
+        """Run -> when its code server was first found to be away."""
 
     def launch_run(self, context: LaunchRunContext) -> None:
         self._initialize_pools(context.dagster_run)
@@ -52,7 +63,13 @@ class MonitoredRunLauncher(DefaultRunLauncher):
             answer = client.can_cancel_execution(request, timeout=PATIENCE_S)
         except DagsterUserCodeUnreachableError as error:
             cause = error.__cause__
-            gone = isinstance(cause, grpc.Call) and cause.code() is grpc.StatusCode.UNAVAILABLE
+            away = isinstance(cause, grpc.Call) and cause.code() is grpc.StatusCode.UNAVAILABLE
+            gone = away and self._has_been_away(run.run_id)
             return CheckRunHealthResult(_GONE if gone else WorkerStatus.RUNNING, "its code server is gone")
+        self._away_since.pop(run.run_id, None)
         found = deserialize_value(answer, CanCancelExecutionResult).can_cancel
         return CheckRunHealthResult(WorkerStatus.RUNNING if found else _GONE, "its process is gone")
+
+    def _has_been_away(self, run_id: str) -> bool:
+        now = time.monotonic()
+        return now - self._away_since.setdefault(run_id, now) >= GONE_AFTER_S

@@ -160,5 +160,8 @@ def test_the_instance_ends_killed_runs_frees_their_slots_and_starts_them_again(t
         assert instance.run_retries_max_retries == settings["run_retries"]["max_retries"] > 0
         assert instance.event_log_storage.supports_global_concurrency_limits
         assert instance.global_op_concurrency_default_limit == 1
+        queue = instance.get_concurrency_config().run_queue_config
+        assert queue and queue.max_user_code_failure_retries > 0, "queued runs fail"
+        assert queue.max_concurrent_runs == settings["concurrency"]["runs"]["max_concurrent_runs"]
     assert settings["run_monitoring"]["free_slots_after_run_end_seconds"] > 0
     assert settings["run_retries"]["retry_on_asset_or_op_failure"] is False

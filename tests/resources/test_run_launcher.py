@@ -77,7 +77,9 @@ def health(instance: dg.DagsterInstance, run: dg.DagsterRun) -> WorkerStatus:
     return launcher.check_run_worker_health(run).status
 
 
-def test_a_run_is_alive_as_long_as_its_code_server_has_it(instance: dg.DagsterInstance):
+def test_a_run_is_alive_as_long_as_its_code_server_has_it(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+):
     runs = set[str]()
     with listening(runs) as port:
         run = started(instance, port)
@@ -85,6 +87,8 @@ def test_a_run_is_alive_as_long_as_its_code_server_has_it(instance: dg.DagsterIn
         assert health(instance, run) is WorkerStatus.RUNNING
         runs.clear()
         assert health(instance, run) is WorkerStatus.NOT_FOUND
+    assert health(instance, run) is WorkerStatus.RUNNING, "the server may be restarted"
+    monkeypatch.setattr(run_launcher, "GONE_AFTER_S", 0)
     assert health(instance, run) is WorkerStatus.NOT_FOUND, "the server is gone"
 
 
@@ -94,6 +98,20 @@ def test_a_code_server_that_is_slow_is_given_time(
     monkeypatch.setattr(run_launcher, "PATIENCE_S", 1)
     with listening(set(), seconds=1.5) as port:
         assert health(instance, started(instance, port)) is WorkerStatus.RUNNING
+
+
+def test_a_code_server_is_away_from_the_first_look_on(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(run_launcher, "GONE_AFTER_S", 0.5)
+    runs = set[str]()
+    with listening(runs) as port:
+        run = started(instance, port)
+        runs.add(run.run_id)
+    assert health(instance, run) is WorkerStatus.RUNNING
+    time.sleep(0.5)
+    again = started(instance, port)
+    assert [health(instance, one) for one in (run, again)] == [WorkerStatus.NOT_FOUND, WorkerStatus.RUNNING]
 
 
 def test_a_run_of_which_nobody_knows_where_it_runs_is_let_be(instance: dg.DagsterInstance):
