@@ -172,6 +172,7 @@ def test_a_key_that_a_service_echoes_is_written_nowhere(
     service: str, house: House, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("repair.synthesis.lm.client.LONGEST_PAUSE_S", 0.01)
+    monkeypatch.setattr("resources.retries.WAITS_S", (0.01, 0.01))
     with ModelServer(SERVICES[service]) as server:
         url = server.base_url.replace("/v1", f"/{PATH_TOKEN}/v1")
         server.path = f"/{PATH_TOKEN}/v1/chat/completions"

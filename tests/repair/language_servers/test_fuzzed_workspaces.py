@@ -17,7 +17,7 @@ from repair.language_servers.errors import REASONS
 
 WORKSPACES = 300
 EACH = 8  # workspaces between two neighbours
-SHARING = 4  # workspaces of the same settings: for each settings a server starts
+SHARING = 10  # workspaces of the same settings: for each settings a server starts
 NEIGHBOUR = Request({"good.py": "import os\nprint(undefined_name)\n"})
 
 NAMES = (
