@@ -11,8 +11,10 @@ from hypothesis import HealthCheck, settings
 # it is, and the emulator speaks JSON only.
 os.environ["GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"] = "false"
 
-# A busy machine is no fault of an example.
-settings.register_profile("repair", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# A busy machine is no fault of an example. What needs more examples says so.
+settings.register_profile(
+    "repair", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("repair")
 
 ROOT = Path(__file__).resolve().parent.parent

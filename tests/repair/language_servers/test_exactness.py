@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from random import Random
 
@@ -13,6 +14,7 @@ from repair.diagnostics.diagnostic import Diagnostic
 from repair.language_servers import LanguageServers, Request
 
 Afresh = Callable[[Mapping[str, str]], list[tuple]]
+Alone = Callable[[str], list[Diagnostic]]
 
 
 def rows_of(diagnostics: list[Diagnostic]) -> list[tuple]:
@@ -313,6 +315,12 @@ WORKSPACES: dict[str, dict[str, str]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def alone(servers: LanguageServers) -> Alone:
+    """The warm servers' diagnostics of a workspace, asked for once: each with settings starts a server."""
+    return cache(lambda name: servers.check_workspace(WORKSPACES[name]))
+
+
 # These run always; the others take a second each for their fresh command lines.
 QUICK = ("nested package", "src layout", "same names", "beyond the basic plane")
 
@@ -320,27 +328,25 @@ QUICK = ("nested package", "src layout", "same names", "beyond the basic plane")
 @pytest.mark.parametrize(
     "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in WORKSPACES]
 )
-def test_equals_fresh_command_lines(name: str, servers: LanguageServers, afresh: Afresh) -> None:
-    files = WORKSPACES[name]
-    assert rows_of(servers.check_workspace(files)) == afresh(files)
+def test_equals_fresh_command_lines(name: str, alone: Alone, afresh: Afresh) -> None:
+    assert rows_of(alone(name)) == afresh(WORKSPACES[name])
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_the_same_alone_in_any_order_and_beside_any_neighbour(servers: LanguageServers) -> None:
+def test_the_same_alone_in_any_order_and_beside_any_neighbour(alone: Alone) -> None:
     """Nothing leaks: a worker's result for a workspace does not depend on the requests before it."""
     random = Random(0)
     names = list(WORKSPACES)
-    alone = {name: servers.check_workspace(WORKSPACES[name]) for name in names}
     # those without settings once more: one server sees them all, each about twice
     plain = [name for name in names if not {"pyrightconfig.json", "pyproject.toml"} & set(WORKSPACES[name])]
     order = [*random.sample(names, len(names)), *random.choices(plain, k=len(plain))]
     with LanguageServers(workers=1) as fresh:
         results = list(fresh.check_many(Request(WORKSPACES[name]) for name in order))
         different = {
-            name: set(alone[name]) ^ set(result.diagnostics)
+            name: set(alone(name)) ^ set(result.diagnostics)
             for name, result in zip(order, results, strict=True)
-            if list(result.diagnostics) != alone[name]
+            if list(result.diagnostics) != alone(name)
         }
     assert not different
 
@@ -381,8 +387,8 @@ def test_neighbours_with_the_same_names(neighbours: list[dict[str, str]], server
 
 def _modules(library: Path) -> list[dict[str, str]]:
     """Five in a workspace: a fresh command line costs far more to start than to check another module."""
-    small = [path for path in sorted(library.glob("*.py")) if path.stat().st_size < 20_000][::3][:40]
-    return [{path.name: path.read_text(encoding="utf-8") for path in small[at::8]} for at in range(8)]
+    small = [path for path in sorted(library.glob("*.py")) if path.stat().st_size < 20_000][::3][:25]
+    return [{path.name: path.read_text(encoding="utf-8") for path in small[at::5]} for at in range(5)]
 
 
 def _packages(library: Path) -> list[dict[str, str]]:
