@@ -5,6 +5,7 @@ Tested by `tests/resources/test_stages.py`.
 
 import base64
 import json
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +17,7 @@ from repair.store.manifest import Manifest
 from repair.store.reader import PartitionStore
 
 PREVIEW_ROWS = 10
+REJECTS_AT_ONCE = 1000
 CELL_CODE_POINTS = 160
 FIRST = ("reason", "detail")  # the most useful columns of a rejected row
 RAW = frozenset({"packet", "content", "payload"})
@@ -37,16 +39,37 @@ def type_name(kind: pa.DataType) -> str:
     return "struct" if pa.types.is_struct(kind) else str(kind)
 
 
-def preview(store: PartitionStore, manifest: Manifest, name: str) -> dg.TableMetadataValue:
-    """The first rows of a file of a partition; large columns are left out, long cells are cut, and of what is
-    raw only the size is shown."""
+def preview(store: PartitionStore, manifest: Manifest) -> dg.TableMetadataValue:
+    """The first rows of a partition; large columns are left out, long cells are cut, and of what is raw only
+    the size is shown."""
     rows: list[dict[str, Any]] = []
-    for batch in store.read(
-        manifest.asset, manifest.partition, name, texts=False, manifest=manifest, batch_rows=PREVIEW_ROWS
-    ):
+    for batch in _batches(store, manifest, "data", PREVIEW_ROWS):
         rows.extend(batch.slice(0, PREVIEW_ROWS - len(rows)).to_pylist())
         if len(rows) >= PREVIEW_ROWS:
             break
+    return _table(rows)
+
+
+def rejected_rows(store: PartitionStore, manifest: Manifest) -> dg.TableMetadataValue:
+    """The first rows of each reject reason: of thousands the first ten may all have the same."""
+    each = max(1, PREVIEW_ROWS // max(1, len(manifest.rejects)))
+    found: dict[str, list[dict[str, Any]]] = {reason: [] for reason in manifest.rejects}
+    for batch in _batches(store, manifest, "rejects", REJECTS_AT_ONCE):
+        for index, reason in enumerate(batch.column("reason").to_pylist()):
+            if len(found.setdefault(reason, [])) < each:
+                found[reason] += batch.slice(index, 1).to_pylist()
+        if all(len(rows) == each for rows in found.values()):
+            break
+    return _table([row for rows in found.values() for row in rows])
+
+
+def _batches(store: PartitionStore, manifest: Manifest, name: str, rows: int) -> Iterator[pa.RecordBatch]:
+    return store.read(
+        manifest.asset, manifest.partition, name, texts=False, manifest=manifest, batch_rows=rows
+    )
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> dg.TableMetadataValue:
     names = [name for name in rows[0] if name not in LARGE] if rows else ["empty"]
     names.sort(key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST))
     return dg.MetadataValue.table(

@@ -31,7 +31,7 @@ from repair.store.reader import PartitionStore
 from repair.store.writer import PartitionWriter
 from resources.checks import PartitionCheck, count_of_rows, results
 from resources.engine import Engine, LocalEngine
-from resources.reporting import column_schema, preview
+from resources.reporting import column_schema, preview, rejected_rows
 from resources.retries import retry_transient_faults
 
 
@@ -256,7 +256,7 @@ class Stage:
             "reused" if reused else "made again" if damage else "written",
             count_of_rows(manifest),
         )
-        rejected = preview(self.store, manifest, "rejects")
+        rejected = rejected_rows(self.store, manifest)
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": manifest.rows_out,
@@ -270,7 +270,7 @@ class Stage:
                 "rejects": dict(manifest.rejects),
                 "rejected_rows": rejected,
                 **(metadata(manifest) if metadata else {}),
-                "preview": preview(self.store, manifest, "data"),  # last: it is long
+                "preview": preview(self.store, manifest),  # last: it is long
             },
             check_results=results(
                 self.checks,
@@ -315,4 +315,4 @@ class Stage:
 
 def _kept_share(manifest: Manifest) -> dict[str, float]:
     """The share of rows that go on: a number, which the UI plots over the partitions."""
-    return {"kept_share": manifest.rows_out / manifest.rows_in} if manifest.rows_in else {}
+    return {"kept_share": round(manifest.rows_out / manifest.rows_in, 4)} if manifest.rows_in else {}

@@ -28,7 +28,7 @@ from resources.alerts.channels import DeliveryError
 from resources.alerts.resource import AlertsResource
 from resources.language_models import LanguageModelResource
 from resources.language_servers import LanguageServersResource
-from resources.reporting import preview
+from resources.reporting import preview, rejected_rows
 from tests.graph import DAY, House, Session, record
 from tests.model_server import Exchange, ModelServer
 from tests.postgres import QUOTED, Server, server
@@ -328,8 +328,8 @@ def test_previews_show_the_size_of_what_users_wrote(house: House) -> None:
     assert {held.split("/")[0] for held in planted_in(house.folder)} == {"recording", "store"}
     manifest = house.store.manifest("session_events", Key(DAY).segments())
     assert manifest is not None and manifest.rejects == {"malformed_event": 1}
-    shown = [record.data for record in preview(house.store, manifest, "data").records]
+    shown = [record.data for record in preview(house.store, manifest).records]
     assert any(str(record["payload"]).endswith(" bytes") for record in shown)
     assert any(str(record["packet"]).endswith(" bytes") for record in shown)
-    rejected = preview(house.store, manifest, "rejects")
+    rejected = rejected_rows(house.store, manifest)
     assert len(rejected.records) == 1 and PASSWORD not in str(rejected)

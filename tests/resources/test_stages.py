@@ -1,5 +1,6 @@
 """What every stage shares: reuse, the counts, clear refusals."""
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from repair.store.audit_log import recorded_reads
 from repair.store.reader import PartitionStore
 from repair.store.writer import PartitionWriter
 from resources.checks import ROWS_ADD_UP, check_specs, yield_check
+from resources.reporting import rejected_rows
 from resources.stages import Input, Stage
 from resources.store import StoreResource
 
@@ -135,6 +137,19 @@ def test_rows_and_rejects_are_counted_and_shown(tmp_path: Path):
     proved = check(result, "kept", ROWS_ADD_UP)
     assert proved.passed
     assert proved.partition == str(KEY)
+
+
+def test_the_first_rejected_rows_of_each_reason_are_shown(tmp_path: Path):
+    store = PartitionStore(str(tmp_path))
+    reasons = ["common"] * 1500 + ["rare"] * 4 + ["once"]
+    rejects = [Reject({"diagnostic_id": str(number)}, reason) for number, reason in enumerate(reasons)]
+    with store.writer("kept", KEY.segments()) as writer:
+        writer.declare(SCHEMA)
+        writer.write_outcomes(outcome_batch(rejects, SCHEMA))
+        manifest = writer.commit(fingerprint="f", rows_in=len(reasons), inputs={}, versions={})
+    shown = [record.data for record in rejected_rows(store, manifest).records]
+    assert Counter(row["reason"] for row in shown) == {"common": 3, "rare": 3, "once": 1}
+    assert min(int(row["diagnostic_id"]) for row in shown if row["reason"] == "rare") == 1500
 
 
 def test_a_lost_row_fails_the_blocking_check_and_stops_what_follows(tmp_path: Path):
