@@ -82,10 +82,12 @@ def shown_fixes(
     """Outcomes of `FIX_ACCEPTANCE` for the fixes of one diagnostic type, project by project.
 
     `projects`: rows of `DECIDED_PROJECTS` by their id. Of one that may not be used only counts are kept: no
-    text, message or diff.
+    text, message or diff. A project that is not among them is passed over: its rows lie between the others'.
     """
     known = frozenset(known_types)
     for project_id, events in by_project(batches):
+        if project_id not in projects:
+            continue
         outcomes = of_project(
             events, projects[project_id], lambda code: partition_of(code, known) == diagnostic_type
         )

@@ -169,6 +169,16 @@ def test_without_a_snapshot_nothing_is_known() -> None:
     assert outcomes["reason"].to_pylist() == ["no_base"]
 
 
+def test_a_project_whose_rows_lie_between_those_of_others_is_passed_over() -> None:
+    between = Editor("o")
+    between.edits("a.py", BROKEN)
+    batches = [events(opened().shows()), events(between)]
+    found = shown_fixes(
+        batches, diagnostic_type="F821", known_types=["F821"], projects={"p": PERMITTED, "q": PERMITTED}
+    )
+    assert [row["project_id"] for batch in found for row in batch.to_pylist()] == ["p"]
+
+
 def test_a_file_of_events_alone_is_read_as_public() -> None:
     [outcomes] = fix_acceptance([events(opened().shows().accepts())], diagnostic_type="F821")
     assert outcomes["fate"].to_pylist() == ["kept"]
