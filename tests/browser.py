@@ -114,7 +114,7 @@ def chromium(folder: Path) -> Generator[Page]:
         port = _port(profile / "DevToolsActivePort", process)
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list") as answer:
             target = next(tab for tab in json.load(answer) if tab["type"] == "page")
-        with connect(target["webSocketDebuggerUrl"], max_size=None, proxy=None) as socket:
+        with connect(target["webSocketDebuggerUrl"], max_size=None, proxy=None, ping_interval=None) as socket:
             yield Page(socket)
     finally:
         os.killpg(process.pid, signal.SIGKILL)
