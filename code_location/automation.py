@@ -48,17 +48,28 @@ def _recent() -> When:
     return dg.AutomationCondition.in_latest_time_window(RECENT)
 
 
+def _due_for_a_retry() -> When:
+    return dg.AutomationCondition.execution_failed() & dg.AutomationCondition.cron_tick_passed(RETRIES)
+
+
 def _once(trigger: When) -> When:
     """Since `trigger` was last answered, by a request, a result or a failure: a failure is not tried again
     at once but with the night's retries, as long as the date is recent."""
-    retry = dg.AutomationCondition.execution_failed() & dg.AutomationCondition.cron_tick_passed(RETRIES)
     answered = (
         dg.AutomationCondition.newly_requested()
         | dg.AutomationCondition.newly_updated()
         | dg.AutomationCondition.execution_failed().newly_true()
         | dg.AutomationCondition.initial_evaluation()
     )
-    return trigger.since(answered) | (retry & _recent())
+    return trigger.since(answered) | (_due_for_a_retry() & _recent())
+
+
+def _until_requested(trigger: When) -> When:
+    """From `trigger` on until a request comes after it; also if it comes while a run is at work, which may
+    have read what was there before. For what depends on nothing of its own run.
+    """
+    requested = dg.AutomationCondition.newly_requested() | dg.AutomationCondition.initial_evaluation()
+    return ~requested.since(trigger) | (_due_for_a_retry() & _recent())
 
 
 def _of_own_date(asset: str, condition: When) -> When:
@@ -106,6 +117,13 @@ def follows_its_inputs(*, whatever: dg.AssetSelection = ON_DEMAND) -> When:
     changed = dg.AutomationCondition.any_deps_match(_changed() | same_run).ignore(whatever)
     waits = dg.AutomationCondition.any_deps_match(_unready() & ~same_run).ignore(ON_DEMAND)
     return (_once(changed) & ~waits & _free()).with_label("follows its inputs")
+
+
+def _follows_other_runs() -> When:
+    """As `follows_its_inputs`, where all inputs are made by other runs."""
+    changed = dg.AutomationCondition.any_deps_match(_changed())
+    waits = dg.AutomationCondition.any_deps_match(_unready())
+    return (_until_requested(changed) & ~waits & _free()).with_label("follows its inputs")
 
 
 def _mixture() -> When:
@@ -164,8 +182,8 @@ def conditions(checkpoint_days: int) -> dict[str, When]:
     """The condition of each asset that is requested without a person, by its name."""
     follows, follows_answers = follows_its_inputs(), follows_its_inputs(whatever=ON_DEMAND | BENCHMARKS)
     return {
-        "session_events": follows,
-        "error_states": follows,
+        "session_events": _follows_other_runs(),
+        "error_states": _follows_other_runs(),
         "reproduced_diagnostics": follows,
         "repair_candidates": follows,
         "synthesized_diffs": follows,

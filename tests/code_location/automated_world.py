@@ -52,12 +52,12 @@ class World:
         self._cursor: Any = None
         for name in BENCHMARKS:
             for diagnostic_type in TYPES:
-                self._report(name, diagnostic_type, "release 1")
+                self.report(name, diagnostic_type, "release 1")
 
     def arrives(self, date: str, **published: int) -> None:
         """Data of a date, also of one that has some: the numbers stand in the place of those before."""
         self.recorded[date] = published
-        self._report(recorded_days.key.path[-1], date, str(sorted(published.items())))
+        self.report(recorded_days.key.path[-1], date, str(sorted(published.items())))
 
     def ask(self, now: datetime) -> dict[str, set[str]]:
         """One tick of the automation: the partitions that it asks for, by asset."""
@@ -208,7 +208,7 @@ class World:
         if broken:
             raise failure
 
-    def _report(self, name: str, partition: str, version: str) -> None:
+    def report(self, name: str, partition: str, version: str) -> None:
         self.instance.report_runless_asset_event(
             dg.AssetMaterialization(name, partition=partition, tags={"dagster/data_version": version})
         )

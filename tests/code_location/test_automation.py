@@ -247,6 +247,29 @@ def test_weeks_and_months_are_followed_to_the_scorecard(cadence: str, dates: lis
     assert [{name: set(keys) for name, keys in one.items()} for one in asked] == expected
 
 
+@pytest.mark.parametrize("outcome", [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE])
+def test_data_that_come_while_a_run_is_at_work_are_asked_for_when_it_has_ended(
+    outcome: dg.DagsterRunStatus,
+) -> None:
+    world = World()
+    world.tick(FIRST)
+    day = DAYS[0]
+    world.arrives(day, **USUAL)
+    assert world.ask(after(day)) == {"session_events": {day}}
+    run = world.start(day, ["session_events"])
+    world.arrives(day, F811=4, F821=6, syntax=1)
+    assert world.ask(after(day)) == {}, "a run is at work"
+    world.made["session_events", day] = "what was there before"
+    if outcome is dg.DagsterRunStatus.SUCCESS:
+        world.report("session_events", day, "what was there before")
+        world.instance.report_run_canceled(run)
+    else:
+        world.instance.report_run_failed(run)
+    world.arrives(day, F811=4, F821=6, syntax=2)
+    assert world.ask(after(day)).get("session_events") == {day}
+    assert "session_events" not in world.ask(after(day)), "once"
+
+
 class RunGoesOn(dg.AutomationCondition[Any]):
     """True; before that, the run that was at work makes the next asset and ends."""
 
