@@ -8,7 +8,8 @@ The samples are those of the LeetCode benchmarks in the store, whose tests are r
 to each (one greedy, seven sampled, as `repair fix -k 8` asks for them) are decoded in an order by a seeded
 hash: first the greedy ones, then the sampled ones where something speaks against the first, then the rest.
 That takes hours on two cores; the same command resumes it, and of an unfinished run k = 8 is reported up to
-its gap. `rules` and other systems come from the store's `eval_results`, where they are there.
+its gap. Other systems come from the store's `eval_results`, where they are there: one answer of `rules`, and
+one of the store's checkpoint at temperature 0.1 (`model`).
 
 The calibration is fitted and its threshold chosen on the half of the problems with injected bugs that no
 result is reported on (`leetcode_injected_choose`); everything else is reported.
@@ -23,6 +24,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -204,7 +206,7 @@ def stored_answers(store: PartitionStore) -> dict[str, dict[str, Row]]:
     found: dict[str, dict[str, Row]] = {}
     for partition in store.partitions("eval_results"):
         for row in store.table("eval_results", partition).to_pylist():
-            if row["system"] in ("empty", "history", "model") or row["benchmark"] not in BENCHMARKS:
+            if row["system"] in ("empty", "history") or row["benchmark"] not in BENCHMARKS:
                 continue
             if not row["answer_index"]:
                 found.setdefault(row["system"], {})[row["sample_id"]] = {"answers": [row["answer"] or ""]}
@@ -213,10 +215,6 @@ def stored_answers(store: PartitionStore) -> dict[str, dict[str, Row]]:
 
 def first(repairs: Sequence[Row]) -> Row | None:
     return repairs[0] if repairs else None
-
-
-def greedy_alone(repairs: Sequence[Row]) -> Row | None:
-    return repairs[0] if repairs and repairs[0]["order"] == 0 else None
 
 
 def kept_if(test: Callable[[Row], bool]) -> Shown:
@@ -284,12 +282,15 @@ def report(
     eight = before_gap(samples, own, settled)
     table = _table("precision of what verifies: per cent, 95 % interval", "samples", "system")
     for benchmark, title in BENCHMARKS.items():
-        for system in sorted({row["system"] for row in rows} - {name}):
-            found = [row for row in rows if (row["benchmark"], row["system"]) == (benchmark, system)]
-            table.add_row(title, f"{system}, k = 1", *_cells(found, greedy_alone))
-        for k, known in ((1, [_first_only(row) for row in own.values()]), (K, eight)):
+        groups = {
+            f"{system}, k = 1": [row for row in rows if row["system"] == system]
+            for system in sorted({row["system"] for row in rows} - {name})
+        }
+        groups[f"{name}, k = 1"] = [_first_only(row) for row in eight]
+        groups[f"{name}, k = {K}"] = eight
+        for group, known in groups.items():
             found = [row for row in known if row["benchmark"] == benchmark]
-            table.add_row(title, f"{name}, k = {k}", *_cells(found, first))
+            table.add_row(title, group, *_cells(found, first))
             table.add_row(title, f"  above {calibration.threshold}", *_calibrated_cells(found, calibration))
     yield table
     for benchmark, title in BENCHMARKS.items():
@@ -307,7 +308,8 @@ def _first_only(row: Row) -> Row:
 
 def reliability(rows: Iterable[Row], calibration: Calibration) -> Table:
     """Confidence beside the share that is right, on what the calibration was not fitted to."""
-    table = Table("confidence", "repairs", "mean confidence", "right", title="reliability, reported samples")
+    title = "confidence of all verified answers beside the share that is right, on the reported samples"
+    table = Table("confidence", "repairs", "mean confidence", "right", title=title, box=box.MARKDOWN)
     found = [(calibration.confidence(repair.signals), repair.right) for repair in judged_repairs(rows)]
     bounds = (0.0, 0.5, 0.8, 0.9, 1.0)
     for low, high in pairwise(bounds):
@@ -320,7 +322,7 @@ def reliability(rows: Iterable[Row], calibration: Calibration) -> Table:
 
 
 def _table(title: str, *group: str) -> Table:
-    table = Table(*group, title=title)
+    table = Table(*group, title=title, box=box.MARKDOWN)
     for name in ("n", "verified", "shown", "right", "precision", "coverage"):
         table.add_column(name, justify="right")
     return table
@@ -406,7 +408,7 @@ def main() -> None:
         calibration = calibrated(judged_repairs(own), shown_among=eight)
     if options.fit:
         calibration.write(options.model)
-    console = Console(width=140)
+    console = Console(width=150)
     for table in report(samples, rows, name, calibration):
         console.print(table)
     console.print(json.dumps(asdict(calibration), indent=2))

@@ -10,9 +10,9 @@ writes it first if it is not there and `--repositories` are named: a sample is a
 diagnostic of it and the smallest part of the commit's change that clears it (`git_fixes.py`), without
 near-duplicates, style findings and those that have an automatic fix.
 
-One greedy answer is asked for. `shown` are the answers that verify, as `repair fix` shows them; `precision`
-is the share of them that also passes the tests, where there are tests. k = 8 are seven sampled answers more,
-of which the first that verifies is shown.
+One greedy answer is asked for. `shown` are the answers that verify, as `repair fix --unsure` shows them;
+`precision` is the share of them that also passes the tests, where there are tests. k = 8 are seven sampled
+answers more, of which the first that verifies is shown.
 """
 
 import argparse
@@ -129,7 +129,10 @@ def of_eight(samples: Sequence[Row], folder: Path, k: int, servers: LanguageServ
         )
         for row in samples
     ]
-    fixes = Fixer(local_models(folder), servers).fix(tasks)
+    models = replace(
+        local_models(folder), calibration=None
+    )  # whatever verifies: bench/precision.py has the rest
+    fixes = Fixer(models, servers).fix(tasks)
     tested = [
         (sample, fix) for sample, fix in zip(samples, fixes, strict=True) if fix.found and sample["tests"]
     ]

@@ -8,7 +8,7 @@ into the probability that this one does. It is fitted and its threshold chosen f
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from math import exp
 from pathlib import Path
 from typing import Any, Self
@@ -19,6 +19,7 @@ from repair.diagnostics.diagnostic import Diagnostic
 from repair.errors import ConfigurationError
 from repair.language_servers.scheduler import CheckCoroutine
 from repair.messages import shown
+from repair.models.made_by import weights_of
 from repair.verification.code_as_text import code_as_text
 from repair.verification.needless import changed_spans, needless_changes
 
@@ -97,6 +98,8 @@ class Calibration:
     weights: Mapping[str, float]
     threshold: float
     chosen_on: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    weights_sha256: Mapping[str, str] | None = None
+    """Of the model's files of weights: its answers are what was calibrated."""
 
     def __post_init__(self) -> None:
         if set(self.weights) != set(FEATURES) or not 0 <= self.threshold <= 1:
@@ -112,21 +115,29 @@ class Calibration:
 
     def write(self, folder: Path) -> None:
         """Write it beside a model."""
-        (folder / FILE).write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+        of_model = replace(self, weights_sha256=weights_of(folder))
+        (folder / FILE).write_text(json.dumps(asdict(of_model), indent=2) + "\n", encoding="utf-8")
 
     @classmethod
     def read(cls, folder: Path) -> Self | None:
         """That of the model in `folder`; None: its fixes were never calibrated.
 
         Raises:
-            ConfigurationError: the file is not what `write` writes.
+            ConfigurationError: the file is not what `write` writes, or belongs to other weights.
         """
         path = folder / FILE
         if not path.is_file():
             return None
         try:
-            return msgspec.json.decode(path.read_bytes(), type=cls)
+            found = msgspec.json.decode(path.read_bytes(), type=cls)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise ConfigurationError(
-                f"{shown(str(path))} is no calibration: {error}; run bench/precision.py to make it again"
+                f"{shown(str(path))} is no calibration: {error}; run bench/precision.py --fit to make it"
+                " again"
             ) from None
+        if found.weights_sha256 != weights_of(folder):
+            raise ConfigurationError(
+                f"{shown(str(path))} is the calibration of other weights than those beside it: run"
+                " bench/precision.py --fit to make it again, or remove it"
+            )
+        return found

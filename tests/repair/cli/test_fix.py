@@ -4,6 +4,7 @@ import io
 import json
 import subprocess
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +152,22 @@ def test_text_of_strangers_is_shown_escaped(capsys: pytest.CaptureFixture[str]) 
     assert "\u202e" not in shown
     assert "-\ta\\x1b = 1" in shown  # a tab moves nothing
     assert len([line for line in shown.splitlines() if line.startswith("  no fix")]) == 1
+
+
+def test_a_confidence_is_shown_and_what_is_withheld_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    text, document = TextReporter(applies=False), JsonReporter(applies=False)
+    sure = report(Outcome.FIXED, fix=replace(a_fix(), line_diff="-1 a", confidence=0.957))
+    withheld = report(Outcome.NO_FIX, fix=replace(a_fix("unsure"), withheld=a_fix()))
+    for reporter in (text, document):
+        reporter.add(sure, WORKSPACE)
+        reporter.add(withheld, WORKSPACE)
+    text.end(FixModels("m", scripted(lambda *_: "")[0].greedy, None), VERSIONS, k=8)
+    shown = capsys.readouterr()
+    assert "  confidence 0.96\n" in shown.out
+    assert "; 1 verified and not shown, for they may be wrong (--unsure shows them)" in shown.err
+    document.end(FixModels("m", scripted(lambda *_: "")[0].greedy, None), VERSIONS, k=8)
+    rows = json.loads(capsys.readouterr().out)["diagnostics"]
+    assert [row["confidence"] for row in rows] == [0.957, None]
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,16 @@ from repair.fixing.fixer import FixModels
 from repair.models.model import Completion, FinishReason
 from repair.prompt.rows import prompt_of
 from repair.text.files import text_of
+from repair.verification.confidence import FEATURES, Calibration
 
 Script = Callable[[str, Mapping[str, Any], int], str | FinishReason]
 """The text of the file, the diagnostic, the answer's number from 0 -> the diff; or why there is none."""
+
+
+DOUBTS = Calibration(
+    intercept=3.0, weights=dict.fromkeys(FEATURES, 0.0) | {"needless": -2.5, "sampled": -1.0}, threshold=0.8
+)
+"""Withholds a fix with a needless change."""
 
 
 class ScriptedModel:

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,8 @@ from repair.fixing.app import MOST_BYTES, Service
 from repair.fixing.batcher import MOST_AT_ONCE, Batcher
 from repair.fixing.fixer import Fixer
 from repair.models.model import FinishReason
-from tests.repair.fixing.scripted import Script, ScriptedModel, scripted
+from repair.verification.confidence import Calibration
+from tests.repair.fixing.scripted import DOUBTS, Script, ScriptedModel, scripted
 from tests.repair.fixing.test_session import mended
 from tests.repair.synthesis.support import FunctionServers, marked
 
@@ -36,9 +38,16 @@ class Running:
     """A service over a scripted model, asked without a socket."""
 
     def __init__(
-        self, script: Script, *, k: int = 2, most_waiting: int = 8, token: str | None = None
+        self,
+        script: Script,
+        *,
+        k: int = 2,
+        most_waiting: int = 8,
+        token: str | None = None,
+        calibration: Calibration | None = None,
     ) -> None:
         models, self.greedy, self.sampled = scripted(script)
+        models = replace(models, calibration=calibration)
         self.servers = FunctionServers(marked)
         self._batcher = Batcher(Fixer(models, self.servers), self.servers, k=k)
         self.service = Service(self._batcher, {"model": "scripted"}, most_waiting=most_waiting, token=token)
@@ -83,6 +92,19 @@ def test_the_first_diagnostic_of_a_file_is_fixed() -> None:
     }
     assert told["diagnostic"] == {"code": "marker[a]", "line": 1, "message": "found a"}
     assert told["versions"] == {"model": "scripted"}
+
+
+def test_an_unsure_fix_is_answered_if_it_is_wanted() -> None:
+    def script(text: str, diagnostic: Mapping[str, Any], number: int) -> str:
+        return mended(text, diagnostic, more="x = 1")
+
+    with Running(script, calibration=DOUBTS) as running:
+        withheld, wanted = (
+            answer.json() for answer in running.ask({"code": TEXT}, {"code": TEXT, "unsure": True})
+        )
+    assert (withheld["outcome"], withheld["reason"], withheld["confidence"]) == ("no_fix", "unsure", None)
+    assert (wanted["outcome"], wanted["reason"]) == ("fixed", None)
+    assert wanted["confidence"] == pytest.approx(0.622, abs=1e-3)
 
 
 @pytest.mark.parametrize(

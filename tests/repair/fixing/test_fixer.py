@@ -10,8 +10,7 @@ from repair.diagnostics.diagnostic import Diagnostic
 from repair.fixing.fix import LATE, REASONS, UNSURE, Fix, Task
 from repair.fixing.fixer import Fixer
 from repair.models.model import FinishReason
-from repair.verification.confidence import FEATURES, Calibration
-from tests.repair.fixing.scripted import Script, scripted
+from tests.repair.fixing.scripted import DOUBTS, Script, scripted
 from tests.repair.synthesis.support import FunctionServers, found, marked
 
 TEXT = 'a = "error:x"\nb = "fine"\nc = 3\n'
@@ -122,15 +121,12 @@ def test_a_late_task_is_not_sampled() -> None:
     assert sampled.asked == [[("marker[x]", 2)]]
 
 
-CALIBRATION = Calibration(
-    intercept=3.0, weights=dict.fromkeys(FEATURES, 0.0) | {"needless": -2.5, "sampled": -1.0}, threshold=0.8
-)
 NEEDLESS = f"{GOOD}\n-3 c = 3\n+3 c = 4"
 
 
 def calibrated_fix(answers: list[str], *, unsure: bool = False) -> Fix:
     models, _, _ = scripted(lambda text, diagnostic, number: answers[number])
-    models = replace(models, calibration=CALIBRATION)
+    models = replace(models, calibration=DOUBTS)
     [fix] = Fixer(models, FunctionServers(marked)).fix([replace(task(len(answers)), unsure=unsure)])
     return fix
 

@@ -5,11 +5,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from repair.diagnostics.diagnostic import Diagnostic
+from repair.fixing.fix import UNSURE
 from repair.fixing.fixer import Fixer
 from repair.fixing.session import MOST_PASSES, Outcome, Report, Session
 from repair.text.lines import lines_of
-from tests.repair.fixing.scripted import Script, scripted
+from tests.repair.fixing.scripted import DOUBTS, Script, scripted
 from tests.repair.synthesis.support import FunctionServers, marked
 
 TEXT = 'a = "error:a"\nmiddle = 1\nb = "error:b"\n'
@@ -27,10 +30,20 @@ def mended(text: str, diagnostic: Mapping[str, Any], number: int = 0, more: str 
 class Fixed:
     """The reports on `text`, and who was asked what."""
 
-    def __init__(self, script: Script, text: str = TEXT, check: Any = marked, k: int = 1) -> None:
+    def __init__(
+        self,
+        script: Script,
+        text: str = TEXT,
+        check: Any = marked,
+        k: int = 1,
+        *,
+        doubts: bool = False,
+        unsure: bool = False,
+    ) -> None:
         models, self.greedy, self.sampled = scripted(script)
+        models = replace(models, calibration=DOUBTS if doubts else None)
         self.servers = FunctionServers(check)
-        session = Session({"main.py": text}, Fixer(models, self.servers), self.servers, k=k)
+        session = Session({"main.py": text}, Fixer(models, self.servers), self.servers, k=k, unsure=unsure)
         self.reports: list[Report] = list(session.fix_file("main.py"))
         self.text = session.files["main.py"]
         self.style = session.style
@@ -76,6 +89,22 @@ def test_what_has_no_fix_stays_and_the_next_one_is_fixed() -> None:
         [[("marker[a]", 1), ("marker[b]", 1)]],
         [[("marker[a]", 2)]],
     )
+
+
+@pytest.mark.parametrize("unsure", [False, True])
+def test_what_is_unsure_is_no_fix_unless_it_is_wanted(unsure: bool) -> None:
+    """The line above the one that is mended is needless; a later fix does not stand on it."""
+
+    def script(text: str, diagnostic: Mapping[str, Any], number: int) -> str:
+        return mended(text, diagnostic, more="x = 1" if diagnostic["code"] == "marker[a]" else "")
+
+    done = Fixed(script, k=2, doubts=True, unsure=unsure)
+    first = Outcome.FIXED if unsure else Outcome.NO_FIX
+    assert done.outcomes == [("a", first), ("b", Outcome.FIXED)]
+    assert ("x = 1" in done.text) is unsure
+    fix = done.reports[0].fix
+    assert fix is not None
+    assert fix.reasons == ({} if unsure else {UNSURE: 2})
 
 
 def test_what_a_fix_brings_to_light_is_fixed_in_the_next_pass() -> None:

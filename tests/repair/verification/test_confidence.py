@@ -48,9 +48,16 @@ def test_a_doubt_lowers_the_confidence(worse: Signals) -> None:
 
 
 def test_a_calibration_lies_beside_its_model(tmp_path: Path) -> None:
+    weights = tmp_path / "adapter_model.safetensors"
+    weights.write_bytes(b"1")
     assert Calibration.read(tmp_path) is None
     CALIBRATION.write(tmp_path)
-    assert Calibration.read(tmp_path) == CALIBRATION
+    found = Calibration.read(tmp_path)
+    assert found is not None
+    assert replace(found, weights_sha256=None) == CALIBRATION
+    weights.write_bytes(b"2")
+    with pytest.raises(ConfigurationError, match="other weights"):
+        Calibration.read(tmp_path)
 
 
 @pytest.mark.parametrize(
