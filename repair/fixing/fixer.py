@@ -162,10 +162,8 @@ def first_verified(
 
 
 def _doubts(fix: Fix, signals: Signals, calibration: Calibration) -> str:
-    return (
-        f"confidence {fix.confidence:.2f}, expected at least {calibration.threshold:.2f}"
-        f" ({', '.join(signals.doubts())})"
-    )
+    doubts = ", ".join(signals.doubts()) or "nothing speaks for it"
+    return f"confidence {fix.confidence:.2f}, expected at least {calibration.threshold:.2f} ({doubts})"
 
 
 def _proposal(completion: Completion, task: Task) -> Proposal:
