@@ -9,6 +9,7 @@ from repair.models.base import packaged_file
 from repair.models.made_by import read_made_by
 from repair.models.shipped import CARD, Golden, is_shipped, read_golden, shipped_folder, write_golden
 from repair.prompt.sentinels import PROMPT_VERSION
+from repair.verification.confidence import Calibration
 
 SURE = 0.2
 """A lead in logits that no other order of summing turns round."""
@@ -33,6 +34,7 @@ def test_the_shipped_adapter_is_small_and_knows_this_prompt() -> None:
     folder = shipped()
     assert (folder / "adapter_model.safetensors").stat().st_size <= 6_000_000
     assert read_made_by(folder)["prompt_version"] == PROMPT_VERSION
+    Calibration.read(folder)  # raises if it is that of other weights
     assert {"## Data", "## Scores", "## What it can't do"} <= set((folder / CARD).read_text().splitlines())
 
 
