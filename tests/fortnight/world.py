@@ -29,7 +29,7 @@ FAILED, SUCCEEDED = dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.SUCCESS
 FINISHED = (SUCCEEDED, FAILED, dg.DagsterRunStatus.CANCELED)
 MADE, RETRIED = dg.DagsterEventType.ASSET_MATERIALIZATION, dg.DagsterEventType.STEP_UP_FOR_RETRY
 CHECKED = dg.DagsterEventType.ASSET_CHECK_EVALUATION
-INCOMPLETE, LATE, DAMAGED = 4, 6, 8
+INCOMPLETE, LATE, DAMAGED = 4, 6, 10
 """Days of fourteen."""
 GAP_S = 5
 """Seconds between two days that arrive, where nothing else is waited for."""
@@ -101,6 +101,8 @@ class Fortnight:
             if date == late:
                 self.tell(f"day {number} does not come")
             elif date == damaged:
+                # a day is read with the next one's files: what these damage waits for the night's retries
+                self.until("the days that came are read", self._are_read)
                 self.arrivals.arrives_damaged(date)
                 self.tell(f"day {number} comes damaged")
             elif date == incomplete:
@@ -122,6 +124,12 @@ class Fortnight:
             if getattr(state.instigator_data, "last_tick_timestamp", None)
         }
         return looked >= SENSORS
+
+    def _are_read(self) -> bool:
+        came = (self.home / "recordings" / "events").iterdir()
+        return all(
+            (self.home / "store" / "session_events" / day.name / "manifest.json").is_file() for day in came
+        )
 
     def _comes(self, date: str, said: str) -> None:
         self.arrivals.arrives(date)
