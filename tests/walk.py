@@ -440,8 +440,9 @@ def lineage(ui: Walk) -> None:
 def automation(ui: Walk) -> None:
     arrives(ui.home, "yesterday")
     ui.open("/automation", "recorded_days_sensor")
-    ui.switch("recorded_days_sensor")
     ui.switch("automation")
+    time.sleep(120)  # until its first tick: what was reported before that starts nothing
+    ui.switch("recorded_days_sensor")
     ui.shoot("ui_automation")
     before = len(ui.runs())
     _until(lambda: len(ui.runs()) >= before + 10, 900, "the automation asks for nothing")
