@@ -61,7 +61,7 @@ $(DAGSTER_HOME)/dagster.yaml: dagster.yaml
 
 test: $(STAMP) ## Lint, types and every test
 	@$(MAKE) --no-print-directory lint
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder
 
 lint: $(STAMP) ## ruff, pyright (strict on repair/), the import contracts
 	@$(BIN)/ruff check .

@@ -18,7 +18,7 @@ Told = tuple[str, int, int, int, int, str, str, str]
 
 @pytest.fixture(scope="session")
 def servers() -> Iterator[LanguageServers]:
-    with LanguageServers(workers=2) as warm:
+    with LanguageServers(workers=1) as warm:  # each worker starts a server for each settings
         yield warm
 
 
