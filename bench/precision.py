@@ -16,7 +16,9 @@ result is reported on (`leetcode_injected_choose`); everything else is reported.
 """
 
 import argparse
+import hashlib
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import pairwise
@@ -29,6 +31,7 @@ from rich.console import Console
 from rich.table import Table
 
 from repair.diagnostics.diagnostic import Diagnostic
+from repair.errors import InputError
 from repair.evaluation.benchmark import INJECTED, INJECTED_CHOOSE, LEETCODE
 from repair.evaluation.calibration import Judged, calibrated, shown_at
 from repair.evaluation.intervals import Share
@@ -36,9 +39,9 @@ from repair.evaluation.leetcode.functional import judged
 from repair.fixing.chosen_model import GREEDY, MOST_DECODED, SAMPLED, SHIPPED
 from repair.language_servers import LanguageServers
 from repair.language_servers.scheduler import CheckCoroutine, run_all
-from repair.line_diff.numbered import LineDiffError
 from repair.models.checkpoint import CheckpointModel
 from repair.models.decoding import Decoder
+from repair.models.made_by import weights_of
 from repair.models.model import Completion, Sampling
 from repair.prompt.answer_formats import LINE_DIFF, answer_format
 from repair.store.reader import PartitionStore
@@ -197,7 +200,7 @@ def _verified(sample: Row, answered: Row) -> CheckCoroutine[list[dict[str, Any]]
 def _diff_of(answer: str, files: Mapping[str, str], path: str) -> str | None:
     try:
         return answer_format(LINE_DIFF).read_in(answer, files, path).line_diff
-    except LineDiffError:
+    except InputError:  # it is no line diff, or does not fit the files
         return None
 
 
@@ -367,7 +370,13 @@ def _parts(rows: Sequence[Row], length: int) -> Iterator[Sequence[Row]]:
 
 
 def _read(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []
+    """The rows of the whole lines; a torn one at the end, of a run that was killed, is cut off."""
+    if not path.exists():
+        return []
+    data = path.read_bytes()
+    whole = data.rfind(b"\n") + 1
+    os.truncate(path, whole)
+    return [json.loads(line) for line in data[:whole].splitlines()]
 
 
 def main() -> None:
@@ -384,11 +393,14 @@ def main() -> None:
     if not options.store or not options.model.is_dir():
         print("nothing is measured: name --store, and a --model that is there")
         return
-    options.out.mkdir(parents=True, exist_ok=True)
+    # a folder for each model's weights: what others answered says nothing of these
+    weights = hashlib.sha256(json.dumps(weights_of(options.model), sort_keys=True).encode()).hexdigest()
+    out: Path = options.out / weights[:12]
+    out.mkdir(parents=True, exist_ok=True)
     store, name = PartitionStore(options.store), options.model.name
     samples = of_problems(store)[: options.at_most]
-    answers = Answers(options.model, options.out / f"{name}.answers.jsonl")
-    repairs = options.out / "repairs.jsonl"
+    answers = Answers(options.model, out / f"{name}.answers.jsonl")
+    repairs = out / "repairs.jsonl"
     with LanguageServers(2) as servers:
         for system, found in stored_answers(store).items():
             describe(samples, found, system, servers, repairs)
