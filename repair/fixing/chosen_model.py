@@ -1,7 +1,6 @@
 """Model selection: shipped, released, a folder with a checkpoint, rules, or what LiteLLM names."""
 
 import hashlib
-import os
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -104,9 +103,6 @@ def opened(choice: ModelChoice, servers: Servers, *, tell: Callable[[str], None]
 
 def local_models(folder: Path) -> FixModels:
     """The checkpoint in `folder`, loaded once for greedy and sampled answers."""
-    # Threads that wait for another sleep instead of spinning: a third less processor time, and others may be
-    # at work on this machine. It is read when torch is imported.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from repair.models.checkpoint import CheckpointModel
     from repair.models.decoding import Decoder
 

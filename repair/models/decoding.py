@@ -9,6 +9,7 @@ A prompt that leaves no room for an answer is not truncated: its finish reason i
 unanswered.
 """
 
+import os
 import time
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
@@ -33,6 +34,8 @@ class Decoder:
     """
 
     def __init__(self, checkpoint: str, *, revision: str | None = None, bf16: bool = True) -> None:
+        # read when torch is imported: threads that spin while they wait starve a shared machine
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         with extra("local"):
             import torch
 
