@@ -64,12 +64,18 @@ def _once(trigger: When) -> When:
     return trigger.since(answered) | (_due_for_a_retry() & _recent())
 
 
+def _at_first() -> When:
+    """At the first evaluation: recent and absent. What it reads may have come before, and will not change."""
+    initial, missing = dg.AutomationCondition.initial_evaluation(), dg.AutomationCondition.missing()
+    return initial & missing & ~dg.AutomationCondition.in_progress() & _recent()
+
+
 def _until_requested(trigger: When) -> When:
     """From `trigger` on until a request comes after it; also if it comes while a run is at work, which may
     have read what was there before. For what depends on nothing of its own run.
     """
-    requested = dg.AutomationCondition.newly_requested() | dg.AutomationCondition.initial_evaluation()
-    return ~requested.since(trigger) | (_due_for_a_retry() & _recent())
+    answered = dg.AutomationCondition.newly_requested() & ~trigger
+    return trigger.since(answered) | (_due_for_a_retry() & _recent())
 
 
 def _of_own_date(asset: str, condition: When) -> When:
@@ -119,11 +125,13 @@ def follows_its_inputs(*, whatever: dg.AssetSelection = ON_DEMAND) -> When:
     return (_once(changed) & ~waits & _free()).with_label("follows its inputs")
 
 
-def _follows_other_runs() -> When:
-    """As `follows_its_inputs`, where all inputs are made by other runs."""
+def _follows_other_runs(*, at_first: bool = False) -> When:
+    """As `follows_its_inputs`, where all inputs are made by other runs; `at_first`: also of inputs that came
+    before the conditions were evaluated at all."""
     changed = dg.AutomationCondition.any_deps_match(_changed())
     waits = dg.AutomationCondition.any_deps_match(_unready())
-    return (_until_requested(changed) & ~waits & _free()).with_label("follows its inputs")
+    due = changed | _at_first() if at_first else changed
+    return (_until_requested(due) & ~waits & _free()).with_label("follows its inputs")
 
 
 def _mixture() -> When:
@@ -182,7 +190,7 @@ def conditions(checkpoint_days: int) -> dict[str, When]:
     """The condition of each asset that is requested without a person, by its name."""
     follows, follows_answers = follows_its_inputs(), follows_its_inputs(whatever=ON_DEMAND | BENCHMARKS)
     return {
-        "session_events": _follows_other_runs(),
+        "session_events": _follows_other_runs(at_first=True),
         "error_states": _follows_other_runs(),
         "reproduced_diagnostics": follows,
         "repair_candidates": follows,
@@ -211,13 +219,32 @@ def automated(assets: Iterable[Asset], checkpoint_days: int) -> list[Asset]:
     return list(dg.map_asset_specs(with_condition, assets))
 
 
+class ResumedAutomation(dg.AutomationConditionSensorDefinition):
+    """Automation sensor that goes on where it was when the daemon was killed in the middle of a tick.
+
+    The daemon that comes back submits what that tick had asked for; but where conditions are evaluated in the
+    code location, Dagster 1.13 forgets the tick's cursor, and the next tick would take what changed since
+    for history. The first of all ticks is not kept: what it asks for, another first one asks for, too.
+    """
+
+    def evaluate_tick(self, context: dg.SensorEvaluationContext) -> Any:
+        cursors, name = context.instance.daemon_cursor_storage, f"repair/{self.name}"
+        if not context.cursor:
+            context._cursor = cursors.get_cursor_values({name}).get(name)  # pyright: ignore[reportPrivateUsage]
+        first = not context.cursor
+        tick = super().evaluate_tick(context)
+        if tick.run_requests and tick.cursor and not first:
+            cursors.set_cursor_values({name: tick.cursor})
+        return tick
+
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", dg.BetaWarning)
-    automation_sensor = dg.AutomationConditionSensorDefinition(
+    automation_sensor = ResumedAutomation(
         "automation",
         target=dg.AssetSelection.all(),  # of those that have a condition
         description="Asks for every partition whose condition holds, one run for each. Off until it is"
-        " switched on, together with `recorded_days_sensor`.",
+        " switched on, before or after `recorded_days_sensor`.",
         minimum_interval_seconds=60,
         emit_backfills=False,  # a backfill of several dates would run them in an order of its own
         use_user_code_server=True,  # `CheckpointDue` is ours: the daemon does not know it

@@ -1,9 +1,12 @@
 """The conditions ask for what is due and for nothing else, day after day, without a person."""
 
 import json
+import logging
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,6 +14,11 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.remote_origin import InProcessCodeLocationOrigin
+from dagster._core.test_utils import create_test_daemon_workspace_context, freeze_time, instance_for_test
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+from dagster._core.workspace.load_target import InProcessWorkspaceLoadTarget
+from dagster._daemon.sensor import execute_sensor_iteration
 
 from code_location.automation import RETRIES, MadeSinceTheTickBegan, automation_sensor
 from code_location.backfill.plan import DIAGNOSTICS as ALL_STAGES
@@ -268,6 +276,95 @@ def test_data_that_come_while_a_run_is_at_work_are_asked_for_when_it_has_ended(
     world.arrives(day, F811=4, F821=6, syntax=2)
     assert world.ask(after(day)).get("session_events") == {day}
     assert "session_events" not in world.ask(after(day)), "once"
+
+
+@pytest.mark.parametrize("reported_first", [True, False])
+def test_the_order_in_which_the_sensors_are_switched_on_does_not_matter(*, reported_first: bool) -> None:
+    world, now, (first, late, last) = World(), after(DAYS[9]), (DAYS[3], DAYS[4], DAYS[9])
+    if not reported_first:
+        assert world.ask(now) == {}
+    for day in (first, last):
+        world.arrives(day, F821=1)
+    assert world.ask(now) == {"session_events": {first, last}}
+    assert world.ask(now) == {}
+    world.run(last, ["session_events"])
+    assert world.ask(now) == of_types(last)
+    world.arrives(late, F821=1)
+    assert world.ask(now) == {"session_events": {late}}
+    assert world.ask(now) == {}
+
+
+def test_of_what_was_reported_before_the_first_tick_the_recent_and_absent_is_asked_for() -> None:
+    world, now = World(), after(DAYS[9])
+    old, made, unrecorded, at_work, recent = DAYS[2], DAYS[4], DAYS[5], DAYS[6], DAYS[7]
+    for day in (old, made, at_work, recent):
+        world.arrives(day, F821=1)
+    world.report("session_events", made, "by hand")
+    run = world.start(at_work, ["session_events"])
+    assert world.ask(now)["session_events"] == {recent}
+    world.report("session_events", at_work, "by hand")
+    world.instance.report_run_canceled(run)
+    assert "session_events" not in world.ask(now)
+    world.arrives(unrecorded, F821=1)
+    assert world.ask(now)["session_events"] == {unrecorded}
+    assert "session_events" not in world.ask(now)
+
+
+def test_a_release_with_other_conditions_asks_for_nothing_that_was_made() -> None:
+    """What the conditions remember of a partition is lost then, and it is no first evaluation."""
+    world, now = World(), after(DAYS[9])
+    ours = world.assets["session_events"]
+    assert isinstance(ours, dg.AssetsDefinition)
+    before = dg.AutomationCondition.on_cron("@daily")
+    world.assets["session_events"] = ours.map_asset_specs(
+        lambda spec: spec.replace_attributes(automation_condition=before)
+    )
+    for day in DAYS[5:10]:
+        world.arrives(day, F821=1)
+        world.report("session_events", day, "made")
+    world.ask(now)
+    world.assets["session_events"] = ours
+    world.defs = dg.Definitions(assets=list(world.assets.values()))
+    assert "session_events" not in world.ask(now)
+    world.arrives(DAYS[9], F821=2)
+    assert world.ask(now)["session_events"] == {DAYS[9]}
+
+
+QUEUE = {"run_coordinator": {"module": "dagster", "class": "QueuedRunCoordinator"}}
+MODULE = LoadableTargetOrigin(module_name="tests.code_location.automated_location", attribute="defs")
+TARGET = InProcessWorkspaceLoadTarget(InProcessCodeLocationOrigin(MODULE, location_name="repair"))
+
+
+def test_what_changes_while_the_daemon_is_killed_in_a_tick_is_asked_for(tmp_path: Path) -> None:
+    first, second, third, fourth = DATES.get_partition_keys()[-4:]
+    with (
+        instance_for_test(temp_dir=str(tmp_path), overrides=QUEUE) as instance,
+        create_test_daemon_workspace_context(TARGET, instance) as context,
+    ):
+        began = time.time()
+
+        def tick(minute: int, **crashes: int) -> list[str]:
+            """An iteration of the daemon; the partitions of which runs are queued."""
+            with freeze_time(began + 60 * minute):
+                flags: Any = {"automation": crashes}
+                log = logging.getLogger("daemon")
+                list(execute_sensor_iteration(context, log, None, None, debug_crash_flags=flags))
+            return sorted(run.tags["dagster/partition"] for run in instance.get_runs())
+
+        assert tick(1) == []
+        report(instance, "recorded_days", first, "new")
+        assert tick(2) == [first]
+        for day in (second, third):
+            report(instance, "recorded_days", day, "new")
+        if not (child := os.fork()):
+            tick(3, RUN_CREATED=signal.SIGKILL)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+        assert len(instance.get_runs()) == 2, "killed with a run to go"
+        report(instance, "recorded_days", fourth, "new")
+        assert tick(4) == [first, second, third], "what it had asked for"
+        for run in instance.get_runs():
+            instance.report_run_canceled(run)  # else its partition is in progress, and not asked for again
+        assert tick(5) == tick(6) == [first, second, third, fourth], "what came since, each once"
 
 
 class RunGoesOn(dg.AutomationCondition[Any]):
