@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import dagster as dg
-import fsspec
 
 from repair.curation.consent import Terms
 from repair.curation.licence_expressions import consenting_licences
@@ -29,5 +28,4 @@ class RecordingsResource(dg.ConfigurableResource[None]):
 
     def recording(self) -> Recording:
         """The recording at `uri`."""
-        filesystem, path = fsspec.core.url_to_fs(self.uri)
-        return Recording(path, filesystem=filesystem)
+        return Recording(self.uri)

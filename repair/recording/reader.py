@@ -40,9 +40,10 @@ class Recording:
 
     def __init__(self, folder: str | Path, *, filesystem: fsspec.AbstractFileSystem | None = None) -> None:
         self.uri = str(folder)
-        found, root = fsspec.core.url_to_fs(self.uri) if filesystem is None else (filesystem, self.uri)
-        if filesystem is not None:
-            root = str(filesystem._strip_protocol(self.uri))  # pyright: ignore[reportPrivateUsage]
+        if filesystem is None:  # days come while a process is at work: it must not see what it saw first
+            found, root = fsspec.core.url_to_fs(self.uri, use_listings_cache=False)
+        else:
+            found, root = filesystem, filesystem._strip_protocol(self.uri)  # pyright: ignore[reportPrivateUsage]
         self._files: Any = found
         self._root = str(root).rstrip("/")
         self._arrow = PyFileSystem(FSSpecHandler(found))

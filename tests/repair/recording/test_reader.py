@@ -317,6 +317,19 @@ def test_a_recording_is_read_from_a_bucket(tmp_path: Path) -> None:
     assert copy != other
 
 
+@pytest.mark.usefixtures("gcs_bucket")
+def test_a_day_that_another_process_puts_into_a_bucket_is_seen(tmp_path: Path) -> None:
+    write(tmp_path / "rec", {"p": typed("p", 0, 1)})
+    other = fsspec.filesystem("gs", skip_instance_cache=True)
+    uri, names = f"gs://bucket/{tmp_path.name}", sorted((tmp_path / "rec" / "events").iterdir())
+    other.put(str(tmp_path / "rec" / "projects.parquet"), f"{uri}/projects.parquet")
+    seen = []
+    for day in names:
+        other.put(str(day), f"{uri}/events/{day.name}", recursive=True)
+        seen.append(len(Recording(uri).dates()))
+    assert seen == [1, 2, 3]
+
+
 def test_the_fingerprint_is_that_of_the_content(tmp_path: Path) -> None:
     one, same, other = (
         write(tmp_path / name, {"p": typed("p", *days)}).fingerprint(MIDNIGHT, MIDNIGHT + DAY)
