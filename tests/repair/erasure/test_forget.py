@@ -12,7 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
@@ -36,6 +38,7 @@ from repair.store.reader import PartitionStore
 from repair.store.writer import PartitionWriter
 from repair.synthesis.lm.response_cache import Answer, ResponseCache
 from repair.training.accounting import TRAINED
+from tests.gcs import gcs_bucket  # noqa: F401
 from tests.recorded import NOON, Typist
 
 DAY, TYPE = {"date": "2024-05-01"}, {"date": "2024-05-01", "diagnostic_type": "F821"}
@@ -340,6 +343,50 @@ def test_a_killed_process_is_finished_by_the_command(folder: Path, made: Path, t
     after, expected = state(folder), state(other)
     assert after.pop("forgotten").keys() == expected.pop("forgotten").keys()
     assert after == expected
+
+
+def everything(folder: Path) -> str:
+    """What a reader of the files finds, named by a manifest or not; tombstones name nobody."""
+    tables = [pq.ParquetFile(path).read().to_pylist() for path in folder.rglob("*.parquet")]
+    others = [path.read_text() for path in folder.rglob("*") if path.suffix in (".json", ".html")]
+    return str([tables, others])
+
+
+def test_a_bucket_ends_as_a_folder_does(
+    made: Path,
+    folder: Path,
+    tmp_path: Path,
+    gcs_bucket: str,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
+    bucket, uri = fsspec.filesystem("gs", use_listings_cache=False), f"{gcs_bucket}/forget"
+    answers = shutil.copy(made / "answers.sqlite", tmp_path)
+    for name in ("store", "recording"):
+        bucket.put(str(made / name), f"{uri}/{name}", recursive=True)
+
+    def call() -> str:
+        places = ["--store", f"{uri}/store", "--recording", f"{uri}/recording", "--answers", str(answers)]
+        done = CliRunner().invoke(main, ["forget", "turtles", *places, "--delete"])
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    done = call()
+    assert "checkpoint[2024-05-01]: learned from them" in done
+    assert "scorecard[2024-05-01]: as a whole, to be made again" in done
+    assert "4 recorded rows, 1 cached answers" in done
+    assert "0 rows of 0 partitions, 0 recorded rows, 0 cached answers" in call()
+    back = tmp_path / "back"
+    bucket.get(uri, str(back), recursive=True)
+    shutil.copy(answers, back)
+    run(folder)
+    after, expected = state(back), state(folder)
+    assert after.pop("forgotten").keys() == expected.pop("forgotten").keys()
+    assert after == expected
+    assert "turtles" in everything(made)
+    for place in (back, folder):
+        assert "turtles" not in everything(place)
+        assert "snakes" in everything(place)
 
 
 def test_what_is_no_recording_is_named(folder: Path) -> None:
