@@ -27,7 +27,7 @@ from repair.schema.outcomes import REASON
 from repair.schema.stages import SYNTHESIZED_DIFFS
 from repair.store.reader import PartitionStore
 from repair.synthesis.offline import TEACHERS
-from repair.verification.verifier import verify_rows
+from repair.verification.stage import verify_rows
 
 WANTED, TARGET_HOURS = 100_000, 2
 

@@ -1,63 +1,68 @@
-"""How often a verified repair is right, by system and by what can be seen of it; calibrates `repair fix`.
+"""How often a verified repair is right, by system and by what can be seen of it; fits the calibrations.
 
     python bench/precision.py --store .model/store --out .model/precision            # decodes the rest
     python bench/precision.py --store .model/store --out .model/precision --no-decode # what is there
     python bench/precision.py --store .model/store --out .model/precision --fit       # and calibrates
+    python bench/precision.py --store .model/store --out .model/precision --no-decode --scripted 150
 
 The samples are those of the LeetCode benchmarks in the store, whose tests are run in the sandbox. 8 answers
 to each (one greedy, seven sampled, as `repair fix -k 8` asks for them) are decoded in an order by a seeded
 hash: first the greedy ones, then the sampled ones where something speaks against the first, then the rest.
 That takes hours on two cores; the same command resumes it, and of an unfinished run k = 8 is reported up to
 its gap. Other systems come from the store's `eval_results`, where they are there: one answer of `rules`, and
-one of the store's checkpoint at temperature 0.1 (`model`).
+one of the store's checkpoint at temperature 0.1 (`model`). `--scripted N`: teachers of known kind
+(`repair.evaluation.scripted_fixes`) answer the first N samples besides.
 
-The calibration is fitted and its threshold chosen on the half of the problems with injected bugs that no
-result is reported on (`leetcode_injected_choose`); everything else is reported.
+Two calibrations are fitted, and their thresholds chosen, on the half of the problems with injected bugs that
+no result is reported on (`leetcode_injected_choose`); everything else is reported. The model's, which
+`repair fix` shows its answers by, lies beside it. The verifier's own, of the greedy answers of all systems
+but the scripted, gives verified rows their confidence.
 """
 
 import argparse
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import pairwise
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+from decoded_answers import Answers, K
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from repair.diagnostics.diagnostic import Diagnostic
-from repair.errors import InputError
 from repair.evaluation.benchmark import INJECTED, INJECTED_CHOOSE, LEETCODE
-from repair.evaluation.calibration import Judged, calibrated, shown_at
+from repair.evaluation.calibration import calibrated, cuts_of, shown_at
 from repair.evaluation.intervals import Share
 from repair.evaluation.leetcode.functional import judged
-from repair.fixing.chosen_model import GREEDY, MOST_DECODED, SAMPLED, SHIPPED
+from repair.evaluation.scripted_fixes import KINDS, scripted
+from repair.evaluation.verified_answers import (
+    Row,
+    describe,
+    first_only,
+    judged_repairs,
+    latest,
+    pooled,
+    precisions,
+)
+from repair.fixing.chosen_model import SHIPPED
 from repair.language_servers import LanguageServers
-from repair.language_servers.scheduler import CheckCoroutine, run_all
-from repair.models.checkpoint import CheckpointModel
-from repair.models.decoding import Decoder
 from repair.models.made_by import weights_of
-from repair.models.model import Completion, Sampling
-from repair.prompt.answer_formats import LINE_DIFF, answer_format
+from repair.prompt.sentinels import render_response
 from repair.store.reader import PartitionStore
-from repair.text.files import files_of
 from repair.text.stable_hash import rank
-from repair.verification.confidence import Calibration, Signals, signals_of
-from repair.verification.verifier import examine
+from repair.verification.confidence import OWN, Calibration, Signals, verifiers_own
 
 SEED = 2026
-K = 8
-AT_ONCE = 16
-Row = Mapping[str, Any]
 Shown = Callable[[Sequence[Row]], Row | None]
 """Which of the verified answers to a sample is shown; None: none."""
 
 BENCHMARKS = {INJECTED_CHOOSE: "choosing half", INJECTED: "reporting half", LEETCODE: "published bugs"}
+ASKED_FOR = (0.9,)
+"""Precisions that a mixture may ask for, and what becomes of them on other samples."""
+REPORTED = {INJECTED: "LeetCode, injected bugs", LEETCODE: "LeetCode, published bugs"}
 
 
 def of_problems(store: PartitionStore) -> list[dict[str, Any]]:
@@ -70,140 +75,6 @@ def of_problems(store: PartitionStore) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: rank(SEED, row["sample_id"]))
 
 
-class Answers:
-    """Answers of a model to samples, decoded and appended to a file, so that a run can be resumed."""
-
-    def __init__(self, folder: Path, file: Path) -> None:
-        self._folder, self._file = folder, file
-        self._decoder: Decoder | None = None
-
-    def read(self) -> dict[str, Row]:
-        """The most answers to each sample so far."""
-        return {row["sample_id"]: row for row in _read(self._file)}
-
-    def greedy(self, samples: Sequence[Row]) -> None:
-        """Decode the first answers that are missing."""
-        known = self.read()
-        for part in _parts([row for row in samples if row["sample_id"] not in known], AT_ONCE):
-            answers = self._model(GREEDY).answer(part)
-            self._append([self._row(sample, [answer.text]) for sample, [answer] in _pairs(part, answers)])
-
-    def sampled(self, samples: Sequence[Row]) -> None:
-        """Decode the other answers that are missing."""
-        known = self.read()
-        missing = [row for row in samples if len(known[row["sample_id"]]["answers"]) < K]
-        for part in _parts(missing, AT_ONCE):
-            model = self._model(SAMPLED)
-            rows: list[Row] = []
-            for sample, answers in _pairs(part, model.answer(part, k=K - 1)):
-                texts = [*known[sample["sample_id"]]["answers"], *(answer.text for answer in answers)]
-                distinct = list(dict.fromkeys(texts))
-                scores = log_probabilities(self._loaded(), model.prompt(sample), distinct)
-                rows.append({**self._row(sample, texts), "log_probabilities": scores})
-            self._append(rows)
-
-    def _loaded(self) -> Decoder:
-        self._decoder = self._decoder or Decoder(str(self._folder))
-        return self._decoder
-
-    def _model(self, sampling: Sampling) -> CheckpointModel:
-        return CheckpointModel.of(
-            self._loaded(), name=self._folder.name, sampling=sampling, batch_size=MOST_DECODED, lookup=True
-        )
-
-    @staticmethod
-    def _row(sample: Row, texts: list[str]) -> Row:
-        return {"sample_id": sample["sample_id"], "answers": texts}
-
-    def _append(self, rows: Sequence[Row]) -> None:
-        with self._file.open("a", encoding="utf-8") as file:
-            file.writelines(json.dumps(row) + "\n" for row in rows)
-
-
-def log_probabilities(decoder: Decoder, prompt: str, answers: Sequence[str]) -> dict[str, float]:
-    """Of each answer the sum over its tokens (teacher forcing)."""
-    import torch
-
-    from repair.models.tokenizer import encode_prompts, encode_responses
-
-    [before] = encode_prompts(decoder.tokenizer, [prompt])
-    found: dict[str, float] = {}
-    for answer, encoded in zip(answers, encode_responses(decoder.tokenizer, answers), strict=True):
-        after = encoded[:-1]  # an answer ends at its closing line
-        tokens: Any = torch.tensor([before + after], device=decoder.model.device)
-        with torch.inference_mode():
-            logits = decoder.model(tokens, logits_to_keep=len(after) + 1).logits[0, :-1].float()
-        chosen = logits.log_softmax(-1).gather(1, tokens[0, len(before) :, None])
-        found[answer] = round(float(chosen.sum()), 4)
-    return found
-
-
-def describe(
-    samples: Sequence[Row], answers: Mapping[str, Row], system: str, servers: LanguageServers, out: Path
-) -> None:
-    """Append, of each sample with answers, those that verify: whether they are right, and their signals."""
-    known = {(row["sample_id"], row["k"]) for row in _read(out) if row["system"] == system}
-    numbers = {sample: len(row["answers"]) for sample, row in answers.items()}
-    pending = [row for row in samples if row["sample_id"] in numbers]
-    pending = [row for row in pending if (row["sample_id"], numbers[row["sample_id"]]) not in known]
-    with out.open("a", encoding="utf-8") as file:
-        for part in _parts(pending, 4 * AT_ONCE):
-            found = run_all([_verified(row, answers[row["sample_id"]]) for row in part], servers)
-            pairs = [
-                (row["tests"], repair["repaired"])
-                for row, repairs in zip(part, found, strict=True)
-                for repair in repairs
-            ]
-            right = judged(pairs)
-            for sample, repairs in zip(part, found, strict=True):
-                for repair in repairs:
-                    repair["right"] = next(right)
-                row = {"system": system, "sample_id": sample["sample_id"], "benchmark": sample["benchmark"]}
-                k = numbers[sample["sample_id"]]
-                file.write(json.dumps({**row, "k": k, "repairs": repairs}) + "\n")
-            file.flush()
-
-
-def _verified(sample: Row, answered: Row) -> CheckCoroutine[list[dict[str, Any]]]:
-    """The distinct answers that verify, in the order of `repair fix`."""
-    files, diagnostic = files_of(sample), Diagnostic.from_row(sample["diagnostic"])
-    before = [Diagnostic.from_row(found) for found in sample["before"]]
-    diffs = [_diff_of(answer, files, sample["path"]) for answer in answered["answers"]]
-    found: list[dict[str, Any]] = []
-    for order, (answer, line_diff) in enumerate(zip(answered["answers"], diffs, strict=True)):
-        if line_diff is None or line_diff in diffs[:order]:
-            continue
-        verdict = yield from examine(files, diagnostic, line_diff, before)
-        if not verdict.accepted or verdict.repaired is None:
-            continue
-        signals = yield from signals_of(
-            files,
-            diagnostic,
-            verdict.repaired,
-            before,
-            sampled=order > 0,
-            votes=diffs[1:].count(line_diff) / len(diffs[1:]) if order else 0.0,
-        )
-        found.append(
-            {
-                "order": order,
-                "signals": asdict(signals),
-                "agreement": diffs.count(line_diff) / len(diffs),
-                "log_probability": answered.get("log_probabilities", {}).get(answer),
-                "line_diff": line_diff,
-                "repaired": verdict.repaired,
-            }
-        )
-    return found
-
-
-def _diff_of(answer: str, files: Mapping[str, str], path: str) -> str | None:
-    try:
-        return answer_format(LINE_DIFF).read_in(answer, files, path).line_diff
-    except InputError:  # it is no line diff, or does not fit the files
-        return None
-
-
 def stored_answers(store: PartitionStore) -> dict[str, dict[str, Row]]:
     """First answers of the other systems that the store has scored, by system and sample; no references."""
     found: dict[str, dict[str, Row]] = {}
@@ -213,6 +84,15 @@ def stored_answers(store: PartitionStore) -> dict[str, dict[str, Row]]:
                 continue
             if not row["answer_index"]:
                 found.setdefault(row["system"], {})[row["sample_id"]] = {"answers": [row["answer"] or ""]}
+    return found
+
+
+def scripted_answers(samples: Sequence[Row]) -> dict[str, dict[str, Row]]:
+    """The answers of each scripted teacher, by kind and sample."""
+    found: dict[str, dict[str, Row]] = {kind: {} for kind in KINDS}
+    for sample in samples:
+        for kind, line_diff in scripted(sample, SEED).items():
+            found[kind][sample["sample_id"]] = {"answers": [render_response(line_diff)]}
     return found
 
 
@@ -242,14 +122,6 @@ ALONE: Mapping[str, Shown] = {
     "fewest spans of those that verify": best_by(lambda row: -row["signals"]["spans"]),
     "likeliest of those that verify": best_by(lambda row: row["log_probability"] or -99.0),
 }
-
-
-def judged_repairs(rows: Iterable[Row]) -> list[Judged]:
-    return [
-        Judged(row["sample_id"], repair["order"], Signals(**repair["signals"]), repair["right"])
-        for row in rows
-        for repair in row["repairs"]
-    ]
 
 
 def before_gap(samples: Sequence[Row], rows: Mapping[str, Row], complete: Callable[[Row], bool]) -> list[Row]:
@@ -289,7 +161,7 @@ def report(
             f"{system}, k = 1": [row for row in rows if row["system"] == system]
             for system in sorted({row["system"] for row in rows} - {name})
         }
-        groups[f"{name}, k = 1"] = [_first_only(row) for row in eight]
+        groups[f"{name}, k = 1"] = [first_only(row) for row in eight]
         groups[f"{name}, k = {K}"] = eight
         for group, known in groups.items():
             found = [row for row in known if row["benchmark"] == benchmark]
@@ -305,8 +177,50 @@ def report(
     yield reliability([row for row in eight if row["benchmark"] != INJECTED_CHOOSE], calibration)
 
 
-def _first_only(row: Row) -> Row:
-    return {**row, "repairs": [repair for repair in row["repairs"] if repair["order"] == 0]}
+def of_any_teacher(rows: Sequence[Row]) -> Calibration:
+    """The verifier's own calibration: of the greedy answers of all systems, pooled."""
+    choosing = [row for row in rows if row["benchmark"] == INJECTED_CHOOSE]
+    systems = sorted({row["system"] for row in rows})
+    repairs = pooled(choosing)
+    found = calibrated(repairs)
+    made_of = {**found.chosen_on, "benchmark": INJECTED_CHOOSE, "teachers": systems}
+    return replace(
+        found, chosen_on=made_of, cuts=cuts_of(found, repairs), measured=precisions(rows, REPORTED)
+    )
+
+
+def of_teachers(rows: Sequence[Row], calibration: Calibration) -> Table:
+    """What the verifier's own calibration does to the greedy answers of each system."""
+    table = _table("the verifier's own calibration, k = 1", "samples", "system")
+    for benchmark, title in BENCHMARKS.items():
+        for system in sorted({row["system"] for row in rows}):
+            found = [
+                first_only(row) for row in rows if (row["system"], row["benchmark"]) == (system, benchmark)
+            ]
+            table.add_row(title, system, *_cells(found, first))
+            for name, threshold in _thresholds(calibration).items():
+                table.add_row(title, f"  {name}", *_calibrated_cells(found, calibration, threshold))
+    return table
+
+
+def of_scripted(rows: Sequence[Row], calibration: Calibration) -> Table:
+    """What verification, and the verifier's own calibration, make of scripted teachers."""
+    table = _table("scripted teachers, all benchmarks", "teacher")
+    for kind in KINDS:
+        found = [row for row in rows if row["system"] == kind]
+        table.add_row(kind, *_cells(found, first))
+        for name, threshold in _thresholds(calibration).items():
+            table.add_row(f"  {name}", *_calibrated_cells(found, calibration, threshold))
+    return table
+
+
+def _thresholds(calibration: Calibration) -> dict[str, float]:
+    """That of the calibration, and those for the precisions that a mixture may ask for."""
+    asked_for = {precision: calibration.threshold_for(precision) for precision in ASKED_FOR}
+    return {
+        f"above {calibration.threshold}": calibration.threshold,
+        **{f"precision {one} asked for: above {least}": least for one, least in asked_for.items()},
+    }
 
 
 def reliability(rows: Iterable[Row], calibration: Calibration) -> Table:
@@ -336,8 +250,11 @@ def _cells(rows: Sequence[Row], shown: Shown) -> Iterator[str]:
     yield from _counts(rows, len(chosen), sum(repair["right"] for repair in chosen))
 
 
-def _calibrated_cells(rows: Sequence[Row], calibration: Calibration) -> Iterator[str]:
-    chosen = shown_at(judged_repairs(rows), calibration.confidence, calibration.threshold)
+def _calibrated_cells(
+    rows: Sequence[Row], calibration: Calibration, threshold: float | None = None
+) -> Iterator[str]:
+    least = calibration.threshold if threshold is None else threshold
+    chosen = shown_at(judged_repairs(rows), calibration.confidence, least)
     yield from _counts(rows, len(chosen), sum(repair.right for repair in chosen))
 
 
@@ -353,32 +270,6 @@ def _share(successes: int, n: int) -> str:
     return share.text() if share else "-"
 
 
-def latest(file: Path) -> list[Row]:
-    """Of each system and sample the row of the most answers."""
-    rows = sorted(_read(file), key=itemgetter("k"))
-    return list({(row["system"], row["sample_id"]): row for row in rows}.values())
-
-
-def _pairs(
-    samples: Sequence[Row], answers: Iterable[list[Completion]]
-) -> Iterator[tuple[Row, list[Completion]]]:
-    return zip(samples, answers, strict=True)
-
-
-def _parts(rows: Sequence[Row], length: int) -> Iterator[Sequence[Row]]:
-    return (rows[start : start + length] for start in range(0, len(rows), length))
-
-
-def _read(path: Path) -> list[dict[str, Any]]:
-    """The rows of the whole lines; a torn one at the end, of a run that was killed, is cut off."""
-    if not path.exists():
-        return []
-    data = path.read_bytes()
-    whole = data.rfind(b"\n") + 1
-    os.truncate(path, whole)
-    return [json.loads(line) for line in data[:whole].splitlines()]
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -388,7 +279,8 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=SHIPPED, help="folder of an adapter; the shipped one")
     parser.add_argument("--at-most", type=int, default=10**6, help="samples")
     parser.add_argument("--no-decode", action="store_true", help="only what has answers")
-    parser.add_argument("--fit", action="store_true", help="write the calibration beside the model")
+    parser.add_argument("--fit", action="store_true", help="write the calibrations")
+    parser.add_argument("--scripted", type=int, default=0, help="samples that scripted teachers answer")
     options = parser.parse_args()
     if not options.store or not options.model.is_dir():
         print("nothing is measured: name --store, and a --model that is there")
@@ -400,17 +292,19 @@ def main() -> None:
     store, name = PartitionStore(options.store), options.model.name
     samples = of_problems(store)[: options.at_most]
     answers = Answers(options.model, out / f"{name}.answers.jsonl")
-    repairs = out / "repairs.jsonl"
+    repairs, scripts = out / "repairs.jsonl", options.out / "scripted.jsonl"
     with LanguageServers(2) as servers:
+        for kind, found in scripted_answers(samples[: options.scripted]).items():
+            describe(samples, found, kind, servers, scripts, judged)
         for system, found in stored_answers(store).items():
-            describe(samples, found, system, servers, repairs)
+            describe(samples, found, system, servers, repairs, judged)
         if not options.no_decode:
             answers.greedy(samples)
-            describe(samples, answers.read(), name, servers, repairs)
+            describe(samples, answers.read(), name, servers, repairs, judged)
             plain = {row["sample_id"] for row in latest(repairs) if row["system"] == name and is_plain(row)}
             answers.sampled([row for row in samples if row["sample_id"] not in plain])
             answers.sampled(samples)
-        describe(samples, answers.read(), name, servers, repairs)
+        describe(samples, answers.read(), name, servers, repairs, judged)
     rows = latest(repairs)
     by_sample = {row["sample_id"]: row for row in rows if row["system"] == name}
     own = [row for row in by_sample.values() if row["benchmark"] == INJECTED_CHOOSE]
@@ -420,8 +314,11 @@ def main() -> None:
         calibration = calibrated(judged_repairs(own), shown_among=eight)
     if options.fit:
         calibration.write(options.model)
+        of_any_teacher(rows).write_to(OWN)
+        verifiers_own.cache_clear()
     console = Console(width=150)
-    for table in report(samples, rows, name, calibration):
+    tables = [*report(samples, rows, name, calibration), of_teachers(rows, verifiers_own())]
+    for table in (*tables, of_scripted(latest(scripts), verifiers_own())):
         console.print(table)
     console.print(json.dumps(asdict(calibration), indent=2))
 

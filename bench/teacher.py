@@ -81,7 +81,7 @@ def child(base_url: str, folder: Path, count: int, what: str) -> None:
     from repair.synthesis.lm.settings import LanguageModel
     from repair.synthesis.lm.teacher import LmTeacher
     from repair.synthesis.teacher import synthesize
-    from repair.verification.verifier import verify_rows
+    from repair.verification.stage import verify_rows
 
     model = LanguageModel(model="openai/scripted", base_url=base_url, concurrency=CONCURRENCY)
     memory: list[int] = []

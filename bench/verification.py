@@ -4,8 +4,9 @@
     python bench/verification.py STORE      # checks for each stored diff
 
 One check a diff is the least. A diff that the servers are content with is checked once more without the
-comments that it adds or takes away, so that no comment hides the diagnostic. STORE is a store with
-`synthesized_diffs`, such as the demo's.
+comments that it adds or takes away, so that no comment hides the diagnostic; and one that is accepted and
+changes several places, without each of them, for its confidence. STORE is a store with `synthesized_diffs`,
+such as the demo's.
 """
 
 import sys
@@ -17,7 +18,7 @@ from repair.evaluation.teachers import CountedServers
 from repair.language_servers import LanguageServers
 from repair.schema.outcomes import REASON
 from repair.store.reader import PartitionStore
-from repair.verification.verifier import verify_rows
+from repair.verification.stage import verify_rows
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -52,7 +53,11 @@ def measure(base: str) -> None:
     if not rows:
         print(f"{base} has no rows of {ASSET}")
         return
-    print(f"{rows} diffs, {counted.checks} checks: {counted.checks / rows:.2f} a diff; {seconds:.1f} s")
+    each = counted.checks / max(1, reasons["accepted"])
+    print(
+        f"{rows} diffs, {counted.checks} checks: {counted.checks / rows:.2f} a diff,"
+        f" {each:.2f} for each accepted one; {seconds:.1f} s"
+    )
     print(", ".join(f"{reason} {count}" for reason, count in reasons.most_common()))
 
 

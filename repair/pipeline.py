@@ -37,7 +37,7 @@ from repair.synthesis.lm import judge
 from repair.synthesis.lm import teacher as lm_teacher
 from repair.synthesis.offline import synthesize_offline
 from repair.training import accounting
-from repair.verification import verifier
+from repair.verification import stage, verifier
 
 Batches = Iterable[pa.RecordBatch]
 Settings = Mapping[str, inspect.Parameter]
@@ -145,11 +145,11 @@ STAGES = (
     ),
     StageSpec(
         name="verified_diffs",
-        function=verifier.verify_rows,
+        function=stage.verify_rows,
         input=stages.SYNTHESIZED_DIFFS,
         output=stages.VERIFIED_DIFFS,
-        reads=verifier.READS,
-        adds=verifier.ADDS,
+        reads=stage.READS,
+        adds=stage.ADDS,
         reasons={**verifier.REASONS, **judge.REASONS},
         needs_servers=True,
         counted_as="verified",

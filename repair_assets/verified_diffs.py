@@ -16,7 +16,8 @@ from repair.schema.outcomes import join_outcomes
 from repair.store.manifest import Manifest
 from repair.store.writer import PartitionWriter
 from repair.synthesis.lm.judge import INSTRUCTIONS, QUESTIONS, SHOWN, LmJudge, judged
-from repair.verification.verifier import count_cheats, count_tolerated
+from repair.verification.confidence import verifiers_own
+from repair.verification.stage import count_cheats, count_tolerated
 from repair_assets.synthesized_diffs import synthesized_diffs
 from resources.checks import Checked, CheckVerdict, PartitionCheck, at_most, check_specs, yield_check
 from resources.engine import EngineResource
@@ -90,7 +91,11 @@ def verified_diffs(
     the tolerances with which answers were read.
     """
     synthesized = Input("synthesized_diffs", Key.of(context))
-    versions = {"prompt": PROMPT_VERSION, **language_servers.versions()}
+    versions = {
+        "prompt": PROMPT_VERSION,
+        "calibration": verifiers_own().sha256,
+        **language_servers.versions(),
+    }
     if config.judge:
         versions |= {"model": language_model.fingerprint_settings(), "judge": INSTRUCTIONS}
     stage = Stage(

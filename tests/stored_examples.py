@@ -13,6 +13,8 @@ from repair.dataset.splits import split_of
 from repair.line_diff.numbered import diff
 from repair.pipeline import BY_NAME
 from repair.schema.stages import VERIFIED_DIFFS
+from repair.verification.confidence import Signals
+from repair.verification.stage import scored
 from tests.graph import LANGUAGE_SERVERS, House, misspelt
 
 SPLIT_SEED = 17
@@ -26,7 +28,9 @@ def projects_of(split: str, how_many: int) -> list[str]:
     return list(islice((name for name in names if split_of(name, SPLIT_SEED) == split), how_many))
 
 
-def verified(project_id: str, broken: str, repaired: str, code: str = "ruff[F821]") -> Row:
+def verified(
+    project_id: str, broken: str, repaired: str, code: str = "ruff[F821]", *, needless: int = 0
+) -> Row:
     """The row of a verified diff of `main.py`, whose diagnostic has `code`."""
     before = LANGUAGE_SERVERS.servers().check_workspace({"main.py": broken})
     (diagnostic,) = (diagnostic for diagnostic in before if diagnostic.code == code)
@@ -41,6 +45,7 @@ def verified(project_id: str, broken: str, repaired: str, code: str = "ruff[F821
         "teacher": "history",
         "line_diff": diff(broken, repaired),
         "repaired": repaired,
+        **scored(Signals(needless=needless, code_as_text=False, spans=1 + needless, sampled=False)),
     }
 
 

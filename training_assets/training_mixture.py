@@ -18,6 +18,7 @@ from repair.schema.outcomes import beside
 from repair.store.manifest import Manifest
 from repair.store.reader import PartitionStore
 from repair.store.writer import PartitionWriter
+from repair.verification.confidence import verifiers_own
 from repair_assets.benchmarks import BENCHMARKS, leetcode_benchmark, workspace_benchmark
 from repair_assets.example_checks import DUPLICATES
 from repair_assets.repair_examples import daily_examples
@@ -66,6 +67,9 @@ class Mixing(dg.Config):
     """Diagnostics of one text with the same repair."""
     share_per_kind: float = 1.0
     """The largest part of the mixture that one kind of diagnostic may be."""
+    least_precision: float = 0.0
+    """Share of right repairs that is asked for; 0: all that verify. Kept is what has the lowest confidence at
+    which the verifier's calibration has this precision on the LeetCode problems that it was chosen on."""
 
 
 @dg.asset(
@@ -101,20 +105,24 @@ def training_mixture(
     examples = [Input("daily_examples", Key(date)) for date in days]
     types = DIAGNOSTIC_TYPES.get_partition_keys()
     benchmarks = [Input(name, Key(None, diagnostic_type)) for name in BENCHMARKS for diagnostic_type in types]
+    settings, calibration = config.model_dump(), verifiers_own()
+    if precision := settings.pop("least_precision"):
+        settings["least_confidence"] = calibration.threshold_for(precision)
     stage = Stage(
         context=context,
         store=opened,
         inputs=[*examples, *benchmarks],
         schema=MIXTURE,
-        configuration=config.model_dump(),
+        configuration=settings | {"least_precision": precision},
+        versions={"calibration": calibration.sha256},
         checks=CHECKS,
     )
 
     def work(writer: PartitionWriter) -> dict[str, Any]:
         frozen = (batch for name in BENCHMARKS for batch in stage.rows(name))
-        card = MixtureCard()
+        card = MixtureCard(calibration.measured, precision, settings.get("least_confidence", 0.0))
         incoming = card.count_incoming(_dated(stage, examples))
-        for outcome in card.count_outcomes(mixture(incoming, frozen, **config.model_dump())):
+        for outcome in card.count_outcomes(mixture(incoming, frozen, **settings)):
             writer.write_outcomes(outcome)
         writer.write_bytes(CARD, card.markdown(days).encode())
         return {"dates": days}

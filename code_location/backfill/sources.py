@@ -33,6 +33,7 @@ from repair.execution.staleness import RunSettings, Staleness, staleness
 from repair.recording.reader import Recording
 from repair.store.manifest import Manifest
 from repair.store.reader import PartitionStore
+from repair.verification.confidence import verifiers_own
 from repair_assets.session_events import published_by_type
 from resources.language_models import LanguageModelResource
 from resources.language_servers import LanguageServersResource
@@ -91,7 +92,7 @@ class Sources:
                 return {}
             return {"recording": recording.fingerprint(*window(manifest.partition[DATE]))}
 
-        versions = dict(language_servers.versions())
+        versions = {"calibration": verifiers_own().sha256, **language_servers.versions()}
         if language_model.model:
             versions["model"] = language_model.fingerprint_settings()
         found = staleness(store, {*dates, *mixtures[-1:]}, RunSettings(versions, recorded))

@@ -32,10 +32,12 @@ def stale(store: str, output: str) -> None:
       repair stale .demo/store
       repair stale gs://bucket/store --format json
     """
-    from repair.execution.staleness import staleness
+    from repair.execution.staleness import RunSettings, staleness
     from repair.store.reader import PartitionStore
+    from repair.verification.confidence import verifiers_own
 
-    found = staleness(PartitionStore(store))
+    own = RunSettings({"calibration": verifiers_own().sha256})
+    found = staleness(PartitionStore(store), run=own)
     if output == "json":
         rows = [
             {

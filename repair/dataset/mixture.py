@@ -18,6 +18,7 @@ from repair.diagnostics.equal_findings import UNDEFINED_NAME, equal_findings
 from repair.schema.guards import rejecting
 from repair.schema.outcomes import Reject, outcome_batch
 from repair.schema.rows import RepairExampleRow
+from repair.schema.stages import SIGNALS
 from repair.text.files import text_of
 from repair.text.stable_hash import rank
 
@@ -34,6 +35,9 @@ MIXTURE = pa.schema(
         ("response", pa.string()),
         ("date", pa.string()),  # of the text table that has the text of `path`
         ("text_sha256", pa.string()),
+        ("signals", SIGNALS),
+        ("confidence", pa.float64()),  # as in `VERIFIED_DIFFS`
+        ("calibration_sha256", pa.string()),
     ]
 )
 
@@ -42,6 +46,7 @@ BATCH_ROWS = 1000
 
 REASONS = {
     "held_out": "the project is for tests",
+    "low_confidence": "the repair is less likely right than the mixture asks for",
     "contaminated": "a benchmark sample has the same project, or nearly the same file",
     "cap_code": "the mixture has enough examples of the diagnostic code",
     "same_finding": "the other server's report of the same fault of the same text is in the mixture",
@@ -63,6 +68,7 @@ def mixture(
     cap_per_code: int = 20_000,
     cap_per_repair: int = 1_000,
     share_per_kind: float = 1.0,
+    least_confidence: float = 0.0,
 ) -> Iterator[pa.RecordBatch]:
     """Outcomes of `MIXTURE` for rows of `REPAIR_EXAMPLES`; the accepted ones come last, in a seeded order.
 
@@ -71,7 +77,8 @@ def mixture(
     diagnostic code; `cap_per_repair`: the most diagnostics of one text that have the same repair, as one
     mistake may have many; `share_per_kind`: the largest part of the result that one kind of diagnostic may
     be, where there are kinds enough. A kind is a rule, the rules of both servers for undefined names
-    together, and each message of a syntax error, which has no rule.
+    together, and each message of a syntax error, which has no rule. `least_confidence`: of the repair of an
+    example, by the verifier's calibration; a row without one has none.
 
     The result does not depend on the order of the input. Memory holds responses and tasks, not workspaces:
     some kilobytes for each example that is not rejected at once.
@@ -96,6 +103,10 @@ def mixture(
     def task_of(row: RepairExampleRow) -> str | Reject:
         if row["split"] == TEST:
             return Reject(row, "held_out", f"project {row['project_id']} is for tests")
+        if (confidence := row["confidence"] or 0.0) < least_confidence:
+            return Reject(
+                row, "low_confidence", f"{confidence:.4f}, and at least {least_confidence} is asked for"
+            )
         if (why := contamination(row)) is not None:
             return Reject(row, "contaminated", why)
         return task_text(row, row["line_diff"])

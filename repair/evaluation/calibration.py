@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from repair.evaluation.intervals import Share, wilson
-from repair.verification.confidence import FEATURES, Calibration, Signals
+from repair.verification.confidence import DIGITS, FEATURES, Calibration, Cut, Signals
 
 RIDGE = 1.0
 """Variance of the prior of a weight, inverted: what separates a small sample perfectly stays finite."""
@@ -83,7 +83,7 @@ def calibrated(
     return Calibration(
         intercept=intercept,
         weights=weights,
-        threshold=round(threshold - 5e-5, 4),  # what has just this confidence is shown
+        threshold=_rounded(threshold),
         chosen_on={
             "fitted_to": len(repairs),
             "verified": verified,
@@ -92,3 +92,17 @@ def calibrated(
             "precision": share.text() if (share := Share.of(right, len(found))) else None,
         },
     )
+
+
+def cuts_of(calibration: Calibration, repairs: Sequence[Judged]) -> tuple[Cut, ...]:
+    """Every threshold that tells the repairs apart, rising."""
+    cuts: list[Cut] = []
+    for threshold in sorted({calibration.confidence(repair.signals) for repair in repairs}):
+        found = shown_at(repairs, calibration.confidence, threshold)
+        cuts.append(Cut(_rounded(threshold), len(found), sum(repair.right for repair in found)))
+    return tuple(cuts)
+
+
+def _rounded(threshold: float) -> float:
+    """Downwards: what has just this confidence is shown, if it is rounded too."""
+    return round(threshold - 0.5 * 10**-DIGITS, DIGITS)

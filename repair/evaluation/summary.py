@@ -34,6 +34,32 @@ class SystemScore:
     """Kind of outcome (`repair.evaluation.outcomes.KINDS`) -> share; they add up to all samples."""
 
 
+@dataclass(frozen=True, slots=True)
+class VerifierPrecision:
+    """Of the samples to which a system's answers verify, the share that passes the tests."""
+
+    system: str
+    answers: int
+    """Of which the first one counts that verifies."""
+    verified: Share
+    precision: Share | None
+    """None: no answer verifies."""
+
+
+def verifier_precisions(rows: Iterable[Row]) -> list[VerifierPrecision]:
+    """Of the rows of one benchmark, for each system in order of first appearance: of its first answers, and
+    of all where it gave several. Systems without an answer whose tests were run are left out."""
+    found: list[VerifierPrecision] = []
+    tested = [row for row in rows if row.get("functional") is not None]
+    for (_, system), group in by_benchmark_and_system(tested).items():
+        for answers in sorted({1, 1 + max(map(answer_index, group))}):
+            own = [row for row in group if answer_index(row) < answers]
+            shown = first_answers(row for row in own if row["repaired"])
+            verified = Share(len(shown), len(first_answers(own)))
+            found.append(VerifierPrecision(system, answers, verified, share_of(shown, "functional")))
+    return found
+
+
 def by_benchmark_and_system(rows: Iterable[Row]) -> dict[tuple[str, str], list[Row]]:
     """Rows by benchmark and system, in order of first appearance."""
     groups: dict[tuple[str, str], list[Row]] = {}

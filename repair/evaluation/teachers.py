@@ -23,7 +23,7 @@ from repair.schema.stages import SYNTHESIZED_DIFFS, VERIFIED_DIFFS
 from repair.synthesis.lm.judge import LmJudge
 from repair.synthesis.teacher import Teacher, synthesize
 from repair.text.stable_hash import rank
-from repair.verification.verifier import verify_rows
+from repair.verification.stage import verify_rows
 
 pc: Any = pyarrow.compute  # its functions are made at import, so that type checkers do not see them
 

@@ -20,6 +20,7 @@ from repair.prompt.answer_formats import LINE_DIFF, answer_format
 from repair.prompt.sentinels import PromptError
 from repair.unexpected import UNEXPECTED
 from repair.verification.confidence import Calibration, Signals, signals_of
+from repair.verification.needless import UnansweredError
 from repair.verification.verifier import examine
 
 Proposal = str | Attempt
@@ -141,14 +142,19 @@ def first_verified(
                 fix = Fix(task, changed, verdict.line_diff, tuple(rejected))
                 if calibration is None:
                     return fix
-                signals = yield from signals_of(
-                    task.files,
-                    task.diagnostic,
-                    verdict.repaired,
-                    task.before,
-                    sampled=sampled,
-                    votes=proposals.count(proposal) / len(proposals) if sampled else 0.0,
-                )
+                try:
+                    signals = yield from signals_of(
+                        task.files,
+                        task.diagnostic,
+                        changed,
+                        task.before,
+                        sampled=sampled,
+                        votes=proposals.count(proposal) / len(proposals) if sampled else 0.0,
+                    )
+                except UnansweredError as error:
+                    known[proposal] = Attempt(error.verdict.reason or UNEXPECTED, error.verdict.evidence)
+                    rejected.append(known[proposal])
+                    continue
                 fix = replace(fix, confidence=calibration.confidence(signals))
                 if fix.confidence is not None and fix.confidence >= calibration.threshold:
                     return fix

@@ -32,6 +32,12 @@ class DiagnosticRow(TypedDict):
     has_code_action: bool
 
 
+class SignalsRow(TypedDict):
+    needless: int
+    code_as_text: bool
+    spans: int
+
+
 class PublishedDiagnosticRow(TypedDict):
     code: str
     message: str
@@ -150,6 +156,9 @@ class VerifiedDiffRow(SynthesizedDiffRow):
     after_ruff_version: str
     files_sha256: str
     prompt_version: str
+    signals: SignalsRow
+    confidence: float
+    calibration_sha256: str
     judge: str | None
     judge_reason: str | None
     judge_cost_usd: float | None
@@ -173,6 +182,9 @@ class RepairExampleRow(TypedDict):
     line_diff: str
     repaired: str
     repaired_files: list[FileRow]
+    signals: SignalsRow
+    confidence: float
+    calibration_sha256: str
 
 
 class FixAcceptanceRow(TypedDict):

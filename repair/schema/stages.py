@@ -40,6 +40,9 @@ DIAGNOSTIC = pa.struct(
     ]
 )
 
+# What tells right repairs from wrong ones (`repair.verification.confidence`).
+SIGNALS = pa.struct([("needless", pa.int32()), ("code_as_text", pa.bool_()), ("spans", pa.int32())])
+
 # One episode of a diagnostic, chosen by the sampler, at its settled moment.
 SAMPLED_EPISODES = pa.schema(
     [
@@ -107,6 +110,9 @@ VERIFIED_DIFFS = extended(
     pa.field("after_ruff_version", pa.string()),
     pa.field("files_sha256", pa.string()),  # of `files`: `workspace_sha256` if nothing was redacted
     pa.field("prompt_version", pa.string()),
+    pa.field("signals", SIGNALS),
+    pa.field("confidence", pa.float64()),  # that the repair is right, in 0 to 1
+    pa.field("calibration_sha256", pa.string()),  # of what made `confidence` of `signals`
     pa.field("judge", pa.string()),  # null: no judge was asked
     pa.field("judge_reason", pa.string()),
     pa.field("judge_cost_usd", pa.float64()),
@@ -131,6 +137,9 @@ REPAIR_EXAMPLES = pa.schema(
         ("line_diff", pa.string()),
         ("repaired", pa.string()),
         ("repaired_files", FILES),
+        ("signals", SIGNALS),
+        ("confidence", pa.float64()),  # as in `VERIFIED_DIFFS`
+        ("calibration_sha256", pa.string()),
     ]
 )
 

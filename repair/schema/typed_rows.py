@@ -16,6 +16,7 @@ STRUCTS = {
     "FileRow": stages.FILES.value_type,
     "LaterStateRow": stages.LATER_STATES.value_type,
     "DiagnosticRow": stages.DIAGNOSTIC,
+    "SignalsRow": stages.SIGNALS,
     "PublishedDiagnosticRow": events.PUBLISHED_DIAGNOSTIC,
     "ConsentRow": events.CONSENT,
 }

@@ -1,5 +1,6 @@
 """Verification: whether a diff repairs a diagnostic and is no cheat."""
 
-from repair.verification.verifier import Verdict, verify, verify_rows
+from repair.verification.stage import verify_rows
+from repair.verification.verifier import Verdict, verify
 
 __all__ = ["Verdict", "verify", "verify_rows"]

@@ -2,16 +2,19 @@
 
 That the servers are content is not yet a repair: they do not know what the program was to do. The signals
 tell verified repairs apart that pass a program's tests from those that do not; a `Calibration` turns them
-into the probability that this one does. It is fitted and its threshold chosen for one model, by
-`repair.evaluation.calibration`, and lies beside it as `confidence.json`.
+into the probability that this one does. It is fitted and its threshold chosen by
+`repair.evaluation.calibration`: for one model, beside which it lies as `confidence.json`; and for any
+teacher, `verifiers_own`, by which verified rows get their confidence. That one lies beside this module.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import cache
 from math import exp
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import msgspec
 
@@ -24,6 +27,9 @@ from repair.verification.code_as_text import code_as_text
 from repair.verification.needless import changed_spans, needless_changes
 
 FILE = "confidence.json"
+OWN = Path(__file__).with_name(FILE)
+DIGITS = 4
+"""Decimals of a stored confidence: the last ones of a sum differ between machines."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +41,7 @@ class Signals:
     code_as_text: bool
     """It closes a quote or writes a comment around what reads as code."""
     spans: int
-    """Changed spans of tokens in the diagnostic's file."""
+    """Changed spans of tokens, of all files."""
     sampled: bool
     """It is no greedy answer: that one did not do."""
     votes: float = 0.0
@@ -69,21 +75,38 @@ FEATURES = tuple(Signals(needless=0, code_as_text=False, spans=1, sampled=False)
 def signals_of(
     workspace: Mapping[str, str],
     diagnostic: Diagnostic,
-    repaired: str,
+    repaired: Mapping[str, str],
     before: Sequence[Diagnostic],
     *,
     sampled: bool = False,
     votes: float = 0.0,
 ) -> CheckCoroutine[Signals]:
-    """The signals of a verified repair, `repaired` being the text of the diagnostic's file after it."""
-    original = workspace[diagnostic.path]
+    """The signals of a verified repair, `repaired` being the changed files (path -> text) after it.
+
+    Raises:
+        UnansweredError: the servers failed, so that they are not known.
+    """
+    changes = [(workspace[path], text) for path, text in repaired.items()]
     return Signals(
         needless=(yield from needless_changes(workspace, diagnostic, repaired, before)),
-        code_as_text=code_as_text(original, repaired),
-        spans=len(changed_spans(original, repaired)),
+        code_as_text=any(code_as_text(*change) for change in changes),
+        spans=sum(len(changed_spans(*change)) for change in changes),
         sampled=sampled,
         votes=votes,
     )
+
+
+class Cut(NamedTuple):
+    """A threshold: how many repairs that it was chosen on have its confidence, and how many of them are
+    right."""
+
+    threshold: float
+    shown: int
+    right: int
+
+    @property
+    def precision(self) -> float:
+        return self.right / self.shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +123,11 @@ class Calibration:
     chosen_on: Mapping[str, Any] = field(default_factory=dict[str, Any])
     weights_sha256: Mapping[str, str] | None = None
     """Of the model's files of weights: its answers are what was calibrated."""
+    cuts: tuple[Cut, ...] = ()
+    """Of the verifier's own: every threshold that tells the repairs apart that it was chosen on, rising."""
+    measured: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
+    """Teacher -> benchmark -> precision of all that verifies, in words; of none that it was not measured of.
+    """
 
     def __post_init__(self) -> None:
         if set(self.weights) != set(FEATURES) or not 0 <= self.threshold <= 1:
@@ -113,10 +141,33 @@ class Calibration:
         logit = self.intercept + sum(self.weights[name] * value for name, value in signals.features().items())
         return 1 / (1 + exp(-max(-500.0, min(500.0, logit))))
 
+    def threshold_for(self, precision: float) -> float:
+        """The lowest threshold whose precision, on what it was chosen on, is at least `precision`.
+
+        Raises:
+            ConfigurationError: none has it.
+        """
+        enough = [cut.threshold for cut in self.cuts if cut.precision >= precision]
+        if enough:
+            return min(enough)
+        best = max(self.cuts, key=lambda cut: cut.precision, default=None)
+        known = f"the highest is {best.precision:.3f}, at {best.threshold}" if best else "it has none"
+        raise ConfigurationError(
+            f"a precision of {precision} is asked for, and no threshold of the calibration has it: {known}"
+        )
+
+    @property
+    def sha256(self) -> str:
+        """What rows say of the calibration that gave them their confidence."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
     def write(self, folder: Path) -> None:
         """Write it beside a model."""
-        of_model = replace(self, weights_sha256=weights_of(folder))
-        (folder / FILE).write_text(json.dumps(asdict(of_model), indent=2) + "\n", encoding="utf-8")
+        replace(self, weights_sha256=weights_of(folder)).write_to(folder / FILE)
+
+    def write_to(self, path: Path) -> None:
+        """Write it as a file of its own."""
+        path.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
 
     @classmethod
     def read(cls, folder: Path) -> Self | None:
@@ -128,16 +179,27 @@ class Calibration:
         path = folder / FILE
         if not path.is_file():
             return None
-        try:
-            found = msgspec.json.decode(path.read_bytes(), type=cls)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise ConfigurationError(
-                f"{shown(str(path))} is no calibration: {error}; run bench/precision.py --fit to make it"
-                " again"
-            ) from None
+        found = cls.read_from(path)
         if found.weights_sha256 != weights_of(folder):
             raise ConfigurationError(
                 f"{shown(str(path))} is the calibration of other weights than those beside it: run"
                 " bench/precision.py --fit to make it again, or remove it"
             )
         return found
+
+    @classmethod
+    def read_from(cls, path: Path) -> Self:
+        """The calibration in a file. Raises ConfigurationError if it has none."""
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=cls)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise ConfigurationError(
+                f"{shown(str(path))} is no calibration: {error}; run bench/precision.py --fit to make it"
+                " again"
+            ) from None
+
+
+@cache
+def verifiers_own() -> Calibration:
+    """The verifier's calibration for any teacher: by it verified rows get their confidence."""
+    return Calibration.read_from(OWN)

@@ -1,20 +1,34 @@
 """Needless changes: which changed spans of a verified repair can be taken back, one at a time.
 
 A repair that also changes what nobody complained about is the likelier wrong one. A span is a run of changed
-tokens; the repair without it is verified like any other. Each span costs a check of the servers.
+tokens, in whichever file; the repair without it is verified like any other. Each span of a repair of two or
+more costs a check of the servers, but those without which a file that parses would not.
 """
 
+import ast
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from repair.diagnostics.diagnostic import Diagnostic
+from repair.language_servers.errors import LanguageServerError
 from repair.language_servers.scheduler import CheckCoroutine
-from repair.line_diff.numbered import diff
+from repair.line_diff.workspace import diff
 from repair.text import lcs
-from repair.verification.verifier import examine
+from repair.text.lines import split_mark
+from repair.verification.verifier import UNANSWERED, Verdict, examine
 
 MAX_CHECKS = 6
+
+
+class UnansweredError(LanguageServerError):
+    """The servers failed on a repair without one of its spans, and that is its verdict."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__(f"{verdict.reason}: {verdict.evidence}")
+        self.verdict = verdict
+
 
 _TOKEN = re.compile(r"\w+|[^\S\n]+|\n|[^\w\s]")
 
@@ -49,25 +63,43 @@ def without(repaired: str, span: Span) -> str:
 def needless_changes(
     workspace: Mapping[str, str],
     diagnostic: Diagnostic,
-    repaired: str,
+    repaired: Mapping[str, str],
     before: Sequence[Diagnostic],
     *,
     max_checks: int = MAX_CHECKS,
 ) -> CheckCoroutine[int]:
-    """How many of the changed spans of a verified repair of the diagnostic's file are needless.
+    """How many of the changed spans of a verified repair are needless; `repaired` are the changed files.
 
     A repair of one span has none. Of one with more than `max_checks` spans the first ones are tried.
+
+    Raises:
+        UnansweredError: the servers failed, so that it is not known.
     """
-    original = workspace[diagnostic.path]
-    spans = changed_spans(original, repaired)
+    changed = {**workspace, **repaired}
+    spans = [(path, span) for path, text in repaired.items() for span in changed_spans(workspace[path], text)]
     needless = 0
-    for span in spans[:max_checks] if len(spans) > 1 else ():
-        line_diff = diff(original, without(repaired, span))
+    parsing = {path for path, text in repaired.items() if _parses(text)}
+    for path, span in spans[:max_checks] if len(spans) > 1 else ():
+        if path in parsing and not _parses(without(changed[path], span)):
+            continue  # as one of the two changed brackets of a call: the servers would say so
+        line_diff = diff(workspace, {**changed, path: without(changed[path], span)}, diagnostic.path)
         if not line_diff:
             continue
         verdict = yield from examine(workspace, diagnostic, line_diff, before, anywhere=True)
+        if verdict.reason in UNANSWERED:
+            raise UnansweredError(verdict)
         needless += verdict.accepted
     return needless
+
+
+def _parses(text: str) -> bool:
+    """Whether the running Python does."""
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            ast.parse(split_mark(text)[1])
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return False
+    return True
 
 
 def _is_spacing(old: Sequence[str], new: Sequence[str], run: lcs.ChangedRange) -> bool:

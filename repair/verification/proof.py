@@ -12,6 +12,7 @@ A row of `VERIFIED_DIFFS` has the workspace, the teacher's answer and the diagno
 | `repaired` | it gives `repaired` and `repaired_files` |
 | `after` | the diagnostics of the repaired workspace |
 | `verdict` | `repair.verification.verifier` accepts the diff |
+| `signals` | what can be seen of the repair, and the confidence if it is of the calibration that is here |
 
 `workspace_sha256` of a redacted row is the hash of the texts in `error_states`, which the row does not have.
 The judge is not asked again.
@@ -32,9 +33,12 @@ from repair.prompt.sentinels import PROMPT_VERSION
 from repair.schema.rows import DiagnosticRow, VerifiedDiffRow
 from repair.text.files import files_of, workspace_sha256
 from repair.text.lines import lines_of
-from repair.verification.verifier import answered_diff, examine, fewest_lines
+from repair.verification.confidence import DIGITS, signals_of, verifiers_own
+from repair.verification.needless import UnansweredError
+from repair.verification.stage import answered_diff, scored
+from repair.verification.verifier import examine, fewest_lines
 
-STEPS = ("hash", "before", "answer", "diff", "repaired", "after", "verdict")
+STEPS = ("hash", "before", "answer", "diff", "repaired", "after", "verdict", "signals")
 
 _COMPARED = frozenset(
     {None, "diagnostic_remains", "new_error", "cheat"}
@@ -97,7 +101,7 @@ def _prove(row: VerifiedDiffRow, versions: Mapping[str, str]) -> CheckCoroutine[
         )
     except LanguageServerError as error:
         faults["before"] = f"{error.reason}: {error}"
-        unknown += ["diff", "repaired", "after", "verdict"]
+        unknown += ["diff", "repaired", "after", "verdict", "signals"]
         return Proof(row, faults, tuple(unknown), _other_versions(row, versions))
     if fault := _difference(row["before"], before):
         faults["before"] = fault
@@ -105,7 +109,7 @@ def _prove(row: VerifiedDiffRow, versions: Mapping[str, str]) -> CheckCoroutine[
         faults["verdict"] = f"{verdict.reason}: {verdict.evidence}"
     if verdict.repaired is None:
         faults["diff"] = f"it does not apply: {faults.pop('verdict')}"
-        unknown += ["repaired", "after", "verdict"]
+        unknown += ["repaired", "after", "verdict", "signals"]
     else:
         wanted = {**files_of(row, "repaired_files"), path: row["repaired"]}
         if fault := _text_fault(wanted, {**verdict.repaired_files, path: verdict.repaired}):
@@ -114,8 +118,28 @@ def _prove(row: VerifiedDiffRow, versions: Mapping[str, str]) -> CheckCoroutine[
             unknown.append("after")
         elif fault := _difference(row["after"], verdict.after):
             faults["after"] = fault
+        if not verdict.accepted:
+            unknown.append("signals")
+        elif fault := (yield from _signals_fault(row, files, verdict.changed(path), before)):
+            faults["signals"] = fault
     ordered = {step: faults[step] for step in STEPS if step in faults}
     return Proof(row, ordered, tuple(unknown), _other_versions(row, versions))
+
+
+def _signals_fault(
+    row: VerifiedDiffRow, files: Mapping[str, str], changed: Mapping[str, str], before: Sequence[Diagnostic]
+) -> CheckCoroutine[str | None]:
+    try:
+        signals = yield from signals_of(files, Diagnostic.from_row(row["diagnostic"]), changed, before)
+    except UnansweredError as error:
+        return str(error)
+    found = scored(signals)
+    if row["signals"] != found["signals"]:
+        return f"they are {found['signals']}, and the row has {row['signals']}"
+    same = row["calibration_sha256"] == found["calibration_sha256"]
+    if same and abs((row["confidence"] or 0.0) - found["confidence"]) > 10**-DIGITS:
+        return f"they give a confidence of {found['confidence']}, and the row has {row['confidence']}"
+    return None
 
 
 def _hash_fault(row: VerifiedDiffRow, files: Mapping[str, str]) -> str | None:
@@ -166,13 +190,14 @@ def _text_fault(wanted: Mapping[str, str], found: Mapping[str, str]) -> str | No
 
 
 def _other_versions(row: VerifiedDiffRow, versions: Mapping[str, str]) -> tuple[str, ...]:
-    here = {**versions, "prompt": PROMPT_VERSION}
+    here = {**versions, "prompt": PROMPT_VERSION, "calibration": verifiers_own().sha256}
     row_versions = [
         ("pyright", row["pyright_version"]),
         ("ruff", row["ruff_version"]),
         ("pyright", row["after_pyright_version"]),
         ("ruff", row["after_ruff_version"]),
         ("prompt", row["prompt_version"]),
+        ("calibration", row["calibration_sha256"]),
     ]
     other = [f"{name} {here.get(name)} here, {version} in the row" for name, version in row_versions]
     return tuple(

@@ -7,12 +7,8 @@ diagnostic and report no new error, and the diff is no cheat. The first check th
 of `REASONS`.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
-
-import pyarrow as pa
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from repair.diagnostics.codes import server_and_rule
 from repair.diagnostics.diagnostic import HINT, Diagnostic, format_diagnostic, format_diagnostics
@@ -24,18 +20,12 @@ from repair.language_servers import (
     errors,
 )
 from repair.language_servers.python_version import required_by_setup_py
-from repair.language_servers.scheduler import CheckCoroutine, Servers, VersionedServers, run_all
+from repair.language_servers.scheduler import CheckCoroutine, Servers, run_all
 from repair.line_diff import workspace as workspace_diff
 from repair.line_diff.numbered import LineDiffError
-from repair.line_diff.tolerant import ReadDiff, canonical
-from repair.prompt.answer_formats import answer_format
+from repair.line_diff.tolerant import canonical
 from repair.prompt.excerpt import OutsideExcerptError, check_inside
-from repair.prompt.sentinels import PROMPT_VERSION
 from repair.schema.guards import guarded
-from repair.schema.outcomes import DETAIL, KEY, REASON, Reject, outcome_batch, subschema
-from repair.schema.rows import SynthesizedDiffRow
-from repair.schema.stages import SYNTHESIZED_DIFFS, VERIFIED_DIFFS
-from repair.text.files import files_of, workspace_sha256
 from repair.unexpected import UNEXPECTED
 from repair.verification.cheats import (
     Cheat,
@@ -67,12 +57,6 @@ REASONS = {
 }
 """Why a diff is no repair, or could not be checked: reject reason -> meaning."""
 
-READS = (KEY, "files", "diagnostic", "before", "answer", "answer_format")
-ADDS = subschema(
-    VERIFIED_DIFFS,
-    (KEY, *(name for name in VERIFIED_DIFFS.names if name not in SYNTHESIZED_DIFFS.names)),
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -94,6 +78,11 @@ class Verdict:
     after: tuple[Diagnostic, ...] = ()
     tolerated: tuple[str, ...] = ()
 
+    def changed(self, path: str) -> dict[str, str]:
+        """The files that the diff changes, after it; `path` is the diagnostic's."""
+        own = {} if self.repaired is None else {path: self.repaired}
+        return {**own, **self.repaired_files}
+
 
 def verify(
     workspace: Mapping[str, str],
@@ -111,32 +100,6 @@ def verify(
     if it is not given, the servers compute it.
     """
     return run_all([examine(workspace, diagnostic, line_diff, before, anywhere=anywhere)], servers)[0]
-
-
-def verify_rows(batches: Iterable[pa.RecordBatch], servers: VersionedServers) -> Iterator[pa.RecordBatch]:
-    """Outcomes of `ADDS` for rows of `SYNTHESIZED_DIFFS`, one batch for one batch."""
-    for batch in batches:
-        rows = batch.select(READS).to_pylist()
-        verdicts = run_all([guarded(_examine_row(row), _unexpected) for row in rows], servers)
-        outcomes = [
-            _outcome(row, verdict, servers.versions) for row, verdict in zip(rows, verdicts, strict=True)
-        ]
-        yield outcome_batch(outcomes, ADDS)
-
-
-def count_cheats(outcomes: Iterable[pa.RecordBatch], counts: Counter[str]) -> Iterator[pa.RecordBatch]:
-    """The outcomes as they are; `counts` gets the kinds of cheats among them."""
-    for outcome in outcomes:
-        rejected = zip(outcome[REASON].to_pylist(), outcome[DETAIL].to_pylist(), strict=True)
-        counts.update(detail.partition(":")[0] for reason, detail in rejected if reason == "cheat")
-        yield outcome
-
-
-def count_tolerated(outcomes: Iterable[pa.RecordBatch], counts: Counter[str]) -> Iterator[pa.RecordBatch]:
-    """The outcomes as they are; `counts` gets the tolerances with which answers were read."""
-    for outcome in outcomes:
-        counts.update(name for names in outcome["tolerated"].to_pylist() for name in names or ())
-        yield outcome
 
 
 def examine(
@@ -267,43 +230,3 @@ def fewest_lines(
             return fewest
         return line_diff
     return fewest
-
-
-def answered_diff(row: SynthesizedDiffRow) -> ReadDiff:
-    """The diff in the teacher's answer of a row of `SYNTHESIZED_DIFFS`. Raises `LineDiffError`."""
-    form = answer_format(row["answer_format"])
-    return form.read_in(row["answer"], files_of(row), row["diagnostic"]["path"])
-
-
-def _examine_row(row: SynthesizedDiffRow) -> CheckCoroutine[Verdict]:
-    try:
-        answer = answered_diff(row)
-    except LineDiffError as error:
-        return Verdict(False, error.reason, str(error))
-    before = [Diagnostic.from_row(known) for known in row["before"]]
-    diagnostic = Diagnostic.from_row(row["diagnostic"])
-    verdict = yield from examine(files_of(row), diagnostic, answer.line_diff, before)
-    return replace(verdict, tolerated=answer.tolerated)
-
-
-def _outcome(
-    row: SynthesizedDiffRow, verdict: Verdict, versions: Mapping[str, str]
-) -> Mapping[str, Any] | Reject:
-    known = {
-        KEY: row[KEY],
-        "tolerated": list(verdict.tolerated),
-        "line_diff": verdict.line_diff,
-        "repaired": verdict.repaired,
-        "repaired_files": [
-            {"path": path, "text": text} for path, text in sorted(verdict.repaired_files.items())
-        ],
-        "after": [diagnostic.as_row() for diagnostic in verdict.after],
-        "after_pyright_version": versions.get("pyright"),
-        "after_ruff_version": versions.get("ruff"),
-        "files_sha256": workspace_sha256(files_of(row)),
-        "prompt_version": PROMPT_VERSION,
-        "judge": None,
-        "judge_reason": None,
-        "judge_cost_usd": None,
-    }
-    return known if verdict.reason is None else Reject(known, verdict.reason, verdict.evidence)

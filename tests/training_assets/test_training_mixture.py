@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from partitions.keys import Key
+from repair.verification.confidence import verifiers_own
 from repair_assets.benchmarks import leetcode_benchmark, workspace_benchmark
 from repair_assets.repair_examples import daily_examples
 from tests.graph import DAY, House, failure, reused
@@ -27,7 +28,9 @@ def freeze_benchmarks(house: House) -> None:
 def house(tmp_path_factory: pytest.TempPathFactory) -> House:
     """Two days of examples, and benchmarks that are frozen after the first."""
     house = House(tmp_path_factory.mktemp("house"))
-    call = verified(OTHER, CALL, CALL.replace("double()", "double(2)"), "pyright[reportCallIssue]")
+    call = verified(
+        OTHER, CALL, CALL.replace("double()", "double(2)"), "pyright[reportCallIssue]", needless=1
+    )
     names = [
         misspelt_in(LEARNED, 1),
         misspelt_in(LEARNED, 2),
@@ -112,6 +115,24 @@ def test_a_cap_leaves_out_what_is_beyond_it(house: House):
     manifest = house.manifest("training_mixture", Key(DAY))
     assert manifest.rejects == {"held_out": 1, "contaminated": 1, "cap_code": 2}
     assert manifest.rows_out == 2
+
+
+def test_a_mixture_may_ask_for_a_precision(house: House):
+    result = house.run([training_mixture], Key(DAY), config={"training_mixture": {"least_precision": 0.9}})
+    manifest = house.manifest("training_mixture", Key(DAY))
+    threshold = verifiers_own().threshold_for(0.9)
+    assert manifest.rejects == {"held_out": 1, "low_confidence": 1, "contaminated": 1, "near_duplicate": 1}
+    assert all(row["confidence"] >= threshold for row in house.rows("training_mixture", Key(DAY)))
+    (event,) = result.asset_materializations_for_node("training_mixture")
+    card = str(event.metadata["data_card"].value)
+    assert f"every example has a confidence of {threshold} at least" in card
+    assert "| history | not measured | not measured |" in card
+
+
+def test_a_precision_that_no_confidence_has_is_refused(house: House):
+    config = {"training_mixture": {"least_precision": 1.0}}
+    result = house.run([training_mixture], Key(DAY), config=config, raise_on_error=False)
+    assert "a precision of 1.0 is asked for" in failure(result, "training_mixture")
 
 
 def test_a_mixture_without_frozen_benchmarks_is_refused(tmp_path: Path):

@@ -15,26 +15,21 @@ third kind from it, where they know the cheat). A reject (`REASONS`) is of a sam
 Tested by `tests/repair/evaluation/judge/test_calibration.py`.
 """
 
-import builtins
-import io
-import keyword
 import random
-import tokenize
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 
 import pyarrow as pa
 
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.evaluation.leetcode.functional import judged as passing
+from repair.evaluation.scripted_fixes import Mutation, mutations, suppressions
 from repair.language_servers.scheduler import CheckCoroutine, Servers, run_all
 from repair.line_diff.numbered import diff, hunks
 from repair.schema.outcomes import Reject, outcome_batch
 from repair.schema.stages import DIAGNOSTIC, FILES
 from repair.text.files import files_of
-from repair.text.lines import commonest_terminator, lines_of
 from repair.text.stable_hash import rank
 from repair.verification.verifier import Verdict, examine
 
@@ -63,12 +58,6 @@ REASONS = {
 
 # Changed fixes of a sample that the servers check, and how many of those that they accept are tested.
 _MOST_TRIED, _MOST_TESTED = 16, 3
-
-_OPERATORS = {
-    **{"<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "==", "+": "-", "-": "+", "*": "+"},
-    **{"//": "*", "%": "//", "+=": "-=", "-=": "+=", "and": "or", "or": "and", "min": "max", "max": "min"},
-    **{"True": "False", "False": "True"},
-}
 
 
 def labelled_diffs(
@@ -130,78 +119,25 @@ def _candidates(sample: Mapping[str, Any], seed: int) -> CheckCoroutine[_Candida
         return Reject(sample, "right_rejected", f"{right.reason}: {right.evidence}")
     found = _Candidates(row(RIGHT, "oracle", right))
     chance = random.Random(f"{seed} {sample['sample_id']}")  # noqa: S311 - a draw that can be repeated
-    for line_diff in _suppressions(original, diagnostic.start_line, chance):
+    ways = list(suppressions(original, diagnostic.start_line).values())
+    for line_diff in chance.sample(ways, len(ways)):
         verdict = yield from examine(files, diagnostic, line_diff, before, anywhere=True)
         if verdict.reason == "cheat":
             found.cheat = row(CHEAT, verdict.evidence.partition(":")[0], verdict)
             break
     added = {n for hunk in hunks(original, target) for n, _ in enumerate(hunk.added, hunk.new_start)}
-    everywhere = list(_mutations(target))
-    for kind, _, text in [*_drawn(everywhere, added, chance), *_drawn(everywhere, None, chance)]:
+    everywhere = list(mutations(target))
+    for changed in [*_drawn(everywhere, added, chance), *_drawn(everywhere, None, chance)]:
         found.tried += 1
-        verdict = yield from examine(files, diagnostic, diff(original, text), before, anywhere=True)
+        verdict = yield from examine(files, diagnostic, diff(original, changed.text), before, anywhere=True)
         if verdict.accepted:
-            found.wrong.append(row(WRONG, kind, verdict))
+            found.wrong.append(row(WRONG, changed.kind, verdict))
             if len(found.wrong) == _MOST_TESTED:
                 break
     return found
 
 
-def _suppressions(original: str, line: int, chance: random.Random) -> Sequence[str]:
-    """Diffs that suppress the diagnostic of a 0-based line, in random order."""
-    text = lines_of(original)[line]
-    number, indentation = line + 1, text[: len(text) - len(text.lstrip())]
-    removed = f"-{number} {text}"
-    ways = [
-        removed,
-        f"{removed}\n+{number} {text}  # type: ignore  # noqa",
-        f"{removed}\n+{number} {indentation}pass",
-        f"{removed}\n+{number} {indentation}# {text.lstrip()}\n+{number + 1} {indentation}pass",
-    ]
-    return chance.sample(ways, len(ways))
-
-
-# (kind of the changed token, its 1-based line, the text after the change)
-_Mutation = tuple[str, int, str]
-
-
-def _drawn(changed: Sequence[_Mutation], numbers: set[int] | None, chance: random.Random) -> list[_Mutation]:
+def _drawn(changed: Sequence[Mutation], numbers: set[int] | None, chance: random.Random) -> list[Mutation]:
     """Random sample of the mutations on the lines `numbers`; None: of all."""
-    fitting = [change for change in changed if numbers is None or change[1] in numbers]
+    fitting = [change for change in changed if numbers is None or change.line in numbers]
     return chance.sample(fitting, min(len(fitting), _MOST_TRIED))
-
-
-def _mutations(target: str) -> Iterator[_Mutation]:
-    """Mutation: `target` with one token changed, in every way."""
-    rows = lines_of(target)
-    tokens = list(tokenize.generate_tokens(io.StringIO("\n".join(rows)).readline))
-    pairs = list(pairwise(tokens))
-    defined = {token.string for before, token in pairs if before.string in ("def", "class")}
-    variables = {
-        (token.start, token.string)
-        for before, token in pairs
-        if _is_name(token) and before.string != "." and token.string not in defined
-    }
-    names = sorted({name for _, name in variables})
-    for token in tokens:
-        (line, start), end = token.start, token.end[1]
-        if token.end[0] != line:
-            continue
-        if token.string in _OPERATORS and token.type != tokenize.STRING:
-            others, kind = [_OPERATORS[token.string]], "operator"
-        elif token.type == tokenize.NUMBER and token.string.isdecimal():
-            others, kind = [str(int(token.string) + 1)], "number"
-        elif (token.start, token.string) in variables:
-            others, kind = [other for other in names if other != token.string], "name"
-        else:
-            continue
-        row = rows[line - 1]
-        for other in others:
-            changed = [*rows[: line - 1], f"{row[:start]}{other}{row[end:]}", *rows[line:]]
-            yield kind, line, commonest_terminator(target).join(changed)
-
-
-def _is_name(token: tokenize.TokenInfo) -> bool:
-    """Whether a token may be a variable: neither a keyword nor a builtin."""
-    text = token.string
-    return token.type == tokenize.NAME and not keyword.iskeyword(text) and not hasattr(builtins, text)

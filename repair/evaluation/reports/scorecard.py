@@ -32,6 +32,7 @@ from repair.evaluation.summary import (
     scores_by,
     share_of,
     system_scores,
+    verifier_precisions,
 )
 from repair.models.made_by import MADE_BY
 from repair.store.reader import PartitionStore
@@ -171,6 +172,7 @@ def _benchmark(name: str, scored: Scored, clean: Sequence[Row]) -> dict[str, Any
         "left_out": len({key_of(row) for row in rows} - {key_of(row) for row in kept}),
         "metrics": shown,
         "plot": scores_svg(scores, shown) if scores else "",
+        "precisions": verifier_precisions(kept),
         "passes": {system: by_k for system, by_k in passes.items() if by_k},
         "ks": sorted({k for by_k in passes.values() for k in by_k}),
         "by_category": _sorted(scores_by(kept, lambda row: category(row["code"]))),

@@ -47,7 +47,7 @@ from repair.synthesis.lm.program import TeacherProgram
 from repair.synthesis.lm.settings import LanguageModel
 from repair.text.files import files_of
 from repair.text.lines import lines_of, split_mark
-from repair.verification.verifier import ADDS
+from repair.verification.stage import ADDS
 
 SHOWN = (KEY, "purposes", "path", "files", "diagnostic")
 QUESTIONS = pa.schema([*subschema(VERIFIED_DIFFS, SHOWN), *list(ADDS)[1:]])
@@ -150,7 +150,7 @@ class LmJudge(Closing):
 
 
 def judged(batches: Iterable[pa.RecordBatch], judge: LmJudge) -> Iterator[pa.RecordBatch]:
-    """The outcomes of `repair.verification.verifier.verify_rows`, after the judge's word on the rows it kept.
+    """The outcomes of `repair.verification.stage.verify_rows`, after the judge's word on the rows it kept.
 
     `batches` are those outcomes beside their rows, of `outcome_schema(QUESTIONS)` at least.
     """

@@ -26,9 +26,8 @@ from repair.line_diff.answer_block import diff_length, find_block
 from repair.line_diff.errors import NoDiffError
 from repair.prompt.sentinels import Example
 from repair.schema.events import Purpose
-from repair.schema.outcomes import REASON, Reject, subschema
+from repair.schema.outcomes import Reject
 from repair.schema.rows import RepairCandidateRow
-from repair.schema.stages import SYNTHESIZED_DIFFS
 from repair.synthesis.lm.client import LmClient, QuestionFailedError
 from repair.synthesis.lm.limits import Usage
 from repair.synthesis.lm.program import TeacherProgram
@@ -37,7 +36,8 @@ from repair.synthesis.lm.response_cache import Answer
 from repair.synthesis.lm.settings import LanguageModel
 from repair.synthesis.teacher import Proposal, synthesize
 from repair.text.files import files_of
-from repair.verification.verifier import READS, UNANSWERED, verify_rows
+from repair.verification.stage import verdicts
+from repair.verification.verifier import UNANSWERED
 
 REASONS = {
     NOT_FOR[Purpose.SYNTHESIS]: "the project's owner did not agree that a language model is shown its texts",
@@ -277,11 +277,11 @@ class LmTeacher(Closing):
         if not checked or self._servers is None:
             return set()
         rows = [{**pending.row, **asdict(proposal)} for pending, proposal in checked]
-        batch = pa.RecordBatch.from_pylist(rows, schema=subschema(SYNTHESIZED_DIFFS, READS))
-        [outcomes] = verify_rows([batch], self._servers)
-        reasons = outcomes.column(REASON).to_pylist()
+        found = verdicts(rows, self._servers)
         settled = {None, *_SERVER_REASONS}
-        return {pending for (pending, _), reason in zip(checked, reasons, strict=True) if reason in settled}
+        return {
+            pending for (pending, _), verdict in zip(checked, found, strict=True) if verdict.reason in settled
+        }
 
 
 def synthesize_by_model(

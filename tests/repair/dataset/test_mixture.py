@@ -76,12 +76,33 @@ def test_train_and_validation_go_on_as_they_are() -> None:
     assert reasons(found) == {"a": None, "b": None}
     assert [found["b"][name] for name in MIXTURE.names] == [
         "b", "project-b", "ruff[F821]", "validation", "main.py", "Undefined name", 1, "response of b",
-        "2026-01-05", hashlib.sha256(b"x = 1\ny\n").hexdigest(),
+        "2026-01-05", hashlib.sha256(b"x = 1\ny\n").hexdigest(), None, None, None,
     ]  # fmt: skip
 
 
 def test_held_out() -> None:
     assert reasons(outcomes([example("a", split="test")])) == {"a": "held_out"}
+
+
+def test_low_confidence() -> None:
+    signals = {"needless": 1, "code_as_text": False, "spans": 2}
+    rows = [
+        example("a", confidence=0.9, signals=signals, calibration_sha256="0"),
+        example("b", confidence=0.6547),
+        example("c", confidence=0.6546),
+        example("d", confidence=None),
+        example("e", split="test", confidence=0.1),
+    ]
+    found = outcomes(rows, least_confidence=0.6547)
+    low = "low_confidence"
+    assert reasons(found) == {"a": None, "b": None, "c": low, "d": low, "e": "held_out"}
+    assert found["c"]["detail"] == "0.6546, and at least 0.6547 is asked for"
+    assert {name: found["a"][name] for name in ("confidence", "signals", "calibration_sha256")} == {
+        "confidence": 0.9,
+        "signals": signals,
+        "calibration_sha256": "0",
+    }
+    assert set(reasons(outcomes(rows)).values()) == {None, "held_out"}
 
 
 def test_contaminated_by_the_project() -> None:

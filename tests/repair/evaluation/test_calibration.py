@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from repair.evaluation.calibration import PRECISION, Judged, calibrated, fitted, shown_at
+from repair.evaluation.calibration import PRECISION, Judged, calibrated, cuts_of, fitted, shown_at
 from repair.evaluation.intervals import wilson
 from repair.verification.confidence import FEATURES, Signals
 
@@ -48,6 +48,19 @@ def test_the_threshold_shows_the_most_that_has_the_bound(
     assert len(found) == shown == calibration.chosen_on["shown"]
     low, _ = wilson(sum(repair.right for repair in found), len(found))
     assert (low >= PRECISION) is (good[0] == 60)
+
+
+def test_each_threshold_is_listed_with_what_it_shows() -> None:
+    samples = repairs(60, 1, PLAIN, "a") + repairs(10, 10, ODD, "b")
+    found = calibrated(samples)
+    cuts = cuts_of(found, samples)
+    assert [(cut.shown, cut.right) for cut in cuts] == [(81, 70), (61, 60)]
+    for cut in cuts:
+        assert len(shown_at(samples, found.confidence, cut.threshold)) == cut.shown
+        assert (
+            len([1 for one in samples if round(found.confidence(one.signals), 4) >= cut.threshold])
+            == cut.shown
+        )
 
 
 def test_the_first_of_a_sample_that_is_sure_enough_is_shown() -> None:

@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repair.evaluation.intervals import Share
-from repair.evaluation.summary import first_answers, pass_at, scores_by, system_scores
+from repair.evaluation.summary import (
+    VerifierPrecision,
+    first_answers,
+    pass_at,
+    scores_by,
+    system_scores,
+    verifier_precisions,
+)
 
 Row = dict[str, Any]
 
@@ -37,6 +44,27 @@ def test_shares_are_of_the_first_answer_to_each_sample_in_any_order() -> None:
 def test_equal_sample_ids_of_two_benchmarks_and_systems_are_apart() -> None:
     rows = [row(1, True), row(1, False, benchmark="leetcode"), row(1, False, system="base")]
     assert len(system_scores(rows)) == 3
+
+
+def test_the_precision_of_the_verifier_is_of_the_first_answer_that_verifies() -> None:
+    def answered(sample: int, *outcomes: tuple[bool, bool]) -> list[Row]:
+        """(verifies, passes the tests) of each answer."""
+        return [row(sample, ok, index, functional=passes) for index, (ok, passes) in enumerate(outcomes)]
+
+    rows = [
+        *answered(1, (True, True), (True, False)),
+        *answered(2, (True, False), (True, True)),
+        *answered(3, (False, True), (True, True)),  # right, and not verified: no part of the precision
+        *answered(4, (False, False), (False, False)),
+        row(5, True, 0, functional=None),  # it has no tests
+        row(1, False, 0, functional=False, system="base"),
+        row(1, True, 0, system="untested"),
+    ]
+    assert verifier_precisions(rows) == [
+        VerifierPrecision("model", 1, Share(2, 4), Share(1, 2)),
+        VerifierPrecision("model", 2, Share(3, 4), Share(2, 3)),
+        VerifierPrecision("base", 1, Share(0, 1), None),
+    ]
 
 
 def test_scores_by_group() -> None:

@@ -9,7 +9,15 @@ import pytest
 
 from repair.errors import ConfigurationError
 from repair.language_servers.scheduler import run_all
-from repair.verification.confidence import FEATURES, FILE, Calibration, Signals, signals_of
+from repair.verification.confidence import (
+    FEATURES,
+    FILE,
+    Calibration,
+    Cut,
+    Signals,
+    signals_of,
+    verifiers_own,
+)
 from tests.repair.synthesis.support import FunctionServers, marked
 
 PLAIN = Signals(needless=0, code_as_text=False, spans=1, sampled=False)
@@ -24,13 +32,21 @@ CALIBRATION = Calibration(
 def test_the_signals_of_a_repair() -> None:
     files = {"main.py": 'a = "error:x"\nb = 1\n'}
     before = marked(files)
-    repaired = "a = '0'\nb = 2\n"
+    repaired = {"main.py": "a = '0'\nb = 2\n"}
     [found] = run_all(
         [signals_of(files, before[0], repaired, before, sampled=True, votes=0.5)], FunctionServers(marked)
     )
     assert found == Signals(needless=1, code_as_text=True, spans=2, sampled=True, votes=0.5)
     assert len(found.doubts()) == 4
     assert PLAIN.doubts() == []
+
+
+def test_the_signals_of_a_repair_of_two_files() -> None:
+    files = {"main.py": "a = error:x\n", "other.py": "b = 1\n"}
+    before = marked(files)
+    repaired = {"main.py": "a = 1\n", "other.py": "b = 1  # print(b)\n"}
+    [found] = run_all([signals_of(files, before[0], repaired, before)], FunctionServers(marked))
+    assert found == Signals(needless=1, code_as_text=True, spans=2, sampled=False)
 
 
 @pytest.mark.parametrize(
@@ -77,3 +93,32 @@ def test_a_file_that_is_no_calibration(tmp_path: Path, content: Any) -> None:
     (tmp_path / FILE).write_text(content)
     with pytest.raises(ConfigurationError):
         Calibration.read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("precision", "threshold"), [(0.0, 0.1), (0.5, 0.1), (0.8, 0.3), (0.85, 0.7), (1.0, 0.9)]
+)
+def test_a_precision_takes_the_lowest_threshold_that_has_it(precision: float, threshold: float) -> None:
+    cuts = (Cut(0.1, 100, 60), Cut(0.3, 50, 40), Cut(0.5, 40, 30), Cut(0.7, 20, 18), Cut(0.9, 10, 10))
+    assert replace(CALIBRATION, cuts=cuts).threshold_for(precision) == threshold
+
+
+@pytest.mark.parametrize(
+    ("cuts", "message"), [((Cut(0.1, 4, 2), Cut(0.3, 4, 3)), "the highest is 0.750, at 0.3"), ((), "none")]
+)
+def test_a_precision_that_no_threshold_has(cuts: tuple[Cut, ...], message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        replace(CALIBRATION, cuts=cuts).threshold_for(0.8)
+
+
+def test_the_verifiers_own_calibration_is_of_no_model_and_says_what_it_was_chosen_on(tmp_path: Path) -> None:
+    own = verifiers_own()
+    assert own.weights_sha256 is None
+    assert own.chosen_on["benchmark"] == "leetcode_injected_choose"
+    assert {"rules", "smollm2-135m-repair"} <= set(own.chosen_on["teachers"]) == own.measured.keys()
+    assert own.cuts[0].shown == own.chosen_on["fitted_to"]
+    assert own.confidence(PLAIN) >= own.threshold > own.confidence(replace(PLAIN, needless=1))
+    own.write_to(tmp_path / FILE)
+    again = Calibration.read_from(tmp_path / FILE)
+    assert again == own
+    assert again.sha256 == own.sha256 != replace(own, intercept=0.0).sha256

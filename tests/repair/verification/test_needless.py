@@ -1,11 +1,15 @@
 """Spans of a change, and which of them a repair does not need."""
 
+from collections.abc import Mapping
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from repair.diagnostics.diagnostic import Diagnostic
+from repair.language_servers import ServerCrashError
 from repair.language_servers.scheduler import run_all
-from repair.verification.needless import changed_spans, needless_changes, without
+from repair.verification.needless import UnansweredError, changed_spans, needless_changes, without
 from tests.repair.synthesis.support import FunctionServers, marked
 
 TEXTS = st.text(alphabet="ab(=1\n", max_size=30)
@@ -38,8 +42,10 @@ def test_a_change_without_any_of_its_spans_is_none(original: str, repaired: str)
     ("repaired", "needless", "checks"),
     [
         ("a = ok\nb = 1\nc = 2\n", 0, 0),  # one span can't be taken back
-        ("a = ok\nb = 7\nc = 2\n", 1, 2),
-        ("a = ok\nb = 7\nc = 8\n", 2, 3),
+        ("a = ok\nb = 7\nc = 2\n", 1, 1),  # what does not parse without a span needs it: no check tells more
+        ("a = ok\nb = 7\nc = 8\n", 2, 2),
+        ("a = ok\nb = (1)\nc = 2\n", 0, 0),
+        ("a = ok(\nb = 1\nc = 8\n", 1, 2),  # nor does a file tell that does not parse as it is
     ],
 )
 def test_what_still_verifies_when_it_is_taken_back_was_needless(
@@ -49,7 +55,7 @@ def test_what_still_verifies_when_it_is_taken_back_was_needless(
     [target] = before = marked(files)
     servers = FunctionServers(marked)
     repaired = repaired.replace("ok", "fine")
-    [found] = run_all([needless_changes(files, target, repaired, before)], servers)
+    [found] = run_all([needless_changes(files, target, {"main.py": repaired}, before)], servers)
     assert (found, servers.checked) == (needless, checks)
 
 
@@ -58,5 +64,26 @@ def test_no_more_spans_are_tried_than_allowed() -> None:
     [target] = before = marked(files)
     servers = FunctionServers(marked)
     repaired = files["main.py"].replace("error:x", "fine").replace("1", "2")
-    assert run_all([needless_changes(files, target, repaired, before, max_checks=3)], servers) == [2]
-    assert servers.checked == 3
+    assert run_all(
+        [needless_changes(files, target, {"main.py": repaired}, before, max_checks=3)], servers
+    ) == [2]
+    assert servers.checked == 2
+
+
+def test_changes_of_other_files_are_taken_back_too() -> None:
+    files = {"main.py": "a = error:x\n", "other.py": "b = 1\nc = 1\n"}
+    [target] = before = marked(files)
+    repaired = {"main.py": "a = fine\n", "other.py": "b = 1\nc = 2\n"}
+    assert run_all([needless_changes(files, target, repaired, before)], FunctionServers(marked)) == [1]
+
+
+def test_where_the_servers_fail_nothing_is_known() -> None:
+    files = {"main.py": "a = error:x\nb = 1\n"}
+    [target] = before = marked(files)
+
+    def crashing(workspace: Mapping[str, str]) -> list[Diagnostic]:
+        raise ServerCrashError("pyright died")
+
+    with pytest.raises(UnansweredError, match="server_crashed: pyright died"):
+        repaired = {"main.py": "a = fine\nb = 2\n"}
+        run_all([needless_changes(files, target, repaired, before)], FunctionServers(crashing))

@@ -23,6 +23,7 @@ from repair.prompt.sentinels import PROMPT_VERSION, parse
 from repair.schema.stages import REPAIR_EXAMPLES, SYNTHESIZED_DIFFS, VERIFIED_DIFFS
 from repair.store.reader import PartitionStore
 from repair.text.files import workspace_sha256
+from repair.verification.confidence import Signals, verifiers_own
 from repair.verification.proof import STEPS, Proof, prove
 from repair.verification.stored_rows import verified_rows
 from tests.repair.synthesis.support import VERSIONS, FunctionServers, as_batch, candidate, found, marked
@@ -30,6 +31,7 @@ from tests.repair.synthesis.support import VERSIONS, FunctionServers, as_batch, 
 FILES = {"main.py": "a = 1\nb = error:name\nc = warning:weak\n", "helper.py": "x = error:elsewhere\n"}
 TARGET = found("main.py", 1, "found name", code="marker[name]")
 ANSWER = "<diff>\n-1 a = 1\n-2 b = error:name\n+1 a = 1\n+2 b = name\n#helper.py\n+1 # first\n</diff>"
+SCORE = ("signals", "confidence", "calibration_sha256")
 PARTITION = {"date": "2026-01-05", "diagnostic_type": "F821"}
 
 
@@ -62,8 +64,44 @@ def test_a_verified_row_carries_its_proof() -> None:
     assert (proof.holds, proof.unknown, proof.other_versions) == (True, (), ())
     assert str(proof) == (
         f"holds {0:032x} main.py:2 marker[name] by test;"
-        " agreed: hash, before, answer, diff, repaired, after, verdict"
+        " agreed: hash, before, answer, diff, repaired, after, verdict, signals"
     )
+
+
+def test_a_verified_row_carries_what_makes_its_confidence() -> None:
+    """The change of the other file was not needed: `ANSWER` verifies without it."""
+    row = verified()
+    assert row["signals"] == {"needless": 1, "code_as_text": False, "spans": 2}
+    signals = Signals(**row["signals"], sampled=False)
+    assert row["confidence"] == round(verifiers_own().confidence(signals), 4)
+    assert row["calibration_sha256"] == verifiers_own().sha256
+    [outcome] = BY_NAME["repair_examples"].run([as_batch([row], VERIFIED_DIFFS)], split_seed=0)
+    [example] = outcome.to_pylist()
+    assert {name: example[name] for name in SCORE} == {name: row[name] for name in SCORE}
+
+
+def test_a_confidence_of_another_calibration_is_not_compared() -> None:
+    row = verified() | {"calibration_sha256": "0" * 64, "confidence": 0.5}
+    proof = proof_of(row)
+    assert proof.holds
+    assert proof.other_versions == (f"calibration {verifiers_own().sha256} here, {'0' * 64} in the row",)
+
+
+def test_where_the_servers_fail_on_a_part_of_the_repair_its_row_is_rejected() -> None:
+    def failing(files: Mapping[str, str]) -> list[Diagnostic]:
+        if files["main.py"].startswith("a = 1\nb = name") and files["helper.py"] == FILES["helper.py"]:
+            raise ServerTimeoutError("it was silent")
+        return marked(files)
+
+    row = candidate(FILES, TARGET, marked(FILES))
+    answered = {**dict.fromkeys(SYNTHESIZED_DIFFS.names), **row, "teacher": "test", "answer": ANSWER}
+    [batch] = BY_NAME["verified_diffs"].run(
+        [as_batch([answered], SYNTHESIZED_DIFFS)], FunctionServers(failing)
+    )
+    [result] = batch.to_pylist()
+    assert (result["reason"], result["detail"]) == ("server_timeout", "it was silent")
+    assert result["confidence"] is None
+    assert proof_of(verified(), failing).faults == {"signals": "server_timeout: it was silent"}
 
 
 def test_it_becomes_an_example_and_a_benchmark_sample_that_is_its_own_reference() -> None:
@@ -280,14 +318,14 @@ def test_servers_that_say_nothing_prove_nothing() -> None:
 
     proof = proof_of(verified(), silent)
     assert proof.faults == {"before": "server_timeout: it was silent"}
-    assert set(proof.unknown) == {"diff", "repaired", "after", "verdict"}
+    assert set(proof.unknown) == {"diff", "repaired", "after", "verdict", "signals"}
 
     def silent_afterwards(files: Mapping[str, str]) -> list[Diagnostic]:
         return marked(files) if files == FILES else silent(files)
 
     proof = proof_of(verified(), silent_afterwards)
     assert proof.faults == {"verdict": "server_timeout: it was silent"}
-    assert proof.unknown == ("after",)
+    assert proof.unknown == ("after", "signals")
 
 
 def test_rows_keep_their_order() -> None:

@@ -17,7 +17,8 @@ from repair.pipeline import BY_NAME
 from repair.schema.outcomes import Reject, outcome_batch, outcome_schema
 from repair.schema.stages import SYNTHESIZED_DIFFS, VERIFIED_DIFFS
 from repair.verification.comparison import Comparison
-from repair.verification.verifier import ADDS, Verdict, count_cheats, count_tolerated, verify
+from repair.verification.stage import ADDS, count_cheats, count_tolerated
+from repair.verification.verifier import Verdict, verify
 from tests.repair.synthesis.support import FunctionServers, as_batch, candidate, found, marked
 
 MAIN = "a = 1\nb = error:name\nc = error:other warning:weak\nd = 4\n"

@@ -153,6 +153,15 @@ def test_abstentions_no_change_and_cheats_are_shown_apart(page: str) -> None:
     }
 
 
+def test_the_precision_of_the_verifier_is_there_where_tests_were_run(page: str) -> None:
+    tables = Tables(page)
+    assert not any(name.startswith("workspace, precision") for name in tables.tables)
+    model = tables.table("leetcode, precision of the verifier")[0]
+    assert (model["system"], model["k"]) == ("model", "1")
+    assert re.fullmatch(r"16\.7 \[.*\] n=12", model["verified"])
+    assert re.fullmatch(r"100\.0 \[.*\] n=2", model["precision"])
+
+
 def test_pairs_pass_at_k_gap_and_speed(page: str) -> None:
     tables = Tables(page)
     pairs = tables.table("McNemar's exact test")

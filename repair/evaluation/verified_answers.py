@@ -1,0 +1,172 @@
+"""Answers whose diffs verify, their signals, and whether they pass the tests; a run resumes its file.
+
+What calibrates the confidence in verified repairs, and measures it (`bench/precision.py`).
+"""
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
+from repair.diagnostics.diagnostic import Diagnostic
+from repair.errors import InputError
+from repair.evaluation.calibration import Judged
+from repair.evaluation.intervals import Share
+from repair.evaluation.scoring import Functional
+from repair.language_servers.scheduler import CheckCoroutine, Servers, run_all
+from repair.prompt.answer_formats import LINE_DIFF, answer_format
+from repair.text.files import files_of
+from repair.verification.confidence import Signals, signals_of
+from repair.verification.needless import UnansweredError
+from repair.verification.verifier import examine
+
+AT_ONCE = 64
+"""Samples whose checks run together, and are lost if the run is killed."""
+
+Row = Mapping[str, Any]
+
+
+def describe(
+    samples: Sequence[Row],
+    answers: Mapping[str, Row],
+    system: str,
+    servers: Servers,
+    out: Path,
+    functional: Functional,
+) -> None:
+    """Append to `out`, of each sample with answers, those that verify: whether they are right, their signals.
+
+    `answers`: sample -> a row whose `answers` are texts, greedy one first; `log_probabilities` of them where
+    they are known. Samples of the system that have a line with as many answers are left out.
+    """
+    known = {(row["sample_id"], row["k"]) for row in read_lines(out) if row["system"] == system}
+    numbers = {sample: len(row["answers"]) for sample, row in answers.items()}
+    pending = [row for row in samples if row["sample_id"] in numbers]
+    pending = [row for row in pending if (row["sample_id"], numbers[row["sample_id"]]) not in known]
+    with out.open("a", encoding="utf-8") as file:
+        for part in parts(pending, AT_ONCE):
+            found = run_all([_verified(row, answers[row["sample_id"]]) for row in part], servers)
+            pairs = [
+                (row["tests"], repair["repaired"])
+                for row, repairs in zip(part, found, strict=True)
+                for repair in repairs
+            ]
+            right = iter(functional(pairs))
+            for sample, repairs in zip(part, found, strict=True):
+                for repair in repairs:
+                    repair["right"] = next(right)
+                row = {"system": system, "sample_id": sample["sample_id"], "benchmark": sample["benchmark"]}
+                k = numbers[sample["sample_id"]]
+                file.write(json.dumps({**row, "k": k, "repairs": repairs}) + "\n")
+            file.flush()
+
+
+def _verified(sample: Row, answered: Row) -> CheckCoroutine[list[dict[str, Any]]]:
+    """The distinct answers that verify, in the order of `repair fix`."""
+    files, diagnostic = files_of(sample), Diagnostic.from_row(sample["diagnostic"])
+    before = [Diagnostic.from_row(found) for found in sample["before"]]
+    diffs = [_diff_of(answer, files, sample["path"]) for answer in answered["answers"]]
+    found: list[dict[str, Any]] = []
+    for order, (answer, line_diff) in enumerate(zip(answered["answers"], diffs, strict=True)):
+        if line_diff is None or line_diff in diffs[:order]:
+            continue
+        verdict = yield from examine(files, diagnostic, line_diff, before)
+        if not verdict.accepted or verdict.repaired is None:
+            continue
+        try:
+            signals = yield from signals_of(
+                files,
+                diagnostic,
+                verdict.changed(sample["path"]),
+                before,
+                sampled=order > 0,
+                votes=diffs[1:].count(line_diff) / len(diffs[1:]) if order else 0.0,
+            )
+        except UnansweredError:  # as an answer that the servers failed on
+            continue
+        found.append(
+            {
+                "order": order,
+                "signals": asdict(signals),
+                "agreement": diffs.count(line_diff) / len(diffs),
+                "log_probability": answered.get("log_probabilities", {}).get(answer),
+                "line_diff": verdict.line_diff,
+                "repaired": verdict.repaired,
+            }
+        )
+    return found
+
+
+def _diff_of(answer: str, files: Mapping[str, str], path: str) -> str | None:
+    try:
+        return answer_format(LINE_DIFF).read_in(answer, files, path).line_diff
+    except InputError:  # it is no line diff, or does not fit the files
+        return None
+
+
+def latest(file: Path) -> list[Row]:
+    """Of each system and sample the row of the most answers."""
+    rows = sorted(read_lines(file), key=itemgetter("k"))
+    return list({(row["system"], row["sample_id"]): row for row in rows}.values())
+
+
+def judged_repairs(rows: Iterable[Row]) -> list[Judged]:
+    """All verified answers of the rows."""
+    return [
+        Judged(row["sample_id"], repair["order"], Signals(**repair["signals"]), repair["right"])
+        for row in rows
+        for repair in row["repairs"]
+    ]
+
+
+def first_only(row: Row) -> Row:
+    """The row with its greedy answer alone."""
+    return {**row, "repairs": [repair for repair in row["repairs"] if repair["order"] == 0]}
+
+
+def pooled(rows: Iterable[Row]) -> list[Judged]:
+    """The greedy answers of all systems, each by itself; equal repairs of a sample are one."""
+    distinct = {
+        (row["sample_id"], repair["repaired"]): repair
+        for row in map(first_only, rows)
+        for repair in row["repairs"]
+    }
+    return [
+        Judged(f"{sample} {number}", 0, Signals(**repair["signals"]), repair["right"])
+        for number, ((sample, _), repair) in enumerate(distinct.items())
+    ]
+
+
+def precisions(rows: Iterable[Row], titles: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """System -> title of a benchmark -> share of its greedy verified answers that pass the tests."""
+    found: dict[str, dict[str, list[bool]]] = {}
+    for row in map(first_only, rows):
+        if row["benchmark"] in titles:
+            right = found.setdefault(row["system"], {}).setdefault(titles[row["benchmark"]], [])
+            right += [repair["right"] for repair in row["repairs"]]
+    return {
+        system: {
+            title: f"{share.text()}, n={share.samples}"
+            for title in titles.values()
+            if (right := by_title.get(title)) and (share := Share.of(sum(right), len(right)))
+        }
+        for system, by_title in sorted(found.items())
+    }
+
+
+def parts(rows: Sequence[Row], length: int) -> Iterator[Sequence[Row]]:
+    """The rows in parts of a length."""
+    return (rows[start : start + length] for start in range(0, len(rows), length))
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The rows of the whole lines; a torn one at the end, of a run that was killed, is cut off."""
+    if not path.exists():
+        return []
+    data = path.read_bytes()
+    whole = data.rfind(b"\n") + 1
+    os.truncate(path, whole)
+    return [json.loads(line) for line in data[:whole].splitlines()]
