@@ -103,10 +103,10 @@ def mixture(
     def task_of(row: RepairExampleRow) -> str | Reject:
         if row["split"] == TEST:
             return Reject(row, "held_out", f"project {row['project_id']} is for tests")
-        if (confidence := row["confidence"] or 0.0) < least_confidence:
-            return Reject(
-                row, "low_confidence", f"{confidence:.4f}, and at least {least_confidence} is asked for"
-            )
+        confidence = row.get("confidence")  # a day of an earlier version has none
+        if least_confidence and (confidence is None or confidence < least_confidence):
+            known = "none is known" if confidence is None else f"{confidence:.4f}"
+            return Reject(row, "low_confidence", f"{known}, and at least {least_confidence} is asked for")
         if (why := contamination(row)) is not None:
             return Reject(row, "contaminated", why)
         return task_text(row, row["line_diff"])

@@ -183,7 +183,7 @@ class RepairExampleRow(TypedDict):
     repaired: str
     repaired_files: list[FileRow]
     signals: SignalsRow
-    confidence: float
+    confidence: float | None
     calibration_sha256: str
 
 

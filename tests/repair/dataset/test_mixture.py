@@ -97,12 +97,20 @@ def test_low_confidence() -> None:
     low = "low_confidence"
     assert reasons(found) == {"a": None, "b": None, "c": low, "d": low, "e": "held_out"}
     assert found["c"]["detail"] == "0.6546, and at least 0.6547 is asked for"
+    assert found["d"]["detail"] == "none is known, and at least 0.6547 is asked for"
     assert {name: found["a"][name] for name in ("confidence", "signals", "calibration_sha256")} == {
         "confidence": 0.9,
         "signals": signals,
         "calibration_sha256": "0",
     }
     assert set(reasons(outcomes(rows)).values()) == {None, "held_out"}
+
+
+def test_a_day_of_an_earlier_version_has_no_confidence() -> None:
+    names = ("signals", "confidence", "calibration_sha256")
+    older = pa.Table.from_pylist([example("a")], schema=DATED_EXAMPLES).drop_columns(list(names))
+    [row] = [row for batch in mixture(older.to_batches()) for row in batch.to_pylist()]
+    assert (row["reason"], row["confidence"]) == (None, None)
 
 
 def test_contaminated_by_the_project() -> None:
