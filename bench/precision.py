@@ -53,7 +53,7 @@ from repair.models.made_by import weights_of
 from repair.prompt.sentinels import render_response
 from repair.store.reader import PartitionStore
 from repair.text.stable_hash import rank
-from repair.verification.confidence import OWN, Calibration, Signals, verifiers_own
+from repair.verification.confidence import FILE, OWN, Calibration, Signals, verifiers_own
 
 SEED = 2026
 Shown = Callable[[Sequence[Row]], Row | None]
@@ -316,6 +316,7 @@ def main() -> None:
         calibration.write(options.model)
         of_any_teacher(rows).write_to(OWN)
         verifiers_own.cache_clear()
+        print(f"written: {FILE} of {options.model}, and {OWN}")
     console = Console(width=150)
     tables = [*report(samples, rows, name, calibration), of_teachers(rows, verifiers_own())]
     for table in (*tables, of_scripted(latest(scripts), verifiers_own())):

@@ -18,6 +18,7 @@ from repair.evaluation.teachers import CountedServers
 from repair.language_servers import LanguageServers
 from repair.schema.outcomes import REASON
 from repair.store.reader import PartitionStore
+from repair.verification.confidence import verifiers_own
 from repair.verification.stage import verify_rows
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -25,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.repair.verification.cheats.cheat_trial import confusion, tried
 
 ASSET = "synthesized_diffs"
+PRECISIONS = (0.7, 0.8, 0.9)
 
 
 def confuse() -> None:
@@ -42,6 +44,7 @@ def measure(base: str) -> None:
     """Verifies every stored diff once more."""
     store = PartitionStore(base)
     rows, reasons = 0, Counter[str]()
+    confidences: list[float] = []
     with LanguageServers(workers=2) as servers:
         counted = CountedServers(servers)
         start = time.perf_counter()
@@ -49,6 +52,7 @@ def measure(base: str) -> None:
             for outcome in verify_rows(store.read(ASSET, partition), counted):
                 rows += outcome.num_rows
                 reasons.update(reason or "accepted" for reason in outcome[REASON].to_pylist())
+                confidences += outcome["confidence"].drop_null().to_pylist()
         seconds = time.perf_counter() - start
     if not rows:
         print(f"{base} has no rows of {ASSET}")
@@ -59,6 +63,12 @@ def measure(base: str) -> None:
         f" {each:.2f} for each accepted one; {seconds:.1f} s"
     )
     print(", ".join(f"{reason} {count}" for reason, count in reasons.most_common()))
+    for precision in PRECISIONS:
+        least = verifiers_own().threshold_for(precision)
+        kept = sum(confidence >= least for confidence in confidences)
+        print(
+            f"precision {precision} asked for: confidence {least} at least, of {kept} of {len(confidences)}"
+        )
 
 
 if __name__ == "__main__":

@@ -12,11 +12,13 @@ import pytest
 from partitions.keys import Key
 from repair.curation.consent import OWNER, consent_records
 from repair.dataset.splits import SPLIT_SEED, split_of
+from repair.execution.staleness import RunSettings, staleness
 from repair.ot.packets import Author
 from repair.prompt.rows import prompt_of
 from repair.recording.writer import RecordingWriter
 from repair.schema import rows
 from repair.schema.events import EventKind, FileOperation
+from repair.verification.confidence import verifiers_own
 from repair_assets.error_states import error_states
 from repair_assets.reproduced_diagnostics import reproduced_diagnostics
 from repair_assets.session_events import published_by_type, session_events
@@ -296,6 +298,15 @@ def test_a_type_that_nobody_published_is_an_empty_partition(house: House):
     result = house.diagnostics("reportIndexIssue")
     assert result.success
     assert counts(house, Key(DAY, "reportIndexIssue")) == [(0, 0)] * len(STAGES)
+
+
+def test_another_calibration_makes_the_rows_that_it_gave_a_confidence_stale(house: House):
+    def causes(sha256: str) -> set[tuple[str, str]]:
+        found = staleness(house.store, {DAY}, RunSettings({"calibration": sha256}))
+        return {(one.name, cause.kind) for one in found for cause in one.causes if cause.kind == "version"}
+
+    assert causes(verifiers_own().sha256) == set()
+    assert (f"verified_diffs[{NAMES}]", "version") in causes("0" * 64)
 
 
 def test_a_stage_without_its_input_says_what_to_materialize(tmp_path: Path):

@@ -9,6 +9,7 @@ import pytest
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.fixing.fix import LATE, REASONS, UNSURE, Fix, Task
 from repair.fixing.fixer import Fixer
+from repair.language_servers import ServerTimeoutError
 from repair.models.model import FinishReason
 from tests.repair.fixing.scripted import DOUBTS, Script, scripted
 from tests.repair.synthesis.support import FunctionServers, found, marked
@@ -141,6 +142,17 @@ def test_the_first_answer_that_is_likely_enough_right_is_the_fix() -> None:
     fix = calibrated_fix([NEEDLESS, "", NEEDLESS, GOOD])
     assert (fix.line_diff, fix.reasons) == (GOOD, {UNSURE: 2, "no_change": 1})
     assert fix.confidence == pytest.approx(0.881, abs=1e-3)
+
+
+def test_a_fix_of_which_the_servers_can_not_tell_how_likely_it_is_right_is_none() -> None:
+    def failing(files: Mapping[str, str]) -> list[Diagnostic]:
+        if "c = 4" in files["main.py"] and "error:x" in files["main.py"]:
+            raise ServerTimeoutError("it was silent")
+        return marked(files)
+
+    models, _, _ = scripted(lambda *_: NEEDLESS)
+    [fix] = Fixer(replace(models, calibration=DOUBTS), FunctionServers(failing)).fix([task(1)])
+    assert (fix.found, fix.reasons) == (False, {"server_timeout": 1})
 
 
 def test_what_verifies_and_is_unsure_is_withheld_and_its_doubts_are_told() -> None:
