@@ -1,0 +1,1 @@
+"""A walk through the Dagster UI: `python -m tests.walk`."""
