@@ -49,7 +49,13 @@ RUN = (
     "repair run verified_diffs rows.parquet --out verified.parquet",
     "repair stale .demo/store",
     "repair prove STORE",
+    "repair prove STORE/verified_diffs/date=2026-01-05/diagnostic_type=F821",
     "repair check main.py",
+    "repair audit .demo/store turtles",
+    "repair garbage .demo/store",
+    "repair garbage .demo/store --delete",
+    "repair forget turtles --store .demo/store --recording .demo/recordings --answers .demo/answers.sqlite",
+    "repair acceptance .demo/store",
 )
 """What is run, in this order, in one small world: of the others some take minutes, and some serve until they
 are stopped."""
@@ -161,6 +167,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / ".demo").mkdir()
     for name in (".demo/store", "STORE"):
         (folder / name).symlink_to(house.store.base_uri)
+    (folder / ".demo" / "recordings").symlink_to(house.folder / "recording")
     placeholders(folder)
     return folder
 
