@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -29,8 +29,10 @@ from code_location.backfill.plan import (
     plan,
 )
 from partitions.keys import Key
+from partitions.types import DIAGNOSTIC_TYPES
 from repair.execution.staleness import Cause, Staleness
 from repair.store.manifest import Manifest
+from tests.cpu_time import cpu_bound
 
 FIRST, SECOND, THIRD = DATES = ("2026-01-05", "2026-01-06", "2026-01-07")
 NAMES, TAIL = TYPES = ("F821", "other")
@@ -88,7 +90,7 @@ def state(
         )
         for asset, key in stored
     }
-    published = {date: TYPES for date in DATES if (EVENTS[0], Key(date)) in found}
+    published = {day: TYPES for day in DATES if (EVENTS[0], Key(day)) in found}
     facts: dict[str, Any] = {
         "stored": found,
         "dates": DATES,
@@ -294,6 +296,21 @@ def test_the_stages_are_those_of_the_graph():
     for parent, child in pairwise(SCHEDULED):
         assert dg.AssetKey(parent) in graph.get(dg.AssetKey(child)).parent_keys
     assert {name: tuple(asset.key.path[-1] for asset in ASSETS_OF_JOBS[name]) for name in JOBS} == JOBS
+
+
+def test_a_third_of_three_years_at_all_types_is_planned_in_a_third_of_a_second():
+    types = DIAGNOSTIC_TYPES.get_partition_keys()
+    dates = [(date.fromisoformat(FIRST) + timedelta(days=number)).isoformat() for number in range(365)]
+    stored = [
+        *((asset, Key(day)) for day in dates for asset in (*EVENTS, *EXAMPLES)),
+        *((asset, Key(day, name)) for day in dates for name in types for asset in DIAGNOSTICS),
+    ]
+    servers = {partition: [NEWER] for partition in stored if partition[0] == DIAGNOSTICS[1]}
+    all_days: dict[str, Any] = {"dates": dates, "types": types, "recorded": dates}
+    case = state(stored, servers, published=dict.fromkeys(dates, types), window_of=lambda _: (), **all_days)
+    with cpu_bound(3.0):
+        found = planned(case)
+    assert len(found.runs) == 365 * (len(types) + 1)
 
 
 CAUSES = st.sampled_from([(), (), (NEWER,), (OUR_CODE,), (LATE, OUR_CODE), (INPUT,), (DERIVED,)])
