@@ -1,12 +1,9 @@
 """The conditions ask for what is due and for nothing else, day after day, without a person."""
 
 import json
-import logging
 import os
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,11 +11,6 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from dagster._core.remote_origin import InProcessCodeLocationOrigin
-from dagster._core.test_utils import create_test_daemon_workspace_context, freeze_time, instance_for_test
-from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
-from dagster._core.workspace.load_target import InProcessWorkspaceLoadTarget
-from dagster._daemon.sensor import execute_sensor_iteration
 
 from code_location.automation import RETRIES, MadeSinceTheTickBegan, automation_sensor
 from code_location.backfill.plan import DIAGNOSTICS as ALL_STAGES
@@ -26,8 +18,7 @@ from code_location.definitions import defs
 from partitions.dates import DATES
 from partitions.types import DIAGNOSTIC_TYPES
 from tests.code_location.automated_world import DIAGNOSTICS, FEEDBACK, TYPES, World
-from tests.code_location.stored_history import report, with_history
-from tests.cpu_time import cpu_bound
+from tests.code_location.stored_history import report
 
 ROOT = Path(__file__).parents[2]
 pytestmark = [
@@ -330,43 +321,6 @@ def test_a_release_with_other_conditions_asks_for_nothing_that_was_made() -> Non
     assert world.ask(now)["session_events"] == {DAYS[9]}
 
 
-QUEUE = {"run_coordinator": {"module": "dagster", "class": "QueuedRunCoordinator"}}
-MODULE = LoadableTargetOrigin(module_name="tests.code_location.automated_location", attribute="defs")
-TARGET = InProcessWorkspaceLoadTarget(InProcessCodeLocationOrigin(MODULE, location_name="repair"))
-
-
-def test_what_changes_while_the_daemon_is_killed_in_a_tick_is_asked_for(tmp_path: Path) -> None:
-    first, second, third, fourth = DATES.get_partition_keys()[-4:]
-    with (
-        instance_for_test(temp_dir=str(tmp_path), overrides=QUEUE) as instance,
-        create_test_daemon_workspace_context(TARGET, instance) as context,
-    ):
-        began = time.time()
-
-        def tick(minute: int, **crashes: int) -> list[str]:
-            """An iteration of the daemon; the partitions of which runs are queued."""
-            with freeze_time(began + 60 * minute):
-                flags: Any = {"automation": crashes}
-                log = logging.getLogger("daemon")
-                list(execute_sensor_iteration(context, log, None, None, debug_crash_flags=flags))
-            return sorted(run.tags["dagster/partition"] for run in instance.get_runs())
-
-        assert tick(1) == []
-        report(instance, "recorded_days", first, "new")
-        assert tick(2) == [first]
-        for day in (second, third):
-            report(instance, "recorded_days", day, "new")
-        if not (child := os.fork()):
-            tick(3, RUN_CREATED=signal.SIGKILL)
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
-        assert len(instance.get_runs()) == 2, "killed with a run to go"
-        report(instance, "recorded_days", fourth, "new")
-        assert tick(4) == [first, second, third], "what it had asked for"
-        for run in instance.get_runs():
-            instance.report_run_canceled(run)  # else its partition is in progress, and not asked for again
-        assert tick(5) == tick(6) == [first, second, third, fourth], "what came since, each once"
-
-
 class RunGoesOn(dg.AutomationCondition[Any]):
     """True; before that, the run that was at work makes the next asset and ends."""
 
@@ -418,21 +372,3 @@ def test_the_sensor_asks_for_one_run_of_each_partition() -> None:
     assert len(asked) == len(types)
     for request in asked:
         assert {key.path[-1] for key in request.asset_selection or ()} == {*ALL_STAGES, *FEEDBACK}
-
-
-def test_a_tick_at_all_types_and_three_years_of_days_takes_a_second() -> None:
-    until = FIRST + timedelta(days=3 * 365)
-    day = until.date().isoformat()
-    instance = with_history(defs, until)
-    found = dg.evaluate_automation_conditions(defs, instance, evaluation_time=until + timedelta(minutes=10))
-    with cpu_bound(10.0):
-        for made in ("recorded_days", "session_events"):
-            report(instance, made, day, "new")
-            found = dg.evaluate_automation_conditions(
-                defs,
-                instance,
-                evaluation_time=until + timedelta(days=1, minutes=10),
-                cursor=found.cursor,
-            )
-    for stage in ALL_STAGES:
-        assert found.get_num_requested(dg.AssetKey(stage)) == len(DIAGNOSTIC_TYPES.get_partition_keys())
