@@ -177,3 +177,14 @@ def test_answers_are_given_by_date_to_all_types_and_scored_by_type(defs: dg.Defi
     assert upstream(defs, "eval_results", scored, "predictions") == {day}
     assert upstream(defs, "eval_results", scored, "workspace_benchmark") == {name}
     assert upstream(defs, "scorecard", day, "eval_results") == {f"{day}|{known}" for known in types}
+
+
+def test_the_handbook_names_every_schedule_and_sensor_that_has_to_be_switched_on(defs: dg.Definitions):
+    handbook = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+    running = (dg.DefaultSensorStatus.RUNNING, dg.DefaultScheduleStatus.RUNNING)
+    off = [
+        one.name
+        for one in (*(defs.schedules or ()), *(defs.sensors or ()))
+        if one.default_status not in running
+    ]
+    assert [name for name in off if f"`{name}`" not in handbook] == []
