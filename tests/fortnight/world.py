@@ -98,6 +98,8 @@ class Fortnight:
             happens[_at(day, count)].append(what)
         self.until("the sensors look", self._sensors_are_awake)
         for number, date in enumerate(self.dates, start=1):
+            if number == count:  # a slow machine would read the day before with this one's closing copies
+                self.until("the days that came are read", self._are_read)
             if date == late:
                 self.tell(f"day {number} does not come")
             elif date == damaged:
