@@ -8,6 +8,8 @@ EXAMPLES ?= 10000
 
 export REPAIR_HOME ?= $(CURDIR)/.demo
 export DAGSTER_HOME ?= $(REPAIR_HOME)/dagster
+# Set in many containers: then each of hundreds of child processes compiles the project's modules once more.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo benchmarks model-data model dev annotate test lint bench fortnight clean

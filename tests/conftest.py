@@ -2,6 +2,8 @@
 
 import gc
 import os
+import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,13 @@ from hypothesis import HealthCheck, settings
 # Read when gcsfs is imported, by whichever test comes first: else it would ask over gRPC what kind of bucket
 # it is, and the emulator speaks JSON only.
 os.environ["GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"] = "false"
+
+# The models of tests are so small that a second thread only waits for the first, and the children of tests
+# are as many as there are cores.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# What is imported stays; `pytest_collection_finish` lets the collector work again.
+gc.disable()
 
 # A busy machine is no fault of an example. What needs more examples says so.
 settings.register_profile(
@@ -27,9 +36,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What was loaded stays: the garbage collector need not look at it once more in every test."""
+    """What was loaded stays: the garbage collector need not look at it once more in every test.
+
+    Dagster makes a database for each of hundreds of instances, for which Alembic loads all of its migrations:
+    they are loaded once.
+    """
+    gc.enable()
     gc.collect()
     gc.freeze()
+    if alembic := sys.modules.get("alembic.script"):
+        alembic.ScriptDirectory.from_config = cache(alembic.ScriptDirectory.from_config)
 
 
 @pytest.fixture(scope="session")

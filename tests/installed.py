@@ -12,11 +12,11 @@ import os
 import shutil
 import subprocess
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from email import message_from_bytes
 from functools import cache
-from importlib.metadata import Distribution, PackagePath, distribution, distributions
+from importlib.metadata import Distribution, distribution, distributions
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -99,15 +99,17 @@ def linked_environment(
     [packages] = folder.glob("lib/python*/site-packages")
     required = _requirements(wheel, extras) if wheel else ()
     for dist in reached([*required, *map(Requirement, others)]):
-        own = {dist.metadata["Name"]}
-        for file in dist.files or ():
-            top = file.parts[0]
-            if len(file.parts) > 1 and _owners().get(top) == own:  # one link, and it is compiled already
-                _link(Path(str(dist.locate_file(top))), packages / top)
-            elif _is_needed(file):
-                _link(Path(str(dist.locate_file(file))), packages / file)
+        root = Path(str(dist.locate_file("")))
+        for top, files in _files()[dist.metadata["Name"]].items():
+            if _owners()[top] == 1:  # one link, and it is compiled already
+                _link(root / top, packages / top)
+                continue
+            for file in files:
+                # scripts name this interpreter; ruff is a program
+                if top != ".." or file.endswith("/ruff"):
+                    _link(root / file, packages / file)
     if wheel:
-        pip(environment.python, "install", "--no-deps", "--no-index", wheel)
+        pip(environment.python, "install", "--no-deps", "--no-index", "--no-compile", wheel)
     return environment
 
 
@@ -161,21 +163,22 @@ def reached(requirements: Iterable[Requirement]) -> Iterator[Distribution]:
 
 
 @cache
-def _owners() -> dict[str, set[str]]:
-    """The distributions that have files in each folder of this interpreter's packages."""
-    found: dict[str, set[str]] = defaultdict(set)
+def _files() -> dict[str, dict[str, list[str]]]:
+    """Distribution of this interpreter -> folder of its packages, or a file in none -> the files there."""
+    found: dict[str, dict[str, list[str]]] = {}
     for dist in distributions():
-        name = dist.metadata["Name"]
+        by_top: dict[str, list[str]] = defaultdict(list)
         for line in (dist.read_text("RECORD") or "").splitlines():
-            top, slash, _ = line.partition("/")
-            if slash and top != "..":
-                found[top].add(name)
+            file = line.rsplit(",", 2)[0].strip('"')
+            by_top[file.partition("/")[0]].append(file)
+        found[dist.metadata["Name"]] = by_top
     return found
 
 
-def _is_needed(file: PackagePath) -> bool:
-    # scripts name this interpreter; ruff is a program
-    return not file.parts[0].startswith("..") or file.name == "ruff"
+@cache
+def _owners() -> Counter[str]:
+    """How many distributions have files in each of them; the folder of programs is everybody's."""
+    return Counter(["..", *(top for by_top in _files().values() for top in by_top)])
 
 
 def _link(source: Path, target: Path) -> None:

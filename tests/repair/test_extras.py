@@ -4,6 +4,7 @@ import ast
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -23,14 +24,20 @@ def names(requirements: list[str]) -> set[str]:
     return {canonicalize_name(dist.name) for dist in reached(map(Requirement, requirements))}
 
 
-CORE = names(PROJECT["dependencies"])
-EXTRAS = {
-    name: names(PROJECT["optional-dependencies"][name])
-    for name in PROJECT["optional-dependencies"].keys() - {"bench", "dev", "gpu"}
-}
-PROVIDED_BY = {
-    module: {canonicalize_name(name) for name in dists} for module, dists in packages_distributions().items()
-}
+@cache
+def core() -> set[str]:
+    return names(PROJECT["dependencies"])
+
+
+@cache
+def extras() -> dict[str, set[str]]:
+    optional = PROJECT["optional-dependencies"]
+    return {name: names(optional[name]) for name in optional.keys() - {"bench", "dev", "gpu"}}
+
+
+@cache
+def provided_by() -> dict[str, set[str]]:
+    return {module: set(map(canonicalize_name, dists)) for module, dists in packages_distributions().items()}
 
 
 def test_a_module_that_is_there_is_imported() -> None:
@@ -76,22 +83,25 @@ def guarded(tree: ast.Module) -> Iterator[tuple[str, ast.stmt]]:
 def allowed(path: Path) -> set[str]:
     """The distributions that a module may import at its top: of the core and of its packages' extras."""
     if not path.is_relative_to(ROOT / "repair"):
-        return CORE | EXTRAS["pipeline"]
+        return core() | extras()["pipeline"]
     inits = [folder / "__init__.py" for folder in path.parents if folder.is_relative_to(ROOT / "repair")]
     loaded = {name for init in inits for name, _ in guarded(ast.parse(init.read_text()))}
-    return CORE.union(*(EXTRAS[name] for name in loaded))
+    return core().union(*(extras()[name] for name in loaded))
 
 
-SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+@cache
+def sources() -> list[tuple[Path, ast.Module]]:
+    paths = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+    return [(path, ast.parse(path.read_text())) for path in paths]
 
 
 def test_imports_at_the_top_of_a_module_are_of_the_core_or_name_their_extra() -> None:
     wrong = [
         f"{path}:{statement.lineno}: {module}"
-        for path in SOURCES
-        for statement in ast.parse(path.read_text()).body
+        for path, tree in sources()
+        for statement in tree.body
         for module in modules_of(statement)
-        if not PROVIDED_BY[module] & allowed(path)
+        if not provided_by()[module] & allowed(path)
     ]
     assert wrong == []
 
@@ -99,9 +109,9 @@ def test_imports_at_the_top_of_a_module_are_of_the_core_or_name_their_extra() ->
 def test_an_extra_brings_what_is_imported_under_its_name() -> None:
     imported = [
         (path, statement.lineno, name, module)
-        for path in SOURCES
-        for name, statement in guarded(ast.parse(path.read_text()))
+        for path, tree in sources()
+        for name, statement in guarded(tree)
         for module in modules_of(statement)
     ]
-    assert {name for *_, name, _ in imported} == set(EXTRAS)
-    assert [found for found in imported if not PROVIDED_BY[found[3]] & EXTRAS[found[2]] - CORE] == []
+    assert {name for *_, name, _ in imported} == set(extras())
+    assert [found for found in imported if not provided_by()[found[3]] & extras()[found[2]] - core()] == []

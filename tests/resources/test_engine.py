@@ -30,6 +30,8 @@ from tests.graph import DAY, LANGUAGE_SERVERS, STAGES, House, record, reused, ty
 pytestmark = pytest.mark.timeout(600)
 
 MASTER = "local-cluster[2,1,1024]"
+SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+"""Virtual machines that end soon: no code is compiled twice, and no threads are kept for the garbage."""
 EXECUTORS = 2
 NAMES = Key(DAY, "F821")
 NUMBERS = pa.schema([("diagnostic_id", pa.string()), ("number", pa.int64())])
@@ -84,6 +86,8 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineResource]:
         config = {
             "spark.ui.enabled": "false",
             "spark.driver.memory": "512m",
+            "spark.driver.extraJavaOptions": SHORT_LIVED,
+            "spark.executor.extraJavaOptions": SHORT_LIVED,
             "spark.executor.memory": "1g",
             "spark.task.maxFailures": "2",  # what fails for good fails sooner
         }

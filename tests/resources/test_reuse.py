@@ -12,6 +12,7 @@ import pytest
 from partitions.keys import DATE_AND_TYPE, Key
 from repair.execution import definitions
 from repair.execution.definitions import FOLLOWED, Sources
+from repair.language_servers import LanguageServers
 from repair.schema.outcomes import outcome_batch
 from repair.store.definition_records import recorded_definitions
 from repair.store.manifest import Manifest
@@ -49,6 +50,18 @@ class World:
     rensa: str = "0.5"
 
 
+class KnownSources(Sources):
+    """Those of a world: the project's own modules, which are the same in all, are parsed once."""
+
+    _own = Sources({name: ROOT / name for name in FOLLOWED})
+
+    def __init__(self, package: Path) -> None:
+        super().__init__({"pkg": package, **self._own._packages})
+        self._own.reached(LanguageServers)
+        self._modules.update(self._own._modules)
+        self._steps.update(self._own._steps)
+
+
 @pytest.fixture
 def materialize(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[World], bool]:
     """Runs the two stages in the given world; whether the second one's result was reused."""
@@ -58,7 +71,7 @@ def materialize(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Wo
         package.mkdir(exist_ok=True)
         for name, text in world.files.items():
             (package / name).write_text(text)
-        sources = Sources({"pkg": package, **{name: ROOT / name for name in FOLLOWED}})
+        sources = KnownSources(package)
         monkeypatch.setattr(definitions, "_own_sources", lambda: sources)
         monkeypatch.setattr(definitions, "_version", lambda name: world.rensa if name == "rensa" else "1")
 

@@ -3,13 +3,14 @@
 import ast
 import dis
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType
 
 import pytest
 
 from repair.execution.definitions import FOLLOWED
-from repair.execution.source_index import Imported, ModuleIndex, Reference
+from repair.execution.source_index import Definition, Imported, ModuleIndex, Reference
 
 ROOT = Path(__file__).parents[3]
 MODULES = sorted(path for package in FOLLOWED for path in (ROOT / package).rglob("*.py"))
@@ -23,23 +24,32 @@ def references(source: str, name: str = "f") -> set[Reference]:
     return set(index(source).definition(name).references)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_only_what_comments_and_formatting_say_is_left_out(path: Path):
-    source = path.read_text(encoding="utf-8")
-    written, again = index(source), index(ast.unparse(ast.parse(source)))
-    assert {name: written.definition(name) for name in written.bindings} == {
-        name: again.definition(name) for name in again.bindings
-    }
-    assert written.effect() == again.effect()
+@dataclass(frozen=True)
+class Module:
+    """One of this project's, indexed."""
+
+    path: Path
+    index: ModuleIndex
+    definitions: dict[str, Definition]
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_every_global_that_the_compiler_loads_is_a_reference(path: Path):
-    source = path.read_bytes()
-    found = index(source)
-    for code in _codes(compile(_without_annotations(ast.parse(source)), str(path), "exec")):
-        if code.co_name in found.bindings:
-            names = {reference.name for reference in found.definition(code.co_name).references}
+@pytest.fixture(scope="module", params=MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def module(request: pytest.FixtureRequest) -> Module:
+    found = index(request.param.read_bytes())
+    return Module(request.param, found, {name: found.definition(name) for name in found.bindings})
+
+
+def test_only_what_comments_and_formatting_say_is_left_out(module: Module):
+    again = index(ast.unparse(ast.parse(module.path.read_text(encoding="utf-8"))))
+    assert module.definitions == {name: again.definition(name) for name in again.bindings}
+    assert module.index.effect() == again.effect()
+
+
+def test_every_global_that_the_compiler_loads_is_a_reference(module: Module):
+    tree = _without_annotations(ast.parse(module.path.read_bytes()))
+    for code in _codes(compile(tree, str(module.path), "exec")):
+        if code.co_name in module.definitions:
+            names = {reference.name for reference in module.definitions[code.co_name].references}
             assert _globals(code) <= names, code.co_name
 
 

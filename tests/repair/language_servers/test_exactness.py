@@ -337,10 +337,11 @@ def test_equals_fresh_command_lines(name: str, alone: Alone, afresh: Afresh) -> 
 def test_the_same_alone_in_any_order_and_beside_any_neighbour(alone: Alone) -> None:
     """Nothing leaks: a worker's result for a workspace does not depend on the requests before it."""
     random = Random(0)
-    names = list(WORKSPACES)
-    # those without settings once more: one server sees them all, each about twice
-    plain = [name for name in names if not {"pyrightconfig.json", "pyproject.toml"} & set(WORKSPACES[name])]
-    order = [*random.sample(names, len(names)), *random.choices(plain, k=len(plain))]
+    own = [name for name in WORKSPACES if {"pyrightconfig.json", "pyproject.toml"} & set(WORKSPACES[name])]
+    plain = [name for name in WORKSPACES if name not in own]
+    # one server sees all without settings, each about twice; for most of the others a server starts
+    once = [*plain, *random.sample(own, 8)]
+    order = [*random.sample(once, len(once)), *random.choices(plain, k=len(plain))]
     with LanguageServers(workers=1) as fresh:
         results = list(fresh.check_many(Request(WORKSPACES[name]) for name in order))
         different = {
@@ -385,21 +386,17 @@ def test_neighbours_with_the_same_names(neighbours: list[dict[str, str]], server
         assert not any("could not be resolved" in one.message for one in result.diagnostics)
 
 
-def _modules(library: Path) -> list[dict[str, str]]:
-    """Five in a workspace: a fresh command line costs far more to start than to check another module."""
+def _modules(library: Path) -> dict[str, str]:
     small = [path for path in sorted(library.glob("*.py")) if path.stat().st_size < 20_000][::3][:25]
-    return [{path.name: path.read_text(encoding="utf-8") for path in small[at::5]} for at in range(5)]
+    return {path.name: path.read_text(encoding="utf-8") for path in small}
 
 
-def _packages(library: Path) -> list[dict[str, str]]:
-    names = ("json", "concurrent", "importlib", "wsgiref", "dbm", "html")
-    return [
-        {
-            str(path.relative_to(library)): path.read_text(encoding="utf-8")
-            for path in (library / name).rglob("*.py")
-        }
+def _packages(library: Path, *names: str) -> dict[str, str]:
+    return {
+        str(path.relative_to(library)): path.read_text(encoding="utf-8")
         for name in names
-    ]
+        for path in (library / name).rglob("*.py")
+    }
 
 
 @pytest.mark.slow
@@ -407,7 +404,12 @@ def _packages(library: Path) -> list[dict[str, str]]:
 def test_equals_fresh_command_lines_on_the_standard_library(
     servers: LanguageServers, afresh: Afresh, standard_library: Path
 ) -> None:
-    workspaces = _modules(standard_library) + _packages(standard_library)
+    # few and large: a fresh command line costs far more to start than to check another module
+    workspaces = [
+        _modules(standard_library),
+        _packages(standard_library, "json", "concurrent", "html"),
+        _packages(standard_library, "importlib", "wsgiref", "dbm"),
+    ]
     results = list(servers.check_many(Request(files) for files in workspaces))
     with ThreadPoolExecutor(2) as pool:
         found = list(pool.map(afresh, workspaces))

@@ -193,8 +193,9 @@ def test_a_file_that_takes_minutes_is_rejected_and_its_neighbours_are_not(time_l
 @pytest.mark.timeout(600)
 def test_a_server_that_dies_of_memory_is_replaced(tmp_path: Path) -> None:
     seen = nothing_installed(tmp_path / "environment")
-    # enough for pyright and its stubs of the standard library, too little for a hundred thousand lines
-    large = {"main.py": "".join(f"a{number} = b{number}\n" for number in range(100_000))}
+    # enough for pyright and its stubs of the standard library, too little for the tree of these; they are
+    # one expression, so that it dies as it parses them and not after it looked at each
+    large = {"main.py": f"x = [{'1, ' * 500_000}]\n"}
     folder = tmp_path / "worker"
     worker = Worker(programs(), folder, seen, timeout=200.0, memory_limit_mb=1500, heap_mb=160)
     try:

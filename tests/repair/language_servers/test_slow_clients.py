@@ -4,7 +4,7 @@ import gzip
 import json
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
@@ -158,22 +158,28 @@ def test_requests_on_one_connection_are_answered_in_turn(instance: Instance) -> 
 
 
 LIMIT = FunctionSettings().max_bytes
-DENSE = {
-    "lists": b"[" + b"[]," * (LIMIT // 3 - 2) + b"[]]",
-    "tables": b"[" + b"{}," * (LIMIT // 3 - 2) + b"{}]",
-    "numbers": b"[" + b"1.5," * (LIMIT // 4 - 2) + b"1]",
-    "small texts": b"[" + b'"\xc3\xa9",' * (LIMIT // 5 - 2) + b"1]",
-    "tables in tables": b"{" + b",".join(b'"%d":{"":0}' % number for number in range(LIMIT // 20)) + b"}",
-    "in files": b'{"form":"%b","requests":[{"files":{' % wire.FORM.encode()
-    + b'"":[],' * (LIMIT // 6 - 20)
-    + b'"a":""}}]}',
-    "wide text": wire.body_of([wire.encode_request(Request({"/": "x" * (LIMIT - 200) + "\U0001f600"}))]),
+DENSE: dict[str, Callable[[], bytes]] = {
+    "lists": lambda: b"[" + b"[]," * (LIMIT // 3 - 2) + b"[]]",
+    "tables": lambda: b"[" + b"{}," * (LIMIT // 3 - 2) + b"{}]",
+    "numbers": lambda: b"[" + b"1.5," * (LIMIT // 4 - 2) + b"1]",
+    "small texts": lambda: b"[" + b'"\xc3\xa9",' * (LIMIT // 5 - 2) + b"1]",
+    "tables in tables": lambda: (
+        b"{" + b",".join(b'"%d":{"":0}' % number for number in range(LIMIT // 20)) + b"}"
+    ),
+    "in files": lambda: (
+        b'{"form":"%b","requests":[{"files":{' % wire.FORM.encode()
+        + b'"":[],' * (LIMIT // 6 - 20)
+        + b'"a":""}}]}'
+    ),
+    "wide text": lambda: wire.body_of(
+        [wire.encode_request(Request({"/": "x" * (LIMIT - 200) + "\U0001f600"}))]
+    ),
 }
 
 
 @pytest.mark.parametrize("name", DENSE)
 def test_a_small_packed_body_does_not_become_large(instance: Instance, name: str) -> None:
-    packed = gzip.compress(DENSE[name], 6)
+    packed = gzip.compress(DENSE[name](), 6)
     headers = {"Authorization": f"Bearer {TOKEN}", "Content-Encoding": "gzip"}
 
     def ask(_: int) -> httpx.Response:

@@ -17,7 +17,6 @@ from repair.models.model import Sampling
 from tests.repair.training.conftest import Row, example_row
 from tests.small_llama import save_llama
 
-torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[3]
@@ -63,6 +62,7 @@ def rows(count: int) -> list[Row]:
 
 def tuned(base: Path) -> tuple[Any, Any]:
     """The base with the fused adapter, and with peft's own of equal weights."""
+    import torch
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
 
@@ -80,6 +80,8 @@ def tuned(base: Path) -> tuple[Any, Any]:
 
 
 def test_the_fused_layer_computes_what_pefts_own_does(base: Path) -> None:
+    import torch
+
     fused, plain = tuned(base)
     assert any(type(module).__name__ == "LowRankLinear" for module in fused.modules())
     tokens = torch.randint(0, 200, (2, 40), generator=torch.Generator().manual_seed(5))
@@ -126,7 +128,7 @@ def trained(base: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
     mixture = folder / "mixture"
     mixture.mkdir()
     pq.write_table(pa.Table.from_pylist(rows(48)), mixture / "data.parquet")
-    settings = overrides(base, epochs=8, resumption={"every_batches": 2})
+    settings = overrides(base, epochs=3, resumption={"every_batches": 2})
     process = training(str(mixture), folder, settings)
     deadline = time.monotonic() + 150
     while not any((folder / "states").glob("*/latest-rank0.pt")):
@@ -149,7 +151,7 @@ def test_a_training_that_was_killed_goes_on_with_the_same_losses(
     from repair.training.recipes import load_recipe
 
     folder, mixture = trained
-    recipe = load_recipe("smollm2-135m", overrides(base, epochs=8, resumption=None))
+    recipe = load_recipe("smollm2-135m", overrides(base, epochs=3, resumption=None))
     train(recipe, mixture, str(tmp_path / "whole"), lambda figures: None)
     assert read_made_by(folder / "out")["result"]["resumed_from_batch"] >= 2
     assert curve(folder / "out") == curve(tmp_path / "whole")
@@ -172,6 +174,7 @@ def test_the_state_of_an_adapter_is_small(trained: tuple[Path, str], base: Path)
 
 def test_the_adapter_says_what_made_it_and_is_small(trained: tuple[Path, str], base: Path) -> None:
     import safetensors.torch
+    import torch
 
     from repair.models.made_by import file_sha256
 
@@ -197,6 +200,7 @@ def test_the_adapter_says_what_made_it_and_is_small(trained: tuple[Path, str], b
 def test_the_adapter_decodes_as_plain_transformers_and_peft_load_it(
     trained: tuple[Path, str], base: Path
 ) -> None:
+    import torch
     from peft import PeftModel
     from transformers import AutoModelForCausalLM
 
