@@ -47,7 +47,7 @@ class Image:
         _, _, _, constraints, *wanted = command.replace('"', "").split()
         assert (folder / constraints.lstrip("/")).is_file()
         own = re.fullmatch(r"/(\w+)\[([\w,]+)\]", wanted[0])
-        wheel = wheel_of(folder / own[1], folder / "wheel") if own else None
+        wheel = _wheel(folder / own[1]) if own else None
         self.environment = linked_environment(
             folder / "environment",
             wheel,
@@ -55,6 +55,18 @@ class Image:
             others=wanted[1:] if own else wanted,
         )
         self.command: list[str] = json.loads(arguments(path, "CMD")[-1])
+
+
+_WHEELS: dict[str, Path] = {}
+
+
+def _wheel(source: Path) -> Path:
+    """The wheel of what was copied; two images copy the same."""
+    files = sorted(path for path in source.rglob("*") if path.is_file())
+    content = "".join(f"{path.relative_to(source)} {path.stat().st_size}\n" for path in files)
+    if content not in _WHEELS:
+        _WHEELS[content] = wheel_of(source, source.parent / "wheel")
+    return _WHEELS[content]
 
 
 def _copy(source: Path, target: Path) -> None:

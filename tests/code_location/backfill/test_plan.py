@@ -325,7 +325,7 @@ def worlds(draw: st.DrawFn) -> State:
     return state(sorted(stored, key=str), causes, recorded=recorded)
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(worlds(), st.floats(0, 200), st.booleans())
 def test_a_plan_is_within_its_budget_in_order_and_whole(case: State, seconds: float, approved: bool):
     budget = Budget(seconds, usd=0)

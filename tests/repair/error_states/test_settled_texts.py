@@ -99,7 +99,7 @@ def later_texts(
 
 
 @pytest.mark.parametrize("at_once", [False, True], ids=["plain", "compiled"])
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(changes, st.lists(st.tuples(st.floats(1, 40), st.floats(0, 30)), min_size=1, max_size=4))
 def test_later_texts_are_those_of_the_definition(
     at_once: bool, steps: list[tuple[float, str, str]], moments: list[tuple[float, float]]
@@ -123,7 +123,7 @@ def test_later_texts_are_those_of_the_definition(
         ] == expected
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(changes)
 def test_a_stored_copy_that_equals_the_replay_changes_nothing(steps: list[tuple[float, str, str]]) -> None:
     """Copies of what the replay knows anyway stand between the edits of a file that is never broken."""

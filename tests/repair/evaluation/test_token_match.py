@@ -114,7 +114,7 @@ pieces = st.sampled_from(
 texts = st.one_of(st.text(max_size=60), st.lists(pieces, max_size=40).map("".join))
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(texts)
 @example("\ud800'")
 @example("''''")
@@ -131,7 +131,7 @@ def test_every_text_has_tokens_that_hold_all_of_it_but_space(text: str) -> None:
         assert "".join(kept.split()) == "".join(text.removeprefix("\ufeff").split())
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(texts, st.integers(0, 40), st.sampled_from([" ", "  ", "\t", "\n", "  # comment\n", "\\\n"]))
 def test_equal_tokens_are_equal_programs(text: str, position: int, space: str) -> None:
     other = text[:position] + space + text[position:]

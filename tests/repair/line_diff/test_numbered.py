@@ -150,7 +150,7 @@ def test_nothing_changes_nothing(text: str) -> None:
     assert line_diff.apply(text, "") == text
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_applies_what_the_oracle_applies_and_nothing_else(data: st.DataObject) -> None:
     original = data.draw(mixed_texts())
@@ -171,7 +171,7 @@ def test_applies_what_the_oracle_applies_and_nothing_else(data: st.DataObject) -
         assert change.map_line(number) == landed.get(number)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_terminators_between_lines_that_stay_neighbours_stay(data: st.DataObject) -> None:
     original = data.draw(mixed_texts())
@@ -412,7 +412,7 @@ marks = st.sampled_from(["", MARK, MARK * 2])
 marked_lines = st.lists(st.sampled_from(["a", "b", "", MARK, MARK + "a", "a" + MARK]), min_size=1, max_size=5)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(marks, marked_lines, marks, marked_lines, st.sampled_from(["\n", "\r\n"]))
 def test_no_byte_order_mark_is_lost_or_made(
     mark: str, old: list[str], new_mark: str, new: list[str], ending: str

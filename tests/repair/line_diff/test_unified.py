@@ -119,7 +119,7 @@ def oracle(original: str, diff: str) -> str | None:
     return "".join(tokens)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_applies_what_the_oracle_applies_and_nothing_else(data: st.DataObject) -> None:
     simple = st.lists(st.sampled_from(["a", "b", "", "c"]), max_size=8)
@@ -217,7 +217,7 @@ def test_refused(diff: str, error: type[LineDiffError], message: str) -> None:
 MARK = "\ufeff"
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     st.tuples(st.sampled_from(["", MARK, MARK * 2]), st.sampled_from(["", MARK, MARK * 2])),
     st.lists(st.sampled_from(["a", "b", "", MARK, MARK + "a"]), max_size=5),

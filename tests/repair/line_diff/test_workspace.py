@@ -176,7 +176,7 @@ def nearly_workspace_diffs(draw: st.DrawFn, workspace: dict[str, str]) -> str:
     return draw(st.sampled_from(["\n", "\n", "\n", "\r\n"])).join(parts)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(workspaces, st.data())
 def test_applies_what_the_oracle_applies_and_nothing_else(
     workspace: dict[str, str], data: st.DataObject
@@ -193,7 +193,7 @@ def test_applies_what_the_oracle_applies_and_nothing_else(
     assert all(result[path] == workspace[path] for path in PATHS if path not in parse(text, OWN))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(workspaces, st.text(alphabet="+-0123456789 \n\r#ab./hmainelpr.y\u2028٣<>\ud800"))
 def test_no_text_raises_anything_but_a_line_diff_error(workspace: dict[str, str], noise: str) -> None:
     for attempt in (parse, lambda text: parse(text, OWN), lambda text: apply(workspace, text, OWN)):

@@ -194,7 +194,7 @@ def examples(draw: st.DrawFn) -> Example:
     )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(examples())
 def test_every_rendering_parses_back(example: Example) -> None:
     rendered = render(example)
@@ -275,7 +275,7 @@ def test_no_text_raises_anything_but_a_prompt_error(text: str) -> None:
     assert render(example).removesuffix("\n") == text.removesuffix("\n")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(examples(), st.data())
 def test_only_exact_renderings_parse(example: Example, data: st.DataObject) -> None:
     """One character changed: another example's rendering, or refused."""

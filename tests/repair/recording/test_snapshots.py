@@ -185,7 +185,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(STEPS)
 def test_every_day_replays_from_its_own_snapshot_to_the_next(steps: list[tuple[int, str, str, str]]) -> None:
     """The plain oracle is a dictionary that every step writes to."""

@@ -383,7 +383,7 @@ def test_without_the_compiler_all_is_replayed_in_plain_python(monkeypatch: pytes
     assert not engine.pays(10**9)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(any_packet, st.data())
 def test_damaged_packets_decode_as_the_plain_decoder_does(packet: Packet, data: st.DataObject) -> None:
     """Bytes are changed, cut off, doubled or put in; what is right beside them stays right."""

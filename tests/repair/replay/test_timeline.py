@@ -492,5 +492,5 @@ class MalformedTimeline(RuleBasedStateMachine):
 
 TestMalformedTimelines = MalformedTimeline.TestCase
 TestMalformedTimelines.settings = settings(
-    max_examples=150, stateful_step_count=16, deadline=None, derandomize=True
+    max_examples=75, stateful_step_count=16, deadline=None, derandomize=True
 )

@@ -235,7 +235,7 @@ LIKELY = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(
     st.lists(st.binary(max_size=20) | st.builds(lambda likely, row: likely | row, LIKELY, ROWS), max_size=4)
 )

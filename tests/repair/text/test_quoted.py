@@ -14,7 +14,7 @@ PLAIN = re.compile(SINGLE, re.DOTALL)
 WITH_TRIPLE = re.compile(rf"'''.*?'''|\"\"\".*?\"\"\"|{SINGLE}", re.DOTALL)
 
 
-@settings(max_examples=3_000, deadline=None)
+@settings(max_examples=1_500, deadline=None)
 @given(st.text("'\"\\\na ", max_size=30), st.booleans())
 def test_the_strings_are_those_of_the_expression(text: str, triple: bool) -> None:
     expected = [found.span() for found in (WITH_TRIPLE if triple else PLAIN).finditer(text)]

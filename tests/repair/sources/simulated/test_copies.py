@@ -154,7 +154,7 @@ def test_the_servers_say_of_a_copy_what_it_has() -> None:
     with LanguageServers(2) as servers:
         source = (
             (project, discover(events, servers, settle_seconds=3))
-            for project, events in islice(projects_and_events(seed=11, projects=3, days=1), 1, None)
+            for project, events in islice(projects_and_events(seed=11, projects=3, days=1), 1, 2)
         )
         for project, copy in with_copies(source, 2):
             events = list(copy)
