@@ -13,7 +13,7 @@ from repair.execution.definitions import FOLLOWED
 from repair.execution.source_index import Definition, Imported, ModuleIndex, Reference
 
 ROOT = Path(__file__).parents[3]
-MODULES = sorted(path for package in FOLLOWED for path in (ROOT / package).rglob("*.py"))
+FOLDERS = sorted({path.parent for package in FOLLOWED for path in (ROOT / package).rglob("*.py")})
 
 
 def index(source: str | bytes, name: str = "package.module") -> ModuleIndex:
@@ -33,24 +33,27 @@ class Module:
     definitions: dict[str, Definition]
 
 
-@pytest.fixture(scope="module", params=MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
-def module(request: pytest.FixtureRequest) -> Module:
-    found = index(request.param.read_bytes())
-    return Module(request.param, found, {name: found.definition(name) for name in found.bindings})
+@pytest.fixture(scope="module", params=FOLDERS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def modules(request: pytest.FixtureRequest) -> list[Module]:
+    """Those of a folder."""
+    found = [(path, index(path.read_bytes())) for path in sorted(request.param.glob("*.py"))]
+    return [Module(path, of, {name: of.definition(name) for name in of.bindings}) for path, of in found]
 
 
-def test_only_what_comments_and_formatting_say_is_left_out(module: Module):
-    again = index(ast.unparse(ast.parse(module.path.read_text(encoding="utf-8"))))
-    assert module.definitions == {name: again.definition(name) for name in again.bindings}
-    assert module.index.effect() == again.effect()
+def test_only_what_comments_and_formatting_say_is_left_out(modules: list[Module]):
+    for module in modules:
+        again = index(ast.unparse(ast.parse(module.path.read_text(encoding="utf-8"))))
+        assert module.definitions == {name: again.definition(name) for name in again.bindings}, module.path
+        assert module.index.effect() == again.effect(), module.path
 
 
-def test_every_global_that_the_compiler_loads_is_a_reference(module: Module):
-    tree = _without_annotations(ast.parse(module.path.read_bytes()))
-    for code in _codes(compile(tree, str(module.path), "exec")):
-        if code.co_name in module.definitions:
-            names = {reference.name for reference in module.definitions[code.co_name].references}
-            assert _globals(code) <= names, code.co_name
+def test_every_global_that_the_compiler_loads_is_a_reference(modules: list[Module]):
+    for module in modules:
+        tree = _without_annotations(ast.parse(module.path.read_bytes()))
+        for code in _codes(compile(tree, str(module.path), "exec")):
+            if code.co_name in module.definitions:
+                names = {reference.name for reference in module.definitions[code.co_name].references}
+                assert _globals(code) <= names, (module.path, code.co_name)
 
 
 def _without_annotations(tree: ast.Module) -> ast.Module:
