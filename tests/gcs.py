@@ -3,6 +3,7 @@
 A test module takes the fixture by importing it: `from tests.gcs import gcs_bucket`.
 """
 
+import atexit
 import contextlib
 import socket
 import subprocess
@@ -11,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -22,36 +24,28 @@ def _free_port() -> int:
         return listener.getsockname()[1]
 
 
+@cache
+def _running() -> str:
+    """The address of this process's emulator; a fixture that several modules import would start several."""
+    port = _free_port()
+    program = Path(sys.executable).with_name("gcp-storage-emulator")
+    options = ["--host", "127.0.0.1", "--port", str(port), "-q", "-M", "--default-bucket", "bucket"]
+    child = subprocess.Popen(
+        [program, "start", *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    atexit.register(child.wait)
+    atexit.register(child.kill)  # the last one is called first
+    address = f"http://127.0.0.1:{port}"
+    _wait_until_it_answers(address, child)
+    return address
+
+
 @pytest.fixture(scope="session")
 def gcs_bucket() -> Iterator[str]:
     """`gs://bucket` of an emulator, to which gcsfs and google-cloud-storage are pointed meanwhile."""
-    port = _free_port()
-    program = Path(sys.executable).with_name("gcp-storage-emulator")
-    child = subprocess.Popen(
-        [
-            program,
-            "start",
-            "--host",
-            "127.0.0.1",
-            "--port",
-            str(port),
-            "-q",
-            "-M",
-            "--default-bucket",
-            "bucket",
-        ],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    address = f"http://127.0.0.1:{port}"
-    try:
-        _wait_until_it_answers(address, child)
-        with pytest.MonkeyPatch.context() as environment:
-            environment.setenv("STORAGE_EMULATOR_HOST", address)
-            yield "gs://bucket"
-    finally:
-        child.kill()
-        child.wait()
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("STORAGE_EMULATOR_HOST", _running())
+        yield "gs://bucket"
 
 
 def _wait_until_it_answers(address: str, child: "subprocess.Popen[bytes]") -> None:
