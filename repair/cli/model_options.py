@@ -18,7 +18,7 @@ _OPTIONS = (
         type=click.IntRange(1, MOST_ANSWERS),
         default=8,
         show_default=True,
-        help="Answers to a diagnostic at most: one greedy, the others sampled at temperature 0.8.",
+        help="Answers to a diagnostic at most, likeliest first; the first that verifies is shown.",
     ),
     click.option(
         "--model",

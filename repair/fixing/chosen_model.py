@@ -1,12 +1,12 @@
 """Model selection: shipped, released, a folder with a checkpoint, rules, or what LiteLLM names."""
 
 import hashlib
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from repair.errors import ConfigurationError
 from repair.extras import extra
@@ -14,7 +14,7 @@ from repair.fixing.fixer import FixModels
 from repair.language_servers.scheduler import Servers
 from repair.messages import shown
 from repair.models.made_by import file_sha256
-from repair.models.model import Sampling
+from repair.models.model import Completion, Model, Sampling
 from repair.models.shipped import is_shipped, shipped_folder
 from repair.prompt.sentinels import PROMPT_VERSION
 from repair.synthesis.rules.model import RulesModel
@@ -35,6 +35,7 @@ MOST_NEW_TOKENS = 128
 """A repair has some 31 tokens; a sampled answer that never ends holds up all that it is decoded with."""
 GREEDY = Sampling(temperature=0, max_new_tokens=MOST_NEW_TOKENS)
 SAMPLED = Sampling(temperature=0.8, max_new_tokens=MOST_NEW_TOKENS)
+SEARCHED = Sampling(temperature=0, max_new_tokens=MOST_NEW_TOKENS, search=True)
 
 MOST_DECODED = 16
 """Answers that are decoded at one time."""
@@ -102,7 +103,7 @@ def opened(choice: ModelChoice, servers: Servers, *, tell: Callable[[str], None]
 
 
 def local_models(folder: Path) -> FixModels:
-    """The checkpoint in `folder`, loaded once for greedy and sampled answers."""
+    """The checkpoint in `folder`: the likeliest answers that change something, by best-first search."""
     from repair.models.checkpoint import CheckpointModel
     from repair.models.decoding import Decoder
 
@@ -112,14 +113,34 @@ def local_models(folder: Path) -> FixModels:
     logging.disable_progress_bar()  # a command's standard error is the user's
     decoder = Decoder(str(folder))
     room = min(MOST_NEW_TOKENS, decoder.context // 2)
-    samplings = [replace(sampling, max_new_tokens=room) for sampling in (GREEDY, SAMPLED)]
-    greedy, sampled = (
-        CheckpointModel.of(decoder, name=folder.name, sampling=sampling, batch_size=MOST_DECODED, lookup=True)
-        for sampling in samplings
+    searched = CheckpointModel.of(
+        decoder,
+        name=folder.name,
+        sampling=replace(SEARCHED, max_new_tokens=room),
+        batch_size=MOST_DECODED,
+        lookup=True,
     )
     identity = {"model": f"sha256:{weights_sha256(folder)}", "dtype": str(decoder.model.dtype)}
     versions = {**identity, **_versions("torch", "transformers")}
-    return FixModels(folder.name, greedy, sampled, versions, Calibration.read(folder))
+    return FixModels(folder.name, searched, AfterFirst(searched), versions, Calibration.read(folder))
+
+
+@dataclass(frozen=True, slots=True)
+class AfterFirst:
+    """The answers of a searched model after the first, which was asked for before."""
+
+    model: Model
+
+    @property
+    def name(self) -> str:
+        return self.model.name
+
+    def prompt(self, sample: Mapping[str, Any]) -> str:
+        return self.model.prompt(sample)
+
+    def answer(self, samples: Sequence[Mapping[str, Any]], *, k: int = 1) -> Iterator[list[Completion]]:
+        for answers in self.model.answer(samples, k=k + 1):
+            yield answers[1:]
 
 
 def weights_sha256(folder: Path) -> str:

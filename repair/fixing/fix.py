@@ -96,7 +96,7 @@ class Fix:
         return self.line_diff is not None
 
     def after(self, first: "Fix") -> "Fix":
-        """This fix of the sampled answers, with what came of the greedy one."""
+        """This fix of the other answers, with what came of the first."""
         withheld = [fix for fix in (first.withheld, self.withheld) if fix]
         return replace(
             self,

@@ -1,9 +1,9 @@
-"""Best-of-k repair: greedy answers first, then sampled ones; the first that verifies is the fix.
+"""Best-of-k repair: the likeliest answer first, then others; the first that verifies is the fix.
 
 Of a model with a calibration it is the first that is also likely enough right
 (`repair.verification.confidence`).
 
-All first answers of a call are decoded together, and the sampled ones of what they did not repair. Checks of
+All first answers of a call are decoded together, and the others of what they did not repair. Checks of
 different tasks run together (`repair.language_servers.scheduler`).
 """
 
@@ -29,11 +29,12 @@ Proposal = str | Attempt
 
 @dataclass(frozen=True, slots=True)
 class FixModels:
-    """A model twice: `greedy`, and `sampled` at a temperature; None: all its answers are the same."""
+    """A model twice: `first` gives the answer that it holds likeliest, `more` others (the next likeliest of a
+    model on this machine, samples of one behind an API); None: all its answers are the same."""
 
     name: str
-    greedy: Model
-    sampled: Model | None
+    first: Model
+    more: Model | None
     versions: Mapping[str, str] = field(default_factory=dict[str, str])
     """What identifies the weights, and the packages that run them."""
     calibration: Calibration | None = None
@@ -64,7 +65,7 @@ class Fixer:
         """
         pending: dict[int, Fix] = {}
         for index, fix in enumerate(self.verified(tasks, self.first_answers(tasks))):
-            if fix.found or tasks[index].k == 1 or self.models.sampled is None:
+            if fix.found or tasks[index].k == 1 or self.models.more is None:
                 yield index, fix.settled()
             elif is_late(index):
                 late = Attempt(LATE, "no further answer was asked for")
@@ -72,19 +73,19 @@ class Fixer:
             else:
                 pending[index] = fix
         left = [tasks[index] for index in pending]
-        sampled = self.verified(left, self.more_answers(left), sampled=True)
-        for (index, first), fix in zip(pending.items(), sampled, strict=True):
+        others = self.verified(left, self.more_answers(left), sampled=True)
+        for (index, first), fix in zip(pending.items(), others, strict=True):
             yield index, fix.after(first).settled()
 
     def first_answers(self, tasks: Sequence[Task]) -> list[list[Proposal]]:
-        """The greedy answer to each task, decoded together."""
-        return self._answers(self.models.greedy, tasks, [1] * len(tasks))
+        """The likeliest answer to each task, decoded together."""
+        return self._answers(self.models.first, tasks, [1] * len(tasks))
 
     def more_answers(self, tasks: Sequence[Task]) -> list[list[Proposal]]:
-        """The sampled answers to each task, one fewer than its `k`; none if they would all be the same."""
-        if self.models.sampled is None:
+        """The other answers to each task, one fewer than its `k`; none if they would all be the same."""
+        if self.models.more is None:
             return [[] for _ in tasks]
-        return self._answers(self.models.sampled, tasks, [task.k - 1 for task in tasks])
+        return self._answers(self.models.more, tasks, [task.k - 1 for task in tasks])
 
     def verified(
         self, tasks: Sequence[Task], proposals: Sequence[Sequence[Proposal]], *, sampled: bool = False

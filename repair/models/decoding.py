@@ -5,6 +5,9 @@ seed: its text does not depend on what else is decoded, nor in which order. What
 the last bits of the logits, as matrix products are summed in another order; that turns an answer only where
 two tokens are as good as equal. Equal calls on one machine give equal answers.
 
+With `Sampling.search` the answers to a prompt are the likeliest that change something
+(`repair.models.best_first`).
+
 A prompt that leaves no room for an answer is not truncated: its finish reason is `too_long`, and it counts as
 unanswered.
 """
@@ -12,6 +15,7 @@ unanswered.
 import os
 import time
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +23,12 @@ from repair.errors import ConfigurationError
 from repair.extras import extra
 from repair.line_diff.numbered import CLOSING
 from repair.models.answer_log import prompt_sha256
+from repair.models.best_first import changes_something, closed_at, likeliest_changes
 from repair.models.model import Completion, FinishReason, Sampling
 from repair.text.stable_hash import rank
 
 _DRAFTED = 10  # tokens that are looked up in the prompt at a time
+_REMEMBERED = 256  # greedy answers
 
 
 class Decoder:
@@ -49,6 +55,7 @@ class Decoder:
         )
         self.model = model.to("cuda" if gpu else "cpu").eval()
         self.context = int(self.model.config.max_position_embeddings)
+        self._greedy: dict[tuple[int, ...], tuple[Completion, list[int]]] = {}
 
     def decode(
         self,
@@ -87,6 +94,9 @@ class Decoder:
                 (index, number, Completion("", FinishReason.TOO_LONG, len(encoded[index]), 0))
                 for index, number in too_long
             ]
+        if sampling.search:  # one search finds all answers to a prompt
+            known = {pair for pair in pairs if all((pair[0], number) in known for number in range(k))}
+            pairs = [(index, 0) for index in range(len(prompts))]
         # prompts of similar length share a batch, so that little of it is padding
         order = sorted(
             (pair for pair in pairs if len(encoded[pair[0]]) <= room), key=lambda pair: len(encoded[pair[0]])
@@ -95,20 +105,65 @@ class Decoder:
             batch = order[start : start + batch_size]
             missing = [pair for pair in batch if pair not in known]
             if missing:
-                seeds = [
-                    int(rank(sampling.seed, prompt_sha256(prompts[index]), str(number))[:16], 16) >> 1
-                    for index, number in batch
-                ]
-                answers = self._answers([encoded[index] for index, _ in batch], seeds, sampling, lookup)
+                tokens = [encoded[index] for index, _ in batch]
+                if sampling.search:
+                    answers = self._searched(tokens, sampling, k, lookup)
+                else:
+                    seeds = [
+                        int(rank(sampling.seed, prompt_sha256(prompts[index]), str(number))[:16], 16) >> 1
+                        for index, number in batch
+                    ]
+                    decoded = self._decoded(tokens, sampling, lookup, seeds)
+                    answers = ([completion] for completion, _ in decoded)
                 yield [
-                    (*pair, completion)
-                    for pair, completion in zip(batch, answers, strict=True)
-                    if pair in missing
+                    (index, number, completion)
+                    for (index, first), completions in zip(batch, answers, strict=True)
+                    if (index, first) in missing
+                    for number, completion in enumerate(completions, first)
                 ]
 
-    def _answers(
-        self, prompts: list[list[int]], seeds: list[int], sampling: Sampling, lookup: bool
-    ) -> Iterator[Completion]:
+    def _searched(
+        self, prompts: Sequence[list[int]], sampling: Sampling, k: int, lookup: bool
+    ) -> Iterator[list[Completion]]:
+        """The `k` likeliest answers to each prompt that change something, or the greedy one if none does.
+
+        Greedy answers are remembered: more answers to a prompt are asked for when the first did not do.
+        """
+        keys = [(sampling.max_new_tokens, *tokens) for tokens in prompts]
+        missing = {key: key[1:] for key in keys if key not in self._greedy}
+        if missing:
+            found = self._decoded([list(tokens) for tokens in missing.values()], sampling, lookup)
+            kept = list(self._greedy.items())[-_REMEMBERED:]
+            self._greedy = {**dict(kept), **dict(zip(missing, found, strict=True))}
+        for tokens, key in zip(prompts, keys, strict=True):
+            yield self._likeliest(tokens, *self._greedy[key], sampling, k)
+
+    def _likeliest(
+        self, prompt: list[int], greedy: Completion, tokens: list[int], sampling: Sampling, k: int
+    ) -> list[Completion]:
+        started = time.monotonic()
+        first = [greedy] if changes_something(greedy.text) else []
+        wanted, others = k - len(first), list[Completion]()
+        if wanted:
+            limit = sampling.max_new_tokens
+            changes = likeliest_changes(self.model, self.tokenizer, prompt, tokens, wanted, limit)
+            seconds = (greedy.seconds or 0.0) + time.monotonic() - started
+            others = [
+                self._completion(len(prompt), change.tokens, seconds, change.log_probability)
+                for change in changes
+            ]
+        answers = [*first, *others] or [greedy]
+        none = Completion("", FinishReason.UNANSWERED, len(prompt), 0)
+        return answers + [none] * (k - len(answers))
+
+    def _decoded(
+        self,
+        prompts: Sequence[list[int]],
+        sampling: Sampling,
+        lookup: bool,
+        seeds: Sequence[int] = (),
+    ) -> list[tuple[Completion, list[int]]]:
+        """One answer to each prompt, with its tokens, in one batch; `seeds` are those of draws."""
         import torch
         from transformers import LogitsProcessorList, StoppingCriteriaList
 
@@ -120,9 +175,11 @@ class Decoder:
         real = torch.tensor(
             [[0] * (width - len(tokens)) + [1] * len(tokens) for tokens in prompts], device=device
         )
-        drafted = _DRAFTED if lookup and len(prompts) == 1 and sampling.temperature == 0 else None
+        greedy = sampling.temperature == 0
+        drafted = _DRAFTED if lookup and len(prompts) == 1 and greedy else None
         ends = _Ends(self.tokenizer, width, len(prompts), drafted or 0)
-        drawn = [_Draws(sampling, seeds)] if sampling.temperature > 0 else []
+        scores = _GreedyScores(width)
+        processor = scores if greedy else _Draws(sampling, seeds)
         with torch.inference_mode():
             output = self.model.generate(
                 input_ids=ids,
@@ -133,16 +190,28 @@ class Decoder:
                 pad_token_id=pad,
                 eos_token_id=end,
                 stopping_criteria=StoppingCriteriaList([ends]),  # pyright: ignore[reportArgumentType]
-                logits_processor=LogitsProcessorList(drawn),  # pyright: ignore[reportArgumentType]
+                logits_processor=LogitsProcessorList([processor]),  # pyright: ignore[reportArgumentType]
                 prompt_lookup_num_tokens=drafted,
                 do_sample=False,  # the likeliest token, after the draws if there are any
                 temperature=None,
                 top_p=None,
                 top_k=None,
             )
-        for tokens, row, seconds in zip(prompts, output[:, width:].tolist(), ends.seconds(), strict=True):
-            text, count, reason = self._text(row, end)
-            yield Completion(text, reason, len(tokens), count, round(seconds, 4))
+        decoded: list[tuple[Completion, list[int]]] = []
+        rows = zip(prompts, output[:, width:].tolist(), ends.seconds(), strict=True)
+        for number, (prompt, row, seconds) in enumerate(rows):
+            completion = self._completion(len(prompt), row, seconds)
+            own = row[: completion.output_tokens]
+            if greedy:
+                completion = replace(completion, log_probability=scores.of(number, len(own)))
+            decoded.append((completion, own))
+        return decoded
+
+    def _completion(
+        self, input_tokens: int, row: list[int], seconds: float, log_probability: float | None = None
+    ) -> Completion:
+        text, count, reason = self._text(row, int(self.tokenizer.eos_token_id))
+        return Completion(text, reason, input_tokens, count, round(seconds, 4), log_probability)
 
     def _shared_prefill(self, prompts: Sequence[Sequence[int]], ids: Any, real: Any) -> Any:
         """Keys and values of all but the last prompt token, read once for equal prompts; None: all differ.
@@ -174,7 +243,7 @@ class Decoder:
         if ended:
             tokens = tokens[: tokens.index(end)]
         text = self.tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        closed = _closed_at(text)
+        closed = closed_at(text)
         if closed is None:
             return text, len(tokens), FinishReason.ENDED if ended else FinishReason.CUT
         kept = text[:closed]
@@ -230,14 +299,22 @@ class _Draws:
         return scores - torch.log(-torch.log(uniform)).to(scores.device)
 
 
-def _closed_at(text: str) -> int | None:
-    """The index of the end of the first line that closes the diff."""
-    start = 0
-    for line in text.split("\n"):
-        if line == CLOSING:
-            return start + len(line)
-        start += len(line) + 1
-    return None
+class _GreedyScores:
+    """Logits processor that changes nothing: it notes the log-probability of each step's likeliest token."""
+
+    def __init__(self, prompt_width: int) -> None:
+        self._prompt_width = prompt_width
+        self._steps: dict[int, list[float]] = {}
+
+    def __call__(self, input_ids: Any, scores: Any) -> Any:
+        # a draft is scored more than once: its last score counts
+        best = scores.float().log_softmax(-1).max(-1).values
+        self._steps[input_ids.shape[1] - self._prompt_width] = best.tolist()
+        return scores
+
+    def of(self, row: int, tokens: int) -> float:
+        """The log-probability of the first tokens of an answer."""
+        return round(sum(self._steps[step][row] for step in range(tokens)), 4)
 
 
 class _Ends:

@@ -41,17 +41,24 @@ class Completion:
     input_tokens: int | None = None
     output_tokens: int | None = None
     seconds: float | None = None
+    log_probability: float | None = None
+    """Natural logarithm, of a greedy answer or one that a search found."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
-    """How answers are drawn: pass@1 of the reference system by default. A temperature of 0 is greedy."""
+    """How answers are drawn: pass@1 of the reference system by default. A temperature of 0 is greedy.
+
+    `search`: best-first search for the likeliest answers that change something, instead of draws; a greedy
+    answer that does is the first. A checkpoint alone can be searched.
+    """
 
     temperature: float = 0.1
     top_p: float = 0.95
     top_k: int = 50
     seed: int = 17
     max_new_tokens: int = 256
+    search: bool = False
 
     def __post_init__(self) -> None:
         if self.temperature < 0 or not 0 < self.top_p <= 1 or self.top_k < 1 or self.max_new_tokens < 1:
@@ -60,9 +67,14 @@ class Sampling:
                 f" {self.max_new_tokens}; expected at least 0, above 0 and at most 1, at least 1, at least 1"
             )
 
+        if self.search and self.temperature > 0:
+            raise ConfigurationError(
+                f"search is true and temperature {self.temperature}: a search draws nothing, expected 0"
+            )
+
     def check_answers(self, k: int) -> None:
         """Raises ConfigurationError if `k` answers to one prompt can't be drawn, or would all be equal."""
-        if k < 1 or (k > 1 and self.temperature == 0):
+        if k < 1 or (k > 1 and self.temperature == 0 and not self.search):
             raise ConfigurationError(
                 f"answers is {k} and temperature {self.temperature}: expected at least 1 answer, and a"
                 " temperature above 0 for more than one, which would all be the same"

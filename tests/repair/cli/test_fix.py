@@ -161,11 +161,11 @@ def test_a_confidence_is_shown_and_what_is_withheld_is_counted(capsys: pytest.Ca
     for reporter in (text, document):
         reporter.add(sure, WORKSPACE)
         reporter.add(withheld, WORKSPACE)
-    text.end(FixModels("m", scripted(lambda *_: "")[0].greedy, None), VERSIONS, k=8)
+    text.end(FixModels("m", scripted(lambda *_: "")[0].first, None), VERSIONS, k=8)
     shown = capsys.readouterr()
     assert "  confidence 0.96\n" in shown.out
     assert "; 1 verified and not shown, for they may be wrong (--unsure shows them)" in shown.err
-    document.end(FixModels("m", scripted(lambda *_: "")[0].greedy, None), VERSIONS, k=8)
+    document.end(FixModels("m", scripted(lambda *_: "")[0].first, None), VERSIONS, k=8)
     rows = json.loads(capsys.readouterr().out)["diagnostics"]
     assert [row["confidence"] for row in rows] == [0.957, None]
 

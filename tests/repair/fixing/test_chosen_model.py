@@ -74,8 +74,8 @@ def test_a_model_behind_an_api_is_asked_and_its_answers_are_kept(
 def test_a_checkpoint_behind_an_api_needs_no_extra_and_keeps_nothing(tmp_path: Path) -> None:
     choice = ModelChoice(name="text-completion-openai/ours", url="http://127.0.0.1:1/v1")
     with opened(choice, FunctionServers(marked), tell=pytest.fail) as models:
-        assert isinstance(models.greedy, CompletionsModel)
-        assert isinstance(models.sampled, CompletionsModel)
+        assert isinstance(models.first, CompletionsModel)
+        assert isinstance(models.more, CompletionsModel)
 
 
 def test_a_question_without_an_answer_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,7 +94,7 @@ def test_a_question_without_an_answer_is_told(tmp_path: Path, monkeypatch: pytes
 def test_the_rules_have_one_answer() -> None:
     servers = FunctionServers(marked)
     with opened(ModelChoice(name="rules"), servers, tell=print) as models:
-        assert models.sampled is None
+        assert models.more is None
         [fix] = Fixer(models, servers).fix([TASK])
     assert fix.reasons == {"no_answer": 1}  # no rule knows a marker
 

@@ -25,6 +25,7 @@ from repair.fixing.fix import Task
 from repair.fixing.fixer import Fixer
 from repair.models.answer_log import AnswerLog, logged_answers, prompt_sha256
 from repair.models.base import local_folder
+from repair.models.best_first import WIDTH, changes_something
 from repair.models.decoding import Decoder
 from repair.models.model import Completion, FinishReason, Sampling
 from repair.prompt.sentinels import Example, render_prompt, render_response
@@ -45,7 +46,9 @@ ANSWERS = {
     prompt("prin"): render_response("-2 prin(1)\n+2 print(1)"),
     prompt("le"): render_response("-2 le(1)\n+2 len(1)\n+3 # \U0001f600"),
     prompt("rang", 4): render_response("-2 rang(1)\n+2 range(1)"),
+    prompt("pint"): render_response("-2 pint(1)\n+2 pint(1)"),
 }
+UNCHANGED = prompt("pint")
 
 
 @pytest.fixture(scope="module")
@@ -161,6 +164,97 @@ def test_a_prompt_is_read_once_for_all_its_answers_and_they_stay_the_same(decode
     width = max(answer.input_tokens or 0 for answer in alone.values())
     assert tokens[0] == len(asked) * (width - 1)
     assert tokens[1] == len(asked) * k
+
+
+SEARCHED = replace(KNOWN, temperature=0, search=True)
+
+
+def continued(decoder: Decoder, tokens: Sequence[int]) -> tuple[list[int], float]:
+    """What is greedy after some tokens, read anew for each, up to the closing line; its log-probability."""
+    import torch
+
+    found, total = list(tokens), 0.0
+    while len(found) < len(tokens) + 48 and not decoder.tokenizer.decode(found).endswith("\n</diff>"):
+        with torch.inference_mode():
+            best = decoder.model(torch.tensor([found])).logits[0, -1].float().log_softmax(-1).max(-1)
+        total += float(best.values)
+        if int(best.indices) == decoder.tokenizer.eos_token_id:
+            return [], total
+        found.append(int(best.indices))
+    return found, total
+
+
+def exhaustive_changes(decoder: Decoder, asked: str) -> dict[str, float]:
+    """The oracle of the search: each answer written out, with its log-probability."""
+    import torch
+
+    start = decoder.tokenizer(asked)["input_ids"]
+    greedy, _ = continued(decoder, start)
+    with torch.inference_mode():
+        scores = decoder.model(torch.tensor([greedy])).logits[0].float().log_softmax(-1)
+    begun: list[tuple[float, list[int]]] = []
+    before = 0.0
+    for at in range(len(start), len(greedy)):
+        line = decoder.tokenizer.decode(greedy[len(start) : at]).rsplit("\n", 1)[-1]
+        if line.startswith("+") and " " in line:
+            for token, score in enumerate(scores[at - 1].tolist()):
+                if token != greedy[at]:
+                    begun.append((before + score, [*greedy[:at], token]))
+        before += float(scores[at - 1, greedy[at]])
+    found: dict[str, float] = {}
+    for score, tokens in sorted(begun, reverse=True)[:WIDTH]:
+        whole, rest = continued(decoder, tokens)
+        text = decoder.tokenizer.decode(whole[len(start) :])
+        if changes_something(text) and whole != greedy:
+            found[text] = max(score + rest, found.get(text, -99.0))
+    return found
+
+
+@pytest.mark.parametrize("asked", [UNCHANGED, prompt("prin"), prompt("le")])
+def test_a_search_finds_the_likeliest_answers_that_change_something(decoder: Decoder, asked: str) -> None:
+    found = [answer for _, answer in sorted(decoded(decoder, [asked], SEARCHED, k=6).items())]
+    greedy = decoded(decoder, [asked], replace(SEARCHED, search=False))[0, 0]
+    assert changes_something(greedy.text) is (asked != UNCHANGED)
+    if changes_something(greedy.text):
+        first = found.pop(0)
+        assert replace(first, seconds=None) == replace(greedy, seconds=None)
+    exhaustive = sorted(exhaustive_changes(decoder, asked).items(), key=lambda item: -item[1])
+    expected = dict(exhaustive[: len(found)])
+    assert len(expected) > 2
+    answers = {answer.text: answer.log_probability for answer in found if answer.text}
+    assert list(answers) == list(expected)
+    assert answers == pytest.approx(expected, abs=0.01)
+    assert {answer.finish_reason for answer in found[len(expected) :]} <= {FinishReason.UNANSWERED}
+
+
+@pytest.mark.parametrize("batch_size", [1, 8])
+def test_fewer_answers_of_a_search_are_the_first_of_more(decoder: Decoder, batch_size: int) -> None:
+    asked = [*ANSWERS, *UNKNOWN[:2]]
+    eight = texts(decoded(decoder, asked, SEARCHED, k=8))
+    for k in (1, 3):
+        few = texts(decoded(decoder, asked, SEARCHED, k=k, batch_size=batch_size, lookup=True))
+        assert few == {key: text for key, text in eight.items() if key[1] < k}
+    known = {key for key in eight if key[0] != 1 or key[1] > 2}
+    rest = texts(decoded(decoder, asked, SEARCHED, k=8, known=known))
+    assert rest == {key: text for key, text in eight.items() if key[0] == 1}
+
+
+@pytest.mark.parametrize(
+    ("answer", "changes"),
+    [
+        ("-2 a\n+2 b\n</diff>", True),
+        ("+3 b\n</diff>", True),
+        ("-2 a\n+3 a\n</diff>", True),
+        ("-2 a\n+2 a\n</diff>", False),
+        ("-2 a\n-3 b\n+2 a\n+3 b\n</diff>", False),
+        ("</diff>", False),
+        ("-2 a\n+2 b", False),
+        ("a\n</diff>", False),
+        ("", False),
+    ],
+)
+def test_what_an_answer_changes(answer: str, *, changes: bool) -> None:
+    assert changes_something(answer) is changes
 
 
 def test_a_checkpoint_fixes_what_it_knows(checkpoint: str) -> None:
@@ -285,6 +379,7 @@ def test_what_is_known_is_not_decoded_and_changes_nothing(decoder: Decoder) -> N
         ({}, {"batch_size": 0}, "batch_size 0"),
         ({}, {"k": 0}, "answers is 0"),
         ({"temperature": 0}, {"k": 2}, "all be the same"),
+        ({"temperature": 0.1, "search": True}, {}, "a search draws nothing"),
     ],
 )
 def test_a_bad_setting_is_refused(
