@@ -15,10 +15,11 @@ from repair.errors import ConfigurationError
 from repair.evaluation.predictions import predict
 from repair.evaluation.scoring import scores
 from repair.evaluation.summary import system_scores
+from repair.fixing.chosen_model import SEARCHED
 from repair.language_servers.scheduler import Servers
 from repair.models.checkpoint import BASE_INSTRUCTIONS, CheckpointModel, base_of
 from repair.models.made_by import read_made_by
-from repair.models.model import Model, Sampling
+from repair.models.model import Model
 from repair.models.shipped import NAME, is_shipped, shipped_folder
 from repair.store.reader import PartitionStore
 from repair.text.stable_hash import rank
@@ -40,7 +41,7 @@ def chosen_samples(store: PartitionStore) -> list[dict[str, Any]]:
 
 def shipped_models() -> list[Callable[[], Model]]:
     """The model that ships and its base, each loaded when it is called."""
-    folder, sampling = str(shipped_folder()), Sampling()
+    folder, sampling = str(shipped_folder()), SEARCHED
     base, _ = base_of(read_made_by(shipped_folder()), NAME)
 
     def plain() -> Model:

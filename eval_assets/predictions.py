@@ -41,6 +41,9 @@ class Answering(dg.Config):
     top_p: float = 0.95
     top_k: int = 50
     """Sent to a language model where its API has it."""
+    search: bool = False
+    """Instead of draws, and with a temperature of 0: a checkpoint's likeliest answers that change something,
+    by best-first search, as `repair fix` shows them."""
     seed: int = 17
     max_new_tokens: int = 256
     """Of a checkpoint's answer; a language model's `max_tokens` is its resource's."""

@@ -72,6 +72,13 @@ class Sampling:
                 f"search is true and temperature {self.temperature}: a search draws nothing, expected 0"
             )
 
+    def check_drawn(self, model: str) -> None:
+        """Raises ConfigurationError if answers are to be searched: `model`, behind an API, draws them."""
+        if self.search:
+            raise ConfigurationError(
+                f"search is true, and {model} answers behind an API, which draws: search a checkpoint only"
+            )
+
     def check_answers(self, k: int) -> None:
         """Raises ConfigurationError if `k` answers to one prompt can't be drawn, or would all be equal."""
         if k < 1 or (k > 1 and self.temperature == 0 and not self.search):

@@ -275,6 +275,7 @@ REFUSED = [
     ({"models": ["base"]}, "was trained from scratch by the recipe by hand"),
     ({"answers": 0}, "answers is 0"),
     ({"answers": 2, "temperature": 0}, "would all be the same"),
+    ({"search": True}, "a search draws nothing"),
     ({"top_p": 2.0}, "top_p 2.0"),
 ]
 

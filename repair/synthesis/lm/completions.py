@@ -35,6 +35,7 @@ class CompletionsModel:
     def __init__(
         self, model: LanguageModel, *, sampling: Sampling, unanswered: Callable[[str], None]
     ) -> None:
+        sampling.check_drawn(model.model)
         if model.base_url is None:
             raise ConfigurationError(f"{model.model} has no address: set one, e.g. http://127.0.0.1:8000/v1")
         self.name = model.model

@@ -52,6 +52,7 @@ class LmModel(Closing):
     ) -> None:
         from repair.synthesis.lm.dspy_program import RepairProgram
 
+        sampling.check_drawn(model.model)
         if model.temperature is not None:
             model = replace(
                 model, temperature=sampling.temperature, top_p=sampling.top_p, top_k=sampling.top_k

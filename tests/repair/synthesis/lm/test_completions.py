@@ -156,6 +156,11 @@ def test_a_server_that_is_not_there_ends_the_run(serve: Serve) -> None:
         list(model(server.url, []).answer([sample(0)]))
 
 
+def test_it_is_not_searched() -> None:
+    with pytest.raises(ConfigurationError, match="search a checkpoint only"):
+        model("http://127.0.0.1:1/v1", [], Sampling(temperature=0, search=True))
+
+
 def test_it_needs_an_address() -> None:
     with pytest.raises(ConfigurationError, match="has no address: set one"):
         model(None, [])

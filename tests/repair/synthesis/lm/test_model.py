@@ -204,3 +204,9 @@ def test_several_answers_at_temperature_0_are_refused(asked: Asked) -> None:
     refused = pytest.raises(ConfigurationError, match="would all be the same")
     with asked.model(sampling=Sampling(temperature=0)) as model, refused:
         list(model.answer([sample(1)], k=2))
+
+
+def test_a_service_is_not_searched(asked: Asked) -> None:
+    refused = pytest.raises(ConfigurationError, match="search a checkpoint only")
+    with refused, asked.model(sampling=Sampling(temperature=0, search=True)):
+        pass
