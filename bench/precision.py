@@ -5,17 +5,17 @@
     python bench/precision.py --store .model/store --out .model/precision --fit       # and calibrates
     python bench/precision.py --store .model/store --out .model/precision --no-decode --scripted 150
 
-The samples are those of the LeetCode benchmarks in the store, whose tests are run in the sandbox. 8 answers
-to each (one greedy, seven sampled, as `repair fix -k 8` asks for them) are decoded in an order by a seeded
-hash: first the greedy ones, then the sampled ones where something speaks against the first, then the rest.
-That takes hours on two cores; the same command resumes it, and of an unfinished run k = 8 is reported up to
-its gap. Other systems come from the store's `eval_results`, where they are there: one answer of `rules`, and
+The samples are those of the LeetCode benchmarks in the store, whose tests are run in the sandbox. Answers are
+searched as `repair fix -k 8` does, in an order by a seeded hash: first one to each sample, then 8 where
+something speaks against the first. That takes an hour on two cores; the same command resumes it, and of an
+unfinished run k = 8 is reported up to its gap. Other systems come from the store's `eval_results`, where they
+are there: one answer of `rules`, and
 one of the store's checkpoint at temperature 0.1 (`model`). `--scripted N`: teachers of known kind
 (`repair.evaluation.scripted_fixes`) answer the first N samples besides.
 
 Two calibrations are fitted, and their thresholds chosen, on the half of the problems with injected bugs that
 no result is reported on (`leetcode_injected_choose`); everything else is reported. The model's, which
-`repair fix` shows its answers by, lies beside it. The verifier's own, of the greedy answers of all systems
+`repair fix` shows its answers by, lies beside it. The verifier's own, of the first answers of all systems
 but the scripted, gives verified rows their confidence.
 """
 
@@ -53,7 +53,7 @@ from repair.models.made_by import weights_of
 from repair.prompt.sentinels import render_response
 from repair.store.reader import PartitionStore
 from repair.text.stable_hash import rank
-from repair.verification.confidence import FILE, OWN, Calibration, Signals, verifiers_own
+from repair.verification.confidence import FILE, LEAST_LIKELY, OWN, Calibration, Signals, verifiers_own
 
 SEED = 2026
 Shown = Callable[[Sequence[Row]], Row | None]
@@ -110,38 +110,38 @@ def best_by(value: Callable[[Row], float]) -> Shown:
     return lambda repairs: max(repairs, key=value, default=None)
 
 
+def log_probability(repair: Row) -> float:
+    known: float | None = repair["signals"]["log_probability"]
+    return LEAST_LIKELY if known is None else known
+
+
 ALONE: Mapping[str, Shown] = {
     "first that verifies": first,
     "no needless change": kept_if(lambda row: row["signals"]["needless"] == 0),
     "no code as text": kept_if(lambda row: not row["signals"]["code_as_text"]),
     "one changed span": kept_if(lambda row: row["signals"]["spans"] == 1),
-    "greedy answer": kept_if(lambda row: row["order"] == 0),
-    "at least 4 of 8 agree": kept_if(lambda row: row["agreement"] >= 0.5),
-    "log-probability at least -1": kept_if(lambda row: (row["log_probability"] or -99.0) >= -1),
-    "most votes of those that verify": best_by(lambda row: row["agreement"]),
+    "first answer": kept_if(lambda row: row["order"] == 0),
+    "log-probability at least -1": kept_if(lambda row: log_probability(row) >= -1),
+    "log-probability at least -2": kept_if(lambda row: log_probability(row) >= -2),
     "fewest spans of those that verify": best_by(lambda row: -row["signals"]["spans"]),
-    "likeliest of those that verify": best_by(lambda row: row["log_probability"] or -99.0),
+    "likeliest of those that verify": best_by(log_probability),
 }
 
 
-def before_gap(samples: Sequence[Row], rows: Mapping[str, Row], complete: Callable[[Row], bool]) -> list[Row]:
-    """The rows of the samples before the first that is not complete: of an unfinished run a fair part."""
+def before_gap(samples: Sequence[Row], rows: Mapping[str, Row]) -> list[Row]:
+    """The rows of the samples before the first that is not settled: of an unfinished run a fair part."""
     found: list[Row] = []
     for sample in samples:
         row = rows.get(sample["sample_id"])
-        if row is None or not complete(row):
+        if row is None or not settled(row):
             break
         found.append(row)
     return found
 
 
-def all_answers(row: Row) -> bool:
-    return row["k"] >= K
-
-
 def settled(row: Row) -> bool:
     """Whether `repair fix` needs no further answer: it has them all, or nothing speaks against the first."""
-    return all_answers(row) or is_plain(row)
+    return row["k"] >= K or is_plain(row)
 
 
 def is_plain(row: Row) -> bool:
@@ -154,7 +154,7 @@ def report(
 ) -> Iterator[Table]:
     """The tables of the study."""
     own = {row["sample_id"]: row for row in rows if row["system"] == name}
-    eight = before_gap(samples, own, settled)
+    eight = before_gap(samples, own)
     table = _table("precision of what verifies: per cent, 95 % interval", "samples", "system")
     for benchmark, title in BENCHMARKS.items():
         groups = {
@@ -170,7 +170,7 @@ def report(
     yield table
     for benchmark, title in BENCHMARKS.items():
         table = _table(f"each step alone, k = {K}: {title}", "step")
-        found = [row for row in before_gap(samples, own, all_answers) if row["benchmark"] == benchmark]
+        found = [row for row in eight if row["benchmark"] == benchmark]
         for step, shown in ALONE.items():
             table.add_row(step, *_cells(found, shown))
         yield table
@@ -178,7 +178,7 @@ def report(
 
 
 def of_any_teacher(rows: Sequence[Row]) -> Calibration:
-    """The verifier's own calibration: of the greedy answers of all systems, pooled."""
+    """The verifier's own calibration: of the first answers of all systems, pooled."""
     choosing = [row for row in rows if row["benchmark"] == INJECTED_CHOOSE]
     systems = sorted({row["system"] for row in rows})
     repairs = pooled(choosing)
@@ -190,7 +190,7 @@ def of_any_teacher(rows: Sequence[Row]) -> Calibration:
 
 
 def of_teachers(rows: Sequence[Row], calibration: Calibration) -> Table:
-    """What the verifier's own calibration does to the greedy answers of each system."""
+    """What the verifier's own calibration does to the first answers of each system."""
     table = _table("the verifier's own calibration, k = 1", "samples", "system")
     for benchmark, title in BENCHMARKS.items():
         for system in sorted({row["system"] for row in rows}):
@@ -299,18 +299,17 @@ def main() -> None:
         for system, found in stored_answers(store).items():
             describe(samples, found, system, servers, repairs, judged)
         if not options.no_decode:
-            answers.greedy(samples)
+            answers.decode(samples, 1)
             describe(samples, answers.read(), name, servers, repairs, judged)
             plain = {row["sample_id"] for row in latest(repairs) if row["system"] == name and is_plain(row)}
-            answers.sampled([row for row in samples if row["sample_id"] not in plain])
-            answers.sampled(samples)
+            answers.decode([row for row in samples if row["sample_id"] not in plain], K)
         describe(samples, answers.read(), name, servers, repairs, judged)
     rows = latest(repairs)
     by_sample = {row["sample_id"]: row for row in rows if row["system"] == name}
     own = [row for row in by_sample.values() if row["benchmark"] == INJECTED_CHOOSE]
     calibration = None if options.fit else Calibration.read(options.model)
     if calibration is None:
-        eight = {row["sample_id"] for row in before_gap(samples, by_sample, settled)}
+        eight = {row["sample_id"] for row in before_gap(samples, by_sample)}
         calibration = calibrated(judged_repairs(own), shown_among=eight)
     if options.fit:
         calibration.write(options.model)

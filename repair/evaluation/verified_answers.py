@@ -6,7 +6,7 @@ What calibrates the confidence in verified repairs, and measures it (`bench/prec
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ def describe(
 ) -> None:
     """Append to `out`, of each sample with answers, those that verify: whether they are right, their signals.
 
-    `answers`: sample -> a row whose `answers` are texts, greedy one first; `log_probabilities` of them where
+    `answers`: sample -> a row whose `answers` are texts in their order; `log_probabilities` of them where
     they are known. Samples of the system that have a line with as many answers are left out.
     """
     known = {(row["sample_id"], row["k"]) for row in read_lines(out) if row["system"] == system}
@@ -82,8 +82,8 @@ def _verified(sample: Row, answered: Row) -> CheckCoroutine[list[dict[str, Any]]
                 diagnostic,
                 verdict.changed(sample["path"]),
                 before,
-                sampled=order > 0,
-                votes=diffs[1:].count(line_diff) / len(diffs[1:]) if order else 0.0,
+                later=order > 0,
+                log_probability=answered.get("log_probabilities", {}).get(answer),
             )
         except UnansweredError:  # as an answer that the servers failed on
             continue
@@ -91,8 +91,6 @@ def _verified(sample: Row, answered: Row) -> CheckCoroutine[list[dict[str, Any]]
             {
                 "order": order,
                 "signals": asdict(signals),
-                "agreement": diffs.count(line_diff) / len(diffs),
-                "log_probability": answered.get("log_probabilities", {}).get(answer),
                 "line_diff": verdict.line_diff,
                 "repaired": verdict.repaired,
             }
@@ -123,25 +121,33 @@ def judged_repairs(rows: Iterable[Row]) -> list[Judged]:
 
 
 def first_only(row: Row) -> Row:
-    """The row with its greedy answer alone."""
+    """The row with its first answer alone."""
     return {**row, "repairs": [repair for repair in row["repairs"] if repair["order"] == 0]}
 
 
 def pooled(rows: Iterable[Row]) -> list[Judged]:
-    """The greedy answers of all systems, each by itself; equal repairs of a sample are one."""
+    """The first answers of all systems, each by itself; equal repairs of a sample are one.
+
+    Their log-probabilities are left out: of another teacher none is known.
+    """
     distinct = {
         (row["sample_id"], repair["repaired"]): repair
         for row in map(first_only, rows)
         for repair in row["repairs"]
     }
     return [
-        Judged(f"{sample} {number}", 0, Signals(**repair["signals"]), repair["right"])
+        Judged(
+            f"{sample} {number}",
+            0,
+            replace(Signals(**repair["signals"]), log_probability=None),
+            repair["right"],
+        )
         for number, ((sample, _), repair) in enumerate(distinct.items())
     ]
 
 
 def precisions(rows: Iterable[Row], titles: Mapping[str, str]) -> dict[str, dict[str, str]]:
-    """System -> title of a benchmark -> share of its greedy verified answers that pass the tests."""
+    """System -> title of a benchmark -> share of its first answers that verify which pass the tests."""
     found: dict[str, dict[str, list[bool]]] = {}
     for row in map(first_only, rows):
         if row["benchmark"] in titles:

@@ -45,6 +45,15 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """The line diff of an answer, for the files of its task; the natural logarithm of its probability, where
+    the model tells it."""
+
+    line_diff: str
+    log_probability: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """A diagnostic to repair in a workspace (path -> text), with `k` answers at most.
 

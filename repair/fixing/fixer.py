@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from repair.errors import InputError
-from repair.fixing.fix import LATE, NO_ANSWER, TOO_LONG, UNSURE, Attempt, Fix, Task
+from repair.fixing.fix import LATE, NO_ANSWER, TOO_LONG, UNSURE, Answer, Attempt, Fix, Task
 from repair.language_servers.scheduler import CheckCoroutine, Servers, run_all
 from repair.line_diff.numbered import LineDiffError
 from repair.models.model import Completion, FinishReason, Model
@@ -23,8 +23,8 @@ from repair.verification.confidence import Calibration, Signals, signals_of
 from repair.verification.needless import UnansweredError
 from repair.verification.verifier import examine
 
-Proposal = str | Attempt
-"""The line diff of an answer, for the files of its task; or why it has none."""
+Proposal = Answer | Attempt
+"""An answer, or why it is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Fixer:
             else:
                 pending[index] = fix
         left = [tasks[index] for index in pending]
-        others = self.verified(left, self.more_answers(left), sampled=True)
+        others = self.verified(left, self.more_answers(left), later=True)
         for (index, first), fix in zip(pending.items(), others, strict=True):
             yield index, fix.after(first).settled()
 
@@ -88,12 +88,12 @@ class Fixer:
         return self._answers(self.models.more, tasks, [task.k - 1 for task in tasks])
 
     def verified(
-        self, tasks: Sequence[Task], proposals: Sequence[Sequence[Proposal]], *, sampled: bool = False
+        self, tasks: Sequence[Task], proposals: Sequence[Sequence[Proposal]], *, later: bool = False
     ) -> list[Fix]:
         """For each task the first of its proposals that verifies and is likely enough right."""
         calibration = self.models.calibration
         coroutines = [
-            first_verified(task, found, calibration, sampled=sampled)
+            first_verified(task, found, calibration, later=later)
             for task, found in zip(tasks, proposals, strict=True)
         ]
         return run_all(coroutines, self._servers)
@@ -122,12 +122,12 @@ def first_verified(
     proposals: Sequence[Proposal],
     calibration: Calibration | None = None,
     *,
-    sampled: bool = False,
+    later: bool = False,
 ) -> CheckCoroutine[Fix]:
     """Check coroutine: the first proposal that verifies; equal ones are checked once.
 
-    With a `calibration` the first that verifies and has its threshold's confidence. `sampled`: the proposals
-    are all sampled answers to the task.
+    With a `calibration` the first that verifies and has its threshold's confidence. `later`: none of them is
+    the model's first answer to the task.
     """
     rejected: list[Attempt] = []
     known: dict[str, Attempt] = {}
@@ -136,8 +136,9 @@ def first_verified(
         if isinstance(proposal, Attempt):
             rejected.append(proposal)
             continue
-        if proposal not in known:
-            verdict = yield from examine(task.files, task.diagnostic, proposal, task.before)
+        line_diff = proposal.line_diff
+        if line_diff not in known:
+            verdict = yield from examine(task.files, task.diagnostic, line_diff, task.before)
             if verdict.accepted and verdict.repaired is not None:
                 changed = {task.path: verdict.repaired, **verdict.repaired_files}
                 fix = Fix(task, changed, verdict.line_diff, tuple(rejected))
@@ -149,22 +150,22 @@ def first_verified(
                         task.diagnostic,
                         changed,
                         task.before,
-                        sampled=sampled,
-                        votes=proposals.count(proposal) / len(proposals) if sampled else 0.0,
+                        later=later,
+                        log_probability=proposal.log_probability,
                     )
                 except UnansweredError as error:
-                    known[proposal] = Attempt(error.verdict.reason or UNEXPECTED, error.verdict.evidence)
-                    rejected.append(known[proposal])
+                    known[line_diff] = Attempt(error.verdict.reason or UNEXPECTED, error.verdict.evidence)
+                    rejected.append(known[line_diff])
                     continue
                 fix = replace(fix, confidence=calibration.confidence(signals))
                 if fix.confidence is not None and fix.confidence >= calibration.threshold:
                     return fix
                 if withheld is None or (fix.confidence or 0) > (withheld.confidence or 0):
                     withheld = fix
-                known[proposal] = Attempt(UNSURE, _doubts(fix, signals, calibration))
+                known[line_diff] = Attempt(UNSURE, _doubts(fix, signals, calibration))
             else:
-                known[proposal] = Attempt(verdict.reason or UNEXPECTED, verdict.evidence)
-        rejected.append(known[proposal])
+                known[line_diff] = Attempt(verdict.reason or UNEXPECTED, verdict.evidence)
+        rejected.append(known[line_diff])
     return Fix(task, rejected=tuple(rejected), withheld=withheld)
 
 
@@ -179,8 +180,9 @@ def _proposal(completion: Completion, task: Task) -> Proposal:
     if completion.finish_reason == FinishReason.UNANSWERED:
         return Attempt(NO_ANSWER, "no rule has one, or the service gave none")
     try:
-        return answer_format(LINE_DIFF).read_in(completion.text, task.files, task.path).line_diff
+        diff = answer_format(LINE_DIFF).read_in(completion.text, task.files, task.path).line_diff
     except LineDiffError as error:
         return Attempt(error.reason, str(error))
     except InputError as error:
         return Attempt(error.reason, str(error))
+    return Answer(diff, completion.log_probability)

@@ -132,7 +132,7 @@ class Session:
             [fix] = self._fixer.verified([task], self._fixer.first_answers([task]))
         if fix.found or task.k == 1:
             return fix.settled()
-        [more] = self._fixer.verified([task], self._fixer.more_answers([task]), sampled=True)
+        [more] = self._fixer.verified([task], self._fixer.more_answers([task]), later=True)
         return more.after(fix).settled()
 
     @staticmethod
@@ -140,9 +140,10 @@ class Session:
         if isinstance(proposal, Attempt) or base[task.path] == task.files[task.path]:
             return proposal
         try:
-            return rebased(base, task.files, proposal, task.path)
+            line_diff = rebased(base, task.files, proposal.line_diff, task.path)
         except LineDiffError as error:
             return Attempt(error.reason, str(error))
+        return None if line_diff is None else replace(proposal, line_diff=line_diff)
 
     def _check(self, path: str) -> Sequence[Diagnostic]:
         [result] = self._servers.check_many([Request(self.files, edited=(path,))])

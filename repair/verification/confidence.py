@@ -28,6 +28,10 @@ from repair.verification.needless import changed_spans, needless_changes
 
 FILE = "confidence.json"
 OWN = Path(__file__).with_name(FILE)
+UNLIKELY = -2.0
+"""A log-probability below it speaks against an answer."""
+LEAST_LIKELY = -8.0
+"""Log-probabilities below it are as good as equal."""
 DIGITS = 4
 """Decimals of a stored confidence: the last ones of a sum differ between machines."""
 
@@ -42,10 +46,10 @@ class Signals:
     """It closes a quote or writes a comment around what reads as code."""
     spans: int
     """Changed spans of tokens, of all files."""
-    sampled: bool
-    """It is no greedy answer: that one did not do."""
-    votes: float = 0.0
-    """The share of the sampled answers that are this one; 0 of a greedy one."""
+    later: bool
+    """It is not the model's first answer: that one did not do."""
+    log_probability: float | None = None
+    """Natural logarithm of the answer's probability; None: the teacher does not tell it."""
 
     def features(self) -> dict[str, float]:
         """The inputs of the regression."""
@@ -54,8 +58,8 @@ class Signals:
             "code_as_text": float(self.code_as_text),
             "two_spans": float(self.spans > 1),
             "three_spans": float(self.spans > 2),
-            "sampled": float(self.sampled),
-            "votes": self.votes,
+            "later": float(self.later),
+            "log_probability": max(self.log_probability or 0.0, LEAST_LIKELY),
         }
 
     def doubts(self) -> list[str]:
@@ -64,12 +68,13 @@ class Signals:
             "a change that is not needed": self.needless > 0,
             "it makes a text of what reads as code": self.code_as_text,
             f"changes in {self.spans} places": self.spans > 1,
-            "not the likeliest answer": self.sampled,
+            "not the likeliest answer": self.later,
+            "an unlikely answer": (self.log_probability or 0.0) < UNLIKELY,
         }
         return [words for words, holds in told.items() if holds]
 
 
-FEATURES = tuple(Signals(needless=0, code_as_text=False, spans=1, sampled=False).features())
+FEATURES = tuple(Signals(needless=0, code_as_text=False, spans=1, later=False).features())
 
 
 def signals_of(
@@ -78,8 +83,8 @@ def signals_of(
     repaired: Mapping[str, str],
     before: Sequence[Diagnostic],
     *,
-    sampled: bool = False,
-    votes: float = 0.0,
+    later: bool = False,
+    log_probability: float | None = None,
 ) -> CheckCoroutine[Signals]:
     """The signals of a verified repair, `repaired` being the changed files (path -> text) after it.
 
@@ -91,8 +96,8 @@ def signals_of(
         needless=(yield from needless_changes(workspace, diagnostic, repaired, before)),
         code_as_text=any(code_as_text(*change) for change in changes),
         spans=sum(len(changed_spans(*change)) for change in changes),
-        sampled=sampled,
-        votes=votes,
+        later=later,
+        log_probability=log_probability,
     )
 
 

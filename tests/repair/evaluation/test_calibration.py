@@ -9,7 +9,7 @@ from repair.evaluation.calibration import PRECISION, Judged, calibrated, cuts_of
 from repair.evaluation.intervals import wilson
 from repair.verification.confidence import FEATURES, Signals
 
-PLAIN = Signals(needless=0, code_as_text=False, spans=1, sampled=False)
+PLAIN = Signals(needless=0, code_as_text=False, spans=1, later=False)
 ODD = replace(PLAIN, code_as_text=True)
 
 

@@ -46,15 +46,15 @@ class ProblemTests:
 def test_what_verifies_is_described_in_the_order_of_the_answers(tmp_path: Path) -> None:
     out, tests = tmp_path / "repairs.jsonl", ProblemTests()
     answers = {"a": answered(DRIFTING, WRONG, RIGHT, RIGHT, DRIFTING), "b": answered(WRONG, "no diff")}
+    answers["a"]["log_probabilities"] = {answers["a"]["answers"][2]: -1.5}
     describe([sample("a"), sample("b"), sample("c")], answers, "s", FunctionServers(marked), out, tests)
     second, first = latest(out)  # the fewest answers come first
     assert (first["system"], first["sample_id"], first["benchmark"], first["k"]) == ("s", "a", BENCHMARK, 5)
-    [greedy, sampled] = first["repairs"]
-    assert (greedy["order"], greedy["right"], sampled["order"], sampled["right"]) == (0, False, 2, True)
-    assert (greedy["agreement"], sampled["agreement"], sampled["signals"]["votes"]) == (0.4, 0.4, 0.5)
-    assert greedy["signals"]["needless"] == 1
-    assert sampled["signals"] == {
-        **{"needless": 0, "code_as_text": False, "spans": 1, "sampled": True, "votes": 0.5}
+    [likeliest, other] = first["repairs"]
+    assert (likeliest["order"], likeliest["right"], other["order"], other["right"]) == (0, False, 2, True)
+    assert (likeliest["signals"]["needless"], likeliest["signals"]["log_probability"]) == (1, None)
+    assert other["signals"] == {
+        **{"needless": 0, "code_as_text": False, "spans": 1, "later": True, "log_probability": -1.5}
     }
     assert second["repairs"] == []
     assert tests.asked == 2

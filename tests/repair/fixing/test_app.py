@@ -237,11 +237,11 @@ def test_a_model_that_fails_is_a_502_and_the_service_goes_on() -> None:
     with Running(mended) as running:
         models = running._batcher._fixer.models  # pyright: ignore[reportPrivateUsage]
         broken = FailingModel(mended)
-        object.__setattr__(models, "greedy", broken)
+        object.__setattr__(models, "first", broken)
         [failed] = running.ask({"code": TEXT})
         assert (failed.status_code, failed.json()["error"]) == (502, "model")
         assert "\\x1b is not set" in failed.json()["message"]
-        object.__setattr__(models, "greedy", running.greedy)
+        object.__setattr__(models, "first", running.greedy)
         assert running.ask({"code": TEXT})[0].status_code == 200
 
 

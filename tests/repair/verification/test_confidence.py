@@ -20,10 +20,10 @@ from repair.verification.confidence import (
 )
 from tests.repair.synthesis.support import FunctionServers, marked
 
-PLAIN = Signals(needless=0, code_as_text=False, spans=1, sampled=False)
+PLAIN = Signals(needless=0, code_as_text=False, spans=1, later=False)
 CALIBRATION = Calibration(
     intercept=2.0,
-    weights=dict.fromkeys(FEATURES, -1.0) | {"votes": 1.0},
+    weights=dict.fromkeys(FEATURES, -1.0) | {"log_probability": 1.0},
     threshold=0.8,
     chosen_on={"samples": 7},
 )
@@ -34,10 +34,11 @@ def test_the_signals_of_a_repair() -> None:
     before = marked(files)
     repaired = {"main.py": "a = '0'\nb = 2\n"}
     [found] = run_all(
-        [signals_of(files, before[0], repaired, before, sampled=True, votes=0.5)], FunctionServers(marked)
+        [signals_of(files, before[0], repaired, before, later=True, log_probability=-2.5)],
+        FunctionServers(marked),
     )
-    assert found == Signals(needless=1, code_as_text=True, spans=2, sampled=True, votes=0.5)
-    assert len(found.doubts()) == 4
+    assert found == Signals(needless=1, code_as_text=True, spans=2, later=True, log_probability=-2.5)
+    assert len(found.doubts()) == 5
     assert PLAIN.doubts() == []
 
 
@@ -46,7 +47,7 @@ def test_the_signals_of_a_repair_of_two_files() -> None:
     before = marked(files)
     repaired = {"main.py": "a = 1\n", "other.py": "b = 1  # print(b)\n"}
     [found] = run_all([signals_of(files, before[0], repaired, before)], FunctionServers(marked))
-    assert found == Signals(needless=1, code_as_text=True, spans=2, sampled=False)
+    assert found == Signals(needless=1, code_as_text=True, spans=2, later=False)
 
 
 @pytest.mark.parametrize(
@@ -55,12 +56,14 @@ def test_the_signals_of_a_repair_of_two_files() -> None:
         replace(PLAIN, needless=1),
         replace(PLAIN, code_as_text=True),
         replace(PLAIN, spans=2),
-        replace(PLAIN, sampled=True),
+        replace(PLAIN, later=True),
+        replace(PLAIN, log_probability=-3.0),
     ],
 )
 def test_a_doubt_lowers_the_confidence(worse: Signals) -> None:
     assert CALIBRATION.confidence(worse) < CALIBRATION.confidence(PLAIN) == pytest.approx(0.8808, abs=1e-4)
-    assert CALIBRATION.confidence(replace(worse, votes=1.0)) > CALIBRATION.confidence(worse)
+    likely, impossible = (replace(worse, log_probability=value) for value in (-0.1, -1e9))
+    assert 0 < CALIBRATION.confidence(impossible) < CALIBRATION.confidence(likely)
 
 
 def test_a_calibration_lies_beside_its_model(tmp_path: Path) -> None:
