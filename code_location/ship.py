@@ -103,7 +103,8 @@ nats a token. `made_by.json` has everything else.
 
 ## Scores
 
-Per cent, with 95 % intervals; one answer to each sample.
+Per cent, with 95 % intervals; one answer to each sample, drawn at temperature 0.1. `repair fix`
+searches for the likeliest answer that changes something instead: docs/studies.md has what that repairs.
 
 | benchmark | system | n | {" | ".join(metrics)} |
 |---|---|---|{"---|" * len(metrics)}

@@ -439,8 +439,8 @@ def test_the_process_answers_under_pipes_and_says_how_far_it_is(checkpoint: str,
     with dg.DagsterInstance.ephemeral() as instance:
         result = dg.materialize([predictions], instance=instance)
         said = " ".join(entry.message for entry in instance.all_logs(result.run_id))
-    assert "4 of 4 answers decoded" in said
-    assert "4 answers to 4 prompts, 0 of them from before: 1 too_long, 3 closed" in said
+    assert "5 of 5 answers decoded" in said
+    assert "5 answers to 5 prompts, 0 of them from before: 1 too_long, 4 closed" in said
     logged = logged_answers(Path(extras["answers"]))
     assert {key: answer.text for key, answer in logged.items()} == {
         (prompt_sha256(question), 0): ANSWERS.get(question, "") for question in asked
