@@ -145,7 +145,7 @@ def test_a_models_diff_is_never_minimized(tmp_path: Path) -> None:
     [verified] = BY_NAME["verified_diffs"].run([as_batch(proposed.to_pylist(), SYNTHESIZED_DIFFS)], servers)
     [result] = verified.to_pylist()
     assert (result["reason"], result["minimized"], result["line_diff"]) == (None, False, answer)
-    assert servers.checked == 1
+    assert servers.checked == 2  # the answer, and the part that its confidence asks about
     # ... though a part of it would do
     before = marked(files)
     whole = verify(files, target, answer, servers, before=before)

@@ -72,7 +72,7 @@ def test_a_verified_row_carries_what_makes_its_confidence() -> None:
     """The change of the other file was not needed: `ANSWER` verifies without it."""
     row = verified()
     assert row["signals"] == {"needless": 1, "code_as_text": False, "spans": 2}
-    signals = Signals(**row["signals"], sampled=False)
+    signals = Signals(**row["signals"], later=False)
     assert row["confidence"] == round(verifiers_own().confidence(signals), 4)
     assert row["calibration_sha256"] == verifiers_own().sha256
     [outcome] = BY_NAME["repair_examples"].run([as_batch([row], VERIFIED_DIFFS)], split_seed=0)
