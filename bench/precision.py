@@ -9,9 +9,9 @@ The samples are those of the LeetCode benchmarks in the store, whose tests are r
 searched as `repair fix -k 8` does, in an order by a seeded hash: first one to each sample, then 8 where
 something speaks against the first. That takes an hour on two cores; the same command resumes it, and of an
 unfinished run k = 8 is reported up to its gap. Other systems come from the store's `eval_results`, where they
-are there: one answer of `rules`, and
-one of the store's checkpoint at temperature 0.1 (`model`). `--scripted N`: teachers of known kind
-(`repair.evaluation.scripted_fixes`) answer the first N samples besides.
+are there: one answer of `rules`, and one of the store's checkpoint at temperature 0.1 (`model`).
+`--scripted N`: teachers of known kind (`repair.evaluation.scripted_fixes`) answer the first N samples
+besides.
 
 Two calibrations are fitted, and their thresholds chosen, on the half of the problems with injected bugs that
 no result is reported on (`leetcode_injected_choose`); everything else is reported. The model's, which

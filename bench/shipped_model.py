@@ -10,9 +10,9 @@ writes it first if it is not there and `--repositories` are named: a sample is a
 diagnostic of it and the smallest part of the commit's change that clears it (`git_fixes.py`), without
 near-duplicates, style findings and those that have an automatic fix.
 
-One greedy answer is asked for. `shown` are the answers that verify, as `repair fix --unsure` shows them;
-`precision` is the share of them that also passes the tests, where there are tests. k = 8 are seven sampled
-answers more, of which the first that verifies is shown.
+One greedy answer is asked for, without a search. `shown` are the answers that verify; `precision` is the
+share of them that also passes the tests, where there are tests. k = 8 are the answers that `repair fix`
+searches for, of which the first that verifies is shown.
 """
 
 import argparse

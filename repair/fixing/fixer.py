@@ -139,8 +139,8 @@ def first_verified(
         line_diff = proposal.line_diff
         if line_diff not in known:
             verdict = yield from examine(task.files, task.diagnostic, line_diff, task.before)
-            if verdict.accepted and verdict.repaired is not None:
-                changed = {task.path: verdict.repaired, **verdict.repaired_files}
+            if verdict.accepted:
+                changed = verdict.changed(task.path)
                 fix = Fix(task, changed, verdict.line_diff, tuple(rejected))
                 if calibration is None:
                     return fix

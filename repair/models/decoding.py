@@ -89,21 +89,25 @@ class Decoder:
         encoded = encode_prompts(self.tokenizer, prompts) if prompts else []
         room = self.context - sampling.max_new_tokens
         pairs = [(index, number) for index in range(len(prompts)) for number in range(k)]
+        at_once = k if sampling.search else 1  # one search finds all answers to a prompt
         if too_long := [pair for pair in pairs if len(encoded[pair[0]]) > room and pair not in known]:
             yield [
                 (index, number, Completion("", FinishReason.TOO_LONG, len(encoded[index]), 0))
                 for index, number in too_long
             ]
-        if sampling.search:  # one search finds all answers to a prompt
-            known = {pair for pair in pairs if all((pair[0], number) in known for number in range(k))}
-            pairs = [(index, 0) for index in range(len(prompts))]
         # prompts of similar length share a batch, so that little of it is padding
         order = sorted(
-            (pair for pair in pairs if len(encoded[pair[0]]) <= room), key=lambda pair: len(encoded[pair[0]])
+            (pair for pair in pairs[::at_once] if len(encoded[pair[0]]) <= room),
+            key=lambda pair: len(encoded[pair[0]]),
         )
         for start in range(0, len(order), batch_size):
             batch = order[start : start + batch_size]
-            missing = [pair for pair in batch if pair not in known]
+            missing = {
+                (index, number)
+                for index, first in batch
+                for number in range(first, first + at_once)
+                if (index, number) not in known
+            }
             if missing:
                 tokens = [encoded[index] for index, _ in batch]
                 if sampling.search:
@@ -118,8 +122,8 @@ class Decoder:
                 yield [
                     (index, number, completion)
                     for (index, first), completions in zip(batch, answers, strict=True)
-                    if (index, first) in missing
                     for number, completion in enumerate(completions, first)
+                    if (index, number) in missing
                 ]
 
     def _searched(
@@ -149,7 +153,7 @@ class Decoder:
             changes = likeliest_changes(self.model, self.tokenizer, prompt, tokens, wanted, limit)
             seconds = (greedy.seconds or 0.0) + time.monotonic() - started
             others = [
-                self._completion(len(prompt), change.tokens, seconds, change.log_probability)
+                self._completion(len(prompt), change.tokens, seconds, round(change.log_probability, 4))
                 for change in changes
             ]
         answers = [*first, *others] or [greedy]
