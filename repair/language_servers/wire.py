@@ -35,6 +35,7 @@ from msgspec.structs import asdict, astuple
 
 from repair.declared_types import UnexpectedValueError, converted
 from repair.diagnostics.diagnostic import Diagnostic
+from repair.language_servers import errors
 from repair.language_servers.errors import LanguageServerError
 from repair.language_servers.servers import Request, Result
 from repair.messages import shown
@@ -44,7 +45,10 @@ _GZIP_WORTH_BYTES = 1024
 _BYTES_OF_A_VALUE = 64
 _MEMORY_OF_A_VALUE = 240  # the largest: a table with one entry
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
-_REASONS = {kind.reason: kind for kind in LanguageServerError.__subclasses__()}
+# those of one module: an error that is declared elsewhere would make the form depend on what is imported
+_REASONS = {
+    kind.reason: kind for kind in LanguageServerError.__subclasses__() if kind.__module__ == errors.__name__
+}
 T = TypeVar("T")
 
 

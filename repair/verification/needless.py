@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from repair.diagnostics.diagnostic import Diagnostic
-from repair.language_servers.errors import LanguageServerError
+from repair.errors import RepairError
 from repair.language_servers.scheduler import CheckCoroutine
 from repair.line_diff.workspace import diff
 from repair.text import lcs
@@ -22,7 +22,7 @@ from repair.verification.verifier import UNANSWERED, Verdict, examine
 MAX_CHECKS = 6
 
 
-class UnansweredError(LanguageServerError):
+class UnansweredError(RepairError):
     """The servers failed on a repair without one of its spans, and that is its verdict."""
 
     def __init__(self, verdict: Verdict) -> None:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import runpy
 import tracemalloc
 from typing import Any
 
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repair.diagnostics.diagnostic import Diagnostic
+from repair.errors import LanguageServerError
 from repair.language_servers import Request, Result, ServerTimeoutError, UnsafePathError, wire
 
 TEXTS = st.text(st.characters())  # lone surrogates too
@@ -152,3 +154,14 @@ def test_what_is_no_request_is_told_by_its_place(body: Any, told: str) -> None:
 
 def test_a_field_of_a_request_that_is_not_known_is_ignored() -> None:
     assert wire.decode_requests({"requests": [{"files": {}, "more": 1}], "more": 1}) == [Request({})]
+
+
+@pytest.mark.filterwarnings("ignore:.*found in sys.modules:RuntimeWarning")
+def test_the_form_does_not_depend_on_what_else_is_imported() -> None:
+    """Client and server import different parts of the project, and refuse each other's if it differs."""
+
+    class DeclaredElsewhereError(LanguageServerError):
+        reason = "declared_elsewhere"
+
+    assert DeclaredElsewhereError in LanguageServerError.__subclasses__()
+    assert runpy.run_module(wire.__name__)["FORM"] == wire.FORM
