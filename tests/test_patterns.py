@@ -29,7 +29,7 @@ code: Any = importlib.import_module("re._constants")
 parser: Any = importlib.import_module("re._parser")
 
 LENGTH = 20_000
-NOTABLE_SECONDS = 0.04
+NOTABLE_SECONDS = 0.02
 LONGEST_SECONDS = 1.0
 BOUNDED_SECONDS = 0.05
 GROWTH = 8

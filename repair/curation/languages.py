@@ -75,7 +75,7 @@ _LANGUAGES = {
     ),
     "Rust": (
         r"(?:pub(?:\(\w+\))?\s+)?(?:async\s+|unsafe\s+)?(?:fn|struct|enum|impl|mod|trait)\b.*|(?:pub\s+)?use\s++(?:[\w:{}*, ]+|(?<=\s[ ]));$"
-        r"|let\s+(?:mut\s+)?\w+|\w+!\(|#!?\[\w|match\s.*\{$|\}$|(?:if|for|while|loop)\b.*\{$|.*=>.*,$"
+        r"|let\s+(?:mut\s+)?\w+|\w+!\(|#!?\[\w|match\s.*\{$|\}$|(?:if|for|while|loop)\b.*\{$|(?=.*=>).*,$"
     ),
     "Ruby": (
         r"end$|def\s+[\w.?!=]+(?:\([^()]*\))?$|require(?:_relative)?\s|puts\s|attr_\w+\s|.*\bdo(?:\s*\|[^|]*\|)?$"
