@@ -82,6 +82,8 @@ def _scan(answer: str) -> tuple[AnswerBlock | None, Sequence[str]]:
     tolerated: tuple[str, ...] = ()
     opening: list[str] = []
     for index, line in enumerate(lines):
+        if not line.startswith("<"):  # nearly all of them
+            continue
         if line.rstrip(" \t") == OPENING:
             start, opening = index + 1, [] if line == OPENING else ["sentinel_blanks"]
         elif line.startswith(CLOSING) and start is not None:
@@ -108,6 +110,8 @@ def _scan(answer: str) -> tuple[AnswerBlock | None, Sequence[str]]:
 def _after_thinking(lines: Sequence[str]) -> tuple[int, bool]:
     """The index of the line in which the thinking ends, and whether there is one."""
     opened, last = False, None
+    if not _THINKING_ENDS.search("\n".join(lines)):  # far faster than line by line
+        return 0, False
     for index, line in enumerate(lines):
         if line.rstrip(" \t") == OPENING:
             opened = True

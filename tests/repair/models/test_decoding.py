@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from code_location import decode_main
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.errors import ConfigurationError, StoreError
 from repair.fixing.chosen_model import local_models
@@ -29,6 +30,7 @@ from repair.models.best_first import WIDTH, changes_something
 from repair.models.decoding import Decoder
 from repair.models.model import Completion, FinishReason, Sampling
 from repair.prompt.sentinels import Example, render_prompt, render_response
+from tests.own_process import in_this_process
 from tests.repair.synthesis.support import FunctionServers, found
 
 pytestmark = pytest.mark.slow
@@ -448,9 +450,9 @@ def test_the_process_answers_under_pipes_and_says_how_far_it_is(checkpoint: str,
 
 
 def test_a_killed_process_resumes_with_the_answers_of_one_that_never_stopped(
-    checkpoint: str, tmp_path: Path
+    checkpoint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """And the process answers by hand: these are started without Dagster."""
+    """And the program answers by hand: it is started without Dagster, the last time in this process."""
     asked, drawn = [f"value_{n} = " for n in range(24)], replace(UNDECIDED, max_new_tokens=60)
     prompts, log = write_prompts(tmp_path, asked), tmp_path / "answers.jsonl"
     settings = json.dumps(asdict(drawn))
@@ -469,9 +471,9 @@ def test_a_killed_process_resumes_with_the_answers_of_one_that_never_stopped(
     before = logged_answers(log)
     assert 8 <= len(before) < 48
     log.write_bytes(survived + b'{"prompt": "half a line of an ans')  # as if killed a moment later
-    output = subprocess.run(
-        decoding(checkpoint, prompts, log, *options), cwd=ROOT, check=True, capture_output=True, text=True
-    ).stdout
+    with in_this_process():
+        decode_main.main(decoding(checkpoint, prompts, log, *options)[3:])
+    output = capsys.readouterr().out
     assert "48 of 48 answers decoded" in output
     assert f"48 answers to 24 prompts, {len(before)} of them from before" in output
     assert {answer.finish_reason for answer in logged_answers(log).values()} >= {FinishReason.CUT}

@@ -1,5 +1,7 @@
 """Training program: a real training of a small model, in this process and in child processes."""
 
+import contextlib
+import io
 import json
 import os
 import signal
@@ -11,11 +13,13 @@ from typing import Any
 
 import pytest
 
+from code_location import train_main
 from repair.models.made_by import MADE_BY
 from repair.prompt.sentinels import PROMPT_VERSION
 from repair.training.dataset import MixtureError
 from repair.training.recipe import Recipe
 from repair.training.recipes import load_recipe
+from tests.own_process import in_this_process
 from tests.repair.training.conftest import example_row
 
 pytestmark = pytest.mark.slow
@@ -170,24 +174,27 @@ def test_a_trained_model_is_a_base_for_the_next_training(tmp_path: Path, write_m
     assert second.first_loss < (first.first_loss + first.last_loss) / 2
 
 
+class StopsAtTheFirstBatch(io.StringIO):
+    """A terminal whose process is ended once it has shown that the training goes on."""
+
+    def write(self, text: str) -> int:
+        written = super().write(text)
+        if "batch" in text:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return written
+
+
 def test_a_training_that_is_stopped_leaves_no_checkpoint(tmp_path: Path, write_mixture: Write) -> None:
-    arguments = [
-        "--recipe",
-        "tiny",
-        "--mixture",
-        write_mixture(rows()),
-        "--out",
-        str(tmp_path / "checkpoint"),
-    ]
+    folders = ["--mixture", write_mixture(rows()), "--out", str(tmp_path / "checkpoint")]
     overrides = json.dumps({**SMALL, "epochs": 5000})
-    with child([*arguments, "--overrides", overrides]) as process:
-        try:
-            while "batch" not in (line := process.stdout.readline()):
-                assert line, process.stderr.read()
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(timeout=60) == 128 + signal.SIGTERM
-        finally:
-            process.kill()
+    with (
+        in_this_process(),
+        contextlib.redirect_stdout(StopsAtTheFirstBatch()) as terminal,
+        pytest.raises(SystemExit) as ended,
+    ):
+        train_main.main(["--recipe", "tiny", "--overrides", overrides, *folders])
+    assert ended.value.code == 128 + signal.SIGTERM
+    assert "batch 1 of" in terminal.getvalue()
     assert leftovers(tmp_path) == []
 
 
