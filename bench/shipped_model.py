@@ -3,7 +3,7 @@
     python bench/shipped_model.py --store .model/store                           # LeetCode benchmarks
     python bench/shipped_model.py --samples git.parquet --repositories ../a ../b.git
     python bench/shipped_model.py --samples git.parquet                           # the same samples again
-    python bench/shipped_model.py --store .model/store -k 8 --at-most 60          # some minutes more
+    python bench/shipped_model.py --store .model/store -k 1 8 --at-most 60        # some minutes more
 
 `--store` reads the frozen benchmarks of LeetCode problems. `--samples` reads a file of frozen samples, and
 writes it first if it is not there and `--repositories` are named: a sample is a file before a commit, a
@@ -11,8 +11,8 @@ diagnostic of it and the smallest part of the commit's change that clears it (`g
 near-duplicates, style findings and those that have an automatic fix.
 
 One greedy answer is asked for, without a search. `shown` are the answers that verify; `precision` is the
-share of them that also passes the tests, where there are tests. k = 8 are the answers that `repair fix`
-searches for, of which the first that verifies is shown.
+share of them that also passes the tests, where there are tests. `-k` adds the answers that `repair fix`
+searches for, so many, of which the first that verifies is shown, whatever its confidence.
 """
 
 import argparse
@@ -118,7 +118,7 @@ def score(samples: Sequence[Row], answering: Iterable[Model], servers: LanguageS
             yield from batch.to_pylist()
 
 
-def of_eight(samples: Sequence[Row], folder: Path, k: int, servers: LanguageServers) -> Iterator[Row]:
+def searched(samples: Sequence[Row], folder: Path, k: int, servers: LanguageServers) -> Iterator[Row]:
     """Rows like those of `SCORES` for the first of `k` answers that verifies."""
     tasks = [
         Task(
@@ -129,9 +129,7 @@ def of_eight(samples: Sequence[Row], folder: Path, k: int, servers: LanguageServ
         )
         for row in samples
     ]
-    models = replace(
-        local_models(folder), calibration=None
-    )  # whatever verifies: bench/precision.py has the rest
+    models = replace(local_models(folder), calibration=None)  # bench/precision.py has the confidence
     fixes = Fixer(models, servers).fix(tasks)
     tested = [
         (sample, fix) for sample, fix in zip(samples, fixes, strict=True) if fix.found and sample["tests"]
@@ -185,7 +183,7 @@ def main() -> None:
     parser.add_argument("--commits", type=int, default=600, help="newest commits of each repository")
     parser.add_argument("--model", type=Path, default=SHIPPED, help="folder of an adapter; the shipped one")
     parser.add_argument("--at-most", type=int, default=10**6, help="samples of a benchmark, a seeded choice")
-    parser.add_argument("-k", type=int, default=1)
+    parser.add_argument("-k", type=int, nargs="*", default=[], help="answers that `repair fix` searches for")
     options = parser.parse_args()
     console = Console(width=160)
     samples: list[dict[str, Any]] = of_problems(PartitionStore(options.store)) if options.store else []
@@ -205,8 +203,8 @@ def main() -> None:
             print("nothing is scored: name --store or --samples, and a --model that is there")
             return
         rows = list(score(chosen, models(options.model, servers), servers))
-        if options.k > 1:
-            rows += of_eight(chosen, options.model, options.k, servers)
+        for k in options.k:
+            rows += searched(chosen, options.model, k, servers)
     console.print(table("per cent, with 95 % intervals", rows, ("benchmark", "system")))
     console.print(table("by diagnostic", rows, ("system", "code")))
 
