@@ -6,20 +6,20 @@ The edits are the stored first answers to the workspace benchmark (`eval_results
 the users' own later fixes, minimized to what the diagnostic needs. A system is compared with them on the
 samples that it repairs. Edits are compared as kinds (`repair.evaluation.edit_diversity`), without line
 numbers, names, numbers and texts: once as whole lines, and once the changed tokens alone. Nothing is decoded
-or checked.
+or checked. `--result FILE` writes the figures, of which `bench/studies.py` makes docs/studies.md.
 """
 
 import argparse
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
+from study_results import spreads, write
 
 from repair.evaluation.benchmark import WORKSPACE
-from repair.evaluation.edit_diversity import Spread, changed_tokens, normalised, spread
+from repair.evaluation.edit_diversity import changed_tokens, normalised, spread
 from repair.line_diff import workspace as workspace_diff
 from repair.prompt.answer_formats import LINE_DIFF, answer_format
 from repair.store.reader import PartitionStore
@@ -56,25 +56,11 @@ def _kinds(answer: str, sample: Mapping[str, Any]) -> tuple[str, str]:
     return normalised(workspace_diff.diff(files, repaired, path)), changed_tokens(files, repaired)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--store", help="folder or URI of a store with eval_results")
-    given = parser.parse_args()
-    if not given.store:
-        print("nothing is measured: name --store")
-        return
-    found = edits(PartitionStore(given.store))
-    own = found.pop(OWN, {})
-    table = Table(
-        *("system", "type", "n", "kinds: system, users", "entropy: system, users", "difference [95 %]"),
-        *("commonest: system, users", "same kind"),
-        title="verified edits of the same errors, as kinds of changed tokens; entropy in bits",
-        box=box.MARKDOWN,
-    )
+def of_systems(found: Mapping[str, Mapping[str, tuple[str, str, str]]]) -> Iterator[dict[str, Any]]:
+    """Of each system and type the spread of its edits beside the users' own."""
+    own = found.get(OWN, {})
     for system, by_sample in sorted(found.items()):
-        if system == NOTHING:
+        if system in (OWN, NOTHING):
             continue
         groups: dict[str, list[tuple[str, str]]] = defaultdict(list)
         for sample, (diagnostic_type, lines, tokens) in by_sample.items():
@@ -85,20 +71,25 @@ def main() -> None:
                 groups[diagnostic_type].append((tokens, own_tokens))
         for name, pairs in sorted(groups.items(), key=lambda group: (group[0][:3] != "all", group[0])):
             if len(pairs) >= LEAST:
-                table.add_row(system, name, *_cells(spread(pairs, seed=SEED)))
-    Console(width=200).print(table)
+                yield {"system": system, "type": name, **asdict(spread(pairs, seed=SEED))}
 
 
-def _cells(found: Spread) -> tuple[str, ...]:
-    (one, other), (low, high) = found.entropy, found.interval
-    return (
-        str(found.samples),
-        f"{found.distinct[0]}, {found.distinct[1]}",
-        f"{one:.2f}, {other:.2f}",
-        f"{one - other:+.2f} [{low:+.2f}, {high:+.2f}]",
-        f"{found.commonest[0]:.0%}, {found.commonest[1]:.0%}",
-        f"{found.same / found.samples:.0%}",
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--store", help="folder or URI of a store with eval_results")
+    parser.add_argument("--result", type=Path, help="file for the figures, as JSON")
+    given = parser.parse_args()
+    if not given.store:
+        print("nothing is measured: name --store")
+        return
+    rows = list(of_systems(edits(PartitionStore(given.store))))
+    print(
+        f"verified edits of the same errors, as kinds of changed tokens; entropy in bits\n\n{spreads(rows)}"
+    )
+    if given.result:
+        write(given.result, {"samples": LEAST, "spreads": rows}, {})
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ something speaks against the first. That takes an hour on two cores; the same co
 unfinished run k = 8 is reported up to its gap. Other systems come from the store's `eval_results`, where they
 are there: one answer of `rules`, and one of the store's checkpoint at temperature 0.1 (`model`).
 `--scripted N`: teachers of known kind (`repair.evaluation.scripted_fixes`) answer the first N samples
-besides.
+besides. `--result FILE` writes the figures, of which `bench/studies.py` makes docs/studies.md.
 
 Two calibrations are fitted, and their thresholds chosen, on the half of the problems with injected bugs that
 no result is reported on (`leetcode_injected_choose`); everything else is reported. The model's, which
@@ -29,13 +29,10 @@ from pathlib import Path
 from typing import Any
 
 from decoded_answers import Answers, K
-from rich import box
-from rich.console import Console
-from rich.table import Table
+from study_results import Counts, counted, write
 
 from repair.evaluation.benchmark import INJECTED, INJECTED_CHOOSE, LEETCODE
 from repair.evaluation.calibration import calibrated, cuts_of, shown_at
-from repair.evaluation.intervals import Share
 from repair.evaluation.leetcode.functional import judged
 from repair.evaluation.scripted_fixes import KINDS, scripted
 from repair.evaluation.verified_answers import (
@@ -62,6 +59,12 @@ Shown = Callable[[Sequence[Row]], Row | None]
 BENCHMARKS = {INJECTED_CHOOSE: "choosing half", INJECTED: "reporting half", LEETCODE: "published bugs"}
 ASKED_FOR = (0.9,)
 """Precisions that a mixture may ask for, and what becomes of them on other samples."""
+TABLES = {
+    "systems": ("samples", "system"),
+    "steps": ("samples", "step"),
+    "teachers": ("samples", "teacher"),
+    "scripted": ("samples", "teacher"),
+}
 REPORTED = {INJECTED: "LeetCode, injected bugs", LEETCODE: "LeetCode, published bugs"}
 
 
@@ -149,32 +152,29 @@ def is_plain(row: Row) -> bool:
     return bool(repairs) and not Signals(**repairs[0]["signals"]).doubts()
 
 
-def report(
-    samples: Sequence[Row], rows: Sequence[Row], name: str, calibration: Calibration
-) -> Iterator[Table]:
-    """The tables of the study."""
-    own = {row["sample_id"]: row for row in rows if row["system"] == name}
-    eight = before_gap(samples, own)
-    table = _table("precision of what verifies: per cent, 95 % interval", "samples", "system")
+def of_systems(
+    rows: Sequence[Row], own: Sequence[Row], name: str, calibration: Calibration
+) -> Iterator[Counts]:
+    """What is shown of each system's answers, and above the model's threshold; `own`: its own rows."""
     for benchmark, title in BENCHMARKS.items():
         groups = {
             f"{system}, k = 1": [row for row in rows if row["system"] == system]
             for system in sorted({row["system"] for row in rows} - {name})
         }
-        groups[f"{name}, k = 1"] = [first_only(row) for row in eight]
-        groups[f"{name}, k = {K}"] = eight
+        groups[f"{name}, k = 1"] = [first_only(row) for row in own]
+        groups[f"{name}, k = {K}"] = own
         for group, known in groups.items():
             found = [row for row in known if row["benchmark"] == benchmark]
-            table.add_row(title, group, *_cells(found, first))
-            table.add_row(title, f"  above {calibration.threshold}", *_calibrated_cells(found, calibration))
-    yield table
+            yield counts(found, first, title, group)
+            yield counts_at(found, calibration, title, group)
+
+
+def of_steps(rows: Sequence[Row]) -> Iterator[Counts]:
+    """What each step shows by itself."""
     for benchmark, title in BENCHMARKS.items():
-        table = _table(f"each step alone, k = {K}: {title}", "step")
-        found = [row for row in eight if row["benchmark"] == benchmark]
+        found = [row for row in rows if row["benchmark"] == benchmark]
         for step, shown in ALONE.items():
-            table.add_row(step, *_cells(found, shown))
-        yield table
-    yield reliability([row for row in eight if row["benchmark"] != INJECTED_CHOOSE], calibration)
+            yield counts(found, shown, title, step)
 
 
 def of_any_teacher(rows: Sequence[Row]) -> Calibration:
@@ -189,85 +189,98 @@ def of_any_teacher(rows: Sequence[Row]) -> Calibration:
     )
 
 
-def of_teachers(rows: Sequence[Row], calibration: Calibration) -> Table:
+def of_teachers(rows: Sequence[Row], calibration: Calibration) -> Iterator[Counts]:
     """What the verifier's own calibration does to the first answers of each system."""
-    table = _table("the verifier's own calibration, k = 1", "samples", "system")
     for benchmark, title in BENCHMARKS.items():
         for system in sorted({row["system"] for row in rows}):
             found = [
                 first_only(row) for row in rows if (row["system"], row["benchmark"]) == (system, benchmark)
             ]
-            table.add_row(title, system, *_cells(found, first))
-            for name, threshold in _thresholds(calibration).items():
-                table.add_row(title, f"  {name}", *_calibrated_cells(found, calibration, threshold))
-    return table
+            yield from at_each_threshold(found, calibration, title, system)
 
 
-def of_scripted(rows: Sequence[Row], calibration: Calibration) -> Table:
+def of_scripted(rows: Sequence[Row], calibration: Calibration) -> Iterator[Counts]:
     """What verification, and the verifier's own calibration, make of scripted teachers."""
-    table = _table("scripted teachers, all benchmarks", "teacher")
     for kind in KINDS:
         found = [row for row in rows if row["system"] == kind]
-        table.add_row(kind, *_cells(found, first))
-        for name, threshold in _thresholds(calibration).items():
-            table.add_row(f"  {name}", *_calibrated_cells(found, calibration, threshold))
-    return table
+        if found:
+            yield from at_each_threshold(found, calibration, "all benchmarks", kind)
 
 
-def _thresholds(calibration: Calibration) -> dict[str, float]:
-    """That of the calibration, and those for the precisions that a mixture may ask for."""
-    asked_for = {precision: calibration.threshold_for(precision) for precision in ASKED_FOR}
-    return {
-        f"above {calibration.threshold}": calibration.threshold,
-        **{f"precision {one} asked for: above {least}": least for one, least in asked_for.items()},
-    }
+def at_each_threshold(
+    rows: Sequence[Row], calibration: Calibration, samples: str, group: str
+) -> Iterator[Counts]:
+    """What verifies; what is above the threshold, and above those for precisions that may be asked for."""
+    yield counts(rows, first, samples, group)
+    yield counts_at(rows, calibration, samples, group)
+    for precision in ASKED_FOR:
+        yield counts_at(rows, calibration, samples, group, asked=precision)
 
 
-def reliability(rows: Iterable[Row], calibration: Calibration) -> Table:
-    """Confidence beside the share that is right, on what the calibration was not fitted to."""
-    title = "confidence of all verified answers beside the share that is right, on the reported samples"
-    table = Table("confidence", "repairs", "mean confidence", "right", title=title, box=box.MARKDOWN)
+def reliability(rows: Iterable[Row], calibration: Calibration) -> list[dict[str, float]]:
+    """Confidence of all verified answers beside how many of them are right, by ranges of confidence."""
     found = [(calibration.confidence(repair.signals), repair.right) for repair in judged_repairs(rows)]
-    bounds = (0.0, 0.5, 0.8, 0.9, 1.0)
-    for low, high in pairwise(bounds):
+    ranges: list[dict[str, float]] = []
+    for low, high in pairwise((0.0, 0.5, 0.8, 0.9, 1.0)):
         inside = [(value, right) for value, right in found if low <= value < high or value == high == 1]
         if inside:
             mean = sum(value for value, _ in inside) / len(inside)
-            share = _share(sum(right for _, right in inside), len(inside))
-            table.add_row(f"{low:.1f} to {high:.1f}", str(len(inside)), f"{mean:.2f}", share)
-    return table
+            right = sum(right for _, right in inside)
+            ranges.append(
+                {"low": low, "high": high, "repairs": len(inside), "mean": round(mean, 4), "right": right}
+            )
+    return ranges
 
 
-def _table(title: str, *group: str) -> Table:
-    table = Table(*group, title=title, box=box.MARKDOWN)
-    for name in ("n", "verified", "shown", "right", "precision", "coverage"):
-        table.add_column(name, justify="right")
-    return table
-
-
-def _cells(rows: Sequence[Row], shown: Shown) -> Iterator[str]:
+def counts(rows: Sequence[Row], shown: Shown, samples: str, group: str) -> Counts:
     chosen = [repair for row in rows if (repair := shown(row["repairs"])) is not None]
-    yield from _counts(rows, len(chosen), sum(repair["right"] for repair in chosen))
+    right = sum(repair["right"] for repair in chosen)
+    return Counts(
+        samples=samples, group=group, n=len(rows), verified=_verified(rows), shown=len(chosen), right=right
+    )
 
 
-def _calibrated_cells(
-    rows: Sequence[Row], calibration: Calibration, threshold: float | None = None
-) -> Iterator[str]:
-    least = calibration.threshold if threshold is None else threshold
+def counts_at(
+    rows: Sequence[Row], calibration: Calibration, samples: str, group: str, *, asked: float | None = None
+) -> Counts:
+    least = calibration.threshold if asked is None else calibration.threshold_for(asked)
     chosen = shown_at(judged_repairs(rows), calibration.confidence, least)
-    yield from _counts(rows, len(chosen), sum(repair.right for repair in chosen))
+    return Counts(
+        **{"samples": samples, "group": group, "least": least, "asked": asked},
+        **{"n": len(rows), "verified": _verified(rows), "shown": len(chosen)},
+        right=sum(repair.right for repair in chosen),
+    )
 
 
-def _counts(rows: Sequence[Row], chosen: int, right: int) -> Iterator[str]:
-    verified = sum(bool(row["repairs"]) for row in rows)
-    yield from map(str, (len(rows), verified, chosen, right))
-    yield _share(right, chosen)
-    yield _share(chosen, verified)
+def _verified(rows: Sequence[Row]) -> int:
+    return sum(bool(row["repairs"]) for row in rows)
 
 
-def _share(successes: int, n: int) -> str:
-    share = Share.of(successes, n)
-    return share.text() if share else "-"
+def study(
+    own: Sequence[Row], rows: Sequence[Row], scripts: Sequence[Row], name: str, calibration: Calibration
+) -> dict[str, Any]:
+    """The figures; `own`: the rows of the model up to the gap."""
+    verifiers, reported = verifiers_own(), [row for row in own if row["benchmark"] != INJECTED_CHOOSE]
+    return {
+        "model": name,
+        "single_answers": sum(row["k"] < K for row in own),
+        "calibration": {"threshold": calibration.threshold, "chosen_on": calibration.chosen_on},
+        "verifiers_own": {
+            "threshold": verifiers.threshold,
+            "chosen_on": verifiers.chosen_on,
+            "asked_for": [
+                {"precision": precision, **cut._asdict()}
+                for precision in ASKED_FOR
+                for cut in verifiers.cuts
+                if cut.threshold == verifiers.threshold_for(precision)
+            ],
+        },
+        "systems": [asdict(row) for row in of_systems(rows, own, name, calibration)],
+        "steps": [asdict(row) for row in of_steps(own)],
+        "reliability": reliability(reported, calibration),
+        "teachers": [asdict(row) for row in of_teachers(rows, verifiers)],
+        "scripted": [asdict(row) for row in of_scripted(scripts, verifiers)],
+    }
 
 
 def main() -> None:
@@ -281,6 +294,9 @@ def main() -> None:
     parser.add_argument("--no-decode", action="store_true", help="only what has answers")
     parser.add_argument("--fit", action="store_true", help="write the calibrations")
     parser.add_argument("--scripted", type=int, default=0, help="samples that scripted teachers answer")
+    parser.add_argument(
+        "--result", type=Path, help="file for the figures, as JSON: bench/results/precision.json"
+    )
     options = parser.parse_args()
     if not options.store or not options.model.is_dir():
         print("nothing is measured: name --store, and a --model that is there")
@@ -294,6 +310,7 @@ def main() -> None:
     answers = Answers(options.model, out / f"{name}.answers.jsonl")
     repairs, scripts = out / "repairs.jsonl", options.out / "scripted.jsonl"
     with LanguageServers(2) as servers:
+        versions = {**servers.versions, "weights": out.name}
         for kind, found in scripted_answers(samples[: options.scripted]).items():
             describe(samples, found, kind, servers, scripts, judged)
         for system, found in stored_answers(store).items():
@@ -306,21 +323,23 @@ def main() -> None:
         describe(samples, answers.read(), name, servers, repairs, judged)
     rows = latest(repairs)
     by_sample = {row["sample_id"]: row for row in rows if row["system"] == name}
-    own = [row for row in by_sample.values() if row["benchmark"] == INJECTED_CHOOSE]
+    eight = before_gap(samples, by_sample)
     calibration = None if options.fit else Calibration.read(options.model)
     if calibration is None:
-        eight = {row["sample_id"] for row in before_gap(samples, by_sample)}
-        calibration = calibrated(judged_repairs(own), shown_among=eight)
+        choosing = [row for row in by_sample.values() if row["benchmark"] == INJECTED_CHOOSE]
+        shown_among = {row["sample_id"] for row in eight}
+        calibration = calibrated(judged_repairs(choosing), shown_among=shown_among)
     if options.fit:
         calibration.write(options.model)
         of_any_teacher(rows).write_to(OWN)
         verifiers_own.cache_clear()
         print(f"written: {FILE} of {options.model}, and {OWN}")
-    console = Console(width=150)
-    tables = [*report(samples, rows, name, calibration), of_teachers(rows, verifiers_own())]
-    for table in (*tables, of_scripted(latest(scripts), verifiers_own())):
-        console.print(table)
-    console.print(json.dumps(asdict(calibration), indent=2))
+    result = study(eight, rows, latest(scripts), name, calibration)
+    for table, heads in TABLES.items():
+        print(f"\n{table}\n\n{counted((Counts(**row) for row in result[table]), *heads)}")
+    print(json.dumps({key: value for key, value in result.items() if key not in TABLES}, indent=2))
+    if options.result:
+        write(options.result, result, versions)
 
 
 if __name__ == "__main__":
