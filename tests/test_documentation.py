@@ -244,6 +244,12 @@ def test_the_cost_model_is_what_its_command_prints() -> None:
     assert f"\n{costs.tables()}\n" in (ROOT / "docs" / "costs.md").read_text(), "run python bench/costs.py"
 
 
+def test_the_studies_are_what_their_command_prints(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "bench")
+    page = importlib.import_module("studies").page()
+    assert (ROOT / "docs" / "studies.md").read_text() == page, "run python bench/studies.py > docs/studies.md"
+
+
 def test_the_hooks_call_what_lint_calls() -> None:
     hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
     called = [hook["entry"].split()[0].removeprefix(".venv/bin/") for hook in hooks]

@@ -1,0 +1,220 @@
+"""The page docs/studies.md, made of the studies' stored results (`bench/results/`) and its prose.
+
+    python bench/studies.py > docs/studies.md
+    python bench/studies.py --store .model/store --result bench/results/scores.json   # scores of a store
+
+The other results are written by their benches, each with `--result`. The prose is `bench/studies.md.jinja`;
+its tables and most of its figures come from the results. The published figures, and the sizes of the
+benchmarks that they were measured on, stand below.
+"""
+
+import argparse
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from study_results import Counts, counted, markdown, objections, read, spreads, text, write
+
+from repair.evaluation.intervals import Share, newcombe
+from repair.store.reader import PartitionStore
+
+TEMPLATE = Path(__file__).with_name("studies.md.jinja")
+PAGE = Path(__file__).parents[1] / "docs" / "studies.md"
+LEETCODE, WORKSPACE = 360, 389
+PUBLISHED: Mapping[str, tuple[float, int]] = {
+    "7B": (89.44, LEETCODE),
+    "7B AST": (84.16, LEETCODE),
+    "7B workspace": (74.55, WORKSPACE),
+    "GPT-4 Turbo": (89.16, LEETCODE),
+    "GPT-4 Turbo workspace": (72.23, WORKSPACE),
+    "base": (66.94, LEETCODE),
+    "10K": (86.45, LEETCODE),
+    "75K": (89.44, LEETCODE),
+    "1.3B": (85.20, LEETCODE),
+    "1.3B workspace": (72.23, WORKSPACE),
+    "33B": (89.44, LEETCODE),
+    "33B workspace": (74.04, WORKSPACE),
+}
+"""Per cent, and the samples that it is of. The size of the benchmark is all that their intervals rest on."""
+
+TEACHERS = {
+    "right": "right: the benchmark's own fix",
+    "wrong: number": "wrong: that fix, and a number changed",
+    "wrong: operator": "wrong: that fix, and an operator changed",
+    "wrong: name": "wrong: that fix, and a name changed for another one",
+    "drifting: rewritten": "drifting: that fix, and another line written in another way",
+    "drifting: renamed": "drifting: that fix, and a variable renamed throughout",
+    "cheating: deleted": "cheating: the diagnosed line deleted",
+    "cheating: ignored": "cheating: `# type: ignore  # noqa`",
+    "cheating: pass": "cheating: `pass` in its place",
+    "cheating: commented": "cheating: made a comment, and `pass`",
+    "cheating: Any": "cheating: a value of type `Any` in its place",
+}
+
+
+class Rows:
+    """The counts of one table, to be looked up and printed."""
+
+    def __init__(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        self._rows = [Counts(**row) for row in rows]
+
+    def of(self, samples: str, group: str, *, above: bool = False, asked: float | None = None) -> Counts:
+        """The one row that this names. Raises ValueError if there is not one."""
+        [found] = [
+            row
+            for row in self._rows
+            if (row.samples, row.group, row.asked) == (samples, group, asked)
+            and (row.least is not None) == (above or asked is not None)
+        ]
+        return found
+
+    def groups(self) -> list[str]:
+        return list(dict.fromkeys(row.group for row in self._rows))
+
+    def table(self, head: str, samples: str | None = None) -> str:
+        """All of them, or those of some samples, whose column is left out."""
+        if samples is None:
+            return counted(self._rows, "samples", head)
+        return counted((row for row in self._rows if row.samples == samples), head, samples=False)
+
+
+def scripted(rows: Rows, asked: float) -> str:
+    """The table of scripted teachers: one line each."""
+    found = [
+        (group, *(rows.of("all benchmarks", group, **how) for how in ({}, {"asked": asked}, {"above": True})))
+        for group in rows.groups()
+    ]
+    heads = (
+        "teacher",
+        "n",
+        "verified",
+        "right",
+        f"at {asked}",
+        "right",
+        f"above {found[0][3].least}",
+        "right",
+    )
+    cells = (
+        (
+            *(TEACHERS[group], str(verified.n), *_pair(verified, verified.n)),
+            *(*_pair(kept, verified.shown), *_pair(above, verified.shown)),
+        )
+        for group, verified, kept, above in found
+    )
+    return markdown(heads, cells)
+
+
+def _pair(counts: Counts, of: int) -> tuple[str, str]:
+    """Shown and right; nothing where there was nothing to show, and no right ones of none."""
+    return (str(counts.shown) if of else ""), (str(counts.right) if counts.shown else "")
+
+
+def reliability(rows: Sequence[Mapping[str, float]]) -> str:
+    cells = (
+        [
+            *(f"{row['low']:.1f} to {row['high']:.1f}", f"{row['repairs']:.0f}", f"{row['mean']:.2f}"),
+            text(Share.of(row["right"], int(row["repairs"]))),
+        ]
+        for row in rows
+    )
+    return markdown(("confidence", "repairs", "mean confidence", "right"), cells)
+
+
+def percent(share: Share) -> str:
+    """A share as the prose has it."""
+    return share.text().replace(" [", " % [")
+
+
+def whole(share: Share) -> str:
+    return f"{100 * share.value:.0f} %"
+
+
+def made(result: Mapping[str, Any]) -> str:
+    """When a result was made, by which command, with which versions."""
+    versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
+    return f"{result['date']}, `{result['command']}`, {versions}"
+
+
+def published(name: str) -> Share:
+    rate, n = PUBLISHED[name]
+    return Share(rate * n / 100, n)
+
+
+def lead(first: str, second: str) -> str:
+    """The difference of two published rates in points, as if each were of samples of its own."""
+    one, other = published(first), published(second)
+    low, high = newcombe((one.successes, one.samples), (other.successes, other.samples))
+    return f"{100 * (one.value - other.value):+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]"
+
+
+def scores_of(store: PartitionStore) -> Iterator[dict[str, Any]]:
+    """Of each benchmark and system that a store has scored: samples, and how many first answers are what."""
+    found: dict[tuple[str, str], Counter[str]] = {}
+    for partition in store.partitions("eval_results"):
+        for row in store.table("eval_results", partition).to_pylist():
+            if not row["answer_index"]:
+                counts = found.setdefault((row["benchmark"], row["system"]), Counter())
+                counts["n"] += 1
+                counts.update(
+                    name for name in ("functional", "ast_match", "ast_or_string_match") if row[name]
+                )
+    for (benchmark, system), counts in sorted(found.items()):
+        yield {"benchmark": benchmark, "system": system, **counts}
+
+
+def page() -> str:
+    """The page, in Markdown."""
+    results = {name: read(name) for name in ("precision", "edit_spread", "second_checker", "scores")}
+    precision = results["precision"]
+
+    def score(benchmark: str, system: str, metric: str) -> Share:
+        rows = results["scores"]["scores"]
+        [row] = [row for row in rows if (row["benchmark"], row["system"]) == (benchmark, system)]
+        return Share(row.get(metric, 0), row["n"])
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATE.parent),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        trim_blocks=True,
+    )
+    environment.filters.update(percent=percent, whole=whole, made=made)
+    return environment.get_template(TEMPLATE.name).render(
+        results=results,
+        systems=Rows(precision["systems"]),
+        steps=Rows(precision["steps"]),
+        teachers=Rows(precision["teachers"]),
+        scripts=Rows(precision["scripted"]),
+        model=precision["model"],
+        threshold=precision["calibration"]["threshold"],
+        own=precision["verifiers_own"],
+        **{
+            name.__name__: name
+            for name in (scripted, reliability, published, lead, score, spreads, objections)
+        },
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--store", help="folder or URI of a store with eval_results, whose scores are counted"
+    )
+    parser.add_argument("--result", type=Path, help="file for the scores, as JSON")
+    options = parser.parse_args()
+    if not options.store:
+        print(page(), end="")
+        return
+    scores = list(scores_of(PartitionStore(options.store)))
+    for row in scores:
+        print(row)
+    if options.result:
+        write(options.result, {"scores": scores}, {})
+
+
+if __name__ == "__main__":
+    main()
