@@ -112,11 +112,12 @@ def test_the_checks_run_by_themselves_and_say_what_to_do(tmp_path: Path) -> None
     assert "What to do: look at the runs" in (late.description or "")
 
 
-def test_a_run_of_an_asset_makes_its_own_checks_alone(tmp_path: Path) -> None:
+def test_a_run_of_an_old_partition_asks_for_no_latest_date(tmp_path: Path) -> None:
+    """As a backfill from the UI starts it, which takes the checks of an asset along."""
     own = dg.AssetSelection.assets("session_events")
     result = run(tmp_path, own, "2026-01-05")
     assert result.success
-    assert {one.check_name for one in result.get_asset_check_evaluations()} == {RECORDING, DATA}
+    assert not result.get_asset_check_evaluations()
+    assert {event.step_key for event in result.get_step_success_events()} == {"session_events", "latest_dates"}
     without = run(tmp_path, own - dg.AssetSelection.checks(freshness), "2026-01-05")
-    assert without.success
-    assert not without.get_asset_check_evaluations(), "as in the jobs of the code location"
+    assert {event.step_key for event in without.get_step_success_events()} == {"session_events"}, "a job's run"
