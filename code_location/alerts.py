@@ -1,8 +1,8 @@
-"""Alert sensors: one reads finished runs and all ticks and delivers what is due, one watches the first.
+"""Alert sensors: one reads what ended and all ticks and delivers what is due, one watches the first.
 
 `alerts` is no run-status sensor: those read five runs a tick, go on to the next run when they fail, and so
-lose what they should have told. It reads runs by the time of their last change, notes in the outbox which it
-has read, and raises if something is wrong: nothing is skipped, and its tick is red. `alerts_watch` tells
+lose what they should have told. It reads runs by the time of their last change, and failed backfills, notes in
+the outbox which it has read, and raises if something is wrong: nothing is skipped, and its tick is red. `alerts_watch` tells
 of that, and of an `alerts` that was switched off or stopped ticking; its own failure is told by `alerts`.
 """
 
@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from code_location.backfill_outcomes import failed_backfills, of_backfill
 from code_location.run_outcomes import FAILED_TICK, State, automation_path, latest_tick, of_run, of_ticks
 from repair.errors import RepairError
 from resources.alerts.channels import DeliveryError
@@ -43,7 +44,9 @@ def tell(instance: dg.DagsterInstance, alerts: AlertsResource) -> str:
         )
         ended = {record.dagster_run.run_id: record for record in records}
         unread = outbox.unread(ended)[:RUNS_OF_A_TICK]
-        observed, read, failures = list[Observation](), list[tuple[str, float]](), list[Exception]()
+        backfills = failed_backfills(instance, outbox.started())
+        observed, failures = list[Observation](), list[Exception]()
+        read, read_backfills = list[tuple[str, float]](), list[str]()
         for run_id in unread:
             record = ended[run_id]
             try:
@@ -52,8 +55,15 @@ def tell(instance: dg.DagsterInstance, alerts: AlertsResource) -> str:
                 failures.append(error)
             else:
                 read.append((run_id, record.update_timestamp.timestamp()))
+        for backfill_id in outbox.unread_backfills(backfills):
+            try:
+                observed += of_backfill(instance, backfills[backfill_id], time.time())
+            except Exception as error:
+                failures.append(error)
+            else:
+                read_backfills.append(backfill_id)
         observed += of_ticks(instance, without=alerts_sensor.name)
-        made = outbox.record(observed, channels, read)
+        made = outbox.record(observed, channels, read, read_backfills)
         done = outbox.deliver(channels)
         pending, overdue = outbox.pending(), outbox.pending(older_than_s=OVERDUE_S)
     if overdue:
@@ -70,8 +80,8 @@ def tell(instance: dg.DagsterInstance, alerts: AlertsResource) -> str:
     name="alerts",
     minimum_interval_seconds=INTERVAL_S,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Tells failing checks, steps, runs, sensors and schedules to the configured channels, once a "
-    "cause, and when they recovered.",
+    description="Tells failing checks, steps, runs, backfills, sensors and schedules to the configured channels, "
+    "once a cause, and when they recovered.",
 )
 def alerts_sensor(context: dg.SensorEvaluationContext, alerts: AlertsResource) -> dg.SkipReason:
     return dg.SkipReason(tell(context.instance, alerts))

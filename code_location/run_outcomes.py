@@ -1,6 +1,7 @@
 """Outcomes of runs and ticks as observations for alerts: failing checks, steps, runs and sensors.
 
-A check that fails and does not block leaves its run successful, so that both kinds of runs are read.
+A check that fails and does not block leaves its run successful, so that both kinds of runs are read. What a run
+made is no longer missing from a backfill that failed (`backfill_outcomes`).
 
 Tested by `tests/code_location/test_alerts.py`.
 """
@@ -18,8 +19,11 @@ BLOCKED = "DagsterAssetCheckFailedError"
 """The error of a step whose blocking check failed: the check itself is told."""
 ENDED = "ENDED_FROM_OUTSIDE"
 """Of a run whose process was killed or lost: Dagster gives no reason for it."""
+ASSETS = "assets"
+"""What a backfill makes that is not one of a job."""
 _READ = {
     dg.DagsterEventType.ASSET_CHECK_EVALUATION,
+    dg.DagsterEventType.ASSET_MATERIALIZATION,
     dg.DagsterEventType.STEP_FAILURE,
     dg.DagsterEventType.STEP_SUCCESS,
     dg.DagsterEventType.RUN_FAILURE,
@@ -41,20 +45,24 @@ def of_run(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterator[Observa
         match event.event_type:
             case dg.DagsterEventType.ASSET_CHECK_EVALUATION:
                 yield _check(event, at, own_partition)
+            case dg.DagsterEventType.ASSET_MATERIALIZATION if event.asset_key:
+                made = label(event.asset_key, event.partition)
+                yield Passed(at=at, kind="backfill", subject=ASSETS, partition=made)
             case dg.DagsterEventType.STEP_FAILURE:
                 step_failed = True
                 error = event.step_failure_data.error
-                if (name := _class_of(error)) != BLOCKED:
+                if (name := class_of(error)) != BLOCKED:
                     cause = Cause("step", event.step_key or "", name)
-                    yield _failed(cause, at, own_partition, _message(error), run_path(run.run_id))
+                    yield failed(cause, at, own_partition, message_of(error), run_path(run.run_id))
             case dg.DagsterEventType.STEP_SUCCESS:
                 yield Passed(at=at, kind="step", subject=event.step_key or "", partition=own_partition)
             case dg.DagsterEventType.RUN_FAILURE if not step_failed:
                 reason = getattr(event.event_specific_data, "failure_reason", None)
                 cause = Cause("run", _subject(run), reason.value if reason else ENDED)
-                yield _failed(cause, at, own_partition, event.message or "", run_path(run.run_id))
+                yield failed(cause, at, own_partition, event.message or "", run_path(run.run_id))
             case dg.DagsterEventType.RUN_SUCCESS:
-                yield Passed(at=at, kind="run", subject=_subject(run), partition=own_partition)
+                for kind in ("run", "backfill"):
+                    yield Passed(at=at, kind=kind, subject=_subject(run), partition=own_partition)
             case _:
                 pass
 
@@ -71,8 +79,8 @@ def of_ticks(instance: dg.DagsterInstance, *, without: str) -> Iterator[Observat
         if tick.status.value != FAILED_TICK:
             yield Passed(at=at, kind="automation", subject=name_of(state), partition="")
             continue
-        cause = Cause("automation", name_of(state), _class_of(tick.error))
-        yield _failed(cause, at, "", _message(tick.error), automation_path(state))
+        cause = Cause("automation", name_of(state), class_of(tick.error))
+        yield failed(cause, at, "", message_of(tick.error), automation_path(state))
 
 
 def latest_tick(instance: dg.DagsterInstance, state: State) -> Any:
@@ -101,12 +109,18 @@ def _check(event: dg.DagsterEvent, at: float, own_partition: str) -> Observation
     severity = "warning" if found.severity is dg.AssetCheckSeverity.WARN else "error"
     cause = Cause("check", asset, found.check_name)
     path = check_path(asset, found.check_name)
-    return _failed(cause, at, partition, found.description or "", path, severity)
+    return failed(cause, at, partition, found.description or "", path, severity)
 
 
-def _failed(
+def label(asset: dg.AssetKey, partition: str | None) -> str:
+    """An asset's partition among those of a backfill."""
+    return f"{'/'.join(asset.path)} {partition or ''}".rstrip()
+
+
+def failed(
     cause: Cause, at: float, partition: str, detail: str, path: str, severity: str = "error"
 ) -> Failed:
+    """With what is quoted made safe to be shown."""
     return Failed(at=at, cause=cause, partition=partition, severity=severity, detail=safe(detail), path=path)
 
 
@@ -121,11 +135,13 @@ def _is_wrapper(name: str) -> bool:
     return name.startswith("Dagster") or name.endswith("ExecutionError")
 
 
-def _class_of(error: Any) -> str:
+def class_of(error: Any) -> str:
+    """The class of an error as Dagster stores it."""
     return getattr(_raised(error), "cls_name", None) or "unknown error"
 
 
-def _message(error: Any) -> str:
+def message_of(error: Any) -> str:
+    """What it says."""
     return getattr(_raised(error), "message", "")
 
 

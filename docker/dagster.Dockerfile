@@ -7,6 +7,9 @@
 
 FROM python:3.11.14-slim-bookworm
 
+# The daemon's backfills wait for a code location that is away, and go on: else it fails them whole.
+ENV DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR=1
+
 ENV PIP_NO_CACHE_DIR=1 \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \

@@ -22,6 +22,7 @@ TABLES = (
         kind TEXT, subject TEXT, what TEXT, partition TEXT, at REAL,
         PRIMARY KEY (kind, subject, what, partition)
     ) WITHOUT ROWID""",
+    "CREATE INDEX IF NOT EXISTS failing_partition ON failing (kind, subject, partition)",
     """CREATE TABLE IF NOT EXISTS incidents (
         kind TEXT, subject TEXT, what TEXT, severity TEXT, path TEXT, told REAL, partitions INTEGER,
         PRIMARY KEY (kind, subject, what)

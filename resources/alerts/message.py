@@ -16,7 +16,7 @@ from repair.curation.privacy import Redactor
 from repair.messages import printable
 
 Status = Literal["failing", "still failing", "recovered"]
-Kind = Literal["check", "step", "run", "automation"]
+Kind = Literal["check", "step", "run", "backfill", "automation"]
 
 LONGEST = 1_000
 """Characters that are quoted of a verdict or an exception."""
@@ -27,7 +27,7 @@ _TELLING = ("KEY", "TOKEN", "SECRET", "PASSWORD", "WEBHOOK", "_URL", "DSN", "SHA
 
 @dataclass(frozen=True, slots=True, order=True)
 class Cause:
-    """What alerts are grouped by: a check of an asset, an error class of a step or run, a sensor."""
+    """What alerts are grouped by: a check of an asset, an error class of a step, run or backfill, a sensor."""
 
     kind: Kind
     subject: str
@@ -47,6 +47,8 @@ class Cause:
                 return f"{self.subject} fails: {self.what}"
             case "run":
                 return f"a run of {self.subject} fails: {self.what}"
+            case "backfill":
+                return f"a backfill of {self.subject} fails: {self.what}"
             case "automation":
                 return f"{self.subject} does not work: {self.what}"
 
@@ -138,3 +140,7 @@ def check_path(asset: str, check: str) -> str:
 
 def run_path(run_id: str) -> str:
     return f"/runs/{quote(run_id)}"
+
+
+def backfill_path(backfill_id: str) -> str:
+    return f"/runs/b/{quote(backfill_id)}"

@@ -28,7 +28,7 @@ LEASE_S = 60.0
 SENDING_S = 20.0
 """No further message is begun after so long: a sensor's tick has a time limit."""
 KEPT_S = 30 * 24 * 3600.0
-"""Delivered messages, and which runs were read."""
+"""Delivered messages, and which runs and backfills were read."""
 
 _TABLES = (
     """CREATE TABLE IF NOT EXISTS outbox (
@@ -38,6 +38,7 @@ _TABLES = (
     )""",
     "CREATE INDEX IF NOT EXISTS pending ON outbox (channel, refused, id) WHERE delivered_at IS NULL",
     "CREATE TABLE IF NOT EXISTS read_runs (run TEXT PRIMARY KEY, at REAL) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS read_backfills (backfill TEXT PRIMARY KEY, at REAL) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS started (at REAL)",
     *TABLES,
 )
@@ -84,6 +85,11 @@ class Outbox(Closing):
         known = {run for (run,) in self._connection.execute("SELECT run FROM read_runs")}
         return [run for run in runs if run not in known]
 
+    def unread_backfills(self, backfills: Iterable[str]) -> list[str]:
+        """Those of the backfills that were not read yet, in their order."""
+        known = {name for (name,) in self._connection.execute("SELECT backfill FROM read_backfills")}
+        return [backfill for backfill in backfills if backfill not in known]
+
     def latest_read(self) -> float | None:
         """The time of the latest run that was read."""
         return self._connection.execute("SELECT max(at) FROM read_runs").fetchone()[0]
@@ -93,15 +99,21 @@ class Outbox(Closing):
         observations: Iterable[Observation],
         channels: Sequence[Channel],
         read: Iterable[tuple[str, float]] = (),
+        backfills: Iterable[str] = (),
     ) -> int:
-        """Observations, and the runs (with the time of their end) that they are of: messages, all or none."""
+        """Observations, and the runs (with the time of their end) and the backfills that they are of: messages,
+        all or none."""
         now = self._clock()
         with self._transaction():
             alerts = observe(self._connection, observations, now)
             for alert in alerts:
                 self._put(alert, channels, now)
             self._connection.executemany("INSERT OR REPLACE INTO read_runs VALUES (?, ?)", read)
-            self._connection.execute("DELETE FROM read_runs WHERE at < ?", (now - KEPT_S,))
+            self._connection.executemany(
+                "INSERT OR IGNORE INTO read_backfills VALUES (?, ?)", [(name, now) for name in backfills]
+            )
+            for table in ("read_runs", "read_backfills"):
+                self._connection.execute(f"DELETE FROM {table} WHERE at < ?", (now - KEPT_S,))  # noqa: S608
             self._connection.execute("DELETE FROM outbox WHERE delivered_at < ?", (now - KEPT_S,))
         return len(alerts)
 

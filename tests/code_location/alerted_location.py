@@ -53,6 +53,7 @@ def automation() -> dg.SkipReason:
 defs = dg.Definitions(
     assets=[verified_diffs, training_mixture],
     sensors=[automation, *ALERT_SENSORS],
+    executor=dg.in_process_executor,  # what a test decides is known in its own process
     resources={
         "alerts": AlertsResource(
             outbox=os.environ.get("ALERTS_TEST_OUTBOX", "unused"),

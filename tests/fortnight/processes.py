@@ -1,6 +1,7 @@
 """The daemon and what it started: found by the folder in their environment, ended by their ids."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -16,6 +17,10 @@ from tests.postgres import free_port
 ROOT = Path(__file__).resolve().parents[2]
 LOCATION = "repair"
 START_S = 300
+MADE_WITH = dict(
+    re.findall(r"^export (DAGSTER_\w+) := (\w+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+)
+"""What the Makefile gives a daemon in its environment."""
 
 
 class Daemon:
@@ -25,7 +30,7 @@ class Daemon:
     """
 
     def __init__(self, home: Path, environment: dict[str, str]) -> None:
-        self._home, self._environment = home, environment
+        self._home, self._environment = home, environment | MADE_WITH
         self._port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self._code_server: subprocess.Popen[bytes] | None = None

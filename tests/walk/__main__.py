@@ -138,8 +138,8 @@ def failed_partition(ui: Walk) -> None:
     ui.click("Done")
     file.write_bytes(whole)
     with ui.ends(1) as again:
-        ui.click("Re-execute")
-        ui.click("Confirm")
+        ui.click("Re-execute all")
+        ui.sees("Re-executions")
     assert set(again.values()) == {"SUCCESS"}, again
 
 

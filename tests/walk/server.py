@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.documented import ROOT
-from tests.fortnight.processes import Daemon
+from tests.fortnight.processes import MADE_WITH, Daemon
 
 
 @contextmanager
@@ -24,6 +24,7 @@ def dagster_dev(home: Path, **settings: str) -> Generator[str]:
     environment = {
         **os.environ,
         **settings,
+        **MADE_WITH,
         "REPAIR_HOME": str(home),
         "DAGSTER_HOME": str(home / "dagster"),
         "PYTHONPATH": str(ROOT),
