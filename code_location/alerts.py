@@ -1,9 +1,10 @@
 """Alert sensors: one reads what ended and all ticks and delivers what is due, one watches the first.
 
 `alerts` is no run-status sensor: those read five runs a tick, go on to the next run when they fail, and so
-lose what they should have told. It reads runs by the time of their last change, and failed backfills, notes in
-the outbox which it has read, and raises if something is wrong: nothing is skipped, and its tick is red. `alerts_watch` tells
-of that, and of an `alerts` that was switched off or stopped ticking; its own failure is told by `alerts`.
+lose what they should have told. It reads runs by the time of their last change, and failed backfills, notes
+in the outbox which it has read, and raises if something is wrong: nothing is skipped, and its tick is red.
+`alerts_watch` tells of that, and of an `alerts` that was switched off or stopped ticking; its own failure is
+told by `alerts`.
 """
 
 import json
@@ -80,8 +81,8 @@ def tell(instance: dg.DagsterInstance, alerts: AlertsResource) -> str:
     name="alerts",
     minimum_interval_seconds=INTERVAL_S,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Tells failing checks, steps, runs, backfills, sensors and schedules to the configured channels, "
-    "once a cause, and when they recovered.",
+    description="Tells failing checks, steps, runs, backfills, sensors and schedules to the configured "
+    "channels, once a cause, and when they recovered.",
 )
 def alerts_sensor(context: dg.SensorEvaluationContext, alerts: AlertsResource) -> dg.SkipReason:
     return dg.SkipReason(tell(context.instance, alerts))

@@ -1,7 +1,7 @@
 """Outcomes of backfills as observations for alerts: a backfill that Dagster gave up, and what it left unmade.
 
-Its runs tell of their own failures. What no run tells: that the backfill itself failed, as where its assets are
-gone from the code location, so that its queued runs were cancelled; or that all its runs ended well and
+Its runs tell of their own failures. What no run tells: that the backfill itself failed, as where its assets
+are gone from the code location, so that its queued runs were cancelled; or that all its runs ended well and
 partitions are still not made. A backfill that a person cancelled is none of them.
 """
 

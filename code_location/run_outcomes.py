@@ -1,7 +1,7 @@
 """Outcomes of runs and ticks as observations for alerts: failing checks, steps, runs and sensors.
 
-A check that fails and does not block leaves its run successful, so that both kinds of runs are read. What a run
-made is no longer missing from a backfill that failed (`backfill_outcomes`).
+A check that fails and does not block leaves its run successful, so that both kinds of runs are read. What a
+run made is no longer missing from a backfill that failed (`backfill_outcomes`).
 
 Tested by `tests/code_location/test_alerts.py`.
 """

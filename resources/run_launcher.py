@@ -18,9 +18,11 @@ from dagster._serdes import ConfigurableClassData, deserialize_value
 
 PATIENCE_S = 60
 """For an answer of the code server."""
+BACK_WITHIN_S = 1800
+"""A code server with a port is awaited for so long, as `dagster.yaml` lets queued runs wait: it is replaced at
+its address, and is needed for the run to be started again. A run that has failed meanwhile is not."""
 GONE_AFTER_S = 120
-"""A code server that is away for so long is gone. One that is restarted comes back sooner, and is needed for
-the run to be started again: a run that has failed meanwhile is not."""
+"""A code server with a socket, as `dagster dev` starts it, is gone after so long: the next has another one."""
 
 _GONE = WorkerStatus.NOT_FOUND
 
@@ -64,12 +66,13 @@ class MonitoredRunLauncher(DefaultRunLauncher):
         except DagsterUserCodeUnreachableError as error:
             cause = error.__cause__
             away = isinstance(cause, grpc.Call) and cause.code() is grpc.StatusCode.UNAVAILABLE
-            gone = away and self._has_been_away(run.run_id)
+            patience = BACK_WITHIN_S if client.port else GONE_AFTER_S
+            gone = away and self._has_been_away(run.run_id, patience)
             return CheckRunHealthResult(_GONE if gone else WorkerStatus.RUNNING, "its code server is gone")
         self._away_since.pop(run.run_id, None)
         found = deserialize_value(answer, CanCancelExecutionResult).can_cancel
         return CheckRunHealthResult(WorkerStatus.RUNNING if found else _GONE, "its process is gone")
 
-    def _has_been_away(self, run_id: str) -> bool:
+    def _has_been_away(self, run_id: str, patience_s: float) -> bool:
         now = time.monotonic()
-        return now - self._away_since.setdefault(run_id, now) >= GONE_AFTER_S
+        return now - self._away_since.setdefault(run_id, now) >= patience_s

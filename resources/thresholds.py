@@ -298,8 +298,8 @@ THRESHOLDS: Mapping[str, Threshold] = {
 _HEAD = """# The checks
 
 Asset checks on the quality of the data, made with every partition, also with one that is reused. Those whose
-name ends in `_fresh` ask for the latest dates, whatever is made: the schedule `freshness` alone answers them, and
-beside a partition's run Dagster shows them as skipped. This page is printed from the table in
+name ends in `_fresh` ask for the latest dates, whatever is made: the schedule `freshness` alone answers them,
+and beside a partition's run Dagster shows them as skipped. This page is printed from the table in
 `resources/thresholds.py`, the only place where a limit stands:
 
 ```sh

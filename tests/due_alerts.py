@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import dagster as dg
+from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus
 
 FAILING, RECOVERED = "failing", "recovered"
 BLOCKED = "DagsterAssetCheckFailedError"
@@ -12,7 +13,7 @@ _READ = {dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.ASSET_CHECK_EVALU
 
 
 class Cause(NamedTuple):
-    """What is told once: a step or a run that fails, whatever its error; a check of an asset; a sensor."""
+    """What is told once: a failing step, run or backfill, whatever its error; an asset's check; a sensor."""
 
     kind: str
     subject: str
@@ -28,7 +29,7 @@ class Cause(NamedTuple):
 
 
 def due(instance: dg.DagsterInstance) -> Counter[Cause]:
-    """How often each cause failed in the runs that ended."""
+    """How often each cause failed in the runs that ended, and in the backfills that Dagster gave up."""
     found: Counter[Cause] = Counter()
     ended = dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE])
     for run in instance.get_runs(ended):
@@ -46,6 +47,8 @@ def due(instance: dg.DagsterInstance) -> Counter[Cause]:
                 found[Cause("check", checked.asset_key.path[-1], checked.check_name)] += 1
         if run.status is dg.DagsterRunStatus.FAILURE and not steps:
             found[Cause("run", _subject(run))] += 1
+    for backfill in instance.get_backfills(BulkActionsFilter(statuses=[BulkActionStatus.FAILED])):
+        found[Cause("backfill", backfill.job_name or "assets")] += 1
     return found
 
 

@@ -27,7 +27,7 @@ _TELLING = ("KEY", "TOKEN", "SECRET", "PASSWORD", "WEBHOOK", "_URL", "DSN", "SHA
 
 @dataclass(frozen=True, slots=True, order=True)
 class Cause:
-    """What alerts are grouped by: a check of an asset, an error class of a step, run or backfill, a sensor."""
+    """What alerts are grouped by: a check of an asset, an error of a step, run or backfill, a sensor."""
 
     kind: Kind
     subject: str

@@ -101,8 +101,10 @@ class Outbox(Closing):
         read: Iterable[tuple[str, float]] = (),
         backfills: Iterable[str] = (),
     ) -> int:
-        """Observations, and the runs (with the time of their end) and the backfills that they are of: messages,
-        all or none."""
+        """Observations, and the runs (with the time of their end) and the backfills that they are of: messages.
+
+        All or none.
+        """
         now = self._clock()
         with self._transaction():
             alerts = observe(self._connection, observations, now)

@@ -29,9 +29,8 @@ from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import Queued
 from dagster._time import get_current_timestamp
 
 from code_location.alerts import tell
-from resources.alerts.outbox import Outbox
 from resources.alerts.resource import AlertsResource
-from tests.code_location.alerted_location import FAILING, PLANTED, defs, training_mixture, verified_diffs
+from tests.code_location.alerted_location import FAILING, defs, training_mixture, verified_diffs
 from tests.documented import ROOT
 from tests.graph import QUIET
 from tests.resources.alerts.receiver import Receiver, receiver
@@ -40,7 +39,10 @@ WAITS = "DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR"
 LOCATION, AWAY = "tests.code_location.alerted_location", "tests.code_location.no_such_location"
 LOST = "DagsterAssetBackfillDataLoadError"
 GRAPH = defs.resolve_asset_graph()
-LAUNCHER = {"module": "dagster._core.launcher.sync_in_memory_run_launcher", "class": "SyncInMemoryRunLauncher"}
+LAUNCHER = {
+    "module": "dagster._core.launcher.sync_in_memory_run_launcher",
+    "class": "SyncInMemoryRunLauncher",
+}
 QUEUE = {"module": "dagster.core.run_coordinator", "class": "QueuedRunCoordinator"}
 
 

@@ -118,6 +118,11 @@ def test_a_run_of_an_old_partition_asks_for_no_latest_date(tmp_path: Path) -> No
     result = run(tmp_path, own, "2026-01-05")
     assert result.success
     assert not result.get_asset_check_evaluations()
-    assert {event.step_key for event in result.get_step_success_events()} == {"session_events", "latest_dates"}
+    assert {event.step_key for event in result.get_step_success_events()} == {
+        "session_events",
+        "latest_dates",
+    }
     without = run(tmp_path, own - dg.AssetSelection.checks(freshness), "2026-01-05")
-    assert {event.step_key for event in without.get_step_success_events()} == {"session_events"}, "a job's run"
+    assert {event.step_key for event in without.get_step_success_events()} == {"session_events"}, (
+        "a job's run"
+    )

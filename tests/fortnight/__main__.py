@@ -3,10 +3,11 @@
 Fourteen days of sessions arrive one by one, one of them late, one damaged and one without its last edit; a
 language server is killed, the model's service is down for a while, a run is killed, and the daemon is killed
 twice with SIGKILL: once alone, once with all that it had started, as when a machine is lost. Nobody helps.
-Then comes one night's scheduled backfill. It ends with what was stored, the runs, the retries and the alerts,
-and fails if a day is not made, a run was lost for good, or an alert that was due did not come once, with its
-recovery. A clock of seconds stands for one of days; training is left out, for its benchmarks are frozen by a
-person. Dagster's storage is on PostgreSQL where its server is installed.
+Then comes one night's scheduled backfill, in which the code server is killed and stays away for a while. It
+ends with what was stored, the runs, the retries and the alerts, and fails if a day is not made, a run was
+lost for good, or an alert that was due did not come once, with its recovery. A clock of seconds stands for
+one of days; training is left out, for its benchmarks are frozen by a person. Dagster's storage is on
+PostgreSQL where its server is installed.
 """
 
 import argparse

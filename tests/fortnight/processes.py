@@ -40,6 +40,11 @@ class Daemon:
         (home / "workspace.yaml").write_text(yaml.safe_dump({"load_from": [{"grpc_server": server}]}))
 
     def start(self) -> None:
+        self.serve()
+        self._process = self._started("dagster-daemon", "run", "-w", str(self._home / "workspace.yaml"))
+
+    def serve(self) -> None:
+        """Starts the code server, unless it is there."""
         if self._code_server is None or self._code_server.poll() is not None:
             served = ("-m", "tests.fortnight.location", "--location-name", LOCATION)
             where = ("-h", "127.0.0.1", "-p", str(self._port))
@@ -49,7 +54,21 @@ class Daemon:
                 if self._code_server.poll() is not None or time.monotonic() > until:
                     raise AssertionError("the code server does not start: see daemon.log")
                 time.sleep(0.5)
-        self._process = self._started("dagster-daemon", "run", "-w", str(self._home / "workspace.yaml"))
+
+    def kill_the_code_server(self) -> None:
+        """SIGKILL of the code server with its runs, as when its container is replaced."""
+        assert self._code_server
+        ours = {self._code_server.pid}
+        parents = dict(_parents())
+        while more := {pid for pid, parent in parents.items() if parent in ours and pid not in ours}:
+            ours |= more
+        for pid in ours:
+            _kill(pid)
+        self._code_server.wait()
+
+    def log(self) -> str:
+        """What all of them have logged."""
+        return (self._home / "daemon.log").read_text(errors="replace")
 
     def _started(self, program: str, *arguments: str) -> "subprocess.Popen[bytes]":
         with (self._home / "daemon.log").open("ab") as log:

@@ -14,6 +14,7 @@ from typing import Any
 import dagster as dg
 import pytest
 import yaml
+from dagster._core.execution.backfill import BulkActionStatus
 from rich.console import Console
 
 from partitions.dates import DATES
@@ -38,6 +39,8 @@ TOLD_WITHIN_S = 300
 SENSORS = {"recorded_days_sensor", "automation", "alerts", "desk"}
 LOOK_BACK = 2
 """Days, the last that came, that the night's backfill looks at."""
+NO_ASSETS = "existed at storage-time, but no longer does"
+"""What the daemon logs of a backfill whose code location is away, whether it waits or fails."""
 _PROCESS = re.compile(r"Started process for run \(pid: (\d+)\)")
 
 
@@ -224,7 +227,10 @@ class Fortnight:
         assert plan.runs, "nothing is stale, though the last day but one was made without its closing copies"
         name = submit(plan, sources, self.instance)
         self.tell(f"a night's backfill of {len(plan.runs)} runs is submitted")
+        self._the_code_server_goes_away(name)
         self.until("the backfill ends", lambda: self._ended(name))
+        ended = self.instance.get_backfill(name)
+        assert ended and ended.status is BulkActionStatus.COMPLETED_SUCCESS, f"the backfill is {ended}"
         self.until("no run is at work", lambda: all(run.status in FINISHED for run in self.runs()))
         made = {
             (event.asset_key.path[-1], event.partition)
@@ -237,6 +243,22 @@ class Fortnight:
         left, _ = self._plan()
         assert not left.runs, f"a second night would make {[str(run) for run in left.runs]}"
         return len(planned), len(made)
+
+    def _the_code_server_goes_away(self, backfill: str) -> None:
+        """Until Dagster's daemon has found its backfill without its assets, as in a slow deployment."""
+        self.until("a run of the backfill is at work", lambda: self._at_work_for(backfill))
+        before = self.daemon.log().count(NO_ASSETS)
+        lost = len(self.at_work())
+        self.daemon.kill_the_code_server()
+        self.tell(f"the code server goes away, with {lost} runs")
+        self.until("the backfill misses its assets", lambda: self.daemon.log().count(NO_ASSETS) > before)
+        self.daemon.serve()
+        self.tell("the code server is back")
+
+    def _at_work_for(self, backfill: str) -> bool:
+        tags = dg.DagsterRun.tags_for_backfill_id(backfill)
+        filters = dg.RunsFilter(tags=tags, statuses=[dg.DagsterRunStatus.STARTED])
+        return self.instance.get_runs_count(filters) > 0
 
     def _plan(self) -> tuple[Any, Any]:
         from code_location.backfill.plan import Budget
@@ -256,7 +278,7 @@ class Fortnight:
 
     def _ended(self, backfill: str) -> bool:
         found = self.instance.get_backfill(backfill)
-        return found is not None and found.status.value.startswith("COMPLETED")
+        return found is not None and found.backfill_end_timestamp is not None
 
     def wrong_alerts(self) -> list[str]:
         """What was told otherwise than it should have been, when all that waits has had time to come."""

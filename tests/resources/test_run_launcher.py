@@ -62,8 +62,9 @@ def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
-def started(instance: dg.DagsterInstance, port: int | None) -> dg.DagsterRun:
-    where = {} if port is None else {".dagster/grpc_info": json.dumps({"host": "127.0.0.1", "port": port})}
+def started(instance: dg.DagsterInstance, address: int | Path | None) -> dg.DagsterRun:
+    at = {"socket": str(address)} if isinstance(address, Path) else {"port": address}
+    where = {} if address is None else {".dagster/grpc_info": json.dumps({"host": "127.0.0.1", **at})}
     run = dg.DagsterRun(
         "diagnostics", run_id=make_new_run_id(), status=dg.DagsterRunStatus.STARTED, tags=where
     )
@@ -88,7 +89,7 @@ def test_a_run_is_alive_as_long_as_its_code_server_has_it(
         runs.clear()
         assert health(instance, run) is WorkerStatus.NOT_FOUND
     assert health(instance, run) is WorkerStatus.RUNNING, "the server may be restarted"
-    monkeypatch.setattr(run_launcher, "GONE_AFTER_S", 0)
+    monkeypatch.setattr(run_launcher, "BACK_WITHIN_S", 0)
     assert health(instance, run) is WorkerStatus.NOT_FOUND, "the server is gone"
 
 
@@ -103,7 +104,7 @@ def test_a_code_server_that_is_slow_is_given_time(
 def test_a_code_server_is_away_from_the_first_look_on(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(run_launcher, "GONE_AFTER_S", 0.5)
+    monkeypatch.setattr(run_launcher, "BACK_WITHIN_S", 0.5)
     runs = set[str]()
     with listening(runs) as port:
         run = started(instance, port)
@@ -112,6 +113,15 @@ def test_a_code_server_is_away_from_the_first_look_on(
     time.sleep(0.5)
     again = started(instance, port)
     assert [health(instance, one) for one in (run, again)] == [WorkerStatus.NOT_FOUND, WorkerStatus.RUNNING]
+
+
+def test_a_code_server_with_a_socket_does_not_come_back(
+    instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    with listening(set()) as port:
+        runs = [started(instance, port), started(instance, tmp_path / "socket")]
+    monkeypatch.setattr(run_launcher, "GONE_AFTER_S", 0)
+    assert [health(instance, run) for run in runs] == [WorkerStatus.RUNNING, WorkerStatus.NOT_FOUND]
 
 
 def test_a_run_of_which_nobody_knows_where_it_runs_is_let_be(instance: dg.DagsterInstance):

@@ -143,6 +143,15 @@ class Walk:
         found = self.ask("{ runsOrError(limit: 500) { ... on Runs { results { runId status } } } }")
         return {run["runId"]: run["status"] for run in found["runsOrError"]["results"]}
 
+    def backfills_at_work(self) -> list[str]:
+        """Backfills that have not ended, also such whose runs have."""
+        found = self.ask(
+            "{ partitionBackfillsOrError(limit: 100) { ... on PartitionBackfills { results"
+            " { id endTimestamp } } } }"
+        )
+        results = found["partitionBackfillsOrError"]["results"]
+        return [backfill["id"] for backfill in results if backfill["endTimestamp"] is None]
+
     @contextmanager
     def ends(self, count: int, *, seconds_each: float = 120) -> Generator[dict[str, str]]:
         """Waits until so many runs that the block starts have ended; fills in run -> status."""
