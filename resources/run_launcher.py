@@ -19,10 +19,10 @@ from dagster._serdes import ConfigurableClassData, deserialize_value
 PATIENCE_S = 60
 """For an answer of the code server."""
 BACK_WITHIN_S = 1800
-"""A code server with a port is awaited for so long, as `dagster.yaml` lets queued runs wait: it is replaced at
-its address, and is needed for the run to be started again. A run that has failed meanwhile is not."""
+"""A code server with a port is awaited for so long, as `dagster.yaml` lets queued runs wait: it is replaced
+at its address, and is needed for the run to be started again. A run that has failed meanwhile is not."""
 GONE_AFTER_S = 120
-"""A code server with a socket, as `dagster dev` starts it, is gone after so long: the next has another one."""
+"""A code server with a socket, as `dagster dev` starts it, is gone after so long: another has its own."""
 
 _GONE = WorkerStatus.NOT_FOUND
 

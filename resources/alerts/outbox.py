@@ -101,7 +101,7 @@ class Outbox(Closing):
         read: Iterable[tuple[str, float]] = (),
         backfills: Iterable[str] = (),
     ) -> int:
-        """Observations, and the runs (with the time of their end) and the backfills that they are of: messages.
+        """Observations, and the runs (with the time of their end) and backfills that they are of: messages.
 
         All or none.
         """
