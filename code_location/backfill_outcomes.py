@@ -5,7 +5,7 @@ are gone from the code location, so that its queued runs were cancelled; or that
 partitions are still not made. A backfill that a person cancelled is none of them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
@@ -60,7 +60,7 @@ def _wanted(backfill: PartitionBackfill) -> set[str]:
     return set(backfill.partition_names or [""])
 
 
-def _made(backfill: PartitionBackfill, done: list[dg.DagsterRun]) -> set[str]:
+def _made(backfill: PartitionBackfill, done: Iterable[dg.DagsterRun]) -> set[str]:
     """What its runs made: the backfill's own record is not kept up once it failed."""
     if backfill.asset_backfill_data is None:
         return {run.tags.get(PARTITION_TAG, "") for run in done}
