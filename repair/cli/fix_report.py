@@ -17,7 +17,7 @@ import click
 
 from repair.cli.local_files import LocalWorkspace
 from repair.diagnostics.diagnostic import Diagnostic
-from repair.fixing.fix import REASONS, Fix
+from repair.fixing.fix import MODEL, REASONS, Fix
 from repair.fixing.fixer import FixModels
 from repair.fixing.patch import text_edits, unified_patch
 from repair.fixing.session import Outcome, Report
@@ -101,8 +101,8 @@ class TextReporter(Reporter):
         if report.outcome == Outcome.FIXED:
             for line in _shown_patch(report, workspace).rstrip("\n").split("\n"):
                 _echo(line, fg=_COLOURS.get(line[:1]), bold=line.startswith(("---", "+++")) or None)
-            if report.fix and report.fix.confidence is not None:
-                _echo(f"  confidence {report.fix.confidence:.2f}", fg="yellow")
+            if report.fix and (told := _what_is_known(report.fix)):
+                _echo(f"  {told}", fg="yellow")
         elif report.outcome == Outcome.CODE_ACTION:
             _echo("  ruff fixes this itself: ruff check --fix", fg="yellow")
         elif report.outcome == Outcome.SAME_FAULT and report.twin:
@@ -170,6 +170,7 @@ def as_json(report: Report, shown: Callable[[str], str]) -> dict[str, Any]:
         "detail": nearest.detail if nearest else None,
         "rejected": fix.reasons if fix else {},
         "confidence": fix.confidence if fix else None,
+        "author": fix.author if fix and fix.found else None,
         "same_fault_as": report.twin.code if report.twin else None,
         "diff": unified_patch(before, after) or None,
         "edits": text_edits(before, after),
@@ -188,6 +189,12 @@ def why_not(fix: Fix) -> str:
     detail = "" if nearest.reason == NO_CHANGE else " ".join(nearest.detail.split())
     detail = detail if len(detail) <= _LONGEST else f"{detail[:_LONGEST]}..."
     return f"no fix{f' in {number} answers ({told})' if told else ''}: {meaning}{detail and f': {detail}'}"
+
+
+def _what_is_known(fix: Fix) -> str:
+    """Of a fix that is shown: how likely it is right, and that it is not the model's."""
+    told = [] if fix.confidence is None else [f"confidence {fix.confidence:.2f}"]
+    return ", ".join(told if fix.author == MODEL else [*told, f"by {fix.author}"])
 
 
 def _place(found: Diagnostic) -> dict[str, Any]:

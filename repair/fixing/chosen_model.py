@@ -17,14 +17,14 @@ from repair.models.made_by import file_sha256
 from repair.models.model import Completion, Model, Sampling
 from repair.models.shipped import is_shipped, shipped_folder
 from repair.prompt.sentinels import PROMPT_VERSION
-from repair.synthesis.rules.model import RulesModel
+from repair.synthesis.rules.model import RULES, RulesModel
 from repair.user_cache import user_cache
 from repair.verification.confidence import Calibration
 
 if TYPE_CHECKING:
     from repair.synthesis.lm.settings import LanguageModel
 
-LOCAL, RULES, RELEASED = "local", "rules", "released"
+LOCAL, RELEASED = "local", "released"
 STORE_VARIABLE = "REPAIR_SERVE_STORE"
 """The environment variable with the store of the released model."""
 COMPLETIONS = "text-completion-openai"
@@ -122,7 +122,8 @@ def local_models(folder: Path) -> FixModels:
     )
     identity = {"model": f"sha256:{weights_sha256(folder)}", "dtype": str(decoder.model.dtype)}
     versions = {**identity, **_versions("torch", "transformers")}
-    return FixModels(folder.name, searched, AfterFirst(searched), versions, Calibration.read(folder))
+    calibration = Calibration.read(folder)
+    return FixModels(folder.name, searched, AfterFirst(searched), versions, calibration, rules=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +168,7 @@ def _completions(choice: ModelChoice, tell: Callable[[str], None]) -> FixModels:
     greedy, sampled = (
         CompletionsModel(model, sampling=sampling, unanswered=tell) for sampling in (GREEDY, SAMPLED)
     )
-    return FixModels(choice.name, greedy, sampled, {"model": choice.name, **_versions()})
+    return FixModels(choice.name, greedy, sampled, {"model": choice.name, **_versions()}, rules=True)
 
 
 @contextmanager
@@ -187,7 +188,8 @@ def _remote(choice: ModelChoice, tell: Callable[[str], None]) -> Generator[FixMo
             )
             for sampling in (GREEDY, SAMPLED)
         )
-        yield FixModels(choice.name, greedy, sampled, {"model": choice.name, **_versions("litellm")})
+        versions = {"model": choice.name, **_versions("litellm")}
+        yield FixModels(choice.name, greedy, sampled, versions, rules=True)
 
 
 def _language_model(choice: ModelChoice) -> "LanguageModel":

@@ -13,6 +13,9 @@ from repair.verification import verifier
 
 NO_ANSWER, TOO_LONG, LATE, UNSURE = "no_answer", "too_long", "deadline", "unsure"
 
+MODEL = "model"
+"""The author of a fix that is no other's."""
+
 REASONS = {
     NO_ANSWER: "there is no answer",
     TOO_LONG: "the file is too long for the model",
@@ -90,7 +93,7 @@ class Fix:
 
     `line_diff` is that answer in the fewest signed lines, `rejected` the answers before it. `confidence`: the
     probability that it is right; None: the model was never calibrated. `withheld`: the likeliest of the
-    answers that verified and are `unsure`.
+    answers that verified and are `unsure`. `author`: who gave the answer, the model or the rules.
     """
 
     task: Task
@@ -99,10 +102,16 @@ class Fix:
     rejected: tuple[Attempt, ...] = ()
     confidence: float | None = None
     withheld: "Fix | None" = None
+    author: str = MODEL
 
     @property
     def found(self) -> bool:
         return self.line_diff is not None
+
+    def by(self, author: str) -> "Fix":
+        """This fix, or what is withheld in its place, as another's than the model's."""
+        withheld = self.withheld and replace(self.withheld, author=author)
+        return replace(self, author=author, withheld=withheld)
 
     def after(self, first: "Fix") -> "Fix":
         """This fix of the other answers, with what came of the first."""

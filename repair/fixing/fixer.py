@@ -1,7 +1,7 @@
 """Best-of-k repair: the likeliest answer first, then others; the first that verifies is the fix.
 
-Of a model with a calibration it is the first that is also likely enough right
-(`repair.verification.confidence`).
+After a model's first answer that of the rules is tried, which costs checks and no decoding. Of a model with a
+calibration the fix is the first answer that is also likely enough right (`repair.verification.confidence`).
 
 All first answers of a call are decoded together, and the others of what they did not repair. Checks of
 different tasks run together (`repair.language_servers.scheduler`).
@@ -18,6 +18,7 @@ from repair.line_diff.numbered import LineDiffError
 from repair.models.model import Completion, FinishReason, Model
 from repair.prompt.answer_formats import LINE_DIFF, answer_format
 from repair.prompt.sentinels import PromptError
+from repair.synthesis.rules.model import RULES, RulesModel
 from repair.unexpected import UNEXPECTED
 from repair.verification.confidence import Calibration, Signals, signals_of
 from repair.verification.needless import UnansweredError
@@ -30,7 +31,8 @@ Proposal = Answer | Attempt
 @dataclass(frozen=True, slots=True)
 class FixModels:
     """A model twice: `first` gives the answer that it holds likeliest, `more` others (the next likeliest of a
-    model on this machine, samples of one behind an API); None: all its answers are the same."""
+    model on this machine, samples of one behind an API); None: all its answers are the same. `rules`: whether
+    theirs is tried between them."""
 
     name: str
     first: Model
@@ -38,6 +40,7 @@ class FixModels:
     versions: Mapping[str, str] = field(default_factory=dict[str, str])
     """What identifies the weights, and the packages that run them."""
     calibration: Calibration | None = None
+    rules: bool = False
 
     @property
     def version(self) -> str:
@@ -45,11 +48,26 @@ class FixModels:
         return self.versions.get("release") or self.versions.get("model") or self.name
 
 
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """Who is asked after the first answers, for how many of each task."""
+
+    model: Model
+    count: Callable[[Task], int]
+    later: bool
+    """They are not the first answers of the model that gives them."""
+
+
 class Fixer:
     """Asks `models` and verifies with `servers`."""
 
     def __init__(self, models: FixModels, servers: Servers) -> None:
         self.models, self._servers = models, servers
+        self._rounds: list[_Round] = []
+        if models.rules:
+            self._rounds.append(_Round(RulesModel(servers), lambda task: 1, later=False))
+        if models.more is not None:
+            self._rounds.append(_Round(models.more, lambda task: task.k - 1, later=True))
 
     def fix(self, tasks: Sequence[Task]) -> list[Fix]:
         """The fix of each task, each by itself."""
@@ -63,29 +81,48 @@ class Fixer:
 
         `is_late`: whether that of an index is useless by now, so that no further answer is asked for.
         """
-        pending: dict[int, Fix] = {}
-        for index, fix in enumerate(self.verified(tasks, self.first_answers(tasks))):
-            if fix.found or tasks[index].k == 1 or self.models.more is None:
-                yield index, fix.settled()
-            elif is_late(index):
-                late = Attempt(LATE, "no further answer was asked for")
-                yield index, replace(fix, rejected=(*fix.rejected, late)).settled()
-            else:
-                pending[index] = fix
-        left = [tasks[index] for index in pending]
-        others = self.verified(left, self.more_answers(left), later=True)
-        for (index, first), fix in zip(pending.items(), others, strict=True):
-            yield index, fix.after(first).settled()
+        yield from self.after(tasks, self.verified(tasks, self.first_answers(tasks)), is_late=is_late)
+
+    def after(
+        self,
+        tasks: Sequence[Task],
+        firsts: Sequence[Fix],
+        *,
+        is_late: Callable[[int], bool] = lambda index: False,
+    ) -> Iterator[tuple[int, Fix]]:
+        """The fix of each task with its index, given what came of the first answers; as `stream`."""
+        pending = dict(enumerate(firsts))
+        for number, asked in enumerate(self._rounds):
+            left: dict[int, Fix] = {}
+            for index, fix in pending.items():
+                if fix.found or not any(later.count(tasks[index]) for later in self._rounds[number:]):
+                    yield index, fix.settled()
+                elif is_late(index):
+                    late = Attempt(LATE, "no further answer was asked for")
+                    yield index, replace(fix, rejected=(*fix.rejected, late)).settled()
+                else:
+                    left[index] = fix
+            found = self._asked(asked, [tasks[index] for index in left])
+            pending = {
+                index: fix.after(before) for (index, before), fix in zip(left.items(), found, strict=True)
+            }
+        for index, fix in pending.items():
+            yield index, fix.settled()
 
     def first_answers(self, tasks: Sequence[Task]) -> list[list[Proposal]]:
         """The likeliest answer to each task, decoded together."""
         return self._answers(self.models.first, tasks, [1] * len(tasks))
 
-    def more_answers(self, tasks: Sequence[Task]) -> list[list[Proposal]]:
-        """The other answers to each task, one fewer than its `k`; none if they would all be the same."""
-        if self.models.more is None:
-            return [[] for _ in tasks]
-        return self._answers(self.models.more, tasks, [task.k - 1 for task in tasks])
+    def _asked(self, asked: _Round, tasks: Sequence[Task]) -> list[Fix]:
+        answers = self._answers(asked.model, tasks, [asked.count(task) for task in tasks])
+        fixes = self.verified(tasks, answers, later=asked.later)
+        if asked.model.name != RULES:
+            return fixes
+        # what no rule knows, or none repairs, is no answer: it tells nobody anything
+        return [
+            replace(fix.by(RULES), rejected=tuple(one for one in fix.rejected if one.reason == UNSURE))
+            for fix in fixes
+        ]
 
     def verified(
         self, tasks: Sequence[Task], proposals: Sequence[Sequence[Proposal]], *, later: bool = False

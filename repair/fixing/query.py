@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.errors import InputError
-from repair.fixing.fix import Fix
+from repair.fixing.fix import MODEL, Fix
 from repair.fixing.patch import text_edits, unified_patch
 from repair.fixing.targets import triage
 from repair.recording.fix_events import FixShown
@@ -85,11 +85,12 @@ def answer_of(fix: Fix, model: str) -> dict[str, Any]:
         "diff": unified_patch(before, fix.changed) or None,
         "edits": text_edits(before, fix.changed),
         "confidence": fix.confidence,
+        "author": fix.author if fix.found else None,
         "reason": nearest.reason if nearest else None,
         "detail": nearest.detail if nearest else None,
         "rejected": fix.reasons,
         "diagnostic": {"code": found.code, "line": found.start_line + 1, "message": found.message},
-        "event": _event(fix, model),
+        "event": _event(fix, model if fix.author == MODEL else fix.author),
     }
 
 
@@ -105,4 +106,4 @@ def _event(fix: Fix, model: str) -> dict[str, Any] | None:
 def no_answer(reason: str, detail: str) -> dict[str, Any]:
     """The answer to a query whose diagnostic could not be looked for, or is not there."""
     told = {"reason": reason, "detail": detail, "rejected": {}, "diagnostic": None, "event": None}
-    return {"outcome": "no_fix", "diff": None, "edits": [], "confidence": None, **told}
+    return {"outcome": "no_fix", "diff": None, "edits": [], "confidence": None, "author": None, **told}

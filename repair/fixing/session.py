@@ -130,10 +130,8 @@ class Session:
         [fix] = self._fixer.verified([task], [known])
         if not fix.found and base[task.path] != task.files[task.path]:
             [fix] = self._fixer.verified([task], self._fixer.first_answers([task]))
-        if fix.found or task.k == 1:
-            return fix.settled()
-        [more] = self._fixer.verified([task], self._fixer.more_answers([task]), later=True)
-        return more.after(fix).settled()
+        [(_, settled)] = self._fixer.after([task], [fix])
+        return settled
 
     @staticmethod
     def _rebased(task: Task, base: Mapping[str, str], proposal: Proposal) -> Proposal | None:

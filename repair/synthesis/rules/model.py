@@ -16,13 +16,15 @@ from repair.schema.outcomes import Reject
 from repair.schema.rows import RepairCandidateRow
 from repair.synthesis.rules import RulesTeacher
 
+RULES = "rules"
+
 
 @dataclass(frozen=True, slots=True)
 class RulesModel:
     """Answers samples that have `before`, their workspace's diagnostics, beside what a prompt needs."""
 
     servers: Servers
-    name: str = "rules"
+    name: str = RULES
 
     def prompt(self, sample: Mapping[str, Any]) -> str:
         return prompt_of(sample)

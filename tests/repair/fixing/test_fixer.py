@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from repair.diagnostics.diagnostic import Diagnostic
-from repair.fixing.fix import LATE, REASONS, UNSURE, Fix, Task
+from repair.fixing.fix import LATE, MODEL, REASONS, UNSURE, Fix, Task
 from repair.fixing.fixer import Fixer
 from repair.language_servers import ServerTimeoutError
 from repair.models.model import FinishReason
+from repair.synthesis.rules.model import RULES
 from tests.repair.fixing.scripted import DOUBTS, Script, scripted
 from tests.repair.synthesis.support import FunctionServers, found, marked
 
@@ -180,3 +181,73 @@ def test_a_server_that_fails_is_no_verdict_on_the_answer() -> None:
 
     [fix] = fixed(lambda *_: GOOD, [task()], check)
     assert fix.reasons == {ServerCrashError.reason: 1}
+
+
+SLIP = "number = 1\nprint(numbr)\n"
+MENDED = "-2 print(numbr)\n+2 print(number)"
+ANOTHER = "-2 print(numbr)\n+2 print(1)"
+
+
+def undefined(files: Mapping[str, str]) -> list[Diagnostic]:
+    """A misspelt name, which a rule knows, and what `marked` finds."""
+    lines = files["main.py"].split("\n")
+    return [
+        *marked(files),
+        *(
+            Diagnostic(
+                "main.py", number, 6, 6, number, 11, 11, "ruff[F821]", "Undefined name `numbr`", "error"
+            )
+            for number, line in enumerate(lines)
+            if "numbr" in line
+        ),
+    ]
+
+
+def slip(k: int, *, unsure: bool = False) -> Task:
+    return Task({"main.py": SLIP}, undefined({"main.py": SLIP})[0], undefined({"main.py": SLIP}), k, unsure)
+
+
+@pytest.mark.parametrize("k", [1, 8])
+def test_the_rules_are_tried_before_the_model_decodes_more(k: int) -> None:
+    models, _, sampled = scripted(lambda *_: "")
+    [fix] = Fixer(replace(models, rules=True), FunctionServers(undefined)).fix([slip(k)])
+    assert (fix.line_diff, fix.author, fix.reasons) == (MENDED, RULES, {"no_change": 1})
+    assert sampled.asked == []
+
+
+def test_the_model_s_own_first_answer_goes_before_the_rules() -> None:
+    models, _, _ = scripted(lambda *_: ANOTHER)
+    [fix] = Fixer(replace(models, rules=True), FunctionServers(undefined)).fix([slip(8)])
+    assert (fix.line_diff, fix.author) == (ANOTHER, MODEL)
+
+
+def test_what_no_rule_repairs_is_the_model_s_and_the_rules_are_no_attempt() -> None:
+    answers = {"marker[x]": GOOD, "ruff[F821]": ANOTHER}
+
+    def script(text: str, diagnostic: Mapping[str, Any], number: int) -> str:
+        return answers[diagnostic["code"]] if number == 2 else ""
+
+    models, _, sampled = scripted(script)
+    tasks = [replace(task(4), before=undefined({"main.py": TEXT})), slip(4)]
+    fixes = Fixer(replace(models, rules=True), FunctionServers(undefined)).fix(tasks)
+    assert [(fix.line_diff, fix.author) for fix in fixes] == [(GOOD, MODEL), (MENDED, RULES)]
+    assert fixes[0].reasons == {"no_change": 2}
+    assert sampled.asked == [[("marker[x]", 3)]]
+
+
+def test_an_unsure_fix_of_the_rules_is_withheld_as_the_model_s_is() -> None:
+    """Of both the likelier is shown to a task that wants it, as that of who gave it."""
+    doubting = replace(DOUBTS, intercept=1.0)
+    models, _, _ = scripted(lambda *_: "")
+    fixer = Fixer(replace(models, rules=True, calibration=doubting), FunctionServers(undefined))
+    [held, shown] = fixer.fix([slip(1), slip(1, unsure=True)])
+    assert (held.found, held.reasons) == (False, {"no_change": 1, UNSURE: 1})
+    assert (shown.line_diff, shown.author) == (MENDED, RULES)
+
+
+def test_a_late_task_is_not_asked_of_the_rules() -> None:
+    models, _, _ = scripted(lambda *_: "")
+    fixer = Fixer(replace(models, rules=True), FunctionServers(undefined))
+    fixes = dict(fixer.stream([slip(1), slip(1)], is_late=lambda index: index == 0))
+    assert [fixes[index].reasons for index in (0, 1)] == [{"no_change": 1, LATE: 1}, {"no_change": 1}]
+    assert [fixes[index].found for index in (0, 1)] == [False, True]
