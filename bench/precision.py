@@ -9,13 +9,15 @@ The samples are those of the LeetCode benchmarks in the store, whose tests are r
 searched as `repair fix -k 8` does, in an order by a seeded hash: first one to each sample, then 8 where
 something speaks against the first. That takes an hour on two cores; the same command resumes it, and of an
 unfinished run k = 8 is reported up to its gap. Other systems come from the store's `eval_results`, where they
-are there: one answer of `rules`, and one of the store's checkpoint at temperature 0.1 (`model`).
+are there: one answer of `rules`, and one of the store's checkpoint at temperature 0.1 (`model`). `repair fix`
+is the model's first answer, then that of the rules, then the model's others.
 `--scripted N`: teachers of known kind (`repair.evaluation.scripted_fixes`) answer the first N samples
 besides. `--result FILE` writes the figures, of which `bench/studies.py` makes docs/studies.md.
 
 Two calibrations are fitted, and their thresholds chosen, on the half of the problems with injected bugs that
-no result is reported on (`leetcode_injected_choose`); everything else is reported. The model's, which
-`repair fix` shows its answers by, lies beside it. The verifier's own, of the first answers of all systems
+no result is reported on (`leetcode_injected_choose`); everything else is reported. The model's, by which
+`repair fix` shows answers, lies beside it: fitted to the model's, its threshold chosen on what `repair fix`
+tries. The verifier's own, of the first answers of all systems
 but the scripted, gives verified rows their confidence.
 """
 
@@ -43,16 +45,19 @@ from repair.evaluation.verified_answers import (
     latest,
     pooled,
     precisions,
+    with_rules,
 )
 from repair.fixing.chosen_model import SHIPPED
 from repair.language_servers import LanguageServers
 from repair.models.made_by import weights_of
 from repair.prompt.sentinels import render_response
 from repair.store.reader import PartitionStore
+from repair.synthesis.rules.model import RULES
 from repair.text.stable_hash import rank
 from repair.verification.confidence import FILE, LEAST_LIKELY, OWN, Calibration, Signals, verifiers_own
 
 SEED = 2026
+REPAIR_FIX = "repair fix"
 Shown = Callable[[Sequence[Row]], Row | None]
 """Which of the verified answers to a sample is shown; None: none."""
 
@@ -152,6 +157,12 @@ def is_plain(row: Row) -> bool:
     return bool(repairs) and not Signals(**repairs[0]["signals"]).doubts()
 
 
+def as_tried(own: Iterable[Row], rows: Iterable[Row]) -> list[Row]:
+    """The model's rows with the answers of the rules where `repair fix` tries them."""
+    rules = {row["sample_id"]: row for row in rows if row["system"] == RULES}
+    return [with_rules(row, rules.get(row["sample_id"])) for row in own]
+
+
 def of_systems(
     rows: Sequence[Row], own: Sequence[Row], name: str, calibration: Calibration
 ) -> Iterator[Counts]:
@@ -163,6 +174,8 @@ def of_systems(
         }
         groups[f"{name}, k = 1"] = [first_only(row) for row in own]
         groups[f"{name}, k = {K}"] = own
+        groups[f"{REPAIR_FIX}, k = 1"] = as_tried(map(first_only, own), rows)
+        groups[f"{REPAIR_FIX}, k = {K}"] = as_tried(own, rows)
         for group, known in groups.items():
             found = [row for row in known if row["benchmark"] == benchmark]
             yield counts(found, first, title, group)
@@ -327,8 +340,8 @@ def main() -> None:
     calibration = None if options.fit else Calibration.read(options.model)
     if calibration is None:
         choosing = [row for row in by_sample.values() if row["benchmark"] == INJECTED_CHOOSE]
-        shown_among = {row["sample_id"] for row in eight}
-        calibration = calibrated(judged_repairs(choosing), shown_among=shown_among)
+        tried = [row for row in as_tried(eight, rows) if row["benchmark"] == INJECTED_CHOOSE]
+        calibration = calibrated(judged_repairs(choosing), shown=judged_repairs(tried))
     if options.fit:
         calibration.write(options.model)
         of_any_teacher(rows).write_to(OWN)

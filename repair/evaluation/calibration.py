@@ -3,7 +3,7 @@
 Both are made on repairs whose tests were run, of problems that no result is reported on.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,16 +60,16 @@ def shown_at(
 
 
 def calibrated(
-    repairs: Sequence[Judged], *, shown_among: Collection[str] | None = None, precision: float = PRECISION
+    repairs: Sequence[Judged], *, shown: Sequence[Judged] | None = None, precision: float = PRECISION
 ) -> Calibration:
     """The calibration that shows the most repairs with a 95 % lower bound of `precision` on these samples.
 
-    Where none reaches that, the one with the highest bound. `shown_among`: the samples that the threshold is
-    chosen on, if not all have all their answers; the regression is fitted to all.
+    Where none reaches that, the one with the highest bound. `shown`: the repairs that the threshold is chosen
+    on, if not all are shown in that order; the regression is fitted to `repairs`.
     """
     intercept, weights = fitted(repairs)
     confidence = Calibration(intercept=intercept, weights=weights, threshold=0).confidence
-    among = [repair for repair in repairs if shown_among is None or repair.sample_id in shown_among]
+    among = repairs if shown is None else shown
     best: tuple[tuple[bool, float], float] | None = None
     for threshold in sorted({confidence(repair.signals) for repair in among}):
         found = shown_at(among, confidence, threshold)

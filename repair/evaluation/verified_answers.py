@@ -125,6 +125,14 @@ def first_only(row: Row) -> Row:
     return {**row, "repairs": [repair for repair in row["repairs"] if repair["order"] == 0]}
 
 
+def with_rules(row: Row, rules: Row | None) -> Row:
+    """The row in the order in which `repair fix` tries answers: the model's first, that of the rules, and the
+    model's others. `rules`: the row of the rules for the sample; None: there is none."""
+    own = [{**repair, "order": repair["order"] + (repair["order"] > 0)} for repair in row["repairs"]]
+    theirs = [{**repair, "order": 1} for repair in first_only(rules)["repairs"]] if rules else []
+    return {**row, "repairs": sorted(own + theirs, key=itemgetter("order"))}
+
+
 def pooled(rows: Iterable[Row]) -> list[Judged]:
     """The first answers of all systems, each by itself; equal repairs of a sample are one.
 

@@ -171,6 +171,26 @@ def test_a_confidence_is_shown_and_what_is_withheld_is_counted(capsys: pytest.Ca
 
 
 @pytest.mark.parametrize(
+    ("confidence", "said"), [(0.9, "  confidence 0.90, by rules\n"), (None, "  by rules\n")]
+)
+def test_a_fix_of_the_rules_says_so(
+    confidence: float | None, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text, document = TextReporter(applies=False), JsonReporter(applies=False)
+    theirs = replace(a_fix(), line_diff="-1 a", confidence=confidence).by("rules")
+    for reporter in (text, document):
+        for fix in (theirs, replace(theirs, author="model")):
+            reporter.add(report(Outcome.FIXED, fix=fix), WORKSPACE)
+        reporter.add(report(Outcome.NO_FIX, fix=a_fix("no_change")), WORKSPACE)
+    shown = capsys.readouterr().out
+    assert said in shown
+    assert shown.count("by rules") == 1
+    document.end(FixModels("m", scripted(lambda *_: "")[0].first, None), VERSIONS, k=8)
+    rows = json.loads(capsys.readouterr().out)["diagnostics"]
+    assert [row["author"] for row in rows] == ["rules", "model", None]
+
+
+@pytest.mark.parametrize(
     ("reasons", "beginning"),
     [
         ((), "no fix: no answer"),

@@ -80,9 +80,9 @@ def test_a_fit_does_not_depend_on_the_order() -> None:
     assert calibrated(samples) == calibrated(shuffled)
 
 
-def test_the_threshold_may_be_chosen_on_a_part_and_the_fit_is_on_all() -> None:
+def test_the_threshold_may_be_chosen_on_others_and_the_fit_is_not_theirs() -> None:
     good, odd = repairs(60, 1, PLAIN, "a"), repairs(10, 10, ODD, "b")
-    part = calibrated(good + odd, shown_among={repair.sample_id for repair in good[:20]})
+    part = calibrated(good + odd, shown=good[:20])
     whole = calibrated(good + odd)
     assert (part.intercept, part.weights) == (whole.intercept, whole.weights)
     assert (part.chosen_on["fitted_to"], part.chosen_on["verified"], part.chosen_on["shown"]) == (81, 20, 20)

@@ -5,7 +5,15 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from repair.evaluation.verified_answers import describe, judged_repairs, latest, pooled, precisions
+from repair.evaluation.verified_answers import (
+    Row,
+    describe,
+    judged_repairs,
+    latest,
+    pooled,
+    precisions,
+    with_rules,
+)
 from tests.repair.synthesis.support import FunctionServers, found, marked
 
 TEXT = "a = error:x\nb = 1\n"
@@ -87,3 +95,17 @@ def test_equal_greedy_repairs_of_a_sample_count_once(tmp_path: Path) -> None:
         "u": {"injected": "0.0 [0.0, 79.3], n=1"},
     }
     assert all(json.loads(line) for line in out.read_text().splitlines())
+
+
+def test_an_answer_of_the_rules_stands_between_the_first_and_the_others() -> None:
+    def row(*orders: int, by: str) -> dict[str, Any]:
+        return {"sample_id": "a", "repairs": [{"order": order, "by": by} for order in orders]}
+
+    def order(found: Row) -> list[tuple[str, int]]:
+        return [(repair["by"], repair["order"]) for repair in found["repairs"]]
+
+    rules = row(0, by="rules")
+    assert order(with_rules(row(0, 1, 4, by="m"), rules)) == [("m", 0), ("rules", 1), ("m", 2), ("m", 5)]
+    assert order(with_rules(row(1, by="m"), rules)) == [("rules", 1), ("m", 2)]
+    assert order(with_rules(row(by="m"), rules)) == [("rules", 1)]
+    assert order(with_rules(row(0, by="m"), None)) == [("m", 0)]

@@ -21,7 +21,9 @@ from repair.errors import ConfigurationError
 from repair.fixing import app
 from repair.fixing.app import MOST_BYTES, Service
 from repair.fixing.batcher import MOST_AT_ONCE, Batcher
+from repair.fixing.fix import Fix, Task
 from repair.fixing.fixer import Fixer
+from repair.fixing.query import answer_of
 from repair.models.model import FinishReason
 from repair.verification.confidence import Calibration
 from tests.repair.fixing.scripted import DOUBTS, Script, ScriptedModel, scripted
@@ -105,6 +107,15 @@ def test_an_unsure_fix_is_answered_if_it_is_wanted() -> None:
     assert (withheld["outcome"], withheld["reason"], withheld["confidence"]) == ("no_fix", "unsure", None)
     assert (wanted["outcome"], wanted["reason"]) == ("fixed", None)
     assert wanted["confidence"] == pytest.approx(0.622, abs=1e-3)
+
+
+def test_who_gave_a_fix_is_told_and_is_what_its_event_is_counted_by() -> None:
+    task = Task({"main.py": TEXT}, marked({"main.py": TEXT})[0], marked({"main.py": TEXT}))
+    fix = Fix(task, {"main.py": 'a = "fine"\n'}, '-1 a = "error:a"\n+1 a = "fine"')
+    for given, author, model in ((fix, "model", "two"), (fix.by("rules"), "rules", "rules")):
+        told = answer_of(given, "two")
+        assert (told["author"], told["event"]["model"]) == (author, model)
+    assert answer_of(Fix(task), "two")["author"] is None
 
 
 @pytest.mark.parametrize(
