@@ -168,7 +168,7 @@ def of_systems(
 ) -> Iterator[Counts]:
     """What is shown of each system's answers, and above the model's threshold; `own`: its own rows."""
     for benchmark, title in BENCHMARKS.items():
-        groups = {
+        groups: dict[str, Sequence[Row]] = {
             f"{system}, k = 1": [row for row in rows if row["system"] == system]
             for system in sorted({row["system"] for row in rows} - {name})
         }
