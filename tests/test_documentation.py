@@ -1,11 +1,10 @@
-"""Every command in the documentation: run in a small world, parsed by its own parser, or excused."""
+"""Every command in the documentation is parsed by its program; `test_documented_commands.py` runs them."""
 
 import argparse
 import ast
 import importlib
 import importlib.util
 import re
-import shlex
 import sys
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,15 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-import pyarrow.parquet as pq
 import pytest
 import yaml
-from click.testing import CliRunner
 
 from repair.cli import main
 from repair.language_servers import Request, Result
 from tests.documented import INLINE, ROOT, Block, Command, blocks, commands, pages
-from tests.graph import House, record, typing_errors
 
 EXCUSED = {
     "composer": "starts a process for each of eight GPUs; what follows its -m is parsed",
@@ -44,21 +40,6 @@ MAKEFILE = (ROOT / "Makefile").read_text()
 OURS = ("repair", "partitions", "resources", "repair_assets", "training_assets", "eval_assets")
 BLOCKS = [block for page in pages() for block in blocks(page)]
 COMMANDS = [command for block in BLOCKS for command in commands(block)]
-RUN = (
-    "repair export .demo/store synthesized_diffs '2026-01-05|F821' --out rows.parquet",
-    "repair run verified_diffs rows.parquet --out verified.parquet",
-    "repair stale .demo/store",
-    "repair prove STORE",
-    "repair prove STORE/verified_diffs/date=2026-01-05/diagnostic_type=F821",
-    "repair check main.py",
-    "repair audit .demo/store turtles",
-    "repair garbage .demo/store",
-    "repair garbage .demo/store --delete",
-    "repair forget turtles --store .demo/store --recording .demo/recordings --answers .demo/answers.sqlite",
-    "repair acceptance .demo/store",
-)
-"""What is run, in this order, in one small world: of the others some take minutes, and some serve until they
-are stopped."""
 
 
 def placeholders(folder: Path) -> None:
@@ -154,32 +135,6 @@ def _literal(value: ast.expr) -> object:
         return ast.literal_eval(value)
     except ValueError:  # computed: such as choices, or a default
         return None
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a store of a few real rows, under the names that the documentation gives them."""
-    folder = tmp_path_factory.mktemp("world")
-    house = House(folder / "house")
-    record(house.folder / "recording", [typing_errors("names", [1, 2])])
-    house.events()
-    assert house.diagnostics("F821").success
-    (folder / ".demo").mkdir()
-    for name in (".demo/store", "STORE"):
-        (folder / name).symlink_to(house.store.base_uri)
-    (folder / ".demo" / "recordings").symlink_to(house.folder / "recording")
-    placeholders(folder)
-    return folder
-
-
-def test_the_documented_commands_of_a_small_store_run(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    documented = {shlex.join(command.words) for command in COMMANDS}
-    monkeypatch.chdir(world)
-    for line in RUN:
-        assert line in documented, f"no page has it any longer: {line}"
-        done = CliRunner().invoke(main, shlex.split(line)[1:])
-        assert done.exit_code == 0, (line, done.output)
-    assert pq.read_table(world / "verified.parquet").num_rows == 2
 
 
 @pytest.mark.parametrize("command", [known for known in COMMANDS if known.words], ids=str)
