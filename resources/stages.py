@@ -34,6 +34,11 @@ from resources.engine import Engine, LocalEngine
 from resources.reporting import column_schema, preview, rejected_rows
 from resources.retries import retry_transient_faults
 
+STORED_COLUMNS = {
+    name: list(spec.output.names) for name, spec in BY_NAME.items() if name != "workspace_benchmark"
+} | {"daily_examples": list(BY_NAME["repair_examples"].output.names)}
+"""What the stages of single diagnostics store. Frozen benchmarks are read as they were frozen."""
+
 
 @dataclass(frozen=True, slots=True)
 class Input:
@@ -124,7 +129,11 @@ class Stage:
     def rows(
         self, asset: str, columns: list[str] | None = None, *, texts: bool = True
     ) -> Iterator[pa.RecordBatch]:
-        """The rows of every input partition of `asset`, in small batches; `texts`: not as their hashes."""
+        """The rows of every input partition of `asset`, in small batches; `texts`: not as their hashes.
+
+        Without `columns` all that a stage of today stores: a partition of an older one lacks some.
+        """
+        columns = columns or STORED_COLUMNS.get(asset)
         for source in self.inputs:
             if source.asset == asset:
                 manifest = self.manifests()[str(source)]

@@ -24,7 +24,7 @@ from repair_assets.example_checks import DUPLICATES
 from repair_assets.repair_examples import daily_examples
 from resources.checks import Checked, CheckVerdict, PartitionCheck, check_specs
 from resources.reporting import page
-from resources.stages import Input, Stage
+from resources.stages import STORED_COLUMNS, Input, Stage
 from resources.store import StoreResource
 
 CARD = "card.md"
@@ -147,6 +147,7 @@ def _dated(stage: Stage, days: Sequence[Input]) -> Iterator[pa.RecordBatch]:
     """The examples of the days, each with its date."""
     for day in days:
         manifest = stage.manifests()[str(day)]
-        for batch in stage.store.read(day.asset, day.key.segments(), manifest=manifest):
+        columns = STORED_COLUMNS[day.asset]
+        for batch in stage.store.read(day.asset, day.key.segments(), columns=columns, manifest=manifest):
             dates = pa.array([day.key.date] * batch.num_rows, pa.string())
             yield beside(batch, pa.RecordBatch.from_arrays([dates], ["date"]))

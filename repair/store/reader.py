@@ -126,7 +126,7 @@ class PartitionStore:
         keep the hashes under which they are stored. `manifest` as in `stored`.
 
         Raises:
-            StoreError: the file is absent, or its SHA-256 is not that of the manifest.
+            StoreError: the file is absent, lacks a column, or its SHA-256 is not that of the manifest.
         """
         stored = self.stored(asset, partition, name, manifest)
         yield from self.read_file(asset, partition, stored, columns, texts=texts, batch_rows=batch_rows)
@@ -176,7 +176,7 @@ class PartitionStore:
         with self._verified(asset, partition, stored) as handle:
             try:
                 parquet = pq.ParquetFile(handle)
-                columns = _stored_names(parquet, columns)
+                columns = self._stored_names(asset, partition, stored, parquet, columns)
                 start, stop = rows or (0, parquet.metadata.num_rows)
                 if start >= stop:
                     schema = parquet.read_row_groups([], columns=columns).schema
@@ -209,7 +209,8 @@ class PartitionStore:
         with self._verified(asset, partition, stored) as handle:
             try:
                 parquet = pq.ParquetFile(handle)
-                table = parquet.read(columns=_stored_names(parquet, columns))
+                names = self._stored_names(asset, partition, stored, parquet, columns)
+                table = parquet.read(columns=names)
             except READ_ERRORS as error:
                 raise self._damaged(asset, partition, stored, str(error)) from error
         if not texts:
@@ -352,6 +353,27 @@ class PartitionStore:
         except OSError as error:
             raise self._damaged(asset, partition, stored, str(error)) from error
 
+    def _stored_names(
+        self,
+        asset: str,
+        partition: Mapping[str, str],
+        stored: StoredFile,
+        parquet: Any,
+        columns: list[str] | None,
+    ) -> list[str] | None:
+        """The columns as they are named in the file. Parquet itself leaves out what a file does not have."""
+        if columns is None:
+            return None
+        names = set(parquet.schema_arrow.names)
+        missing = [name for name in columns if not {name, stored_name(name)} & names]
+        if missing:
+            raise StoreError(
+                f"{self.uri(asset, partition)}/{stored.file} has no column {', '.join(missing)}: this "
+                f"partition of {asset} was stored by an older version of the code. Materialize {asset} of it "
+                "again, then what reads it"
+            )
+        return [name if name in names else stored_name(name) for name in columns]
+
     def _damaged(self, asset: str, partition: Mapping[str, str], stored: StoredFile, what: str) -> StoreError:
         return StoreError(
             f"{self.uri(asset, partition)}/{stored.file} is not what {MANIFEST} says: {what}; expected "
@@ -378,13 +400,6 @@ def stored_partition(uri: str) -> tuple[PartitionStore, Manifest] | None:
             "the store, or a file that `repair export` has written"
         )
     return PartitionStore(fs.unstrip_protocol(folder.removesuffix(own))), manifest
-
-
-def _stored_names(parquet: Any, columns: list[str] | None) -> list[str] | None:
-    if columns is None:
-        return None
-    names = set(parquet.schema_arrow.names)
-    return [name if name in names else stored_name(name) for name in columns]
 
 
 def _row_groups(metadata: Any, start: int, stop: int) -> Iterator[tuple[int, int]]:
