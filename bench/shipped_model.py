@@ -1,7 +1,7 @@
 """What the model that ships repairs, beside its base and the rules: coverage, and how right what it shows is.
 
     python bench/shipped_model.py --store .model/store                           # LeetCode benchmarks
-    python bench/shipped_model.py --samples git.parquet --repositories ../a ../b.git
+    python bench/shipped_model.py --samples git.parquet --repositories ../a ../b.git -k 1 8
     python bench/shipped_model.py --samples git.parquet                           # the same samples again
     python bench/shipped_model.py --store .model/store -k 1 8 --at-most 60        # some minutes more
 
@@ -27,6 +27,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from git_fixes import Fix, of_repository
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from repair.curation.diagnostic_text import task_text
@@ -139,7 +140,7 @@ def searched(samples: Sequence[Row], folder: Path, k: int, servers: LanguageServ
     for sample, fix in zip(samples, fixes, strict=True):
         yield {
             "benchmark": sample["benchmark"],
-            "system": f"{folder.name}, k = {k}",
+            "system": f"repair fix, k = {k}",
             "code": sample["code"],
             "repaired": fix.found,
             "functional": right.get(sample["sample_id"], False) if sample["tests"] else None,
@@ -163,7 +164,7 @@ def table(title: str, rows: Iterable[Row], group: Sequence[str]) -> Table:
             _share([row["functional"] for row in shown]),
             _share([row["outcome"] == NO_CHANGE for row in found]),
         )
-        out.add_row(*key, str(len(found)), *cells)
+        out.add_row(*map(escape, key), str(len(found)), *cells)
     return out
 
 
