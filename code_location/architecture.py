@@ -37,7 +37,7 @@ def _lines() -> Iterator[str]:
 
 def _partitions(found: dg.PartitionsDefinition | None) -> str:
     if isinstance(found, dg.MultiPartitionsDefinition):
-        return "date, type"
+        return ", ".join(one.name.removeprefix("diagnostic_") for one in found.partitions_defs)
     if isinstance(found, dg.StaticPartitionsDefinition):
         return "type"
     return "date" if found else "on demand"

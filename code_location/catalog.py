@@ -17,6 +17,7 @@ from repair.evaluation.judge.calibration import JUDGED_DIFFS
 from repair.evaluation.leetcode.injection.samples import INJECTED_SAMPLES
 from repair.evaluation.leetcode.injection.teacher import INJECTED_BUGS
 from repair.evaluation.release.selection import RELEASE_SAMPLES
+from repair.evaluation.scaling import SCALING_POINTS, SCALING_RESULTS
 from repair.evaluation.teachers import TEACHER_RESULTS
 from repair.models.released import RELEASED
 from repair.pipeline import BY_NAME, OTHER_REASONS
@@ -72,6 +73,8 @@ SCHEMAS: Mapping[str, pa.Schema] = {
     "judge_calibration": JUDGED_DIFFS,
     "teacher_results": TEACHER_RESULTS,
     "teacher_page": TEACHER_RESULTS,
+    "scaling_results": SCALING_RESULTS,
+    "scaling_page": SCALING_POINTS,
 }
 """Asset -> the columns of its rows."""
 

@@ -12,6 +12,7 @@ from eval_assets.eval_results import eval_results
 from eval_assets.judge_calibration import judge_calibration
 from eval_assets.predictions import predictions
 from eval_assets.released_model import released_model
+from eval_assets.scaling import scaling_page, scaling_results
 from eval_assets.scorecard import scorecard
 from eval_assets.teachers import teacher_page, teacher_results
 from repair_assets.benchmarks import leetcode_benchmark, workspace_benchmark
@@ -66,6 +67,8 @@ ASSETS_OF_JOBS = {
     "bug_injection": [injected_bugs],
     "comparison": [teacher_results],
     "comparison_page": [teacher_page],
+    "scaling": [scaling_results],
+    "scaling_plots": [scaling_page],
 }
 DESCRIPTIONS = {
     "events": "A date's session events. First of all: every other job of the date reads them.",
@@ -84,6 +87,8 @@ DESCRIPTIONS = {
     "bug_injection": "Bugs that a language model puts into recent LeetCode problems, for the benchmark.",
     "comparison": "Teachers on the same diagnostics, by date and type.",
     "comparison_page": "The page that compares the teachers.",
+    "scaling": "A model trained on so many examples of a mixture, and its scores on the LeetCode benchmark.",
+    "scaling_plots": "Plots and table of all scaling results.",
 }
 # Nor do they ask whether the latest date is there: the job `freshness_checks` does.
 JOBS = {

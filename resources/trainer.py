@@ -8,6 +8,7 @@ Tested by `tests/resources/test_trainer.py`, and by `tests/code_location/test_gr
 import hashlib
 import json
 import os
+import shutil
 import sys
 import tempfile
 import warnings
@@ -70,6 +71,21 @@ class TrainerResource(dg.ConfigurableResource[None]):
             Path(self.scratch).mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self.scratch or None) as folder:
             yield folder
+
+    @contextmanager
+    def unfinished(self, name: str) -> Generator[str]:
+        """A folder beside the states, in which a run finds what one of the same `name` left that did not end.
+
+        It is removed at the end. Without a local folder of states nothing is left: it is a new one.
+        """
+        if not self.states or "://" in self.states:
+            with self.exchange() as folder:
+                yield folder
+            return
+        folder = Path(self.states, name)
+        folder.mkdir(parents=True, exist_ok=True)
+        yield str(folder)
+        shutil.rmtree(folder)
 
     def train(
         self, context: dg.AssetExecutionContext, module: str, extras: Mapping[str, Any]

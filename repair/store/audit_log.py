@@ -34,7 +34,9 @@ _RUN = re.compile(r"[^A-Za-z0-9]+")
 PREPARATION = "preparation"
 """What any purpose needs: to find out what a row is worth."""
 PURPOSES = {
-    **dict.fromkeys(("training_mixture", "checkpoint", "preference_pairs"), Purpose.TRAINING),
+    **dict.fromkeys(
+        ("training_mixture", "checkpoint", "scaling_results", "preference_pairs"), Purpose.TRAINING
+    ),
     **dict.fromkeys(("few_shot_examples", "teacher_program"), Purpose.SYNTHESIS),
     **dict.fromkeys(("workspace_benchmark", "predictions", "eval_results", "scorecard"), Purpose.EVALUATION),
 }

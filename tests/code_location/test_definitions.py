@@ -39,6 +39,8 @@ ASSETS = {
     "injected_bugs": set(),
     "teacher_results": {"date", "diagnostic_type"},
     "teacher_page": {"date"},
+    "scaling_results": {"recipe", "size"},
+    "scaling_page": set(),
 }
 
 # CPU time: what else the machine is doing does not count. Any code location costs what dagster does.

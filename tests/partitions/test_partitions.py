@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from partitions.dates import LOOKBACK, DateSettings, dates_between, days_before_the_first, last_dates, window
-from partitions.keys import DATE_AND_TYPE, Key
+from partitions.keys import DATE_AND_TYPE, RECIPE_AND_SIZE, Key
 from partitions.types import DIAGNOSTIC_TYPES
 from repair.diagnostics.types import OTHER
 from repair.errors import ConfigurationError
@@ -19,11 +19,17 @@ def test_a_multi_partition_key_joins_its_values_by_dimension_name():
     assert DATE_AND_TYPE.has_partition_key(key.dagster())
 
 
-@pytest.mark.parametrize("key", [Key(), Key("2026-01-05"), Key(None, "F821"), Key("2026-01-05", "F821")])
-def test_a_key_survives_the_way_through_dagster(key: Key):
-    definition = {0: None, 2: DATE_AND_TYPE}.get(
-        len(key.segments()), DATE_AND_TYPE.primary_dimension.partitions_def if key.date else DIAGNOSTIC_TYPES
-    )
+@pytest.mark.parametrize(
+    ("key", "definition"),
+    [
+        (Key(), None),
+        (Key("2026-01-05"), DATE_AND_TYPE.primary_dimension.partitions_def),
+        (Key(None, "F821"), DIAGNOSTIC_TYPES),
+        (Key("2026-01-05", "F821"), DATE_AND_TYPE),
+        (Key(recipe="smollm2-135m", size="300"), RECIPE_AND_SIZE),
+    ],
+)
+def test_a_key_survives_the_way_through_dagster(key: Key, definition: dg.PartitionsDefinition | None):
     seen = []
 
     @dg.asset(partitions_def=definition)
@@ -34,8 +40,18 @@ def test_a_key_survives_the_way_through_dagster(key: Key):
     assert seen == [key]
 
 
-@pytest.mark.parametrize("name", DIAGNOSTIC_TYPES.get_partition_keys())
-def test_no_type_holds_a_character_that_a_multi_partition_key_reserves(name: str):
+@pytest.mark.parametrize(
+    "name",
+    [
+        *DIAGNOSTIC_TYPES.get_partition_keys(),
+        *(
+            key
+            for known in RECIPE_AND_SIZE.partitions_defs
+            for key in known.partitions_def.get_partition_keys()
+        ),
+    ],
+)
+def test_no_value_holds_a_character_that_a_multi_partition_key_reserves(name: str):
     assert not set(name) & set("|,[]/=")
 
 

@@ -6,6 +6,7 @@ Tested by `tests/eval_assets/test_eval_results.py` and `tests/resources/test_day
 import io
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from repair.evaluation.intervals import Share
@@ -150,6 +151,63 @@ def shares_svg(shares: Mapping[str, Share], label: str) -> str:
     axes.invert_yaxis()
     axes.set_xlabel(label)
     return _svg(figure)
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Shares over a size of at least 0; `apart`: shown as another thing than the curves beside it."""
+
+    name: str
+    points: list[tuple[int, Share]]
+    apart: bool = False
+
+
+def curves_svg(curves: Sequence[Curve], label: str) -> str:
+    """Shares over a size on a logarithmic axis, with 95 % intervals; `label` says what the size is."""
+    return _svg(_curves_figure(curves, label))
+
+
+def curves_png(curves: Sequence[Curve], label: str) -> bytes:
+    """`curves_svg` as PNG."""
+    return _png(_curves_figure(curves, label))
+
+
+def _curves_figure(curves: Sequence[Curve], label: str) -> Any:
+    figure, axes = _figure(6.4, 3.4)
+    sizes = sorted({size for curve in curves for size, _ in curve.points})
+    above_0 = [size for size in sizes if size]
+    # linear below a third of the smallest size, so that 0 has a place
+    axes.set_xscale("symlog", linthresh=max(1, min(above_0, default=3) // 3))
+    for curve, colour in zip(curves, _colours(len(curves)), strict=True):
+        style = "--" if curve.apart else "-"
+        xs, shares = [size for size, _ in curve.points], [share for _, share in curve.points]
+        for x, share in curve.points:
+            low, high = share.interval
+            axes.plot([x, x], [100 * low, 100 * high], color=colour, linewidth=1)
+        axes.plot(
+            xs,
+            [100 * share.value for share in shares],
+            style,
+            color=colour,
+            linewidth=1.2,
+            marker="D" if curve.apart else "o",
+            markerfacecolor="none" if curve.apart else colour,
+            markersize=5,
+            label=curve.name,
+        )
+    axes.set_xticks(sizes, [f"{size:,}" for size in sizes], rotation=30, ha="right")
+    axes.minorticks_off()
+    axes.set_ylim(0, 100)
+    axes.set_xlabel(label)
+    axes.set_ylabel("per cent that pass the tests")
+    if curves:
+        axes.legend(frameon=False, fontsize=8, loc="upper left")
+    return figure
+
+
+def _colours(count: int) -> list[str]:
+    known = (ACCENT, *OTHERS, *list(PALETTE.values())[1:])
+    return [known[index % len(known)] for index in range(count)]
 
 
 def scores_svg(scores: Sequence[SystemScore], metrics: Sequence[str]) -> str:

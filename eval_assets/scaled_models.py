@@ -1,0 +1,130 @@
+"""The models of the scaling study: the base, or what so many examples of a mixture make of it.
+
+Tested by `tests/eval_assets/test_scaling.py`.
+"""
+
+import hashlib
+import json
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+import pyarrow.compute
+import pyarrow.parquet as pq
+
+from repair.execution.definitions import definitions_of
+from repair.models.checkpoint import BASE_INSTRUCTIONS, CheckpointModel
+from repair.models.made_by import MADE_BY, read_made_by, weights_of
+from repair.models.model import Sampling
+from repair.prompt.sentinels import PROMPT_VERSION
+from repair.training.dataset import TRAIN, rendered
+from repair.training.export import versions
+from repair.training.recipe import FromScratch
+from repair.training.recipes import load_recipe
+from repair.training.scaling import nested_subset
+from resources.stages import Input, Stage
+from resources.trainer import TrainerResource
+
+TRAINING = "code_location.train_main"
+
+pc: Any = pyarrow.compute  # its functions are made at import, so that type checkers do not see them
+
+
+@dataclass(frozen=True, slots=True)
+class ScaledModel:
+    """A model that answers, and the figures of its training; None: it was not trained."""
+
+    model: CheckpointModel
+    result: Mapping[str, Any] | None = None
+
+    def figures(self) -> dict[str, int | None]:
+        """Its columns of `SCALING_RESULTS`."""
+        if self.result is None:
+            return {"parameters": None, "examples": 0, "tokens": 0}
+        return {
+            "parameters": self.result["parameters"],
+            "examples": self.result["samples"],
+            "tokens": self.result["tokens"] * self.result["epochs"],
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScaledModels:
+    """Makes the model of a partition by a recipe and its overrides."""
+
+    stage: Stage
+    trainer: TrainerResource
+    recipe: str
+    overrides: dict[str, Any]
+    sampling: Sampling
+
+    def base(self) -> ScaledModel:
+        """The base as it is published, which is told by instructions and an example what to answer.
+
+        Raises:
+            dagster.Failure: the recipe has none.
+        """
+        base = load_recipe(self.recipe, self.overrides).base
+        if isinstance(base, FromScratch):
+            raise dg.Failure(
+                f"{self.stage.key}: a model from scratch has no base that could answer untrained; its first"
+                " size is above 0",
+                allow_retries=False,
+            )
+        decode = self._decode(
+            checkpoint=base.path, revision=base.revision, weights=f"{base.path}@{base.revision}"
+        )
+        return ScaledModel(CheckpointModel(str(self.stage.key), decode, BASE_INSTRUCTIONS))
+
+    @contextmanager
+    def trained(self, mixture: Input, size: int, seed: int) -> Generator[ScaledModel]:
+        """A model trained on `size` examples of the mixture, by the child that trains checkpoints.
+
+        Nothing is held out: no size is chosen by its loss.
+
+        Raises:
+            dagster.Failure: the mixture has fewer training examples.
+        """
+        chosen = self._chosen(mixture, size, seed)
+        with self.trainer.unfinished(self._name(mixture, chosen)) as folder:
+            checkpoint, subset = Path(folder, "checkpoint"), Path(folder, "mixture.parquet")
+            if not (checkpoint / MADE_BY).is_file():  # it is written last
+                rows = rendered(self.stage.store, mixture.asset, mixture.key.segments())
+                rows = rows.filter(pc.is_in(rows["example_id"], pa.array(chosen)))
+                if rows.num_rows != size:
+                    raise dg.Failure(f"{mixture} was replaced meanwhile; materialize {self.stage.key} again")
+                pq.write_table(rows, subset)
+                settings = {"recipe": self.recipe, "overrides": self.overrides}
+                locations = {"mixture_uri": str(subset), "output_dir": str(checkpoint)}
+                self.trainer.train(self.stage.context, TRAINING, {**settings, **locations})
+            result = read_made_by(checkpoint)["result"]
+            weights = json.dumps(weights_of(checkpoint), sort_keys=True)
+            decode = self._decode(checkpoint=str(checkpoint), weights=weights)
+            yield ScaledModel(CheckpointModel(str(self.stage.key), decode), result)
+
+    def _chosen(self, mixture: Input, size: int, seed: int) -> list[str]:
+        table = pa.Table.from_batches(self.stage.rows(mixture.asset, ["example_id", "split"]))
+        learned = table.filter(pc.equal(table["split"], TRAIN))["example_id"].to_pylist()
+        if len(learned) < size:
+            raise dg.Failure(
+                f"{mixture} has {len(learned):,} training examples, and {size:,} are asked for. `make"
+                f" model-data EXAMPLES={size * 5 // 2}` makes more simulated ones (less than half of what it"
+                " verifies comes into the training); or import more projects",
+                allow_retries=False,
+            )
+        return nested_subset(learned, size, seed)
+
+    def _name(self, mixture: Input, chosen: list[str]) -> str:
+        """A name of everything that decides the weights."""
+        recipe = load_recipe(self.recipe, self.overrides).as_dict()
+        data = [self.stage.manifests()[str(mixture)].data_version, chosen]
+        made_of = [recipe, data, PROMPT_VERSION, versions(), definitions_of(TRAINING).digest]
+        return f"scaling-{hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:16]}"
+
+    def _decode(self, **weights: Any) -> Any:
+        return partial(self.trainer.decode, self.stage.context, sampling=self.sampling, **weights)

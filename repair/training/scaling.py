@@ -1,0 +1,41 @@
+"""Scaling study: the models and the numbers of training examples, and nested subsets of a mixture.
+
+A smaller subset is part of every larger one of the same seed, so that two sizes differ in the examples that
+were added and in nothing else.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from repair.text.stable_hash import rank
+
+SIZES = (0, 300, 1_000, 3_000, 10_000, 25_000, 50_000, 75_000)
+"""Training examples. 0 is the base without training, where a recipe has one."""
+
+
+def _llama(hidden_size: int, intermediate_size: int, layers: int, heads: int) -> tuple[str, dict[str, Any]]:
+    sizes = {
+        "hidden_size": hidden_size,
+        "intermediate_size": intermediate_size,
+        "layers": layers,
+        "heads": heads,
+    }
+    return "tiny", {f"base.{name}": size for name, size in sizes.items()}
+
+
+SCALED: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "scratch-2m": _llama(192, 448, 4, 4),
+    "scratch-10m": _llama(384, 1088, 5, 6),
+    "scratch-35m": _llama(640, 1664, 7, 10),
+    "smollm2-135m": ("smollm2-135m", {}),
+    "deepseek-coder-7b-instruct-v1.5": ("deepseek-coder-7b-instruct-v1.5", {}),
+}
+"""Name -> recipe and its overrides. Those from scratch are `tiny` in other sizes: all else is equal."""
+
+
+def nested_subset(examples: Iterable[str], size: int, seed: int) -> list[str]:
+    """At most `size` of the ids of `examples`, drawn at random by a seeded hash.
+
+    Those of a smaller size are the first of a larger one's, whatever the order of `examples`.
+    """
+    return sorted(examples, key=lambda example: rank(seed, "scaling", example))[:size]

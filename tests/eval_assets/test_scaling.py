@@ -1,0 +1,265 @@
+"""Scaling study: a model is really trained, decoded and scored; the page compares stored points."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from eval_assets.scaling import RESULTS, scaling_page, scaling_results
+from partitions.keys import Key
+from repair.dataset.mixture import MIXTURE
+from repair.evaluation.benchmark import BENCHMARK_SAMPLES
+from repair.evaluation.scaling import BENCHMARKS, SCALING_RESULTS
+from repair.line_diff.numbered import diff
+from repair.prompt.sentinels import render_response
+from repair.schema.stages import FILES
+from repair.training.dataset import read_mixture, rendered
+from repair.training.scaling import nested_subset
+from resources.trainer import TrainerResource
+from tests.graph import DAY, House, failure, reused, undefined
+from tests.repair.evaluation.test_predictions import sample
+from tests.repair.evaluation.test_scaling import rows as answered
+from tests.stored_examples import TYPES
+
+pytestmark = pytest.mark.slow
+
+SIZE, HELD_OUT = 300, 3
+POINT = Key(recipe="scratch-2m", size=str(SIZE))
+SMALL = {
+    "base.vocabulary": 320,
+    "base.hidden_size": 16,
+    "base.intermediate_size": 32,
+    "base.layers": 1,
+    "base.heads": 2,
+    "epochs": 2,
+    "max_seq_len": 256,
+    "global_batch_size": 16,
+    "threads": 1,
+}
+CONFIG = {RESULTS: {"overrides": SMALL, "max_new_tokens": 4}}
+ASKED = ("leetcode", "leetcode_injected", "leetcode_injected_choose", "leetcode")
+"""The benchmark of each sample."""
+
+
+class InThisProcess(TrainerResource):
+    """Runs both programs in the process of the tests, and writes down which; `fails` names one that ends."""
+
+    def run(self, context: dg.AssetExecutionContext, module: str, extras: Mapping[str, Any]) -> Any:
+        from code_location import decode_main, train_main
+
+        with self.ran.open("a") as log:
+            log.write(f"{module}\n")
+        if module == "code_location.train_main":
+            train_main.run_extras(extras, train_main.Silent())
+        elif Path(self.answers, "broken").exists():
+            raise dg.Failure("decoding was interrupted", allow_retries=False)
+        else:
+            decode_main.run(extras, context.log.info)
+
+    @property
+    def ran(self) -> Path:
+        folder = Path(self.answers)
+        folder.mkdir(exist_ok=True)
+        return folder / "ran"
+
+
+def write(house: House, asset: str, key: Key, table: pa.Table, **made_of: Any) -> None:
+    with house.store.writer(asset, key.segments()) as writer:
+        writer.write("data", table)
+        usual: dict[str, Any] = {"fingerprint": "by hand", "inputs": {}, "versions": {}}
+        writer.commit(**usual | made_of, rows_in=len(table))
+
+
+def store_benchmark(house: House, asked: Sequence[str] = ASKED) -> dict[str, str]:
+    """Freeze the LeetCode benchmark; returns the versions that a mixture is made against."""
+    samples = [sample(number, benchmark=name, tests="{}") for number, name in enumerate(asked)]
+    versions: dict[str, str] = {}
+    for kind in TYPES:
+        key = Key(None, kind)
+        own = samples if kind == "F821" else []
+        write(house, "leetcode_benchmark", key, pa.Table.from_pylist(own, BENCHMARK_SAMPLES))
+        versions[f"leetcode_benchmark[{key}]"] = house.manifest("leetcode_benchmark", key).data_version
+    return versions
+
+
+def store_mixture(house: House, inputs: Mapping[str, str]) -> None:
+    """A mixture of `SIZE` and ten more training examples, whose texts are those of a stage of the day."""
+    rows: list[dict[str, Any]] = []
+    files: list[dict[str, Any]] = []
+    for number in range(SIZE + 10 + HELD_OUT):
+        broken, repaired = f"nam = {number}\nname\n", f"name = {number}\nname\n"
+        shown = undefined(broken, "name")
+        files.append({"files": [{"path": "main.py", "text": broken}]})
+        rows.append(
+            dict.fromkeys(MIXTURE.names)
+            | {
+                "example_id": f"{number:04}",
+                "project_id": "p",
+                "code": shown["code"],
+                "split": "train" if number >= HELD_OUT else "validation",
+                "path": "main.py",
+                "message": shown["message"],
+                "error_line": shown["start_line"],
+                "response": render_response(diff(broken, repaired)),
+                "date": DAY,
+                "text_sha256": hashlib.sha256(broken.encode()).hexdigest(),
+            }
+        )
+    texts = pa.Table.from_pylist(files, pa.schema([("files", FILES)]))
+    write(house, "error_states", Key(DAY, "F821"), texts)
+    write(house, "training_mixture", Key(DAY), pa.Table.from_pylist(rows, MIXTURE), inputs=inputs)
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> House:
+    """A frozen benchmark, a mixture of 310 training examples, and programs that leave states."""
+    house = House(tmp_path_factory.mktemp("house"))
+    folder = house.folder
+    house.resources["trainer"] = InThisProcess(answers=str(folder / "decoded"), states=str(folder / "states"))
+    store_mixture(house, store_benchmark(house))
+    return house
+
+
+def run(house: House, key: Key, **options: Any) -> dg.ExecuteInProcessResult:
+    return house.run([scaling_results], key, config=CONFIG, **options)
+
+
+def refused(house: House, key: Key) -> str:
+    return failure(run(house, key, raise_on_error=False), RESULTS)
+
+
+@pytest.fixture(scope="module")
+def trained(house: House) -> House:
+    """The point of 300 examples, whose first run was interrupted after its training."""
+    trainer: InThisProcess = house.resources["trainer"]
+    broken = trainer.ran.parent / "broken"
+    broken.touch()
+    assert "decoding was interrupted" in refused(house, POINT)
+    assert house.store.manifest(RESULTS, POINT.segments()) is None
+    broken.unlink()
+    assert reused(run(house, POINT)) == {RESULTS: False}
+    return house
+
+
+def test_a_run_that_was_interrupted_while_it_decoded_trains_nothing_again(trained: House) -> None:
+    trainer: InThisProcess = trained.resources["trainer"]
+    programs = [line.partition("_main")[0] for line in trainer.ran.read_text().splitlines()]
+    assert programs == ["code_location.train", "code_location.decode", "code_location.decode"]
+    assert not list(Path(trainer.states).iterdir()), "weights are not kept"
+    assert reused(run(trained, POINT)) == {RESULTS: True}
+    assert len(trainer.ran.read_text().splitlines()) == 3
+
+
+def test_the_reported_samples_are_scored_and_rows_say_what_the_model_is(trained: House) -> None:
+    manifest, rows = trained.manifest(RESULTS, POINT), trained.rows(RESULTS, POINT)
+    assert trained.store.table(RESULTS, POINT.segments()).schema.names == SCALING_RESULTS.names
+    assert manifest.rows_in == manifest.rows_out == len(rows) == 3
+    assert sorted(row["benchmark"] for row in rows) == ["leetcode", "leetcode", "leetcode_injected"]
+    assert {row["functional"] for row in rows} == {False}, "four tokens repair nothing"
+    training = manifest.extra["training"]
+    assert (training["samples"], training["validation_samples"], training["epochs"]) == (SIZE, 0, 2)
+    about = {(row["recipe"], row["size"], row["pretrained"], row["examples"]) for row in rows}
+    assert about == {("scratch-2m", SIZE, False, SIZE)}
+    assert {row["parameters"] for row in rows} == {training["parameters"]}
+    assert {row["tokens"] for row in rows} == {2 * training["tokens"]}
+
+
+def test_it_is_trained_on_the_first_examples_of_the_seeded_order(trained: House, tmp_path: Path) -> None:
+    rows = rendered(trained.store, "training_mixture", {"date": DAY}).to_pylist()
+    learned = {row["example_id"]: row for row in rows if row["split"] == "train"}
+    chosen = [learned[name] for name in nested_subset(learned, SIZE, 17)]
+    pq.write_table(pa.Table.from_pylist(chosen), tmp_path / "mixture.parquet")
+    expected = read_mixture(str(tmp_path / "mixture.parquet")).fingerprint
+    assert trained.manifest(RESULTS, POINT).extra["training"]["data_fingerprint"] == expected
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        (
+            Key(recipe="scratch-2m", size="1000"),
+            r"has 310 training examples, and 1,000 are asked for. `make model-data EXAMPLES=2500`",
+        ),
+        (Key(recipe="scratch-10m", size="0"), "a model from scratch has no base"),
+    ],
+)
+def test_a_size_that_cannot_be_made_is_refused_with_what_to_do(house: House, key: Key, said: str) -> None:
+    assert said in refused(house, key)
+    assert house.store.manifest(RESULTS, key.segments()) is None
+
+
+def test_a_mixture_that_was_made_against_other_samples_or_is_absent_is_refused(tmp_path: Path) -> None:
+    other = House(tmp_path)
+    versions = store_benchmark(other)
+    assert "there is no training_mixture yet" in refused(other, POINT)
+    store_mixture(other, {**versions, "leetcode_benchmark[F821]": "another"})
+    assert "was made against another leetcode_benchmark[F821]" in refused(other, POINT)
+
+
+def store_point(house: House, recipe: str, size: int, solved: range, **made_of: Any) -> None:
+    """A stored point whose rows are those of the test of the points."""
+    pretrained = recipe.startswith("smollm2")
+    rows = [
+        {**dict.fromkeys(SCALING_RESULTS.names), **row, "pretrained": pretrained}
+        for benchmark in BENCHMARKS
+        for row in answered(recipe, size, frozenset(solved), benchmark)
+    ]
+    usual: dict[str, Any] = {
+        "inputs": {"leetcode_benchmark[F821]": "r1", **({"training_mixture[d]": "m1"} if size else {})},
+        "versions": {"prompt": "1", "pyright": "1", "ruff": "1", "torch": str(size)},
+        "configuration": {"recipe": {"name": recipe}, "seed": 17, "max_new_tokens": 256},
+    }
+    key = Key(recipe=recipe, size=str(size))
+    write(house, RESULTS, key, pa.Table.from_pylist(rows, SCALING_RESULTS), **usual | made_of)
+
+
+def test_the_page_has_both_plots_and_marks_pretrained_models_apart(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    result = house.run([scaling_page], Key(), raise_on_error=False)
+    assert "there are no scaling_results yet" in failure(result, "scaling_page")
+    for recipe, sizes in (("smollm2-135m", (0, 300)), ("scratch-2m", (300, 1000)), ("scratch-10m", (300,))):
+        for size in sizes:
+            store_point(house, recipe, size, range(size // 150))
+    result = house.run([scaling_page], Key())
+    points = house.rows("scaling_page", Key())
+    assert house.manifest("scaling_page", Key()).rows_in == len(points) == 5 * len(BENCHMARKS)
+    html = house.store.read_bytes("scaling_page", {}, "scaling.html").decode()
+    assert html.count("<svg") == 2 * len(BENCHMARKS)
+    for said in (
+        *("smollm2-135m, pretrained", "scratch-2m, from scratch", "from scratch, 300", "pretrained, 300"),
+        *("22.2 [6.3, 54.7]", "None of it can be set beside published figures"),
+    ):
+        assert said in html, said
+    (event,) = result.asset_materializations_for_node("scaling_page")
+    assert "data:image/png;base64," in str(event.metadata["leetcode, by parameters"].value)
+
+
+@pytest.mark.parametrize(
+    ("different", "said"),
+    [
+        ({"inputs": {"training_mixture[d]": "m2"}}, "training_mixture[d]"),
+        ({"inputs": {"leetcode_benchmark[F821]": "r2"}}, "leetcode_benchmark[F821]"),
+        ({"versions": {"prompt": "2", "pyright": "1", "ruff": "1"}}, "prompt"),
+        (
+            {"configuration": {"recipe": {"name": "scratch-2m"}, "seed": 18, "max_new_tokens": 256}},
+            "seed",
+        ),
+        (
+            {"configuration": {"recipe": {"name": "other"}, "seed": 17, "max_new_tokens": 256}},
+            "settings of scratch-2m",
+        ),
+    ],
+)
+def test_points_of_different_data_are_not_compared(
+    tmp_path: Path, different: Mapping[str, Any], said: str
+) -> None:
+    house = House(tmp_path)
+    store_point(house, "scratch-2m", 300, range(2))
+    store_point(house, "scratch-2m", 1000, range(3), **different)
+    result = house.run([scaling_page], Key(), raise_on_error=False)
+    assert f"can't be compared, they differ in {said}:" in failure(result, "scaling_page")
