@@ -133,10 +133,12 @@ def failed_partition(ui: Walk) -> None:
         ui.click("Launch backfill")
     until(lambda: not ui.backfills_at_work(), 300, "the backfill does not end")
     (failed,) = (run for run, status in runs.items() if status == "FAILURE")
+    ui.size(WIDTH, 900)  # so that what is wrong is seen whole
     ui.open(f"/runs/{failed}", "Re-execute")
     ui.click("View full message")
     ui.shoot("ui_failed_run")
     ui.click("Done")
+    ui.size(WIDTH, HEIGHT)
     file.write_bytes(whole)
     with ui.ends(1) as again:
         ui.click("Re-execute all")
@@ -167,11 +169,23 @@ def backfill(ui: Walk) -> None:
 
 
 def failed_check(ui: Walk) -> None:
+    """The failed partition is made again alone, so that the check's page is about it."""
+    ui.open("/assets/error_states", "Columns", "diagnostic_id")
+    ui.click("Materialize")
+    ui.types("ex: ", LOST)
+    ui.click("Select a partition")
+    ui.types("Filter partitions", "syntax")
+    ui.click("syntax", last=True)
+    ui.page.press("Escape")
+    with ui.ends(1):
+        ui.click("Launch 1 run")
+    ui.size(1640, 820)
     ui.open("/assets/error_states", "Columns", "diagnostic_id")
     ui.click("Checks", on="[role=tab]")
     ui.click("replay_equals_stored_copy")
+    ui.sees("What to do")
     ui.shoot("ui_check")
-    ui.size(WIDTH, 1000)
+    ui.size(1640, 1000)
     ui.open(f"/assets/error_states?view=partitions&partition={LOST}%7Csyntax", "rejected_rows")
     ui.page.value(
         "[...document.querySelectorAll('td')].find(cell => cell.innerText == 'rejects').scrollIntoView()"
@@ -187,11 +201,14 @@ def funnel(ui: Walk) -> None:
 
 
 def lineage(ui: Walk) -> None:
+    ui.size(1640, 820)
     ui.open("/assets/eval_results", "Columns", "sample_id")
     ui.click("Lineage", on="[role=tab]")
     ui.click("Upstream")
     ui.click("All")
+    ui.fit()
     ui.shoot("ui_lineage")
+    ui.size(WIDTH, HEIGHT)
 
 
 def automation(ui: Walk) -> None:

@@ -42,6 +42,12 @@ SWITCH = """
   return [x + width / 2, y + height / 2];
 })"""
 
+BESIDE_NODES = """
+(() => {
+  for (let y = 250; y < innerHeight - 100; y += 20)
+    for (let x = 150; x < innerWidth - 150; x += 20)
+      if (!document.elementFromPoint(x, y).closest('foreignObject, button')) return [x, y];
+})()"""
 NODES = """
 (() => {
   const nodes = [...document.querySelectorAll('foreignObject')];
@@ -103,10 +109,21 @@ class Walk:
         found = None
         while found != (found := self.page.until(place)):  # until what opens has stopped moving
             time.sleep(1)
-        x, y = found
-        for kind, count in (("mouseMoved", 0), ("mousePressed", 1), ("mouseReleased", 1)):
-            button = "left" if count else "none"
-            self.page.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button=button, clickCount=count)
+        self._mouse(found, 1)
+
+    def _mouse(self, place: tuple[float, float], count: int) -> None:
+        """The first click of a place, or the second of a double click."""
+        x, y = place
+        for kind, clicks in (("mouseMoved", 0), ("mousePressed", count), ("mouseReleased", count)):
+            button = "left" if clicks else "none"
+            self.page.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button=button, clickCount=clicks)
+
+    def fit(self) -> None:
+        """A double click beside the nodes: the graph fits the page."""
+        time.sleep(4)  # until it stands
+        place = self.page.value(BESIDE_NODES)
+        for count in (1, 2):
+            self._mouse(place, count)
 
     def types(self, into: str, text: str) -> None:
         """A text into the field that shows `into`, in the place of what is in it, and Enter."""
