@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from partitions.keys import Key
 from repair.errors import StoreError
+from repair.evaluation.benchmark import SCORES
 from repair.execution.definitions import Definitions, definitions_of
 from repair.execution.tasks import StoredRows, Task, stored_rows
 from repair.execution.worker import BatchFunction
@@ -23,6 +24,7 @@ from repair.language_servers import LanguageServers
 from repair.pipeline import BY_NAME, StageSpec
 from repair.schema.events import Purpose
 from repair.schema.outcomes import join_outcomes
+from repair.schema.stages import REPAIR_EXAMPLES
 from repair.schema.texts import stored_schema
 from repair.store.audit_log import PREPARATION, PURPOSES, record_reads
 from repair.store.definition_records import record_definitions
@@ -34,10 +36,12 @@ from resources.engine import Engine, LocalEngine
 from resources.reporting import column_schema, preview, rejected_rows
 from resources.retries import retry_transient_faults
 
-STORED_COLUMNS = {
-    name: list(spec.output.names) for name, spec in BY_NAME.items() if name != "workspace_benchmark"
-} | {"daily_examples": list(BY_NAME["repair_examples"].output.names)}
-"""What the stages of single diagnostics store. Frozen benchmarks are read as they were frozen."""
+STORED_COLUMNS: Mapping[str, list[str]] = {
+    **{name: list(spec.output.names) for name, spec in BY_NAME.items() if name != "workspace_benchmark"},
+    "daily_examples": list(REPAIR_EXAMPLES.names),
+    "eval_results": list(SCORES.names),
+}
+"""What is stored of these assets today. Frozen benchmarks are read as they were frozen."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,8 @@ CODE = "code"
 TRAIN, VALIDATION = "train", "validation"
 UNKNOWN = "unknown"
 IGNORED = -100  # the label of a token that is not learned
+_OF_PROMPTS = ("date", "text_sha256", "path", "message", "error_line")
+"""Columns of a stored mixture that prompts are rendered from."""
 _AT_A_TIME = 1024
 
 
@@ -138,7 +140,8 @@ def rendered(store: PartitionStore, asset: str, partition: Mapping[str, str]) ->
     """`COLUMNS` of a stored `training_mixture`, prompts rendered from the texts that its rows name."""
     columns: dict[str, list[Any]] = {name: [] for name in (*COLUMNS, CODE)}
     tables: dict[str, TextTable] = {}
-    for batch in store.read(asset, partition, batch_rows=_AT_A_TIME):
+    stored = [*_OF_PROMPTS, *(name for name in columns if name != "prompt")]
+    for batch in store.read(asset, partition, columns=stored, batch_rows=_AT_A_TIME):
         rows = batch.to_pylist()
         texts: dict[str, str] = {}
         for date in {row["date"] for row in rows}:

@@ -11,6 +11,7 @@ from partitions.keys import Key
 from partitions.types import DIAGNOSTIC_TYPES
 from repair.errors import StoreError
 from repair.pipeline import BY_NAME
+from repair.training.dataset import rendered
 from repair_assets.repair_examples import daily_examples
 from resources.stages import STORED_COLUMNS
 from tests.graph import DAY, DIAGNOSTICS, House, failure
@@ -71,3 +72,10 @@ def test_a_whole_table_is_read_as_it_is(tmp_path: Path) -> None:
 
 def test_the_stages_of_single_diagnostics_are_known() -> None:
     assert {asset.key.path[-1] for asset in (*DIAGNOSTICS, daily_examples)} <= STORED_COLUMNS.keys()
+
+
+def test_a_mixture_that_is_trained_on_says_it_too(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    store_older(house, "training_mixture", Key(DAY), "error_line")
+    with pytest.raises(StoreError, match="has no column error_line: this partition of training_mixture"):
+        rendered(house.store, "training_mixture", Key(DAY).segments())
