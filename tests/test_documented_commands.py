@@ -88,11 +88,7 @@ RUN: Mapping[str, Sequence[str]] = {
         "repair import ot exported/ --check",
         "repair import ot exported/ --out recording",
     ),
-    "repositories": (
-        "repair import git ../some-repository ../another --out recording",
-        "repair import git ../termgraph ../schedule --max-commits 300 --out recording",
-        "repair import git ../thefuck --max-commits 310 --out recording",
-    ),
+    "repositories": ("repair import git ../termgraph ../schedule --max-commits 300 --out recording",),
     "checkout": (
         "cp docker/trainer_pod.yaml my_pod.yaml",
         "cp dagster.yaml dagster_home/dagster.yaml",
@@ -149,6 +145,10 @@ NOT_RUN: Mapping[str, Sequence[str]] = {
         "repair import simulated --projects 24 --seed 17 --out recording",
         "repair import simulated --corpus click --corpus jinja2 --corpus own=../own:MIT --projects 60"
         " --out recording",
+    ),
+    "other repositories of the same command": (
+        "repair import git ../some-repository ../another --out recording",
+        "repair import git ../thefuck --max-commits 310 --out recording",
     ),
     "its names are placeholders of versions; tests/repair/feedback/test_rates.py compares two": (
         "repair acceptance STORE --compare NEW OLD",
@@ -286,7 +286,7 @@ def packets(folder: Path, printed: Mapping[str, str]) -> None:
 
 def repositories(folder: Path) -> None:
     """Small repositories beside the folder, under the names of others."""
-    for name in ("some-repository", "another", "termgraph", "schedule", "thefuck"):
+    for name in ("termgraph", "schedule"):
         repo = folder.parent / name
         repo.mkdir()
         for number, text in enumerate(("LICENSE", "print(1)\n")):

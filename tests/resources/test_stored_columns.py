@@ -19,16 +19,12 @@ from tests.graph import DAY, DIAGNOSTICS, House, failure
 NAMES = Key(DAY, "F821")
 
 
-def needed(name: str) -> set[str]:
-    """The last column that the stage looks at, and the last that it passes on."""
-    spec = BY_NAME[name]
-    return {spec.reads[-1], next(one for one in reversed(spec.input.names) if one in spec.output.names)}
-
-
 STEPS = [
-    (above.key.path[-1], below.key.path[-1], below, missing)
-    for above, below in pairwise(DIAGNOSTICS)
-    for missing in sorted(needed(below.key.path[-1]))
+    *(
+        (above.key.path[-1], below.key.path[-1], below, BY_NAME[below.key.path[-1]].reads[-1])
+        for above, below in pairwise(DIAGNOSTICS)
+    ),
+    ("verified_diffs", "repair_examples", DIAGNOSTICS[-1], "confidence"),  # which it only passes on
 ]
 
 
