@@ -171,6 +171,13 @@ NOT_RUN: Mapping[str, Sequence[str]] = {
     "trains; tests/repair/training/test_preference.py does on a tiny model": (
         "python -m code_location.preference_main --checkpoint FOLDER --pairs STORE --out aligned",
     ),
+    "trains; tests/eval_assets/test_scaling.py does on a tiny model": (
+        "dagster asset materialize -m code_location.definitions --select scaling_results --partition"
+        " 'smollm2-135m|300'",
+        "dagster asset materialize -m code_location.definitions --select scaling_results --partition"
+        " 'smollm2-135m|1000'",
+        "dagster asset materialize -m code_location.definitions --select scaling_page",
+    ),
     "decodes; tests/repair/models/test_decoding.py does with a tiny model": (
         "python -m code_location.decode_main --checkpoint CHECKPOINT --prompts PROMPTS.parquet"
         " --answers LOG.jsonl -k 4",
