@@ -29,13 +29,13 @@ def by_data(points: Sequence[Point]) -> list[Curve]:
 
 
 def by_parameters(points: Sequence[Point]) -> list[Curve]:
-    """One curve for each number of training examples, over models from scratch; pretrained ones apart."""
-    curves: dict[tuple[int, bool], Curve] = {}
+    """One curve for each number of training examples, over models from scratch; none has a pretrained one."""
+    curves: dict[str, Curve] = {}
     for point in sorted(points, key=lambda point: (point["size"], point["parameters"] or 0)):
         if point["size"]:
-            kind = "pretrained" if point["pretrained"] else "from scratch"
-            key = point["size"], point["pretrained"]
-            curve = curves.setdefault(key, Curve(f"{kind}, {point['size']:,}", [], apart=point["pretrained"]))
+            model = f"{point['recipe']}, pretrained" if point["pretrained"] else "from scratch"
+            name = f"{model}, {point['size']:,}"
+            curve = curves.setdefault(name, Curve(name, [], apart=point["pretrained"]))
             curve.points.append((point["parameters"], share(point, "functional")))
     return list(curves.values())
 
