@@ -93,7 +93,8 @@ def asset_graph(ui: Walk) -> None:
     ui.size(2600, 900)
     ui.open("/asset-groups", "9_feedback")
     time.sleep(3)
-    while ui.page.value("document.querySelectorAll('foreignObject').length") < 24:  # a node of each asset
+    assets = len(ui.ask("{ assetNodes { id } }")["assetNodes"])
+    while ui.page.value("document.querySelectorAll('foreignObject').length") < assets:  # a node of each
         for kind in ("keyDown", "keyUp"):  # Alt+E opens all groups
             ui.page.call(
                 "Input.dispatchKeyEvent",
