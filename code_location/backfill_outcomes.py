@@ -45,7 +45,8 @@ def of_backfill(instance: dg.DagsterInstance, backfill: PartitionBackfill, now: 
     else:
         what, detail = INCOMPLETE, "all its runs ended well, and these partitions were not made"
     done = instance.get_runs(dg.RunsFilter(tags=tags, statuses=[dg.DagsterRunStatus.SUCCESS]))
-    cause = Cause("backfill", backfill.job_name or ASSETS, what)
+    # Each has a message of its own: of an earlier one a partition may stay unmade, as nothing asks for it.
+    cause = Cause("backfill", backfill.job_name or ASSETS, f"{what} ({backfill.backfill_id})")
     at, path = backfill.backfill_end_timestamp or now, backfill_path(backfill.backfill_id)
     for partition in sorted(_wanted(backfill) - _made(backfill, done)):
         yield failed(cause, at, partition, detail, path)

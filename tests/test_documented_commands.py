@@ -110,7 +110,7 @@ NOT_RUN: Mapping[str, Sequence[str]] = {
         "make model-data",
         "make model-data EXAMPLES=25000",
     ),
-    "serves until it is stopped; python -m tests.walk runs dagster dev, in half an hour": (
+    "serves until it is stopped; python -m tests.walk runs dagster dev, in 17 minutes": (
         "make dev",
         "dagster dev -w workspace.yaml",
         "python -m tests.walk .demo --out docs/images",

@@ -158,7 +158,7 @@ def test_a_backfill_that_fails_is_told_once_and_again_when_its_partitions_are_ma
     runs = daemons.instance.get_runs(dg.RunsFilter(tags=tags))
     assert [run.status for run in runs] == [dg.DagsterRunStatus.CANCELED] * 2
     (told,) = alerts()
-    assert told["text"].split("\n")[0] == f"[error] a backfill of assets fails: {LOST}"
+    assert told["text"].split("\n")[0] == f"[error] a backfill of assets fails: {LOST} ({failed})"
     assert told["partitions"] == ["verified_diffs 1", "verified_diffs 2"]
     assert "code location that's failing to load: ['repair']" in told["detail"]
     assert told["url"] == f"http://ui:3000/runs/b/{failed}"
@@ -169,6 +169,18 @@ def test_a_backfill_that_fails_is_told_once_and_again_when_its_partitions_are_ma
     (recovered,) = alerts()
     assert (recovered["status"], recovered["count"]) == ("recovered", 2)
     assert alerts() == [], "the failed backfill is still there, and was told"
+
+
+def test_each_backfill_that_fails_is_told_and_one_that_is_made_recovers_all(
+    daemons: Daemons, alerts: Alerts
+) -> None:
+    for partitions in ((1, 2), (1,)):
+        daemons.fails(*partitions)
+        assert [told["status"] for told in alerts()] == ["failing"]
+    daemons.succeeds(1)
+    assert [told["count"] for told in alerts()] == [1], "the one of this partition alone"
+    daemons.succeeds(2)
+    assert [told["status"] for told in alerts()] == ["recovered"]
 
 
 def test_a_backfill_waits_for_its_code_location_and_goes_on(
@@ -208,7 +220,7 @@ def test_what_a_person_cancels_and_what_runs_tell_is_told_by_no_backfill(
 def test_a_backfill_that_ends_without_all_its_partitions_is_told(daemons: Daemons, alerts: Alerts) -> None:
     backfill = daemons.starts(7, status=BulkActionStatus.COMPLETED_FAILED)
     (told,) = alerts()
-    assert told["cause"] == {"kind": "backfill", "subject": "assets", "what": "INCOMPLETE"}
+    assert told["cause"] == {"kind": "backfill", "subject": "assets", "what": f"INCOMPLETE ({backfill})"}
     assert told["url"].endswith(backfill)
     dg.materialize([verified_diffs], instance=daemons.instance, partition_key="7", run_config=QUIET)
     assert [told["status"] for told in alerts()] == ["recovered"], "by a run alone"

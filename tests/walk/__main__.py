@@ -4,7 +4,7 @@
 
 Materialize one partition; run a failed one again; backfill a week over six types; find out why a check failed
 and which rows were rejected; follow a score back to the session events; switch the automation on. What a user
-clicks is clicked with a mouse; GraphQL only waits for the runs. It takes half an hour on two cores.
+clicks is clicked with a mouse; GraphQL only waits for the runs. It takes 17 minutes on two cores.
 """
 
 import argparse
