@@ -2,6 +2,7 @@
 
     python bench/studies.py > docs/studies.md
     python bench/studies.py --store .model/store --result bench/results/scores.json   # scores of a store
+    python bench/studies.py --store .model/store --scaling --result bench/results/scaling.json
 
 The other results are written by their benches, each with `--result`. The prose is `bench/studies.md.jinja`;
 its tables and most of its figures come from the results. The published figures, and the sizes of the
@@ -15,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from study_results import Counts, counted, markdown, objections, read, spreads, text, write
+from study_results import Counts, counted, markdown, objections, read, scaling, spreads, text, write
 
 from repair.evaluation.intervals import Share, newcombe
 from repair.store.reader import PartitionStore
 
+RESULTS = ("precision", "edit_spread", "second_checker", "scores", "scaling")
 TEMPLATE = Path(__file__).with_name("studies.md.jinja")
 PAGE = Path(__file__).parents[1] / "docs" / "studies.md"
 LEETCODE, WORKSPACE = 360, 389
@@ -164,15 +166,30 @@ def scores_of(store: PartitionStore) -> Iterator[dict[str, Any]]:
         yield {"benchmark": benchmark, "system": system, **counts}
 
 
+def points_of(store: PartitionStore) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """The points of a store's `scaling_page`, and the versions that trained the last of them."""
+    points = store.table("scaling_page", {}).to_pylist()
+    manifest = store.manifest("scaling_results", store.partitions("scaling_results")[-1])
+    return points, dict(manifest.versions) if manifest else {}
+
+
 def page() -> str:
     """The page, in Markdown."""
-    results = {name: read(name) for name in ("precision", "edit_spread", "second_checker", "scores")}
+    results = {
+        name: read(name) for name in ("precision", "edit_spread", "second_checker", "scores", "scaling")
+    }
     precision = results["precision"]
 
     def score(benchmark: str, system: str, metric: str) -> Share:
         rows = results["scores"]["scores"]
         [row] = [row for row in rows if (row["benchmark"], row["system"]) == (benchmark, system)]
         return Share(row.get(metric, 0), row["n"])
+
+    def scaled(benchmark: str, size: int, recipe: str = "smollm2-135m") -> Share:
+        key = benchmark, recipe, size
+        rows = results["scaling"]["points"]
+        [row] = [row for row in rows if (row["benchmark"], row["recipe"], row["size"]) == key]
+        return Share(row["functional"], row["n"])
 
     environment = Environment(
         loader=FileSystemLoader(TEMPLATE.parent),
@@ -192,7 +209,7 @@ def page() -> str:
         own=precision["verifiers_own"],
         **{
             name.__name__: name
-            for name in (scripted, reliability, published, lead, score, spreads, objections)
+            for name in (scripted, reliability, published, lead, score, scaled, spreads, objections, scaling)
         },
     )
 
@@ -204,16 +221,21 @@ def main() -> None:
     parser.add_argument(
         "--store", help="folder or URI of a store with eval_results, whose scores are counted"
     )
-    parser.add_argument("--result", type=Path, help="file for the scores, as JSON")
+    parser.add_argument("--scaling", action="store_true", help="the points of its scaling_page instead")
+    parser.add_argument("--result", type=Path, help="file for the scores or points, as JSON")
     options = parser.parse_args()
     if not options.store:
         print(page(), end="")
         return
-    scores = list(scores_of(PartitionStore(options.store)))
-    for row in scores:
+    store, versions = PartitionStore(options.store), dict[str, str]()
+    if options.scaling:
+        name, (rows, versions) = "points", points_of(store)
+    else:
+        name, rows = "scores", list(scores_of(store))
+    for row in rows:
         print(row)
     if options.result:
-        write(options.result, {"scores": scores}, {})
+        write(options.result, {name: rows}, versions)
 
 
 if __name__ == "__main__":

@@ -111,6 +111,25 @@ def objections(rows: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
+def scaling(points: Iterable[Mapping[str, Any]]) -> str:
+    """The table of `scaling_page`, each size compared with the one before."""
+    heads = ("benchmark", "model", "examples", "trained on", "tokens read", "n", "functional", "verified")
+    more = ("AST match", "gained, lost", "p", "p, Holm")
+    return markdown([*heads, *more], map(_point, points))
+
+
+def _point(point: Mapping[str, Any]) -> tuple[str, ...]:
+    compared = ("-",) * 3
+    if point["p"] is not None:
+        compared = (f"{point['gained']}, {point['lost']}", f"{point['p']:.2g}", f"{point['p_adjusted']:.2g}")
+    return (
+        *(point["benchmark"], f"{point['recipe']}{', pretrained' if point['pretrained'] else ''}"),
+        *(f"{point[name]:,}" for name in ("size", "examples", "tokens", "n")),
+        *(text(Share(point[name], point["n"])) for name in ("functional", "repaired", "ast_match")),
+        *compared,
+    )
+
+
 def write(path: Path, result: Mapping[str, Any], versions: Mapping[str, str]) -> None:
     """Write a study's figures, with the day, the command and the versions that made them."""
     words = [word.rpartition("/")[2] if word.startswith("/") else word for word in sys.argv[1:]]

@@ -202,6 +202,7 @@ NOT_RUN: Mapping[str, Sequence[str]] = {
         "python bench/second_checker.py --store .model/store"
         " --repairs .model/precision/48c3a4d33cdd/repairs.jsonl",
         "python bench/studies.py",
+        "python bench/studies.py --store .model/store --scaling --result bench/results/scaling.json",
         "python bench/teacher.py",
         "python bench/teacher.py --rows 600 --seconds 6 --verified 200",
     ),
