@@ -66,9 +66,9 @@ $(DAGSTER_HOME)/dagster.yaml: dagster.yaml
 test: $(STAMP) ## Lint, types and every test
 	@$(MAKE) --no-print-directory -j 2 lint suite
 
-# Twice as many processes as cores: a test waits for its children half of its time.
+# Three processes on two cores: a test waits for its children for a part of its time, and each process has imports to pay for.
 suite: $(STAMP) ## Every test
-	@$(BIN)/python -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder
 
 lint: $(STAMP) ## ruff, pyright (strict on repair/), the import contracts
 	@$(BIN)/ruff check .
