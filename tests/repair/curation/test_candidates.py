@@ -13,10 +13,9 @@ from repair.schema.outcomes import outcome_schema
 from repair.schema.stages import REPAIR_CANDIDATES, REPRODUCED_DIAGNOSTICS
 
 
-@pytest.fixture(scope="module")
-def servers() -> Iterator[LanguageServers]:
-    with LanguageServers() as found:
-        yield found
+@pytest.fixture
+def servers(real_servers: LanguageServers) -> LanguageServers:
+    return real_servers
 
 
 class NoServers:

@@ -1,7 +1,6 @@
 """LeetCode benchmark: samples, each reject reason, functional tests, preludes, and the real files."""
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -49,10 +48,9 @@ def contained():
         pytest.skip(str(error))
 
 
-@pytest.fixture(scope="module")
-def servers() -> Iterator[LanguageServers]:
-    with LanguageServers() as servers:
-        yield servers
+@pytest.fixture
+def servers(real_servers: LanguageServers) -> LanguageServers:
+    return real_servers
 
 
 def published(buggy: str, correct: str = CORRECT, slug: str = "add") -> PublishedBenchmark:

@@ -1,6 +1,6 @@
 """Rule-based teacher: a row per rule on real servers, and a row per reject reason."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import pytest
 
@@ -107,10 +107,9 @@ REPAIRS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def servers() -> Iterator[LanguageServers]:
-    with LanguageServers() as opened:
-        yield opened
+@pytest.fixture
+def servers(real_servers: LanguageServers) -> LanguageServers:
+    return real_servers
 
 
 def target_of(code: str, diagnostics: list[Diagnostic]) -> Diagnostic:

@@ -322,10 +322,9 @@ def test_places_are_counted_in_the_right_unit() -> None:
     assert kind_of(UNDEFINED, "foo", original, original.replace(", foo", "")) == "deleted_code"
 
 
-@pytest.fixture(scope="module")
-def servers() -> LanguageServers:
-    with LanguageServers() as opened:
-        yield opened
+@pytest.fixture
+def servers(real_servers: LanguageServers) -> LanguageServers:
+    return real_servers
 
 
 KINDS = [

@@ -1,7 +1,5 @@
 """Hints of unreachable code, as the servers give them."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from repair.language_servers import LanguageServers, Request
@@ -9,10 +7,9 @@ from repair.line_diff import workspace as workspace_diff
 from repair.verification.verifier import verify
 
 
-@pytest.fixture(scope="module")
-def servers() -> Iterator[LanguageServers]:
-    with LanguageServers() as opened:
-        yield opened
+@pytest.fixture
+def servers(real_servers: LanguageServers) -> LanguageServers:
+    return real_servers
 
 
 def test_unreachable_code_of_a_project_that_needs_the_command_line(servers: LanguageServers) -> None:
