@@ -9,8 +9,6 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from repair.language_servers import LanguageServers
-
 # Read when gcsfs is imported, by whichever test comes first: else it would ask over gRPC what kind of bucket
 # it is, and the emulator speaks JSON only.
 os.environ["GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"] = "false"
@@ -57,13 +55,3 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder}; set REPAIR_SHARED_DATA to a folder that holds it")
     return folder
-
-
-@pytest.fixture(scope="session")
-def real_servers() -> LanguageServers:
-    """Pyright and ruff as stages of this process have them: another pool would take seconds to start."""
-    from tests.graph import LANGUAGE_SERVERS
-
-    servers = LANGUAGE_SERVERS.servers()
-    assert isinstance(servers, LanguageServers)
-    return servers

@@ -13,9 +13,10 @@ from repair.schema.outcomes import outcome_schema
 from repair.schema.stages import REPAIR_CANDIDATES, REPRODUCED_DIAGNOSTICS
 
 
-@pytest.fixture
-def servers(real_servers: LanguageServers) -> LanguageServers:
-    return real_servers
+@pytest.fixture(scope="module")
+def servers() -> Iterator[LanguageServers]:
+    with LanguageServers() as found:
+        yield found
 
 
 class NoServers:

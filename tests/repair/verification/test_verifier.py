@@ -1,7 +1,7 @@
 """Verification: right diffs, and one wrong diff for every reject reason."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import pairwise
 
@@ -432,9 +432,10 @@ def test_rows_keep_their_order_and_none_is_lost() -> None:
     assert servers.rounds == [2, 1]  # the rows of a batch are asked about together
 
 
-@pytest.fixture
-def real(real_servers: LanguageServers) -> LanguageServers:
-    return real_servers
+@pytest.fixture(scope="module")
+def real() -> Iterator[LanguageServers]:
+    with LanguageServers() as servers:
+        yield servers
 
 
 REAL = [

@@ -1,6 +1,7 @@
 """LeetCode benchmark: samples, each reject reason, functional tests, preludes, and the real files."""
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -48,9 +49,10 @@ def contained():
         pytest.skip(str(error))
 
 
-@pytest.fixture
-def servers(real_servers: LanguageServers) -> LanguageServers:
-    return real_servers
+@pytest.fixture(scope="module")
+def servers() -> Iterator[LanguageServers]:
+    with LanguageServers() as servers:
+        yield servers
 
 
 def published(buggy: str, correct: str = CORRECT, slug: str = "add") -> PublishedBenchmark:

@@ -1,6 +1,6 @@
 """Rule-based teacher: a row per rule on real servers, and a row per reject reason."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import pytest
 
@@ -107,9 +107,10 @@ REPAIRS = [
 ]
 
 
-@pytest.fixture
-def servers(real_servers: LanguageServers) -> LanguageServers:
-    return real_servers
+@pytest.fixture(scope="module")
+def servers() -> Iterator[LanguageServers]:
+    with LanguageServers() as opened:
+        yield opened
 
 
 def target_of(code: str, diagnostics: list[Diagnostic]) -> Diagnostic:

@@ -9,8 +9,9 @@ from tests.repair.verification.cheats.cheat_trial import Tried, confusion, tried
 
 
 @pytest.fixture(scope="module")
-def results(real_servers: LanguageServers) -> list[Tried]:
-    return tried(real_servers)
+def results() -> list[Tried]:
+    with LanguageServers() as servers:
+        return tried(servers)
 
 
 @pytest.mark.parametrize("innocent", [False, True], ids=["cheats", "innocent"])

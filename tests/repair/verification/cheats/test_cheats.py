@@ -322,9 +322,10 @@ def test_places_are_counted_in_the_right_unit() -> None:
     assert kind_of(UNDEFINED, "foo", original, original.replace(", foo", "")) == "deleted_code"
 
 
-@pytest.fixture
-def servers(real_servers: LanguageServers) -> LanguageServers:
-    return real_servers
+@pytest.fixture(scope="module")
+def servers() -> LanguageServers:
+    with LanguageServers() as opened:
+        yield opened
 
 
 KINDS = [

@@ -1,5 +1,7 @@
 """Hints of unreachable code, as the servers give them."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from repair.language_servers import LanguageServers, Request
@@ -7,9 +9,10 @@ from repair.line_diff import workspace as workspace_diff
 from repair.verification.verifier import verify
 
 
-@pytest.fixture
-def servers(real_servers: LanguageServers) -> LanguageServers:
-    return real_servers
+@pytest.fixture(scope="module")
+def servers() -> Iterator[LanguageServers]:
+    with LanguageServers() as opened:
+        yield opened
 
 
 def test_unreachable_code_of_a_project_that_needs_the_command_line(servers: LanguageServers) -> None:

@@ -93,9 +93,10 @@ TAUGHT: list[tuple[str | None, InjectedBug]] = [
 
 
 @pytest.fixture(scope="module")
-def rows(real_servers: LanguageServers) -> Iterator[list[dict[str, Any]]]:
+def rows() -> Iterator[list[dict[str, Any]]]:
     bugs = [bug for _, bug in TAUGHT]
-    batch = injected_samples(PUBLISHED, real_servers, cutoff=CUTOFF, taught=bugs)
+    with LanguageServers() as servers:
+        batch = injected_samples(PUBLISHED, servers, cutoff=CUTOFF, taught=bugs)
     assert batch.schema == outcome_schema(INJECTED_SAMPLES)
     assert batch.num_rows == candidates_of(PUBLISHED, CUTOFF, bugs)
     yield batch.to_pylist()
