@@ -17,8 +17,8 @@ besides. `--result FILE` writes the figures, of which `bench/studies.py` makes d
 Two calibrations are fitted, and their thresholds chosen, on the half of the problems with injected bugs that
 no result is reported on (`leetcode_injected_choose`); everything else is reported. The model's, by which
 `repair fix` shows answers, lies beside it: fitted to the model's, its threshold chosen on what `repair fix`
-tries. The verifier's own, of the first answers of all systems
-but the scripted, gives verified rows their confidence.
+tries. The verifier's own, of the first answers of all systems but the scripted, gives verified rows their
+confidence.
 """
 
 import argparse
@@ -52,7 +52,7 @@ from repair.language_servers import LanguageServers
 from repair.models.made_by import weights_of
 from repair.prompt.sentinels import render_response
 from repair.store.reader import PartitionStore
-from repair.synthesis.rules.model import RULES
+from repair.synthesis.rules import RULES
 from repair.text.stable_hash import rank
 from repair.verification.confidence import FILE, LEAST_LIKELY, OWN, Calibration, Signals, verifiers_own
 

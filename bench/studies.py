@@ -175,9 +175,7 @@ def points_of(store: PartitionStore) -> tuple[list[dict[str, Any]], dict[str, st
 
 def page() -> str:
     """The page, in Markdown."""
-    results = {
-        name: read(name) for name in ("precision", "edit_spread", "second_checker", "scores", "scaling")
-    }
+    results = {name: read(name) for name in RESULTS}
     precision = results["precision"]
 
     def score(benchmark: str, system: str, metric: str) -> Share:

@@ -21,6 +21,7 @@ from repair.models.made_by import MADE_BY
 from repair.models.model import Model, Sampling
 from repair.synthesis.lm.model import LmModel
 from repair.synthesis.lm.program import TeacherProgram
+from repair.synthesis.rules import RULES
 from repair.synthesis.rules.model import RulesModel
 from resources.language_models import LanguageModelResource
 from resources.language_servers import LanguageServersResource
@@ -28,7 +29,7 @@ from resources.stages import Input, Stage
 from resources.trainer import TrainerResource
 from training_assets.checkpoint import CHECKPOINT
 
-MODEL, BASE, RULES = "model", "base", "rules"
+MODEL, BASE = "model", "base"
 BASELINES = {baseline.name: baseline for baseline in (EMPTY, HISTORY)}
 FEW_SHOT = "few_shot_examples"
 

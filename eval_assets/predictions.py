@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from eval_assets.models import FEW_SHOT, MODEL, RULES, ChosenModels, OpenedModels
+from eval_assets.models import FEW_SHOT, MODEL, ChosenModels, OpenedModels
 from partitions.dates import DATES
 from partitions.keys import Key
 from partitions.mappings import ALL_TYPES
@@ -16,6 +16,7 @@ from repair.models.model import Sampling
 from repair.prompt.sentinels import PROMPT_VERSION
 from repair.store.manifest import Manifest
 from repair.store.writer import PartitionWriter
+from repair.synthesis.rules import RULES
 from repair_assets.benchmarks import BENCHMARKS, leetcode_benchmark, workspace_benchmark
 from repair_assets.few_shot_examples import few_shot_examples
 from resources.checks import Checked, CheckVerdict, PartitionCheck, check_specs

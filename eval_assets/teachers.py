@@ -31,7 +31,7 @@ from repair.store.writer import PartitionWriter
 from repair.synthesis.history import HistoryTeacher
 from repair.synthesis.lm.judge import LmJudge
 from repair.synthesis.lm.teacher import LmTeacher
-from repair.synthesis.rules import RulesTeacher
+from repair.synthesis.rules import RULES, RulesTeacher
 from repair_assets.repair_candidates import repair_candidates
 from repair_assets.teacher_program import stored_program, teacher_program
 from resources.checks import check_specs
@@ -128,7 +128,7 @@ def _teachers(
             yield ComparedTeacher(name=name, teacher=make(servers, stack), servers=servers)
 
     yield opened("history", lambda servers, _: HistoryTeacher(servers))
-    yield opened("rules", lambda servers, _: RulesTeacher(servers))
+    yield opened(RULES, lambda servers, _: RulesTeacher(servers))
     if model is None:
         return
     program = stored_program(store)

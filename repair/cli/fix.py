@@ -50,8 +50,8 @@ def fix(
     project, and the change is no trick that silences them; else one line says why there is none. Of the model
     that comes with the package it must also be likely enough right (--unsure: shown all the same). After a
     model's first answer that of the rules is tried. What ruff fixes itself is named first; rules of style are
-    left out. Each fix stands on those shown before it. Code
-    is never run. A model behind an API (PROVIDER/NAME) is sent the file; the others stay on this machine.
+    left out. Each fix stands on those shown before it. Code is never run. A model behind an API
+    (PROVIDER/NAME) is sent the file; the others stay on this machine.
 
     \b
     Exit codes:

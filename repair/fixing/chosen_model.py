@@ -17,7 +17,8 @@ from repair.models.made_by import file_sha256
 from repair.models.model import Completion, Model, Sampling
 from repair.models.shipped import is_shipped, shipped_folder
 from repair.prompt.sentinels import PROMPT_VERSION
-from repair.synthesis.rules.model import RULES, RulesModel
+from repair.synthesis.rules import RULES
+from repair.synthesis.rules.model import RulesModel
 from repair.user_cache import user_cache
 from repair.verification.confidence import Calibration
 

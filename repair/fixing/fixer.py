@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from repair.errors import InputError
-from repair.fixing.fix import LATE, NO_ANSWER, TOO_LONG, UNSURE, Answer, Attempt, Fix, Task
+from repair.fixing.fix import LATE, MODEL, NO_ANSWER, TOO_LONG, UNSURE, Answer, Attempt, Fix, Task
 from repair.language_servers.scheduler import CheckCoroutine, Servers, run_all
 from repair.line_diff.numbered import LineDiffError
 from repair.models.model import Completion, FinishReason, Model
 from repair.prompt.answer_formats import LINE_DIFF, answer_format
 from repair.prompt.sentinels import PromptError
-from repair.synthesis.rules.model import RULES, RulesModel
+from repair.synthesis.rules import RULES
+from repair.synthesis.rules.model import RulesModel
 from repair.unexpected import UNEXPECTED
 from repair.verification.confidence import Calibration, Signals, signals_of
 from repair.verification.needless import UnansweredError
@@ -54,8 +55,7 @@ class _Round:
 
     model: Model
     count: Callable[[Task], int]
-    later: bool
-    """They are not the first answers of the model that gives them."""
+    author: str
 
 
 class Fixer:
@@ -65,9 +65,9 @@ class Fixer:
         self.models, self._servers = models, servers
         self._rounds: list[_Round] = []
         if models.rules:
-            self._rounds.append(_Round(RulesModel(servers), lambda task: 1, later=False))
+            self._rounds.append(_Round(RulesModel(servers), lambda task: 1, RULES))
         if models.more is not None:
-            self._rounds.append(_Round(models.more, lambda task: task.k - 1, later=True))
+            self._rounds.append(_Round(models.more, lambda task: task.k - 1, MODEL))
 
     def fix(self, tasks: Sequence[Task]) -> list[Fix]:
         """The fix of each task, each by itself."""
@@ -115,13 +115,12 @@ class Fixer:
 
     def _asked(self, asked: _Round, tasks: Sequence[Task]) -> list[Fix]:
         answers = self._answers(asked.model, tasks, [asked.count(task) for task in tasks])
-        fixes = self.verified(tasks, answers, later=asked.later)
-        if asked.model.name != RULES:
-            return fixes
+        if asked.author == MODEL:
+            return self.verified(tasks, answers, later=True)
         # what no rule knows, or none repairs, is no answer: it tells nobody anything
         return [
-            replace(fix.by(RULES), rejected=tuple(one for one in fix.rejected if one.reason == UNSURE))
-            for fix in fixes
+            replace(fix.by(asked.author), rejected=tuple(one for one in fix.rejected if one.reason == UNSURE))
+            for fix in self.verified(tasks, answers)
         ]
 
     def verified(

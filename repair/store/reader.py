@@ -27,7 +27,6 @@ import pyarrow.parquet as pq
 from fsspec.core import url_to_fs
 
 from repair.errors import StoreError
-from repair.schema.texts import stored_name
 from repair.store.files import READ_ERRORS, file_identity
 from repair.store.manifest import (
     CHUNK_BYTES,
@@ -39,6 +38,7 @@ from repair.store.manifest import (
     is_segment,
     read_manifest,
 )
+from repair.store.stored_columns import stored_columns
 from repair.store.text_columns import join_texts, look_up_texts
 from repair.store.text_table import FOLDER, TextTable
 from repair.store.writer import PartitionWriter
@@ -176,7 +176,8 @@ class PartitionStore:
         with self._verified(asset, partition, stored) as handle:
             try:
                 parquet = pq.ParquetFile(handle)
-                columns = self._stored_names(asset, partition, stored, parquet, columns)
+                location = f"{self.uri(asset, partition)}/{stored.file}"
+                columns = stored_columns(parquet, columns, asset=asset, location=location)
                 start, stop = rows or (0, parquet.metadata.num_rows)
                 if start >= stop:
                     schema = parquet.read_row_groups([], columns=columns).schema
@@ -209,7 +210,8 @@ class PartitionStore:
         with self._verified(asset, partition, stored) as handle:
             try:
                 parquet = pq.ParquetFile(handle)
-                names = self._stored_names(asset, partition, stored, parquet, columns)
+                location = f"{self.uri(asset, partition)}/{stored.file}"
+                names = stored_columns(parquet, columns, asset=asset, location=location)
                 table = parquet.read(columns=names)
             except READ_ERRORS as error:
                 raise self._damaged(asset, partition, stored, str(error)) from error
@@ -352,27 +354,6 @@ class PartitionStore:
             return cast(bytes, handle.read(CHUNK_BYTES))
         except OSError as error:
             raise self._damaged(asset, partition, stored, str(error)) from error
-
-    def _stored_names(
-        self,
-        asset: str,
-        partition: Mapping[str, str],
-        stored: StoredFile,
-        parquet: Any,
-        columns: list[str] | None,
-    ) -> list[str] | None:
-        """The columns as they are named in the file. Parquet itself leaves out what a file does not have."""
-        if columns is None:
-            return None
-        names = set(parquet.schema_arrow.names)
-        missing = [name for name in columns if not {name, stored_name(name)} & names]
-        if missing:
-            raise StoreError(
-                f"{self.uri(asset, partition)}/{stored.file} has no column {', '.join(missing)}: this "
-                f"partition of {asset} was stored by an older version of the code. Materialize {asset} of it "
-                "again, then what reads it"
-            )
-        return [name if name in names else stored_name(name) for name in columns]
 
     def _damaged(self, asset: str, partition: Mapping[str, str], stored: StoredFile, what: str) -> StoreError:
         return StoreError(

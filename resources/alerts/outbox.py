@@ -82,13 +82,15 @@ class Outbox(Closing):
 
     def unread(self, runs: Iterable[str]) -> list[str]:
         """Those of the runs that were not read yet, in their order."""
-        known = {run for (run,) in self._connection.execute("SELECT run FROM read_runs")}
-        return [run for run in runs if run not in known]
+        return self._not_among("SELECT run FROM read_runs", runs)
 
     def unread_backfills(self, backfills: Iterable[str]) -> list[str]:
         """Those of the backfills that were not read yet, in their order."""
-        known = {name for (name,) in self._connection.execute("SELECT backfill FROM read_backfills")}
-        return [backfill for backfill in backfills if backfill not in known]
+        return self._not_among("SELECT backfill FROM read_backfills", backfills)
+
+    def _not_among(self, query: str, names: Iterable[str]) -> list[str]:
+        known = {name for (name,) in self._connection.execute(query)}
+        return [name for name in names if name not in known]
 
     def latest_read(self) -> float | None:
         """The time of the latest run that was read."""

@@ -27,6 +27,7 @@ from repair.text.lines import lines_of, split_mark
 from repair.unexpected import UNEXPECTED
 from repair.verification.verifier import UNANSWERED, examine
 
+RULES = "rules"
 MOST_CANDIDATES = 4
 
 REASONS = {
@@ -42,7 +43,7 @@ class RulesTeacher:
     """Proposes the first candidate of a rule that verifies."""
 
     servers: Servers
-    name: str = "rules"
+    name: str = RULES
     rows_at_once: int = 64
     """Rows whose checks run together; bounds the memory."""
 

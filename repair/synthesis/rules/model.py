@@ -14,9 +14,7 @@ from repair.models.model import Completion, FinishReason
 from repair.prompt.rows import prompt_of
 from repair.schema.outcomes import Reject
 from repair.schema.rows import RepairCandidateRow
-from repair.synthesis.rules import RulesTeacher
-
-RULES = "rules"
+from repair.synthesis.rules import RULES, RulesTeacher
 
 
 @dataclass(frozen=True, slots=True)

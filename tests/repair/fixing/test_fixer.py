@@ -11,7 +11,7 @@ from repair.fixing.fix import LATE, MODEL, REASONS, UNSURE, Fix, Task
 from repair.fixing.fixer import Fixer
 from repair.language_servers import ServerTimeoutError
 from repair.models.model import FinishReason
-from repair.synthesis.rules.model import RULES
+from repair.synthesis.rules import RULES
 from tests.repair.fixing.scripted import DOUBTS, Script, scripted
 from tests.repair.synthesis.support import FunctionServers, found, marked
 
