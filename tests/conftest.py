@@ -3,11 +3,16 @@
 import gc
 import os
 import sys
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
+
+from repair.language_servers import LanguageServers
 
 # Read when gcsfs is imported, by whichever test comes first: else it would ask over gRPC what kind of bucket
 # it is, and the emulator speaks JSON only.
@@ -27,6 +32,25 @@ settings.register_profile(
 settings.load_profile("repair")
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+# The first test that trains costs its process five seconds for Composer: one process has them all.
+TRAINING = (
+    *("tests/repair/training/", "tests/repair/models/", "tests/resources/test_trainer.py"),
+    *("tests/eval_assets/test_eval_results.py", "tests/eval_assets/test_predictions.py"),
+    *("tests/eval_assets/test_scaling.py", "tests/training_assets/"),
+)
+
+
+class TogetherByFile(LoadFileScheduling):
+    """Gives the tests of a file to one process, and those of all files that train to one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "training" if nodeid.startswith(TRAINING) else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> TogetherByFile:
+    return TogetherByFile(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -55,3 +79,10 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder}; set REPAIR_SHARED_DATA to a folder that holds it")
     return folder
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[LanguageServers]:
+    """Pyright and ruff of the tests of this process that only ask them: to start others takes seconds."""
+    with LanguageServers() as servers:
+        yield servers

@@ -102,9 +102,8 @@ def core(
     environment = empty_environment(
         tmp_path_factory.mktemp("core") / "environment", interpreter(request.param)
     )
-    # what the tests use of the other interpreter's is compiled as they use it
-    options = [] if interpreter(request.param) == sys.executable else ["--no-compile"]
-    pip(environment.python, "install", *options, "--constraint", ROOT / "constraints.txt", wheel)
+    # what the tests use is compiled as they use it
+    pip(environment.python, "install", "--no-compile", "--constraint", ROOT / "constraints.txt", wheel)
     return environment
 
 
@@ -220,8 +219,9 @@ def pipeline(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environme
 
 def test_the_code_location_loads(pipeline: Environment, tmp_path: Path) -> None:
     home = {"DAGSTER_HOME": str(tmp_path), "REPAIR_HOME": str(tmp_path)}
+    shutil.copy(ROOT / "workspace.yaml", tmp_path)
     validated = pipeline.run(
-        *("python", "-m", "dagster", "definitions", "validate", "-m", "code_location.definitions"),
+        *("python", "-m", "dagster", "definitions", "validate", "-w", "workspace.yaml"),
         cwd=tmp_path,
         variables=home,
     )

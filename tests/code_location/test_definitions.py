@@ -1,11 +1,11 @@
 """The code location loads fast, holds the graph of the design, and imports nothing heavy."""
 
 import json
-import os
 import subprocess
 import sys
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -63,12 +63,14 @@ def defs() -> dg.Definitions:
 
 
 def test_the_code_location_loads_fast_and_imports_nothing_heavy():
-    runs = [
-        json.loads(subprocess.run([sys.executable, "-c", LOAD], check=True, capture_output=True).stdout)
-        for _ in range(2)  # the first may compile the modules
-    ]
-    assert runs[1]["heavy"] == []
-    assert min(run["ratio"] for run in runs) < 6
+    def load() -> dict[str, Any]:
+        return json.loads(
+            subprocess.run([sys.executable, "-c", LOAD], check=True, capture_output=True).stdout
+        )
+
+    first = load()
+    assert first["heavy"] == []
+    assert first["ratio"] < 6 or load()["ratio"] < 6  # the first may compile the modules
 
 
 def test_the_graph_has_all_stages_with_their_partitions(defs: dg.Definitions):
@@ -144,17 +146,6 @@ def test_a_run_of_one_asset_can_be_asked_for_with_its_checks(defs: dg.Definition
     for asset in ("session_events", "daily_examples", "checkpoint"):
         alone = job.get_subset(asset_selection={dg.AssetKey(asset)})
         assert dg.validate_run_config(alone, others), "a backfill has one configuration for all its runs"
-
-
-def test_dagster_accepts_the_definitions(tmp_path: Path):
-    done = subprocess.run(
-        [sys.executable, "-m", "dagster", "definitions", "validate", "-w", "workspace.yaml"],
-        check=False,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "DAGSTER_HOME": str(tmp_path)},  # that of `make demo` need not be there yet
-    )
-    assert done.returncode == 0, done.stderr
 
 
 def upstream(defs: dg.Definitions, asset: str, key: str | dg.MultiPartitionKey, parent: str) -> set[str]:

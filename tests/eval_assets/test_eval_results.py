@@ -14,6 +14,7 @@ from partitions.keys import Key
 from repair_assets.benchmarks import leetcode_benchmark, workspace_benchmark
 from repair_assets.repair_examples import daily_examples
 from tests.graph import DAY, House, check, failure, misspelt, reused
+from tests.own_process import TrainerInThisProcess
 from tests.stored_examples import TYPES, misspelt_in, projects_of, store_day, verified
 from training_assets.checkpoint import checkpoint
 from training_assets.training_mixture import training_mixture
@@ -69,6 +70,7 @@ def trained(house: House) -> House:
 
 @pytest.fixture(scope="module")
 def scored(trained: House) -> House:
+    trained.resources["trainer"] = TrainerInThisProcess(answers=str(trained.folder / "decoded"))
     trained.run([predictions], CARD, config=DECODING)
     for name in TYPES:
         trained.run([eval_results], Key(DAY, name))

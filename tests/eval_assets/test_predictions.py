@@ -27,6 +27,7 @@ from repair_assets.benchmarks import BENCHMARKS
 from resources.language_models import LanguageModelResource
 from tests.graph import DAY, House, check, failure, reused
 from tests.model_server import Exchange, ModelServer
+from tests.own_process import TrainerInThisProcess
 from tests.repair.evaluation.test_predictions import sample
 from tests.small_llama import save_llama
 from tests.stored_examples import TYPES
@@ -69,6 +70,10 @@ class Bench:
                 stored(self.house, name, Key(None, known), rows, BENCHMARK_SAMPLES)
         if weights is not None:
             self.train(weights, base or {"kind": "FromScratch"})
+
+    def decode_here(self) -> None:
+        """No further child: it would load torch once more."""
+        self.house.resources["trainer"] = TrainerInThisProcess(answers=str(self.house.folder / "decoded"))
 
     def train(self, weights: Path, base: Mapping[str, Any]) -> None:
         """Store the weights as the day's checkpoint."""
@@ -135,6 +140,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory, weights: Path) -> tuple[Ben
     manifest = bench.house.store.manifest("predictions", DATE.segments())
     survived = Killed(result, bench.logs()[0].read_bytes(), manifest is not None)
     assert reused(bench.predict(**TWICE)) == {"predictions": False}
+    bench.decode_here()
     return bench, survived
 
 
@@ -258,6 +264,7 @@ def test_a_language_model_answers_by_the_same_interface(tmp_path: Path) -> None:
 
 def test_the_base_of_a_checkpoint_is_asked_with_instructions(tmp_path: Path, weights: Path) -> None:
     bench = Bench(tmp_path, weights, {"kind": "Pretrained", "path": str(weights), "revision": None})
+    bench.decode_here()
     bench.predict(models=["base"])
     prompt = bench.rows()[0]["prompt"]
     assert prompt.startswith("You are an expert assistant")

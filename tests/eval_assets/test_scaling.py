@@ -20,8 +20,9 @@ from repair.prompt.sentinels import render_response
 from repair.schema.stages import FILES
 from repair.training.dataset import read_mixture, rendered
 from repair.training.scaling import nested_subset
-from resources.trainer import TrainerResource
+from resources.trainer import DECODING
 from tests.graph import DAY, House, failure, reused, undefined
+from tests.own_process import TrainerInThisProcess
 from tests.repair.evaluation.test_predictions import sample
 from tests.repair.evaluation.test_scaling import rows as answered
 from tests.stored_examples import TYPES
@@ -46,20 +47,15 @@ ASKED = ("leetcode", "leetcode_injected", "leetcode_injected_choose", "leetcode"
 """The benchmark of each sample."""
 
 
-class InThisProcess(TrainerResource):
-    """Runs both programs in the process of the tests, and writes down which; `fails` names one that ends."""
+class Interrupted(TrainerInThisProcess):
+    """Writes down what it runs; decoding fails while there is a file `broken` beside the answers."""
 
     def run(self, context: dg.AssetExecutionContext, module: str, extras: Mapping[str, Any]) -> Any:
-        from code_location import decode_main, train_main
-
         with self.ran.open("a") as log:
             log.write(f"{module}\n")
-        if module == "code_location.train_main":
-            train_main.run_extras(extras, train_main.Silent())
-        elif Path(self.answers, "broken").exists():
+        if module == DECODING and Path(self.answers, "broken").exists():
             raise dg.Failure("decoding was interrupted", allow_retries=False)
-        else:
-            decode_main.run(extras, context.log.info)
+        super().run(context, module, extras)
 
     @property
     def ran(self) -> Path:
@@ -120,7 +116,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> House:
     """A frozen benchmark, a mixture of 310 training examples, and programs that leave states."""
     house = House(tmp_path_factory.mktemp("house"))
     folder = house.folder
-    house.resources["trainer"] = InThisProcess(answers=str(folder / "decoded"), states=str(folder / "states"))
+    house.resources["trainer"] = Interrupted(answers=str(folder / "decoded"), states=str(folder / "states"))
     store_mixture(house, store_benchmark(house))
     return house
 
@@ -136,7 +132,7 @@ def refused(house: House, key: Key) -> str:
 @pytest.fixture(scope="module")
 def trained(house: House) -> House:
     """The point of 300 examples, whose first run was interrupted after its training."""
-    trainer: InThisProcess = house.resources["trainer"]
+    trainer: Interrupted = house.resources["trainer"]
     broken = trainer.ran.parent / "broken"
     broken.touch()
     assert "decoding was interrupted" in refused(house, POINT)
@@ -147,7 +143,7 @@ def trained(house: House) -> House:
 
 
 def test_a_run_that_was_interrupted_while_it_decoded_trains_nothing_again(trained: House) -> None:
-    trainer: InThisProcess = trained.resources["trainer"]
+    trainer: Interrupted = trained.resources["trainer"]
     programs = [line.partition("_main")[0] for line in trainer.ran.read_text().splitlines()]
     assert programs == ["code_location.train", "code_location.decode", "code_location.decode"]
     assert not list(Path(trainer.states).iterdir()), "weights are not kept"

@@ -15,12 +15,13 @@ import yaml
 
 from repair.errors import ConfigurationError
 from repair.models.answer_log import AnswerLog, prompt_sha256
+from repair.models.made_by import MADE_BY
 from repair.models.model import Completion, FinishReason
 from resources.trainer import DECODING, TrainerResource
 from resources.trainer_pod import read_pod
 from tests.kubernetes_api import VERSION, KubernetesApi, kubernetes_api
-from tests.repair.training.conftest import example_row, write_mixture
-from tests.repair.training.test_program import SMALL
+from tests.repair.training.conftest import write_mixture
+from tests.repair.training.test_program import SMALL, rows, small, train
 
 __all__ = ["kubernetes_api", "write_mixture"]
 ROOT = Path(__file__).parents[2]
@@ -98,12 +99,13 @@ def test_what_is_no_manifest_is_refused(text: str | None, tmp_path: Path) -> Non
         read_pod(path)
 
 
-def in_pod(folder: Path, **changes: Any) -> TrainerResource:
+def in_pod(folder: Path, variables: Mapping[str, str] = {}, **changes: Any) -> TrainerResource:
     """The shipped pod, with this interpreter in its container."""
     manifest = shipped()
     [container] = manifest["spec"]["containers"]
     container |= {"command": [sys.executable, "-m"]} | changes
-    container["env"].append({"name": "PYTHONPATH", "value": str(ROOT)})
+    own = {"PYTHONPATH": str(ROOT), **variables}
+    container["env"] += [{"name": name, "value": value} for name, value in own.items()]
     path = folder / "pod.yaml"
     path.write_text(yaml.safe_dump(manifest))
     return TrainerResource(pod=str(path), scratch=str(folder / "scratch"), answers=str(folder / "decoded"))
@@ -179,21 +181,51 @@ def test_a_pod_that_the_server_refuses_fails_the_run(tmp_path: Path, kubernetes_
 
 
 @pytest.mark.slow
-def test_a_training_in_a_pod_is_started_by_composer(
+def test_two_sharded_processes_in_a_pod_tell_the_run_the_losses_of_one(
     tmp_path: Path, kubernetes_api: KubernetesApi, write_mixture: Callable[[list[dict[str, str]]], str]
 ) -> None:
+    import safetensors.torch
+    import torch
+
+    mixture = write_mixture(rows())
+    reported: list[dict[str, Any]] = []
+    train(small(epochs=2), mixture, tmp_path / "one", reported)
+    # FSDP_VERSION=2: Composer's first sharding does not run on a CPU
     composer = str(Path(sys.executable).with_name("composer"))
-    trainer = in_pod(tmp_path, command=[composer, "-n", "1", "-m"])
-    with trainer.exchange() as folder:
-        out = Path(folder, "checkpoint")
-        extras = {
-            "recipe": "tiny",
-            "overrides": {**SMALL, "epochs": 1},
-            "mixture_uri": write_mixture([example_row(number) for number in range(8)]),
-            "output_dir": str(out),
-        }
-        success, logs = run(trainer, "code_location.train_main", extras)
-        assert success, logs
-        assert "batch 1 of 1: loss" in logs
-        assert (out / "model.safetensors").is_file()
-    assert not Path(folder).exists()
+    trainer = in_pod(tmp_path, {"FSDP_VERSION": "2"}, command=[composer, "-n", "2", "-m"])
+    told: list[Any] = []
+
+    @dg.asset
+    def checkpoint(context: dg.AssetExecutionContext) -> Any:
+        with trainer.exchange() as folder:
+            out = Path(folder, "checkpoint")
+            extras = {
+                "recipe": "tiny",
+                "overrides": {**SMALL, "epochs": 2, "sharding": {}, "activation_checkpointing": True},
+                "mixture_uri": mixture,
+                "output_dir": str(out),
+            }
+            completed = trainer.run(context, "code_location.train_main", extras)
+            told.extend(completed.get_custom_messages())
+            out.rename(tmp_path / "two")
+        assert not Path(folder).exists()
+        return completed.get_materialize_result()
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        run = dg.materialize([checkpoint], instance=instance)
+        logged = [entry.user_message for entry in instance.all_logs(run.run_id)]
+    assert run.success
+    assert [message["kind"] for message in told] == ["validation"] * 2 + ["training_result"]
+    assert sum(message.startswith("batch 1 of") for message in logged) == 1  # one process tells it
+    [materialization] = run.asset_materializations_for_node("checkpoint")
+    result = json.loads((tmp_path / "two" / MADE_BY).read_text())["result"]
+    assert materialization.metadata["left_out_too_long"].value == result["left_out_too_long"] == 2
+    assert materialization.metadata["last_loss"].value == result["last_loss"]
+    curve = [json.loads(line) for line in (tmp_path / "two" / "metrics.jsonl").read_text().splitlines()]
+    for one, two in zip(reported, curve, strict=True):
+        for name in {"loss", "validation_loss", "tokens"} & set(one):
+            assert one[name] == pytest.approx(two[name], rel=1e-3)
+    one, two = (safetensors.torch.load_file(tmp_path / name / "model.safetensors") for name in ("one", "two"))
+    assert set(one) == set(two)
+    for name, weight in one.items():
+        torch.testing.assert_close(two[name], weight, rtol=1e-2, atol=1e-3)

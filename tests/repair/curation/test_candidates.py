@@ -13,12 +13,6 @@ from repair.schema.outcomes import outcome_schema
 from repair.schema.stages import REPAIR_CANDIDATES, REPRODUCED_DIAGNOSTICS
 
 
-@pytest.fixture(scope="module")
-def servers() -> Iterator[LanguageServers]:
-    with LanguageServers() as found:
-        yield found
-
-
 class NoServers:
     """Servers that nobody may ask."""
 

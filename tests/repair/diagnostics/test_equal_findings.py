@@ -56,11 +56,10 @@ OTHERS = [
 
 
 @pytest.fixture(scope="module")
-def reported() -> dict[str, list[Diagnostic]]:
+def reported(servers: LanguageServers) -> dict[str, list[Diagnostic]]:
     texts = [text for *_, text in TEXTS] + [text for _, _, text, *_ in OTHERS]
-    with LanguageServers() as servers:
-        results = servers.check_many(Request({"main.py": text, **SETTINGS}, ("main.py",)) for text in texts)
-        return {text: list(result.diagnostics) for text, result in zip(texts, results, strict=True)}
+    results = servers.check_many(Request({"main.py": text, **SETTINGS}, ("main.py",)) for text in texts)
+    return {text: list(result.diagnostics) for text, result in zip(texts, results, strict=True)}
 
 
 def of_type(diagnostics: list[Diagnostic], server: str, name: str) -> list[Diagnostic]:

@@ -222,12 +222,6 @@ def test_match(candidates: list[Diagnostic], chosen: int | None, agreed: list[st
         assert result == (candidates[chosen], agreed)
 
 
-@pytest.fixture(scope="module")
-def servers() -> Iterator[LanguageServers]:
-    with LanguageServers() as warm:
-        yield warm
-
-
 def test_servers_that_are_closed_meanwhile_reject_what_is_left() -> None:
     class Closed(ScriptedServers):
         def check_many(self, requests: Iterable[Request]) -> Iterator[Result]:

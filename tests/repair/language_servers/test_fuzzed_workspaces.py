@@ -328,8 +328,9 @@ TEXTS: tuple[Callable[[random.Random], str], ...] = (_soup, _soup, _deep, _long,
 def _workspaces(chance: random.Random) -> Iterator[Mapping[str, str]]:
     while True:
         settings = dict(_settings(chance) for _ in range(chance.randrange(3)))
-        for _ in range(SHARING):
-            yield _cycle(chance) if chance.random() < 0.1 else {**_files(chance), **settings}
+        for number in range(SHARING):
+            files = _cycle(chance) if chance.random() < 0.03 else _files(chance)
+            yield files if number % 3 else {**settings, **files}  # many cost a start of the command line
 
 
 def _files(chance: random.Random) -> dict[str, str]:

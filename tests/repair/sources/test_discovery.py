@@ -332,12 +332,11 @@ def test_no_events_no_questions() -> None:
 
 
 @pytest.mark.slow
-def test_the_servers_see_what_the_typist_gets_wrong() -> None:
+def test_the_servers_see_what_the_typist_gets_wrong(servers: LanguageServers) -> None:
     """Real servers on a simulated project: mistakes show as errors, and corrected ones are gone."""
     _, events = next(projects_and_events(seed=5, projects=1, days=1, modules_per_project=1))
     report = DiscoveryReport()
-    with LanguageServers() as servers:
-        found = list(discover(events, servers, settle_seconds=3, report=report))
+    found = list(discover(events, servers, settle_seconds=3, report=report))
     assert not report.failed
     assert report.pauses > 15
     errors = [
@@ -353,10 +352,9 @@ def test_the_servers_see_what_the_typist_gets_wrong() -> None:
 
 
 @pytest.mark.slow
-def test_characters_are_utf_16_units(editor: Editor) -> None:
+def test_characters_are_utf_16_units(editor: Editor, servers: LanguageServers) -> None:
     events = [editor.create(0, "a.py", 'x = "🐍"; y = undefined_name\n')]
-    with LanguageServers() as servers:
-        _, publication = discover(events, servers, settle_seconds=3)
+    _, publication = discover(events, servers, settle_seconds=3)
     rows = {row["code"]: row for row in publication.diagnostics or ()}
     for code in ("ruff[F821]", "pyright[reportUndefinedVariable]"):
         assert rows[code]["start_character"] == 14  # and 13 code points

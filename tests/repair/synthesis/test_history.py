@@ -135,17 +135,16 @@ def test_one_outcome_per_row_in_order_and_rows_ask_together() -> None:
     assert sum(servers.rounds) == 70 and max(servers.rounds) == 32, "in two halves of 64 at once"
 
 
-def test_what_history_proposes_is_verified_by_real_servers() -> None:
+def test_what_history_proposes_is_verified_by_servers(servers: LanguageServers) -> None:
     original = "import math\n\n\ndef area(r):\n    return math.pie * r\n\n\nprint(area(2))\n"
     fixed = '"""Circles."""\n' + original.replace("pie", "pi").replace("area(2)", "area(3)")
-    with LanguageServers() as servers:
-        before = servers.check_workspace({"main.py": original})
-        target = next(
-            diagnostic for diagnostic in before if diagnostic.code == "pyright[reportAttributeAccessIssue]"
-        )
-        rows = [candidate({"main.py": original}, target, before, later=[(fixed, False)])]
-        [synthesized] = BY_NAME["synthesized_diffs"].run([as_batch(rows, REPAIR_CANDIDATES)], servers)
-        [batch] = BY_NAME["verified_diffs"].run([synthesized.select(SYNTHESIZED_DIFFS.names)], servers)
+    before = servers.check_workspace({"main.py": original})
+    target = next(
+        diagnostic for diagnostic in before if diagnostic.code == "pyright[reportAttributeAccessIssue]"
+    )
+    rows = [candidate({"main.py": original}, target, before, later=[(fixed, False)])]
+    [synthesized] = BY_NAME["synthesized_diffs"].run([as_batch(rows, REPAIR_CANDIDATES)], servers)
+    [batch] = BY_NAME["verified_diffs"].run([synthesized.select(SYNTHESIZED_DIFFS.names)], servers)
     [verified] = batch.to_pylist()
     assert verified["reason"] is None, verified["detail"]
     assert verified["line_diff"] == "-5     return math.pie * r\n+5     return math.pi * r"

@@ -15,8 +15,6 @@ from repair.training.packed_attention import (
     register_attention,
 )
 
-torch = pytest.importorskip("torch")
-
 SAMPLES = [
     Sample((1, 5, 6, 7, 2), 3),
     Sample((1, 9, 2), 2),
@@ -27,6 +25,7 @@ ROWS = [SAMPLES[:3], SAMPLES[3:]]  # rows of different lengths: the second one i
 
 
 def llama(attention: str) -> Any:
+    import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
     torch.manual_seed(0)
@@ -43,6 +42,8 @@ def llama(attention: str) -> Any:
 
 
 def alone(model: Any, sample: Sample) -> Any:
+    import torch
+
     with torch.inference_mode():
         return model(torch.tensor([sample.tokens])).logits[0]
 
@@ -54,6 +55,8 @@ def packed(rows: Sequence[Sequence[Sample]]) -> list[Any]:
 def varlen_reference(  # the contract of flash attention's varlen kernel, computed plainly
     module: Any, query: Any, key: Any, value: Any, attention_mask: Any, **kwargs: Any
 ) -> tuple[Any, None]:
+    import torch
+
     assert attention_mask is None
     starts = kwargs["cu_seq_lens_q"].tolist()
     assert kwargs["max_length_q"] == max(b - a for a, b in itertools.pairwise(starts))
@@ -70,6 +73,8 @@ def varlen_reference(  # the contract of flash attention's varlen kernel, comput
 
 @pytest.mark.parametrize("attention", ["sdpa", "eager", "per_sample"])
 def test_the_logits_of_a_packed_row_equal_those_of_each_sample_alone(attention: str) -> None:
+    import torch
+
     register_attention()
     model, plain = llama(attention), llama("sdpa")
     with torch.inference_mode():
@@ -86,6 +91,7 @@ def test_the_logits_of_a_packed_row_equal_those_of_each_sample_alone(attention: 
 
 
 def test_what_flash_attention_is_given_keeps_samples_apart() -> None:
+    import torch
     from transformers import AttentionInterface
 
     AttentionInterface.register("varlen_reference", varlen_reference)
@@ -99,6 +105,8 @@ def test_what_flash_attention_is_given_keeps_samples_apart() -> None:
 
 
 def test_without_isolation_the_logits_differ() -> None:
+    import torch
+
     model = llama("sdpa")
     tokens = torch.tensor([[token for sample in ROWS[0] for token in sample.tokens]])
     with torch.inference_mode():
@@ -124,6 +132,7 @@ def test_a_row_of_nothing_is_one_token_that_is_not_learned() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("attention", ["sdpa", "per_sample"])
 def test_a_packed_batch_has_the_loss_and_the_gradient_of_its_samples(attention: str) -> None:
+    import torch
     from transformers import PreTrainedTokenizerFast
 
     from repair.models.tokenizer import train_tokenizer

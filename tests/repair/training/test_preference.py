@@ -20,7 +20,6 @@ from repair.training.recipes import load_recipe
 from tests.repair.training.conftest import example_row
 from tests.small_llama import save_llama
 
-torch = pytest.importorskip("torch")
 CONTEXT = 512
 SIZES = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1}
 HEADS = {"num_attention_heads": 4, "num_key_value_heads": 4}
@@ -111,6 +110,8 @@ def test_the_margin_of_chosen_over_rejected_rises_on_held_out_pairs(
 
 
 def _log_likelihood(model: Any, folder: Path, row: Row) -> list[float]:
+    import torch
+
     from repair.models.tokenizer import encode_prompts, encode_responses, load_tokenizer
 
     tokenizer = load_tokenizer(folder)
@@ -126,6 +127,7 @@ def _log_likelihood(model: Any, folder: Path, row: Row) -> list[float]:
 
 @pytest.mark.slow
 def test_an_adapter_goes_on_as_an_adapter_of_its_base(llama: Path, store: str, tmp_path: Path) -> None:
+    import torch
     from transformers import AutoModelForCausalLM
 
     from repair.models.loading import load_model

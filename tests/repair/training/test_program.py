@@ -211,54 +211,6 @@ def test_a_bad_setting_fails_the_process_before_torch_is_loaded(tmp_path: Path) 
     assert "torch" not in imported
 
 
-def test_two_sharded_processes_under_pipes_tell_the_run_the_losses_of_one(
-    tmp_path: Path, write_mixture: Write
-) -> None:
-    import dagster as dg
-    import safetensors.torch
-    import torch
-
-    mixture = write_mixture(rows())
-    reported: list[dict[str, Any]] = []
-    train(small(epochs=2), mixture, tmp_path / "one", reported)
-    extras = {
-        "recipe": "tiny",
-        "overrides": {**SMALL, "epochs": 2, "sharding": {}, "activation_checkpointing": True},
-        "mixture_uri": mixture,
-        "output_dir": str(tmp_path / "two"),
-    }
-    composer = str(Path(sys.executable).parent / "composer")
-    seen: dict[str, Any] = {}
-
-    @dg.asset
-    def checkpoint(context: dg.AssetExecutionContext) -> Any:
-        # FSDP_VERSION=2: Composer's first sharding does not run on a CPU
-        client = dg.PipesSubprocessClient(env={"PYTHONPATH": str(ROOT), "FSDP_VERSION": "2"})
-        command = [composer, "-n", "2", "-m", "code_location.train_main"]
-        completed = client.run(context=context, command=command, extras=extras)
-        seen["messages"] = completed.get_custom_messages()
-        return completed.get_materialize_result()
-
-    with dg.DagsterInstance.ephemeral() as instance:
-        run = dg.materialize([checkpoint], instance=instance)
-        logged = [entry.user_message for entry in instance.all_logs(run.run_id)]
-    assert run.success
-    assert [message["kind"] for message in seen["messages"]] == ["validation"] * 2 + ["training_result"]
-    assert sum(message.startswith("batch 1 of") for message in logged) == 1  # one process tells it
-    [materialization] = run.asset_materializations_for_node("checkpoint")
-    result = json.loads((Path(extras["output_dir"]) / MADE_BY).read_text())["result"]
-    assert materialization.metadata["left_out_too_long"].value == result["left_out_too_long"] == 2
-    assert materialization.metadata["last_loss"].value == result["last_loss"]
-    curve = [json.loads(line) for line in (tmp_path / "two" / "metrics.jsonl").read_text().splitlines()]
-    for one, two in zip(reported, curve, strict=True):
-        for name in {"loss", "validation_loss", "tokens"} & set(one):
-            assert one[name] == pytest.approx(two[name], rel=1e-3)
-    one, two = (safetensors.torch.load_file(tmp_path / name / "model.safetensors") for name in ("one", "two"))
-    assert set(one) == set(two)
-    for name, weight in one.items():
-        torch.testing.assert_close(two[name], weight, rtol=1e-2, atol=1e-3)
-
-
 def child(arguments: list[str], **env: str) -> Any:
     return subprocess.Popen(
         [sys.executable, "-m", "code_location.train_main", *arguments],

@@ -346,28 +346,27 @@ def stored(tmp_path: Path) -> Path:
     return tmp_path / "store"
 
 
-def test_the_command_says_which_rows_hold(tmp_path: Path) -> None:
+def test_the_command_says_which_rows_hold(tmp_path: Path, servers: LanguageServers) -> None:
     files = {"main.py": "import turtle\n\nscreen = turtle.screen\n"}
     answer = "-3 screen = turtle.screen\n+3 screen = turtle.Screen()\n</diff>"
-    with LanguageServers() as servers:
-        before = servers.check_workspace(files)
-        target = next(
-            diagnostic for diagnostic in before if diagnostic.code == "pyright[reportAttributeAccessIssue]"
-        )
-        rows = [
-            {
-                **dict.fromkeys(SYNTHESIZED_DIFFS.names),
-                **candidate(files, target, before, number=number),
-                "redactions": 0,
-                "workspace_sha256": workspace_sha256(files),
-                "pyright_version": servers.versions["pyright"],
-                "ruff_version": "0.0.1",
-                "teacher": "test",
-                "answer": answer,
-            }
-            for number in range(2)
-        ]
-        [outcome] = BY_NAME["verified_diffs"].run([as_batch(rows, SYNTHESIZED_DIFFS)], servers)
+    before = servers.check_workspace(files)
+    target = next(
+        diagnostic for diagnostic in before if diagnostic.code == "pyright[reportAttributeAccessIssue]"
+    )
+    rows = [
+        {
+            **dict.fromkeys(SYNTHESIZED_DIFFS.names),
+            **candidate(files, target, before, number=number),
+            "redactions": 0,
+            "workspace_sha256": workspace_sha256(files),
+            "pyright_version": servers.versions["pyright"],
+            "ruff_version": "0.0.1",
+            "teacher": "test",
+            "answer": answer,
+        }
+        for number in range(2)
+    ]
+    [outcome] = BY_NAME["verified_diffs"].run([as_batch(rows, SYNTHESIZED_DIFFS)], servers)
     results = outcome.to_pylist()
     assert [row["reason"] for row in results] == [None, None], results[0]["detail"]
     results[1]["after"] = [FORGED]

@@ -1,7 +1,7 @@
 """Verification: right diffs, and one wrong diff for every reject reason."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
 
@@ -432,10 +432,9 @@ def test_rows_keep_their_order_and_none_is_lost() -> None:
     assert servers.rounds == [2, 1]  # the rows of a batch are asked about together
 
 
-@pytest.fixture(scope="module")
-def real() -> Iterator[LanguageServers]:
-    with LanguageServers() as servers:
-        yield servers
+@pytest.fixture
+def real(servers: LanguageServers) -> LanguageServers:
+    return servers
 
 
 REAL = [
@@ -545,7 +544,7 @@ REAL = [
 
 
 @pytest.mark.parametrize(("files", "code", "line_diff", "reason"), REAL)
-def test_real_servers(
+def test_servers(
     real: LanguageServers, files: dict[str, str], code: str, line_diff: str, reason: str | None
 ) -> None:
     target = next(diagnostic for diagnostic in real.check_workspace(files) if diagnostic.code == code)

@@ -1,7 +1,6 @@
 """LeetCode benchmark: samples, each reject reason, functional tests, preludes, and the real files."""
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -47,12 +46,6 @@ def contained():
         sandbox.require()
     except ConfigurationError as error:
         pytest.skip(str(error))
-
-
-@pytest.fixture(scope="module")
-def servers() -> Iterator[LanguageServers]:
-    with LanguageServers() as servers:
-        yield servers
 
 
 def published(buggy: str, correct: str = CORRECT, slug: str = "add") -> PublishedBenchmark:

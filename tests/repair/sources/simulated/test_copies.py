@@ -141,7 +141,7 @@ def test_one_copy_is_the_source_itself() -> None:
 
 
 @pytest.mark.slow
-def test_the_servers_say_of_a_copy_what_it_has() -> None:
+def test_the_servers_say_of_a_copy_what_it_has(servers: LanguageServers) -> None:
     def published(events: list[Event]) -> dict[object, list[object]]:
         return {
             (event.timestamp, event.path): sorted(
@@ -151,14 +151,13 @@ def test_the_servers_say_of_a_copy_what_it_has() -> None:
             if event.kind == EventKind.DIAGNOSTICS
         }
 
-    with LanguageServers(2) as servers:
-        source = (
-            (project, discover(events, servers, settle_seconds=3))
-            for project, events in islice(projects_and_events(seed=11, projects=3, days=1), 1, 2)
-        )
-        for project, copy in with_copies(source, 2):
-            events = list(copy)
-            if project.project_id.endswith("-2"):
-                bare = [event for event in events if event.kind != EventKind.DIAGNOSTICS]
-                assert published(events) == published(list(discover(bare, servers, settle_seconds=3)))
-                assert any(published(events).values())
+    source = (
+        (project, discover(events, servers, settle_seconds=3))
+        for project, events in islice(projects_and_events(seed=11, projects=3, days=1), 1, 2)
+    )
+    for project, copy in with_copies(source, 2):
+        events = list(copy)
+        if project.project_id.endswith("-2"):
+            bare = [event for event in events if event.kind != EventKind.DIAGNOSTICS]
+            assert published(events) == published(list(discover(bare, servers, settle_seconds=3)))
+            assert any(published(events).values())

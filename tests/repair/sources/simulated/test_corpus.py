@@ -164,10 +164,9 @@ def test_programs_of_an_installed_package_are_small_and_stand_alone() -> None:
     assert permitted_expression(corpus.licence or "")
 
 
-def test_each_piece_of_a_main_part_is_a_program_that_the_servers_accept() -> None:
+def test_each_piece_of_a_main_part_is_a_program_that_the_servers_accept(servers: LanguageServers) -> None:
     texts = [main_part(Random(seed), MAIN_LINES) for seed in range(24)]
     assert len(set(texts)) == len(texts) and all(text.count("\n") <= MAIN_LINES for text in texts)
-    with LanguageServers(2) as servers:
-        results = servers.check_many(Request({"main.py": text}) for text in texts)
-        errors = [found for result in results for found in result.diagnostics if found.severity == "error"]
+    results = servers.check_many(Request({"main.py": text}) for text in texts)
+    errors = [found for result in results for found in result.diagnostics if found.severity == "error"]
     assert errors == []

@@ -56,10 +56,9 @@ def test_each_kind_finds_places_and_its_edit_undone_gives_the_text(
     assert kind.name in RARE or found >= 5
 
 
-def test_a_server_reports_each_kind() -> None:
+def test_a_server_reports_each_kind(servers: LanguageServers) -> None:
     requests = [Request({"main.py": text}) for kind in KINDS for text in EXAMPLES[kind.name]]
-    with LanguageServers(2) as servers:
-        results = list(servers.check_many(requests))
+    results = list(servers.check_many(requests))
     assert [result.reason for result in results if result.reason] == []
     codes = [Counter((found.code, found.message) for found in result.diagnostics) for result in results]
     silent = [

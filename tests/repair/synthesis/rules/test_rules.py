@@ -1,6 +1,6 @@
 """Rule-based teacher: a row per rule on real servers, and a row per reject reason."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import pytest
 
@@ -105,12 +105,6 @@ REPAIRS = [
         "class C:\n    def f(self):\n        return 1\n\n    def g(self):\n        return 2\n",
     ),
 ]
-
-
-@pytest.fixture(scope="module")
-def servers() -> Iterator[LanguageServers]:
-    with LanguageServers() as opened:
-        yield opened
 
 
 def target_of(code: str, diagnostics: list[Diagnostic]) -> Diagnostic:

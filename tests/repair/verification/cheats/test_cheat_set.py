@@ -9,9 +9,8 @@ from tests.repair.verification.cheats.cheat_trial import Tried, confusion, tried
 
 
 @pytest.fixture(scope="module")
-def results() -> list[Tried]:
-    with LanguageServers() as servers:
-        return tried(servers)
+def results(servers: LanguageServers) -> list[Tried]:
+    return tried(servers)
 
 
 @pytest.mark.parametrize("innocent", [False, True], ids=["cheats", "innocent"])

@@ -322,12 +322,6 @@ def test_places_are_counted_in_the_right_unit() -> None:
     assert kind_of(UNDEFINED, "foo", original, original.replace(", foo", "")) == "deleted_code"
 
 
-@pytest.fixture(scope="module")
-def servers() -> LanguageServers:
-    with LanguageServers() as opened:
-        yield opened
-
-
 KINDS = [
     *("misused == or =", "missing colons", "unclosed parentheses", "illegal indentation", "unclosed string"),
     *("illegal comment", "faulty indexing", "undefined objects", "undefined methods", "illegal keywords"),

@@ -1,18 +1,8 @@
 """Hints of unreachable code, as the servers give them."""
 
-from collections.abc import Iterator
-
-import pytest
-
 from repair.language_servers import LanguageServers, Request
 from repair.line_diff import workspace as workspace_diff
 from repair.verification.verifier import verify
-
-
-@pytest.fixture(scope="module")
-def servers() -> Iterator[LanguageServers]:
-    with LanguageServers() as opened:
-        yield opened
 
 
 def test_unreachable_code_of_a_project_that_needs_the_command_line(servers: LanguageServers) -> None:

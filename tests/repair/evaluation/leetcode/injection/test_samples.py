@@ -93,10 +93,9 @@ TAUGHT: list[tuple[str | None, InjectedBug]] = [
 
 
 @pytest.fixture(scope="module")
-def rows() -> Iterator[list[dict[str, Any]]]:
+def rows(servers: LanguageServers) -> Iterator[list[dict[str, Any]]]:
     bugs = [bug for _, bug in TAUGHT]
-    with LanguageServers() as servers:
-        batch = injected_samples(PUBLISHED, servers, cutoff=CUTOFF, taught=bugs)
+    batch = injected_samples(PUBLISHED, servers, cutoff=CUTOFF, taught=bugs)
     assert batch.schema == outcome_schema(INJECTED_SAMPLES)
     assert batch.num_rows == candidates_of(PUBLISHED, CUTOFF, bugs)
     yield batch.to_pylist()
