@@ -3,6 +3,7 @@
     python bench/studies.py > docs/studies.md
     python bench/studies.py --store .model/store --result bench/results/scores.json   # scores of a store
     python bench/studies.py --store .model/store --scaling --result bench/results/scaling.json
+    python bench/studies.py --store .model/store --formats 1000 --result bench/results/formats.json
 
 The other results are written by their benches, each with `--result`. The prose is `bench/studies.md.jinja`;
 its tables and most of its figures come from the results. The published figures, and the sizes of the
@@ -16,12 +17,25 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from study_results import Counts, counted, markdown, objections, read, scaling, spreads, text, write
+from study_results import (
+    Counts,
+    counted,
+    formats,
+    markdown,
+    objections,
+    read,
+    scaling,
+    spreads,
+    text,
+    write,
+)
 
-from repair.evaluation.intervals import Share, newcombe
+from repair.evaluation.intervals import Share, mcnemar_exact, newcombe
+from repair.evaluation.paired import paired_counts
 from repair.store.reader import PartitionStore
+from repair.training.scaling import SCALED
 
-RESULTS = ("precision", "edit_spread", "second_checker", "scores", "scaling")
+RESULTS = ("precision", "edit_spread", "second_checker", "scores", "scaling", "formats")
 TEMPLATE = Path(__file__).with_name("studies.md.jinja")
 PAGE = Path(__file__).parents[1] / "docs" / "studies.md"
 LEETCODE, WORKSPACE = 360, 389
@@ -173,6 +187,41 @@ def points_of(store: PartitionStore) -> tuple[list[dict[str, Any]], dict[str, st
     return points, dict(manifest.versions) if manifest else {}
 
 
+UNREADABLE = {
+    "malformed": {"no_diff", "malformed", "not_rising"},
+    "wrong line": {"wrong_line", "content_mismatch", "outside_excerpt"},
+}
+"""What the study of formats counts -> the outcomes of such answers."""
+
+
+def formats_of(store: PartitionStore, size: int) -> Iterator[dict[str, Any]]:
+    """Of the `scaling_results` of a number of examples, those of a recipe in several answer formats."""
+    stored = {
+        partition["recipe"]: store.table("scaling_results", partition).to_pylist()
+        for partition in store.partitions("scaling_results")
+        if int(partition["size"]) == size
+    }
+    plain = {SCALED[name].recipe: rows for name, rows in stored.items() if name == SCALED[name].recipe}
+    for name, rows in stored.items():
+        compared = plain.get(SCALED[name].recipe)
+        if compared is None or sum(SCALED[other].recipe == SCALED[name].recipe for other in stored) < 2:
+            continue
+        for benchmark in sorted({row["benchmark"] for row in rows}):
+            own = [row for row in rows if row["benchmark"] == benchmark]
+            outcomes = Counter(row["outcome"] for row in own)
+            counts = paired_counts(compared, own, "functional")
+            yield {
+                **{"benchmark": benchmark, "format": SCALED[name].answer_format, "n": len(own)},
+                **{name: own[0][name] for name in ("recipe", "size", "examples", "tokens")},
+                **{name: sum(bool(row[name]) for row in own) for name in ("functional", "repaired")},
+                **{name: sum(outcomes[each] for each in those) for name, those in UNREADABLE.items()},
+                "unchanged": outcomes["no_change"],
+                "output_tokens": sum(row["output_tokens"] or 0 for row in own),
+                **{"gained": counts.second_only, "lost": counts.first_only},
+                "p": mcnemar_exact(counts.second_only, counts.first_only),
+            }
+
+
 def page() -> str:
     """The page, in Markdown."""
     results = {name: read(name) for name in RESULTS}
@@ -209,6 +258,7 @@ def page() -> str:
             name.__name__: name
             for name in (scripted, reliability, published, lead, score, scaled, spreads, objections, scaling)
         },
+        formats=formats,
     )
 
 
@@ -220,6 +270,9 @@ def main() -> None:
         "--store", help="folder or URI of a store with eval_results, whose scores are counted"
     )
     parser.add_argument("--scaling", action="store_true", help="the points of its scaling_page instead")
+    parser.add_argument(
+        "--formats", type=int, metavar="EXAMPLES", help="its scaling_results of so many, by answer format"
+    )
     parser.add_argument("--result", type=Path, help="file for the scores or points, as JSON")
     options = parser.parse_args()
     if not options.store:
@@ -228,6 +281,9 @@ def main() -> None:
     store, versions = PartitionStore(options.store), dict[str, str]()
     if options.scaling:
         name, (rows, versions) = "points", points_of(store)
+    elif options.formats is not None:
+        name, rows = "formats", list(formats_of(store, options.formats))
+        versions = points_of(store)[1]
     else:
         name, rows = "scores", list(scores_of(store))
     for row in rows:

@@ -130,6 +130,27 @@ def _point(point: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
+def formats(rows: Iterable[Mapping[str, Any]]) -> str:
+    """The table of answer formats after training, each compared with the numbered line diff."""
+    heads = ("benchmark", "format", "trained on", "tokens read", "n", "functional", "verified")
+    more = ("malformed", "wrong line", "unchanged", "output tokens", "gained, lost", "p")
+    return markdown([*heads, *more], map(_format, rows))
+
+
+def _format(row: Mapping[str, Any]) -> tuple[str, ...]:
+    compared = ("-", "-")
+    if row["gained"] or row["lost"]:
+        compared = (f"{row['gained']}, {row['lost']}", f"{row['p']:.2g}")
+    shares = ("functional", "repaired", "malformed", "wrong line", "unchanged")
+    return (
+        *(row["benchmark"], f"`{row['format']}`"),
+        *(f"{row[name]:,}" for name in ("examples", "tokens", "n")),
+        *(text(Share(row[name], row["n"])) for name in shares),
+        f"{row['output_tokens'] / row['n']:.1f}",
+        *compared,
+    )
+
+
 def write(path: Path, result: Mapping[str, Any], versions: Mapping[str, str]) -> None:
     """Write a study's figures, with the day, the command and the versions that made them."""
     words = [word.rpartition("/")[2] if word.startswith("/") else word for word in sys.argv[1:]]

@@ -18,15 +18,19 @@ import pyarrow.compute
 import pyarrow.parquet as pq
 
 from repair.execution.definitions import definitions_of
-from repair.models.checkpoint import BASE_INSTRUCTIONS, CheckpointModel
+from repair.line_diff.errors import LineDiffError
+from repair.line_diff.numbered import CLOSING
+from repair.models.checkpoint import CheckpointModel, Decode
 from repair.models.made_by import MADE_BY, read_made_by, weights_of
 from repair.models.model import Sampling
+from repair.prompt.answer_formats import LINE_DIFF, answer_format
+from repair.prompt.rows import asked
 from repair.prompt.sentinels import PROMPT_VERSION
 from repair.training.dataset import TRAIN, rendered
 from repair.training.export import versions
 from repair.training.recipe import FromScratch
 from repair.training.recipes import load_recipe
-from repair.training.scaling import nested_subset
+from repair.training.scaling import Scaled, nested_subset
 from resources.stages import Input, Stage
 from resources.trainer import TrainerResource
 
@@ -55,12 +59,11 @@ class ScaledModel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScaledModels:
-    """Makes the model of a partition by a recipe and its overrides."""
+    """Makes the model of a partition."""
 
     stage: Stage
     trainer: TrainerResource
-    recipe: str
-    overrides: dict[str, Any]
+    scaled: Scaled
     sampling: Sampling
 
     def base(self) -> ScaledModel:
@@ -69,7 +72,7 @@ class ScaledModels:
         Raises:
             dagster.Failure: the recipe has none.
         """
-        base = load_recipe(self.recipe, self.overrides).base
+        base = load_recipe(self.scaled.recipe, self.scaled.overrides).base
         if isinstance(base, FromScratch):
             raise dg.Failure(
                 f"{self.stage.key}: a model from scratch has no base that could answer untrained; its first"
@@ -79,7 +82,8 @@ class ScaledModels:
         decode = self._decode(
             checkpoint=base.path, revision=base.revision, weights=f"{base.path}@{base.revision}"
         )
-        return ScaledModel(CheckpointModel(str(self.stage.key), decode, BASE_INSTRUCTIONS))
+        instructions = f"{answer_format(self.scaled.answer_format).instructions}\n\n"
+        return ScaledModel(self._model(decode, instructions))
 
     @contextmanager
     def trained(self, mixture: Input, size: int, seed: int) -> Generator[ScaledModel]:
@@ -98,14 +102,17 @@ class ScaledModels:
                 rows = rows.filter(pc.is_in(rows["example_id"], pa.array(chosen)))
                 if rows.num_rows != size:
                     raise dg.Failure(f"{mixture} was replaced meanwhile; materialize {self.stage.key} again")
-                pq.write_table(rows, subset)
-                settings = {"recipe": self.recipe, "overrides": self.overrides}
+                pq.write_table(in_format(rows, self.scaled.answer_format), subset)
+                settings = {"recipe": self.scaled.recipe, "overrides": dict(self.scaled.overrides)}
                 locations = {"mixture_uri": str(subset), "output_dir": str(checkpoint)}
                 self.trainer.train(self.stage.context, TRAINING, {**settings, **locations})
             result = read_made_by(checkpoint)["result"]
             weights = json.dumps(weights_of(checkpoint), sort_keys=True)
             decode = self._decode(checkpoint=str(checkpoint), weights=weights)
-            yield ScaledModel(CheckpointModel(str(self.stage.key), decode), result)
+            yield ScaledModel(self._model(decode), result)
+
+    def _model(self, decode: Decode, instructions: str = "") -> CheckpointModel:
+        return CheckpointModel(str(self.stage.key), decode, instructions, self.scaled.answer_format)
 
     def _chosen(self, mixture: Input, size: int, seed: int) -> list[str]:
         table = pa.Table.from_batches(self.stage.rows(mixture.asset, ["example_id", "split"]))
@@ -121,10 +128,36 @@ class ScaledModels:
 
     def _name(self, mixture: Input, chosen: list[str]) -> str:
         """A name of everything that decides the weights."""
-        recipe = load_recipe(self.recipe, self.overrides).as_dict()
+        recipe = load_recipe(self.scaled.recipe, self.scaled.overrides).as_dict()
         data = [self.stage.manifests()[str(mixture)].data_version, chosen]
-        made_of = [recipe, data, PROMPT_VERSION, versions(), definitions_of(TRAINING).digest]
+        made_of = [
+            recipe,
+            self.scaled.answer_format,
+            data,
+            PROMPT_VERSION,
+            versions(),
+            definitions_of(TRAINING).digest,
+        ]
         return f"scaling-{hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:16]}"
 
     def _decode(self, **weights: Any) -> Any:
         return partial(self.trainer.decode, self.stage.context, sampling=self.sampling, **weights)
+
+
+def in_format(rows: pa.Table, name: str) -> pa.Table:
+    """Rows of training examples in another answer format.
+
+    One whose diff is of several files is left out: only numbered line diffs have a way to write it.
+    """
+    if name == LINE_DIFF:
+        return rows
+    found: list[dict[str, Any]] = []
+    for row in rows.to_pylist():
+        try:
+            sections = answer_format(name).solved(row["prompt"] + row["response"])
+        except LineDiffError:
+            continue
+        diff = sections.pop("diff")
+        response = f"{diff}\n{CLOSING}" if diff else CLOSING
+        found.append({**row, "prompt": asked(sections), "response": response})
+    return pa.Table.from_pylist(found, schema=rows.schema)

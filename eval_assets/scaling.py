@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -24,6 +25,7 @@ from repair.evaluation.scaling import (
 )
 from repair.evaluation.scoring import scores
 from repair.models.model import Sampling
+from repair.prompt.answer_formats import LINE_DIFF
 from repair.prompt.sentinels import PROMPT_VERSION
 from repair.store.manifest import Manifest
 from repair.store.reader import PartitionStore
@@ -84,9 +86,9 @@ def scaling_results(
     goes on: the training from its last state, the decoding from its log. Made on demand.
     """
     opened, key = store.store(), Key.of(context)
-    name, own = SCALED[key.recipe or ""]
-    overrides, size = {**own, **config.overrides}, int(key.size or 0)
-    recipe = load_recipe(name, overrides)
+    scaled, size = SCALED[key.recipe or ""], int(key.size or 0)
+    overrides = {**scaled.overrides, **config.overrides}
+    recipe = load_recipe(scaled.recipe, overrides)
     benchmarks = [Input(BENCHMARK, Key(None, kind)) for kind in DIAGNOSTIC_TYPES.get_partition_keys()]
     mixtures = [_mixture(opened, config.mixture)] if size else []
     settings = config.model_dump(include={"seed", "max_new_tokens"})
@@ -95,30 +97,40 @@ def scaling_results(
         store=opened,
         inputs=[*benchmarks, *mixtures],
         schema=SCALING_RESULTS,
-        configuration={"recipe": recipe.as_dict(), **settings},
+        configuration={"recipe": recipe.as_dict(), "answer_format": scaled.answer_format, **settings},
         versions={"prompt": PROMPT_VERSION, **language_servers.versions(), **versions()},
         runs=[DECODING],
     )
     for mixture in mixtures:
         _refuse_other_benchmarks(stage, mixture, benchmarks)
     sampling = Sampling(temperature=0, max_new_tokens=config.max_new_tokens)
-    models = ScaledModels(stage=stage, trainer=trainer, recipe=name, overrides=overrides, sampling=sampling)
+    models = ScaledModels(
+        stage=stage, trainer=trainer, scaled=replace(scaled, overrides=overrides), sampling=sampling
+    )
 
     def work(writer: PartitionWriter) -> dict[str, Any]:
         samples = [row for row in stage.records(BENCHMARK) if row["benchmark"] in BENCHMARKS]
         opening = models.trained(mixtures[0], size, config.seed) if size else nullcontext(models.base())
-        with opening as scaled:
-            answers = [row for batch in predict(samples, scaled.model) for row in batch.to_pylist()]
+        with opening as made:
+            answers = [row for batch in predict(samples, made.model) for row in batch.to_pylist()]
             columns = {
                 "recipe": key.recipe,
                 "size": size,
                 "pretrained": isinstance(recipe.base, Pretrained),
-                **scaled.figures(),
+                **made.figures(),
             }
-            for batch in scores(samples, answers, language_servers.servers(), judged, judged_strictly):
+            found = scores(
+                samples,
+                answers,
+                language_servers.servers(),
+                judged,
+                judged_strictly,
+                answers_are=scaled.answer_format,
+            )
+            for batch in found:
                 rows = [{**row, **columns} for row in batch.to_pylist()]
                 writer.write("data", pa.RecordBatch.from_pylist(rows, schema=SCALING_RESULTS))
-        return {"training": scaled.result}
+        return {"training": made.result}
 
     asked = [
         name for batch in stage.rows(BENCHMARK, ["benchmark"]) for name in batch["benchmark"].to_pylist()
@@ -174,14 +186,15 @@ def _figures(store: PartitionStore, manifest: Manifest) -> dict[str, Any]:
 def scaling_page(context: dg.AssetExecutionContext, store: StoreResource) -> dg.MaterializeResult:
     """Scaling by data and by parameters: two plots and a table, with intervals and McNemar's test.
 
-    Of all stored `scaling_results`, which have to be of one mixture, seed and release of the benchmark. A row
-    is one point; a pretrained model is marked apart from those trained from scratch. Made on demand.
+    Of all stored `scaling_results` of numbered line diffs, which have to be of one mixture, seed and release
+    of the benchmark. A row is one point; a pretrained model is marked apart from those trained from scratch.
+    Made on demand.
     """
     opened = store.store()
     stored = stored_inputs(
         opened,
         RESULTS,
-        lambda key: True,
+        lambda key: SCALED[key.recipe or ""].answer_format == LINE_DIFF,
         missing=f"there are no {RESULTS} yet; materialize some sizes of a recipe first",
     )
     stage = Stage(context=context, store=opened, inputs=stored, schema=SCALING_POINTS)

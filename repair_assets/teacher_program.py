@@ -31,7 +31,8 @@ class Program(dg.Config):
     """What the program is like, and whether an optimizer compiles it."""
 
     answer_format: str = LINE_DIFF
-    """A name of `repair.prompt.answer_formats`: line_diff, unified_diff, unified_diff_unnumbered."""
+    """A name of `repair.prompt.answer_formats`: line_diff, unified_diff, unified_diff_unnumbered or
+    search_replace."""
     optimize: Literal["none", "examples", "instructions_and_examples"] = "none"
     """What DSPy chooses by the share of diffs that the language servers confirm. It asks the configured
     model."""

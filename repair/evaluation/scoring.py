@@ -17,7 +17,7 @@ from repair.evaluation.outcomes import NO_CHANGE, REPAIRED
 from repair.language_servers.scheduler import CheckCoroutine, Servers, run_stream
 from repair.line_diff import numbered as line_diff
 from repair.line_diff import workspace as workspace_diff
-from repair.prompt.answer_formats import LINE_DIFF, answer_format
+from repair.prompt.answer_formats import LINE_DIFF, AnswerFormat, answer_format
 from repair.prompt.excerpt import check_inside
 from repair.schema.guards import guarded
 from repair.text.files import files_of
@@ -48,11 +48,13 @@ def scores(
     servers: Servers,
     functional: Functional | None = None,
     functional_strict: Functional | None = None,
+    *,
+    answers_are: str = LINE_DIFF,
 ) -> Iterator[pa.RecordBatch]:
     """Rows of `SCORES` for the rows of `PREDICTIONS` that answer one of `samples`, in their order.
 
     `functional` runs the samples' tests, `functional_strict` without the names that the judge imports for
-    everybody; without them no answer passes any.
+    everybody; without them no answer passes any. `answers_are` in a format of `repair.prompt.answer_formats`.
     """
     known = {(sample["benchmark"], sample["sample_id"]): sample for sample in samples}
     answered = [
@@ -61,7 +63,7 @@ def scores(
         if (sample := known.get((row["benchmark"], row["sample_id"]))) is not None
     ]
     answers = [(sample, row["answer"]) for sample, row in answered]
-    found = score_answers(answers, servers, functional, functional_strict)
+    found = score_answers(answers, servers, functional, functional_strict, answers_are=answers_are)
     rows = [
         {
             **{name: sample[name] for name in _FROM_SAMPLE},
@@ -81,6 +83,7 @@ def score_answers(
     functional_strict: Functional | None = None,
     *,
     anywhere: bool = False,
+    answers_are: str = LINE_DIFF,
 ) -> list[dict[str, Any]]:
     """What each answer (a completion whose opening sentinel was prefilled) is worth, in order.
 
@@ -98,7 +101,8 @@ def score_answers(
             index[key] = len(distinct)
             distinct.append((sample, answer))
         of_answer.append(index[key])
-    checks = (_guarded(sample, answer, anywhere) for sample, answer in distinct)
+    form = answer_format(answers_are)
+    checks = (_guarded(sample, answer, anywhere, form) for sample, answer in distinct)
     found = list(run_stream(checks, servers, at_once=AT_ONCE))
     tested = [sample for sample, _ in distinct]
     _run_tests(tested, found, "functional", functional)
@@ -106,8 +110,10 @@ def score_answers(
     return [found[number][0] for number in of_answer]
 
 
-def _guarded(sample: Mapping[str, Any], answer: str, anywhere: bool) -> CheckCoroutine[_Scored]:
-    return guarded(_examined(sample, answer, anywhere), partial(_unexpected, sample))
+def _guarded(
+    sample: Mapping[str, Any], answer: str, anywhere: bool, form: AnswerFormat
+) -> CheckCoroutine[_Scored]:
+    return guarded(_examined(sample, answer, anywhere, form), partial(_unexpected, sample))
 
 
 def _unexpected(sample: Mapping[str, Any], detail: str) -> _Scored:
@@ -121,10 +127,12 @@ def _nothing(sample: Mapping[str, Any]) -> dict[str, Any]:
     return {**wrong, "functional": tested, "functional_strict": tested}
 
 
-def _examined(sample: Mapping[str, Any], answer: str, anywhere: bool) -> CheckCoroutine[_Scored]:
+def _examined(
+    sample: Mapping[str, Any], answer: str, anywhere: bool, form: AnswerFormat
+) -> CheckCoroutine[_Scored]:
     files, diagnostic = files_of(sample), Diagnostic.from_row(sample["diagnostic"])
     try:
-        diff = answer_format(LINE_DIFF).read_in(answer, files, sample["path"]).line_diff
+        diff = form.read_in(answer, files, sample["path"]).line_diff
         if not anywhere:
             check_inside(files, diagnostic, diff)
         repaired = workspace_diff.apply(files, diff, sample["path"])

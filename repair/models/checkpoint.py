@@ -7,6 +7,7 @@ from typing import Any, Self
 from repair.errors import ConfigurationError
 from repair.models.decoding import Decoder
 from repair.models.model import Completion, Sampling
+from repair.prompt.answer_formats import LINE_DIFF
 from repair.prompt.rows import prompt_of
 from repair.prompt.sentinels import ZERO_SHOT_SYSTEM
 
@@ -19,12 +20,14 @@ class CheckpointModel:
     """A model in Hugging Face format, decoded in batches.
 
     `instructions` precede each prompt: a base model never learned what the sentinels ask for. It is given
-    the zero-shot instructions with their worked example as plain text, not in a chat template.
+    the zero-shot instructions with their worked example as plain text, not in a chat template. It answers in
+    the format that it was trained on.
     """
 
     name: str
     decode: Decode
     instructions: str = ""
+    answer_format: str = LINE_DIFF
 
     @classmethod
     def load(cls, folder: str, *, name: str, sampling: Sampling, batch_size: int = 8) -> Self:
@@ -45,7 +48,7 @@ class CheckpointModel:
         return cls(name, decode)
 
     def prompt(self, sample: Mapping[str, Any]) -> str:
-        return f"{self.instructions}{prompt_of(sample)}"
+        return f"{self.instructions}{prompt_of(sample, self.answer_format)}"
 
     def answer(self, samples: Sequence[Mapping[str, Any]], *, k: int = 1) -> Iterator[list[Completion]]:
         yield from self.decode([self.prompt(sample) for sample in samples], k)

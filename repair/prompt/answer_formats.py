@@ -5,12 +5,13 @@ r"""Answer formats: the interchangeable diff formats in which a language model m
 | `line_diff` | numbered | a numbered line diff (`repair.line_diff.numbered`) |
 | `unified_diff` | numbered | a unified diff (`repair.line_diff.unified`) |
 | `unified_diff_unnumbered` | as they are | a unified diff |
+| `search_replace` | as they are | search/replace blocks (`repair.line_diff.search_replace`) |
 
 Each has its instructions, renders a question and an example's answer, and parses an answer *to a numbered
 line diff*, the only format of the later stages. The reject reasons of an answer are the same in every format.
 
-The unified formats show the file by that format's convention: a last line that ends in a newline has no empty
-line after it, and one that does not is followed by `\ No newline at end of file`, as in the diff itself.
+All but the first show the file by the convention of unified diffs: a last line that ends in a newline has no
+empty line after it, and one that does not is followed by `\ No newline at end of file`, as in such a diff.
 A line without its number that could be read as a sentinel (`</code>`) is shown as a JSON string, as a line of
 the message is, and a diff repeats it so.
 
@@ -27,10 +28,11 @@ from typing import Protocol
 
 from repair.errors import ConfigurationError
 from repair.line_diff import numbered as line_diff
-from repair.line_diff import tolerant, tolerant_unified
+from repair.line_diff import search_replace, tolerant, tolerant_unified
 from repair.line_diff import unified as unified_diff
 from repair.line_diff.answer_block import find_block
 from repair.line_diff.numbered import CLOSING, OPENING
+from repair.line_diff.search_replace import DIVIDER, REPLACE, SEARCH
 from repair.line_diff.tolerant import ReadDiff
 from repair.prompt.sentinels import (
     ZERO_SHOT_SYSTEM,
@@ -172,8 +174,7 @@ class _UnifiedDiffs:
         return ReadDiff(line_diff.diff(original, repaired), (*block.tolerated, *read.tolerated))
 
     def _solved(self, example: Example) -> dict[str, str]:
-        if example.shown is not None and not example.text.endswith("\n"):
-            example = replace(example, text=f"{example.text}\n")  # the file goes on
+        example = _going_on(example)
         change = example.line_diff or ""
         repaired = line_diff.apply(example.text, change)
         shown = self._shown(example.text)
@@ -208,6 +209,55 @@ class _UnifiedDiffs:
         return [*formatted, _NO_NEWLINE] if last == len(lines) and not ended else formatted
 
 
+_UNNUMBERED = _UnifiedDiffs("unified_diff_unnumbered", numbered=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _SearchReplace:
+    name: str = "search_replace"
+
+    @property
+    def instructions(self) -> str:
+        return _SEARCH_SYSTEM + written(self._solved(WORKED_EXAMPLE))
+
+    def question(self, example: Example) -> dict[str, str]:
+        return _UNNUMBERED.question(example)
+
+    def solved(self, rendered: str) -> dict[str, str]:
+        return self._solved(parse(rendered))
+
+    def read(self, answer: str, original: str) -> str:
+        return self.read_in(answer, {"": original}, "").line_diff
+
+    def read_in(self, answer: str, files: Mapping[str, str], path: str) -> ReadDiff:
+        block = find_block(answer)
+        blocks, original = "\n".join(block.lines), files.get(path, "")
+        shown = _by_line(original, escaped)
+        try:
+            repaired = _by_line(search_replace.apply(shown, blocks), unescaped)
+        except line_diff.LineDiffError:
+            if shown == original:
+                raise
+            repaired = search_replace.apply(original, blocks)  # it repeats the file itself
+        return ReadDiff(line_diff.diff(original, repaired), block.tolerated)
+
+    def _solved(self, example: Example) -> dict[str, str]:
+        example = _going_on(example)
+        repaired = line_diff.apply(example.text, example.line_diff or "")
+        shown, new = (_by_line(text, escaped) for text in (example.text, repaired))
+        numbers = set(excerpt_of(example).numbers())
+        if example.text.endswith("\n"):
+            numbers.discard(len(lines_of(example.text)))  # the empty line behind the last newline
+        return {**self.question(example), "diff": search_replace.diff(shown, new, numbers)}
+
+
+def _going_on(example: Example) -> Example:
+    """The example, the text of which ends in a newline where hidden lines follow."""
+    if example.shown is None or example.text.endswith("\n"):
+        return example
+    return replace(example, text=f"{example.text}\n")
+
+
 def _by_line(text: str, change: Callable[[str], str]) -> str:
     """`text` with every line changed, and its byte order mark and every terminator as they were."""
     mark, text = split_mark(text)
@@ -239,12 +289,32 @@ For example:
 
 """
 
+_SEARCH_SYSTEM = f"""\
+You are an expert assistant for debugging Python code. You are given a file, the message
+of one error that a language server reports in it, and the line in which that error begins.
+`@@ line N @@` above line N means lines that are not shown, and a long file may go on after the last line.
+
+Answer with search/replace blocks that repair this error, and with nothing else:
+- The blocks stand between {OPENING} and {CLOSING}, each alone on its line.
+- A block is `{SEARCH}`, lines of the given file, `{DIVIDER}`, the lines that they become, and
+  `{REPLACE}`, each of the three markers alone on its line.
+- What is searched for repeats whole lines of the file exactly, and stands in it once: where a line stands
+  there more often, lines around it are repeated in both parts.
+- Search only for lines that are shown. A line of a block that reads as a marker is written as a JSON string.
+- Change no more than the repair needs, and keep what the program is meant to do. Never delete, comment out or
+  silence the faulty code in place of repairing it.
+
+For example:
+
+"""
+
 _FORMATS: dict[str, AnswerFormat] = {
     form.name: form
     for form in (
         _LineDiffs(),
         _UnifiedDiffs("unified_diff", numbered=True),
-        _UnifiedDiffs("unified_diff_unnumbered", numbered=False),
+        _UNNUMBERED,
+        _SearchReplace(),
     )
 }
 

@@ -78,7 +78,7 @@ COLUMNS: Mapping[str, str] = {
     # diffs
     "teacher": "Who wrote the answer: `history`, `rules`, or a language model and its program's version.",
     "answer": "The answer as it was written; empty: there is none.",
-    "answer_format": "How to read the answer: `line_diff`, `unified_diff` or `unified_diff_unnumbered`.",
+    "answer_format": "How to read the answer: a name of `repair.prompt.answer_formats`.",
     "minimized": "Whether delta debugging reduced the fix to the hunks that clear the diagnostic.",
     "candidates": "Answers that were asked for; tokens and cost are of all of them.",
     "input_tokens": "Tokens that were read for the answer; null: not known, or no model was asked.",

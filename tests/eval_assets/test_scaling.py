@@ -10,13 +10,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from eval_assets.scaled_models import in_format
 from eval_assets.scaling import RESULTS, scaling_page, scaling_results
 from partitions.keys import Key
 from repair.dataset.mixture import MIXTURE
 from repair.evaluation.benchmark import BENCHMARK_SAMPLES
 from repair.evaluation.scaling import BENCHMARKS, SCALING_RESULTS
 from repair.line_diff.numbered import diff
-from repair.prompt.sentinels import render_response
+from repair.prompt.answer_formats import LINE_DIFF, answer_format, written
+from repair.prompt.sentinels import parse, render_response
 from repair.schema.stages import FILES
 from repair.training.dataset import read_mixture, rendered
 from repair.training.scaling import nested_subset
@@ -172,6 +174,17 @@ def test_it_is_trained_on_the_first_examples_of_the_seeded_order(trained: House,
     pq.write_table(pa.Table.from_pylist(chosen), tmp_path / "mixture.parquet")
     expected = read_mixture(str(tmp_path / "mixture.parquet")).fingerprint
     assert trained.manifest(RESULTS, POINT).extra["training"]["data_fingerprint"] == expected
+
+
+def test_examples_of_another_answer_format_are_asked_and_answered_in_it(house: House) -> None:
+    rows = rendered(house.store, "training_mixture", {"date": DAY})
+    form = answer_format("search_replace")
+    for row, own in zip(in_format(rows, form.name).to_pylist(), rows.to_pylist(), strict=True):
+        example = parse(own["prompt"] + own["response"])
+        assert row["prompt"] == f"{written(form.question(example))}\n<diff>\n"
+        assert form.read(row["response"], example.text) == example.line_diff
+        assert {**row, "prompt": "", "response": ""} == {**own, "prompt": "", "response": ""}
+    assert in_format(rows, LINE_DIFF) is rows
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 
 from eval_assets.teachers import teacher_page, teacher_results
 from partitions.keys import Key
+from repair.line_diff import search_replace
 from repair.line_diff import unified as unified_diff
 from repair.prompt.answer_formats import NAMES
 from repair_assets.few_shot_examples import few_shot_examples
@@ -31,6 +32,9 @@ def answer(exchange: Exchange) -> None:
         broken, repaired, _ = misspelt(number)
         if f"return widht_{number} " not in exchange.prompt:
             continue
+        if "search/replace blocks" in instructions:
+            exchange.answer(f"{search_replace.diff(broken, repaired)}\n</diff>")
+            return
         if "unified diff" not in instructions:
             bad, good = broken.splitlines()[1], repaired.splitlines()[1]
             exchange.answer(f"-2 {bad}\n+2 {good}\n</diff>")
@@ -90,6 +94,7 @@ def test_a_model_is_compared_in_every_format(house: House, server: ModelServer) 
         "line_diff": {"verified"},
         "unified_diff": {"verified"},
         "unified_diff_unnumbered": {"wrong_line"},
+        "search_replace": {"verified"},
     }
     asked = len(server.requests)
     house.run([teacher_results], NAMES_KEY, config={"teacher_results": {"seed": 18}})

@@ -62,6 +62,14 @@ def test_score(frozen: dict[str, Any], answer: str, outcome: str, matches: bool)
     assert (row["output_tokens"], row["seconds"]) == (7, 0.5)
 
 
+def test_answers_are_read_in_the_format_that_they_are_in() -> None:
+    answer = "<<<<<<< SEARCH\nb = error:name\n=======\nb = name\n>>>>>>> REPLACE\n</diff>"
+    rows = [prediction(answer), prediction(answer.replace("error", "err")), prediction(f"{OWN}\n</diff>")]
+    found = scored([sample(target_files=[])], rows, answers_are="search_replace")
+    assert [row["outcome"] for row in found] == ["repaired", "content_mismatch", "malformed"]
+    assert [row["ast_match"] for row in found] == [True, False, False]
+
+
 def test_every_answer_has_a_row_in_order_and_equal_ones_are_examined_once() -> None:
     right, wrong = f"{OWN}\n</diff>", "</diff>"
     rows = [

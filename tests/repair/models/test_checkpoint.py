@@ -31,6 +31,8 @@ def test_the_prompt_is_what_training_rendered_and_a_base_is_told_the_task() -> N
     assert asked == [[prompt_of(SAMPLE)] * 2, [base.prompt(SAMPLE)]]
     # the worked example stands before the question, and both open the diff alike
     assert base.prompt(SAMPLE).endswith(f"</diff>\n\n{prompt_of(SAMPLE)}")
+    other = CheckpointModel("other", decode, answer_format="unified_diff_unnumbered")
+    assert other.prompt(SAMPLE) == prompt_of(SAMPLE, "unified_diff_unnumbered") != prompt_of(SAMPLE)
 
 
 def test_the_base_of_a_checkpoint_is_the_one_that_its_recipe_names() -> None:

@@ -12,6 +12,7 @@ from repair.line_diff.numbered import LineDiffError, apply, diff
 from repair.line_diff.numbered import parse as parse_diff
 from repair.prompt.answer_formats import LINE_DIFF, NAMES, WORKED_EXAMPLE, answer_format, fields_of, written
 from repair.prompt.excerpt import OutsideExcerptError
+from repair.prompt.rows import prompt_of
 from repair.prompt.sentinels import (
     SENTINELS,
     ZERO_SHOT_SYSTEM,
@@ -25,7 +26,8 @@ from repair.prompt.sentinels import (
 )
 from repair.text.lines import lines_of
 
-UNIFIED = [name for name in NAMES if name != LINE_DIFF]
+OTHERS = [name for name in NAMES if name != LINE_DIFF]
+UNIFIED = [name for name in OTHERS if name.startswith("unified")]
 LINE = st.text(alphabet="ab \t<>/é\U0001f600\f", max_size=5) | st.sampled_from(
     ["</code>", "</diff>", "<lsp_error>", '"</code>"', "@@"]
 )
@@ -105,7 +107,7 @@ def test_a_unified_diff_of_any_file_becomes_the_same_change(name: str, original:
 def test_a_question_shows_every_line_of_the_file_once(text: str) -> None:
     example = Example("a.py", text, "message", 0)
     whole = lines_of(text)
-    for name in UNIFIED:
+    for name in OTHERS:
         path, *shown = answer_format(name).question(example)["code"].split("\n")
         ended = shown[-1:] != ["\\ No newline at end of file"]
         counted = shown if ended else shown[:-1]
@@ -114,21 +116,29 @@ def test_a_question_shows_every_line_of_the_file_once(text: str) -> None:
             counted = [line.partition(" ")[2] for line in counted]
         assert path == "#a.py"
         assert SENTINELS.isdisjoint(shown)
-        if name == "unified_diff_unnumbered":
+        if name != "unified_diff":
             counted = [unescaped(line) for line in counted]
         assert counted == (whole[:-1] if ended else whole)
         assert ended == (whole[-1] == "")
 
 
+@given(TEXT, st.lists(LINE, max_size=3).map("\n".join))
+def test_the_prompt_of_a_row_is_the_question(text: str, message: str) -> None:
+    diagnostic = {"message": message, "start_line": 0}
+    row = {"path": "a.py", "files": [{"path": "a.py", "text": text}], "diagnostic": diagnostic}
+    example = Example("a.py", text, message, 0)
+    assert prompt_of(row) == render_prompt(example)
+    for name in OTHERS:
+        assert prompt_of(row, name) == written(answer_format(name).question(example)) + "\n<diff>\n"
+
+
 def test_the_line_diff_is_asked_for_as_the_model_is_trained_on_it() -> None:
     form = answer_format(LINE_DIFF)
-    example = Example("a.py", "x = y\n", '"y" is not defined\n</code>', 0)
     assert form.instructions == ZERO_SHOT_SYSTEM
-    assert written(form.question(example)) + "\n<diff>\n" == render_prompt(example)
     assert form is answer_format(None)
 
 
-@pytest.mark.parametrize("name", UNIFIED)
+@pytest.mark.parametrize("name", OTHERS)
 def test_the_formats_differ_in_nothing_but_the_format(name: str) -> None:
     instructions_text = answer_format(name).instructions
     sections = answer_format(name).solved(render(WORKED_EXAMPLE))
@@ -147,6 +157,29 @@ BROKEN = {
     "behind the end": ("wrong_line", "<diff>\n@@ -9 +9 @@\n-a = b\n+a = 1\n</diff>"),
     "another text": ("content_mismatch", "<diff>\n@@ -1 +1 @@\n-a = c\n+a = 1\n</diff>"),
 }
+
+
+NOT_THERE = """<diff>
+<<<<<<< SEARCH
+a = c
+=======
+a = 1
+>>>>>>> REPLACE
+</diff>"""
+IN_TWO_PLACES = NOT_THERE.replace("a = c", "b")
+BROKEN_BLOCKS = {
+    "no block": ("no_diff", NOT_THERE.removesuffix("\n</diff>")),
+    "a line diff": ("malformed", "<diff>\n-1 a = b\n+1 a = 1\n</diff>"),
+    "another text": ("content_mismatch", NOT_THERE),
+    "one of two lines": ("wrong_line", IN_TWO_PLACES),
+}
+
+
+@pytest.mark.parametrize(("reason", "answer"), BROKEN_BLOCKS.values(), ids=BROKEN_BLOCKS)
+def test_blocks_that_can_not_be_read_have_the_usual_reason(reason: str, answer: str) -> None:
+    with pytest.raises(LineDiffError) as caught:
+        answer_format("search_replace").read(answer, "a = b\nb\nb\n")
+    assert caught.value.reason == reason
 
 
 @pytest.mark.parametrize(("reason", "answer"), BROKEN.values(), ids=BROKEN)

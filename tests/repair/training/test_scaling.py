@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from repair.prompt.answer_formats import LINE_DIFF
 from repair.training.recipe import FromScratch
 from repair.training.recipes import RECIPES, load_recipe
 from repair.training.scaling import SCALED, SIZES, nested_subset
@@ -23,9 +24,11 @@ def parameters(base: FromScratch) -> int:
 
 @pytest.mark.parametrize("name", SCALED)
 def test_a_model_is_a_recipe_and_one_from_scratch_has_the_size_in_its_name(name: str) -> None:
-    recipe = load_recipe(*SCALED[name])
+    recipe = load_recipe(SCALED[name].recipe, SCALED[name].overrides)
     if not isinstance(recipe.base, FromScratch):
-        assert recipe == RECIPES[name]
+        form = SCALED[name].answer_format
+        asked_in = "" if form == LINE_DIFF else f"-{form.replace('_', '-')}"
+        assert name.endswith(asked_in) and recipe == RECIPES[name.removesuffix(asked_in)]
         return
     found = re.fullmatch(r"scratch-(\d+)m", name)
     assert found and parameters(recipe.base) == pytest.approx(1e6 * int(found[1]), rel=0.02)

@@ -223,7 +223,9 @@ def test_another_format_tells_asks_and_shows_in_that_format(name: str, tmp_path:
     for question in (sent[1]["content"], sent[3]["content"]):
         assert f"\n{number}print(math.pie)\n</code>" in question
         assert f"<error_line>\n{number}print(math.pie)\n</error_line>" in question
-    assert sent[2]["content"].startswith("<diff>\n@@ -1,3 +1,3 @@\n import math\n \n-print(math.pie)\n+")
+    unified = "<diff>\n@@ -1,3 +1,3 @@\n import math\n \n-print(math.pie)\n+"
+    searched = "<diff>\n<<<<<<< SEARCH\nprint(math.pie)\n=======\n"
+    assert sent[2]["content"].startswith(searched if name == "search_replace" else unified)
     assert sent[4] == {"role": "assistant", "content": "<diff>"}
 
 
