@@ -60,7 +60,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What was loaded stays: the garbage collector need not look at it once more in every test.
+    """What was loaded stays: the garbage collector need not look at it once more in every test, nor as often.
 
     Dagster makes a database for each of hundreds of instances, for which Alembic loads all of its migrations:
     they are loaded once.
@@ -68,6 +68,7 @@ def pytest_collection_finish() -> None:
     gc.enable()
     gc.collect()
     gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
     if alembic := sys.modules.get("alembic.script"):
         alembic.ScriptDirectory.from_config = cache(alembic.ScriptDirectory.from_config)
 

@@ -94,6 +94,10 @@ def interpreter(version: str) -> str:
     pytest.skip(f"no Python {version} on this machine")
 
 
+HERE = pytest.mark.parametrize("core", ["3.11"], indirect=True)
+"""What another version of Python does no differently."""
+
+
 @pytest.fixture(scope="module", params=["3.11", "3.13"])
 def core(
     request: pytest.FixtureRequest, wheel: Path, tmp_path_factory: pytest.TempPathFactory
@@ -129,6 +133,7 @@ def test_the_core_checks_a_file(core: Environment, tmp_path: Path) -> None:
     ]
 
 
+@HERE
 def test_the_core_fixes_a_file_by_rules_and_says_what_the_model_needs(
     core: Environment, tmp_path: Path
 ) -> None:
@@ -141,6 +146,7 @@ def test_the_core_fixes_a_file_by_rules_and_says_what_the_model_needs(
     assert "--model" in refused.stderr or "pip install 'repair[" in refused.stderr
 
 
+@HERE
 def test_the_core_imports_and_replays(core: Environment, tmp_path: Path) -> None:
     typist = Typist()
     packets = [typist.types("main.py", LONG[: end + 1], NOON).packet for end in range(len(LONG))]
@@ -164,6 +170,7 @@ def test_the_core_imports_and_replays(core: Environment, tmp_path: Path) -> None
     assert (replayed.returncode, replayed.stdout) == (0, LONG), replayed.stderr
 
 
+@HERE
 def test_the_core_evaluates_on_a_release(core: Environment, tmp_path: Path) -> None:
     release_of(tmp_path, misspelt_samples(2))
     first, _ = load_release(tmp_path / "release").samples
@@ -179,6 +186,7 @@ def test_the_core_evaluates_on_a_release(core: Environment, tmp_path: Path) -> N
     assert outcomes == ["repaired", "missing"]
 
 
+@HERE
 @pytest.mark.parametrize(
     ("command", "package", "extra"),
     [

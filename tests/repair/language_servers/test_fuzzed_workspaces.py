@@ -330,7 +330,7 @@ def _workspaces(chance: random.Random) -> Iterator[Mapping[str, str]]:
         settings = dict(_settings(chance) for _ in range(chance.randrange(3)))
         for number in range(SHARING):
             files = _cycle(chance) if chance.random() < 0.03 else _files(chance)
-            yield files if number % 3 else {**settings, **files}  # many cost a start of the command line
+            yield files if number % 4 else {**settings, **files}  # many cost a start of the command line
 
 
 def _files(chance: random.Random) -> dict[str, str]:
@@ -357,7 +357,7 @@ def test_what_pyright_says_of_odd_settings_is_no_part_of_its_report(
     assert "pyright[reportUndefinedVariable]" in {found.code for found in result.diagnostics}
 
 
-@pytest.mark.parametrize("value", ["true", "1", '"x"', "null", "{}", '[1, null, ["a"]]'])
+@pytest.mark.parametrize("value", ["1", "null", "{}", '[1, null, ["a"]]'])
 def test_lists_of_paths_that_are_none(servers: LanguageServers, value: str) -> None:
     lists = ", ".join(f'"{name}": {value}' for name in ("include", "exclude", "strict"))
     settings = f'{{"reportImportCycles": true, {lists}}}'
