@@ -11,14 +11,17 @@ diagnostic of it and the smallest part of the commit's change that clears it (`g
 near-duplicates, style findings and those that have an automatic fix.
 
 One greedy answer is asked for, without a search. `shown` are the answers that verify; `precision` is the
-share of them that also passes the tests, where there are tests. `-k` adds the answers that `repair fix`
-searches for, so many, of which the first that verifies is shown, whatever its confidence.
+share of them that also passes the tests, where there are tests; `AST` is the share of all whose syntax tree
+is the reference's. `-k` adds the answers that `repair fix` searches for, so many, of which the first that
+verifies is shown, whatever its confidence. `--rows` keeps what each system's answers are worth in a file: a
+run that was stopped goes on with the systems that are not in it.
 """
 
 import argparse
 import hashlib
+import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,10 +39,11 @@ from repair.diagnostics.diagnostic import Diagnostic
 from repair.evaluation.benchmark import BENCHMARK_SAMPLES, INJECTED, LEETCODE, WORKSPACE
 from repair.evaluation.intervals import Share
 from repair.evaluation.leetcode.functional import judged
+from repair.evaluation.metrics import ast_match
 from repair.evaluation.outcomes import NO_CHANGE
 from repair.evaluation.predictions import predict
 from repair.evaluation.scoring import scores
-from repair.fixing.chosen_model import SHIPPED, local_models
+from repair.fixing.chosen_model import SHIPPED, local_models, weights_sha256
 from repair.fixing.fix import Task
 from repair.fixing.fixer import Fixer
 from repair.language_servers import LanguageServers
@@ -55,6 +59,8 @@ from repair.text.files import files_of
 from repair.text.stable_hash import rank
 
 SEED = 17
+GREEDY = Sampling(temperature=0)
+COLUMNS = ("benchmark", "system", "code", "repaired", "functional", "ast_match", "outcome")
 Row = Mapping[str, Any]
 
 
@@ -101,22 +107,19 @@ def of_problems(store: PartitionStore) -> list[dict[str, Any]]:
     ]
 
 
-def models(folder: Path, servers: LanguageServers) -> Iterator[Model]:
-    """The checkpoint, its base and the rules, each loaded when it is its turn."""
-    greedy = Sampling(temperature=0)
-    yield CheckpointModel.load(str(folder), name=folder.name, sampling=greedy)
-    base, revision = base_of(read_made_by(folder), folder.name)
-    loaded = CheckpointModel.of(Decoder(base, revision=revision), name="base", sampling=greedy)
-    yield replace(loaded, instructions=BASE_INSTRUCTIONS)
-    yield RulesModel(servers)
+def base(folder: Path) -> Model:
+    """The base of the checkpoint in `folder`, told the task."""
+    name, revision = base_of(read_made_by(folder), folder.name)
+    loaded = CheckpointModel.of(Decoder(name, revision=revision), name="base", sampling=GREEDY)
+    return replace(loaded, instructions=BASE_INSTRUCTIONS)
 
 
-def score(samples: Sequence[Row], answering: Iterable[Model], servers: LanguageServers) -> Iterator[Row]:
-    """Rows of `SCORES`, one answer of each model to each sample."""
-    for model in answering:
-        answers = [row for batch in predict(samples, model) for row in batch.to_pylist()]
-        for batch in scores(samples, answers, servers, judged):
-            yield from batch.to_pylist()
+def score(samples: Sequence[Row], model: Model, servers: LanguageServers) -> Iterator[Row]:
+    """What one answer of the model to each sample is worth."""
+    answers = [row for batch in predict(samples, model) for row in batch.to_pylist()]
+    for batch in scores(samples, answers, servers, judged):
+        for row in batch.to_pylist():
+            yield {name: row[name] for name in COLUMNS}
 
 
 def searched(samples: Sequence[Row], folder: Path, k: int, servers: LanguageServers) -> Iterator[Row]:
@@ -144,8 +147,23 @@ def searched(samples: Sequence[Row], folder: Path, k: int, servers: LanguageServ
             "code": sample["code"],
             "repaired": fix.found,
             "functional": right.get(sample["sample_id"], False) if sample["tests"] else None,
+            "ast_match": fix.found and ast_match(fix.changed[sample["path"]], sample["target"]),
             "outcome": "",
         }
+
+
+def kept(path: Path | None, made_of: str, system: str, make: Callable[[], Iterable[Row]]) -> list[Row]:
+    """The rows of a system that the file holds of the same samples and weights, or new ones, which it then
+    holds, too."""
+    lines = path.read_text().splitlines() if path and path.exists() else []
+    for known in map(json.loads, lines):
+        if (known["made_of"], known["system"]) == (made_of, system):
+            return known["rows"]
+    rows = list(make())
+    if path:
+        with path.open("a") as file:
+            file.write(json.dumps({"made_of": made_of, "system": system, "rows": rows}) + "\n")
+    return rows
 
 
 def table(title: str, rows: Iterable[Row], group: Sequence[str]) -> Table:
@@ -154,12 +172,13 @@ def table(title: str, rows: Iterable[Row], group: Sequence[str]) -> Table:
     for row in rows:
         groups[tuple(row[name] for name in group)].append(row)
     out = Table(*group, title=title)
-    for name in ("n", "functional", "shown", "precision", "no change"):
+    for name in ("n", "functional", "AST", "shown", "precision", "no change"):
         out.add_column(name, justify="right")
     for key, found in sorted(groups.items()):
         shown = [row for row in found if row["repaired"]]
         cells = (
             _share([row["functional"] for row in found]),
+            _share([row["ast_match"] for row in found]),
             _share([row["repaired"] for row in found]),
             _share([row["functional"] for row in shown]),
             _share([row["outcome"] == NO_CHANGE for row in found]),
@@ -185,6 +204,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=SHIPPED, help="folder of an adapter; the shipped one")
     parser.add_argument("--at-most", type=int, default=10**6, help="samples of a benchmark, a seeded choice")
     parser.add_argument("-k", type=int, nargs="*", default=[], help="answers that `repair fix` searches for")
+    parser.add_argument("--rows", type=Path, help="file of what was scored; a run goes on with the others")
     options = parser.parse_args()
     console = Console(width=160)
     samples: list[dict[str, Any]] = of_problems(PartitionStore(options.store)) if options.store else []
@@ -203,9 +223,18 @@ def main() -> None:
         if not chosen or not options.model.is_dir():
             print("nothing is scored: name --store or --samples, and a --model that is there")
             return
-        rows = list(score(chosen, models(options.model, servers), servers))
-        for k in options.k:
-            rows += searched(chosen, options.model, k, servers)
+        folder: Path = options.model
+        systems: dict[str, Callable[[], Iterable[Row]]] = {
+            folder.name: lambda: score(
+                chosen, CheckpointModel.load(str(folder), name=folder.name, sampling=GREEDY), servers
+            ),
+            "rules": lambda: score(chosen, RulesModel(servers), servers),
+            **{f"repair fix, k = {k}": lambda k=k: searched(chosen, folder, k, servers) for k in options.k},
+            "base": lambda: score(chosen, base(folder), servers),  # it ends no answer by itself
+        }
+        made_of = json.dumps([sorted(row["sample_id"] for row in chosen), weights_sha256(folder)])
+        digest = hashlib.sha256(made_of.encode()).hexdigest()[:16]
+        rows = [row for name, make in systems.items() for row in kept(options.rows, digest, name, make)]
     console.print(table("per cent, with 95 % intervals", rows, ("benchmark", "system")))
     console.print(table("by diagnostic", rows, ("system", "code")))
 

@@ -27,6 +27,7 @@ from repair.evaluation.leetcode.injection import samples as injected
 from repair.evaluation.leetcode.injection import teacher as bug_teacher
 from repair.evaluation.release import selection
 from repair.feedback import acceptance, preferences
+from repair.fixing import model_teacher
 from repair.language_servers.scheduler import VersionedServers
 from repair.recording import session_events, validation
 from repair.schema import stages
@@ -139,7 +140,7 @@ STAGES = (
         output=stages.SYNTHESIZED_DIFFS,
         reads=teacher.READS,
         adds=teacher.ADDS,
-        reasons={**history.REASONS, **rules.REASONS, **lm_teacher.REASONS},
+        reasons={**history.REASONS, **rules.REASONS, **model_teacher.REASONS, **lm_teacher.REASONS},
         needs_servers=True,
         counted_as="diffs",
     ),

@@ -1,15 +1,21 @@
-"""Diffs from a teacher: the user's own later fix, or a language model led by the teacher program.
+"""Diffs from a teacher: the user's own later fix, a local model, or a language model led by its program.
 
 Tested by `tests/code_location/test_graph.py`.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
 from partitions.keys import DATE_AND_TYPE, Key
+from repair.fixing.chosen_model import SEARCHED, SHIPPED, AfterFirst, weights_sha256
+from repair.fixing.fixer import FixModels
+from repair.fixing.model_teacher import ModelTeacher
+from repair.models.checkpoint import CheckpointModel
 from repair.pipeline import BY_NAME
 from repair.prompt.sentinels import PROMPT_VERSION
 from repair.store.manifest import Manifest
@@ -17,6 +23,8 @@ from repair.store.writer import PartitionWriter
 from repair.synthesis.lm.limits import Usage
 from repair.synthesis.lm.teacher import LmTeacher, synthesize_by_model
 from repair.synthesis.offline import TEACHERS
+from repair.synthesis.teacher import synthesize
+from repair.verification.confidence import Calibration
 from repair_assets.repair_candidates import repair_candidates
 from repair_assets.teacher_program import stored_program, teacher_program
 from resources.checks import check_specs
@@ -27,8 +35,15 @@ from resources.pools import LANGUAGE_MODEL
 from resources.settings import Settings, Teacher
 from resources.stages import Input, Stage
 from resources.store import StoreResource
+from resources.trainer import DECODING, TrainerResource
 
 SPEC = BY_NAME["synthesized_diffs"]
+RUNS: Mapping[str, Sequence[Any]] = {
+    **{name: [teacher] for name, teacher in TEACHERS.items()},
+    "model": [ModelTeacher, DECODING],
+    "lm": [LmTeacher],
+}
+"""Teacher -> what runs, besides the stage itself: the results of one do not depend on the others."""
 
 
 class Synthesis(dg.Config):
@@ -36,7 +51,9 @@ class Synthesis(dg.Config):
 
     teacher: Teacher = Settings.load().teacher
     candidates: int = 1
-    """The most answers that `lm` is asked for one row: the first that verifies is kept."""
+    """The most answers that `lm` or `model` is asked for one row: the first that verifies is kept."""
+    model: str = ""
+    """Folder of the checkpoint that the teacher `model` is; empty: the one that the package carries."""
 
 
 @dg.asset(
@@ -54,18 +71,23 @@ def synthesized_diffs(
     engine: EngineResource,
     language_servers: LanguageServersResource,
     language_model: LanguageModelResource,
+    trainer: TrainerResource,
 ) -> dg.MaterializeResult:
     """The teacher's diff for each candidate, not verified yet.
 
     `history` proposes the user's own later fix and `rules` what a few fixed rules suggest; neither needs a
-    model. `lm` asks the configured model with the stored `teacher_program`; its answers are cached, so that a
-    rerun pays nothing.
+    model. `model` is a local checkpoint, decoded by a child process: of its answers those are kept that
+    verify and have the confidence of its calibration (rejection sampling). `lm` asks the configured model
+    with the stored `teacher_program`; its answers are cached, so that a rerun pays nothing.
     """
     candidates = Input("repair_candidates", Key.of(context))
     by_model = config.teacher == "lm"
+    folder = Path(config.model) if config.model else SHIPPED
     versions = {"prompt": PROMPT_VERSION, **language_servers.versions()}
     if by_model:
         versions["model"] = language_model.fingerprint_settings()
+    elif config.teacher == "model":
+        versions["model"] = weights_sha256(folder)
     stage = Stage(
         context=context,
         store=store.store(),
@@ -73,14 +95,20 @@ def synthesized_diffs(
         schema=SPEC.output,
         configuration=config.model_dump(),
         versions=versions,
-        runs=[LmTeacher if by_model else TEACHERS[config.teacher]],
-        without=["repair.synthesis.offline:TEACHERS"],
+        runs=RUNS[config.teacher],
+        without=[
+            "repair.synthesis.offline:TEACHERS",
+            f"{__name__}:RUNS",
+            *([] if config.teacher == "model" else [f"{__name__}:_by_checkpoint"]),
+        ],
         engine=engine.engine(),
     )
 
     def work(writer: PartitionWriter) -> dict[str, Any]:
         if by_model:
             return _by_model(stage, writer, config, language_servers, language_model)
+        if config.teacher == "model":
+            return _by_checkpoint(stage, writer, config, language_servers, trainer, folder)
         return _offline(stage, writer, config, language_servers)
 
     # The rows of the teacher program lead the model; they are none to account for.
@@ -93,6 +121,24 @@ def _offline(
     teacher = language_servers.with_servers(partial(SPEC.function, teacher=config.teacher))
     stage.write(writer, SPEC, stage.on_engine(teacher, stage.tasks(SPEC.reads)))
     return {"teacher": config.teacher, "usage": asdict(Usage())}
+
+
+def _by_checkpoint(
+    stage: Stage,
+    writer: PartitionWriter,
+    config: Synthesis,
+    language_servers: LanguageServersResource,
+    trainer: TrainerResource,
+    folder: Path,
+) -> dict[str, Any]:
+    """The `model` teacher asks in this process, and a child decodes what its log of answers lacks."""
+    made_of = {"checkpoint": str(folder), "weights": weights_sha256(folder), "sampling": SEARCHED}
+    searched = CheckpointModel(folder.name, partial(trainer.decode, stage.context, **made_of))
+    models = FixModels(folder.name, searched, AfterFirst(searched), calibration=Calibration.read(folder))
+    teacher = ModelTeacher(models, language_servers.servers(), config.candidates)
+    batches = stage.rows(stage.inputs[0].asset, list(SPEC.reads))
+    stage.write(writer, SPEC, synthesize(batches, teacher))
+    return {"teacher": teacher.name, "usage": asdict(Usage())}
 
 
 def _by_model(

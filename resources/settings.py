@@ -22,7 +22,7 @@ from repair.evaluation.leetcode.injection.bugs import CUTOFF
 from repair.language_servers.settings import TOKEN_VARIABLE
 from repair.training.recipes import RECIPES
 
-Teacher = Literal["history", "rules", "lm"]
+Teacher = Literal["history", "rules", "model", "lm"]
 SLACK_TOKEN_VARIABLE = "REPAIR_ALERT_SLACK_TOKEN"  # noqa: S105 (its name)
 NOT_OURS = ("REPAIR_FUNCTION_", "REPAIR_SERVE_", "REPAIR_SHARED_DATA")
 """What else begins with the prefix: servers and fixes behind HTTP; the data of tests and benches."""
@@ -98,7 +98,7 @@ class Settings(DateSettings, validate_default=True):
     model: str = Field(default="", description="the model of the teacher `lm`, as LiteLLM names it")
     model_url: str = Field(default="", description="its address, if not at the provider's own")
     model_key_variable: str = Field(default="", description="the environment variable that holds its key")
-    teacher: Annotated[Teacher, Expected("one of history, rules, lm")] = Field(
+    teacher: Annotated[Teacher, Expected("one of history, rules, model, lm")] = Field(
         default="history",
         description="the teacher of `synthesized_diffs` where a run's configuration names none"
         " ([assets.md](assets.md)); `lm` needs `REPAIR_MODEL`",

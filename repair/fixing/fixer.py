@@ -10,6 +10,7 @@ different tasks run together (`repair.language_servers.scheduler`).
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from repair.errors import InputError
 from repair.fixing.fix import LATE, MODEL, NO_ANSWER, TOO_LONG, UNSURE, Answer, Attempt, Fix, Task
@@ -18,6 +19,7 @@ from repair.line_diff.numbered import LineDiffError
 from repair.models.model import Completion, FinishReason, Model
 from repair.prompt.answer_formats import LINE_DIFF, answer_format
 from repair.prompt.sentinels import PromptError
+from repair.schema.guards import guarded
 from repair.synthesis.rules import RULES
 from repair.synthesis.rules.model import RulesModel
 from repair.unexpected import UNEXPECTED
@@ -129,7 +131,7 @@ class Fixer:
         """For each task the first of its proposals that verifies and is likely enough right."""
         calibration = self.models.calibration
         coroutines = [
-            first_verified(task, found, calibration, later=later)
+            guarded(first_verified(task, found, calibration, later=later), partial(_unforeseen, task))
             for task, found in zip(tasks, proposals, strict=True)
         ]
         return run_all(coroutines, self._servers)
@@ -151,6 +153,10 @@ class Fixer:
             for index, completions in zip(indices, answers, strict=True):
                 proposals[index] = [_proposal(completion, tasks[index]) for completion in completions]
         return proposals
+
+
+def _unforeseen(task: Task, detail: str) -> Fix:
+    return Fix(task, rejected=(Attempt(UNEXPECTED, detail),))
 
 
 def first_verified(

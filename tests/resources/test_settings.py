@@ -58,7 +58,7 @@ def test_what_lies_below_the_home_moves_with_it(monkeypatch: pytest.MonkeyPatch,
     ("variable", "value", "parts"),
     [
         ("REPAIR_RECIPE", "small", ["'small'", "expected one of deepseek-coder-7b-instruct-v1.5, smollm2-"]),
-        ("REPAIR_TEACHER", "me", ["'me'", "expected one of history, rules, lm"]),
+        ("REPAIR_TEACHER", "me", ["'me'", "expected one of history, rules, model, lm"]),
         ("REPAIR_TEACHER", "lm", ["set REPAIR_MODEL"]),
         ("REPAIR_CADENCE", "hourly", ["'hourly'", "expected one of daily, weekly, monthly"]),
         ("REPAIR_BENCHMARK_CUTOFF", "soon", ["'soon'", "expected a day, such as 2024-01-31"]),
