@@ -93,7 +93,7 @@ def synthesized_diffs(
         store=store.store(),
         inputs=[candidates, Input("teacher_program", Key())] if by_model else [candidates],
         schema=SPEC.output,
-        configuration=config.model_dump(exclude={"model"}),  # its weights are a version
+        configuration=config.model_dump(exclude=None if config.teacher == "model" else {"model"}),
         versions=versions,
         runs=RUNS[config.teacher],
         without=[

@@ -118,7 +118,6 @@ def test_late_events_are_planned_submitted_and_done(house: House):
     assert backfill.run_config and backfill.run_config["ops"]["synthesized_diffs"]["config"] == {
         "teacher": "history",
         "candidates": 1,
-        "model": "",
     }
     assert nightly(house).output_for_node("plan_backfill") == "", "the one before is still at work"
 
