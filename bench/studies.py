@@ -35,7 +35,7 @@ from repair.evaluation.paired import paired_counts
 from repair.store.reader import PartitionStore
 from repair.training.scaling import SCALED
 
-RESULTS = ("precision", "edit_spread", "second_checker", "scores", "scaling", "formats")
+RESULTS = ("precision", "edit_spread", "second_checker", "scores", "scaling")
 TEMPLATE = Path(__file__).with_name("studies.md.jinja")
 PAGE = Path(__file__).parents[1] / "docs" / "studies.md"
 LEETCODE, WORKSPACE = 360, 389

@@ -203,7 +203,6 @@ NOT_RUN: Mapping[str, Sequence[str]] = {
         " --repairs .model/precision/48c3a4d33cdd/repairs.jsonl",
         "python bench/studies.py",
         "python bench/studies.py --store .model/store --scaling --result bench/results/scaling.json",
-        "python bench/studies.py --store .model/store --formats 1000 --result bench/results/formats.json",
         "python bench/teacher.py",
         "python bench/teacher.py --rows 600 --seconds 6 --verified 200",
     ),
