@@ -35,7 +35,7 @@ from repair.evaluation.paired import paired_counts
 from repair.store.reader import PartitionStore
 from repair.training.scaling import SCALED
 
-RESULTS = ("precision", "edit_spread", "second_checker", "scores", "scaling")
+RESULTS = ("precision", "edit_spread", "second_checker", "scores", "scaling", "formats")
 TEMPLATE = Path(__file__).with_name("studies.md.jinja")
 PAGE = Path(__file__).parents[1] / "docs" / "studies.md"
 LEETCODE, WORKSPACE = 360, 389
@@ -201,8 +201,8 @@ def formats_of(store: PartitionStore, size: int) -> Iterator[dict[str, Any]]:
         for partition in store.partitions("scaling_results")
         if int(partition["size"]) == size
     }
-    plain = {SCALED[name].recipe: rows for name, rows in stored.items() if name == SCALED[name].recipe}
-    for name, rows in stored.items():
+    plain = {name: rows for name, rows in stored.items() if name == SCALED[name].recipe}
+    for name, rows in sorted(stored.items(), key=lambda item: item[0] not in plain):  # it comes first
         compared = plain.get(SCALED[name].recipe)
         if compared is None or sum(SCALED[other].recipe == SCALED[name].recipe for other in stored) < 2:
             continue
@@ -238,6 +238,11 @@ def page() -> str:
         [row] = [row for row in rows if (row["benchmark"], row["recipe"], row["size"]) == key]
         return Share(row["functional"], row["n"])
 
+    def formed(benchmark: str, form: str, metric: str = "functional") -> Share:
+        rows = results["formats"]["formats"]
+        [row] = [row for row in rows if (row["benchmark"], row["format"]) == (benchmark, form)]
+        return Share(row[metric], row["n"])
+
     environment = Environment(
         loader=FileSystemLoader(TEMPLATE.parent),
         undefined=StrictUndefined,
@@ -259,6 +264,7 @@ def page() -> str:
             for name in (scripted, reliability, published, lead, score, scaled, spreads, objections, scaling)
         },
         formats=formats,
+        formed=formed,
     )
 
 
@@ -282,7 +288,8 @@ def main() -> None:
     if options.scaling:
         name, (rows, versions) = "points", points_of(store)
     elif options.formats is not None:
-        name, rows = "formats", list(formats_of(store, options.formats))
+        found = formats_of(store, options.formats)
+        name, rows = "formats", sorted(found, key=lambda row: row["benchmark"])
         versions = points_of(store)[1]
     else:
         name, rows = "scores", list(scores_of(store))

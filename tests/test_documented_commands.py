@@ -176,6 +176,8 @@ NOT_RUN: Mapping[str, Sequence[str]] = {
         " 'smollm2-135m|300'",
         "dagster asset materialize -m code_location.definitions --select scaling_results --partition"
         " 'smollm2-135m|1000'",
+        "dagster asset materialize -m code_location.definitions --select scaling_results --partition"
+        " 'smollm2-135m-search-replace|1000'",
         "dagster asset materialize -m code_location.definitions --select scaling_page",
     ),
     "decodes; tests/repair/models/test_decoding.py does with a tiny model": (
@@ -203,6 +205,7 @@ NOT_RUN: Mapping[str, Sequence[str]] = {
         " --repairs .model/precision/48c3a4d33cdd/repairs.jsonl",
         "python bench/studies.py",
         "python bench/studies.py --store .model/store --scaling --result bench/results/scaling.json",
+        "python bench/studies.py --store .model/store --formats 1000 --result bench/results/formats.json",
         "python bench/teacher.py",
         "python bench/teacher.py --rows 600 --seconds 6 --verified 200",
     ),
