@@ -24,6 +24,7 @@ confidence.
 import argparse
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from itertools import pairwise
@@ -33,6 +34,7 @@ from typing import Any
 from decoded_answers import Answers, K
 from study_results import Counts, counted, write
 
+from repair.diagnostics.codes import type_of_code
 from repair.evaluation.benchmark import INJECTED, INJECTED_CHOOSE, LEETCODE
 from repair.evaluation.calibration import calibrated, cuts_of, shown_at
 from repair.evaluation.leetcode.functional import judged
@@ -62,10 +64,13 @@ Shown = Callable[[Sequence[Row]], Row | None]
 """Which of the verified answers to a sample is shown; None: none."""
 
 BENCHMARKS = {INJECTED_CHOOSE: "choosing half", INJECTED: "reporting half", LEETCODE: "published bugs"}
+FEWEST = 9
+"""Samples of a type, or it has no line of its own."""
 ASKED_FOR = (0.9,)
 """Precisions that a mixture may ask for, and what becomes of them on other samples."""
 TABLES = {
     "systems": ("samples", "system"),
+    "types": ("type", "system"),
     "steps": ("samples", "step"),
     "teachers": ("samples", "teacher"),
     "scripted": ("samples", "teacher"),
@@ -163,20 +168,41 @@ def as_tried(own: Iterable[Row], rows: Iterable[Row]) -> list[Row]:
     return [with_rules(row, rules.get(row["sample_id"])) for row in own]
 
 
+def groups_of(rows: Sequence[Row], own: Sequence[Row], name: str) -> dict[str, Sequence[Row]]:
+    """System and answers to a sample -> its rows; `own`: those of the model `name`."""
+    return {
+        **{
+            f"{system}, k = 1": [row for row in rows if row["system"] == system]
+            for system in sorted({row["system"] for row in rows} - {name})
+        },
+        f"{name}, k = 1": [first_only(row) for row in own],
+        f"{name}, k = {K}": own,
+        f"{REPAIR_FIX}, k = 1": as_tried(map(first_only, own), rows),
+        f"{REPAIR_FIX}, k = {K}": as_tried(own, rows),
+    }
+
+
+def of_types(
+    rows: Sequence[Row], own: Sequence[Row], name: str, types: Mapping[str, str]
+) -> Iterator[Counts]:
+    """What each system repairs of each type of diagnostic that both reported benchmarks have often enough."""
+    for kind, count in Counter(
+        types[row["sample_id"]] for row in own if row["benchmark"] in REPORTED
+    ).most_common():
+        if count >= FEWEST:
+            for group, known in groups_of(rows, own, name).items():
+                found = [
+                    row for row in known if row["benchmark"] in REPORTED and types[row["sample_id"]] == kind
+                ]
+                yield counts(found, first, kind, group)
+
+
 def of_systems(
     rows: Sequence[Row], own: Sequence[Row], name: str, calibration: Calibration
 ) -> Iterator[Counts]:
     """What is shown of each system's answers, and above the model's threshold; `own`: its own rows."""
     for benchmark, title in BENCHMARKS.items():
-        groups: dict[str, Sequence[Row]] = {
-            f"{system}, k = 1": [row for row in rows if row["system"] == system]
-            for system in sorted({row["system"] for row in rows} - {name})
-        }
-        groups[f"{name}, k = 1"] = [first_only(row) for row in own]
-        groups[f"{name}, k = {K}"] = own
-        groups[f"{REPAIR_FIX}, k = 1"] = as_tried(map(first_only, own), rows)
-        groups[f"{REPAIR_FIX}, k = {K}"] = as_tried(own, rows)
-        for group, known in groups.items():
+        for group, known in groups_of(rows, own, name).items():
             found = [row for row in known if row["benchmark"] == benchmark]
             yield counts(found, first, title, group)
             yield counts_at(found, calibration, title, group)
@@ -270,9 +296,14 @@ def _verified(rows: Sequence[Row]) -> int:
 
 
 def study(
-    own: Sequence[Row], rows: Sequence[Row], scripts: Sequence[Row], name: str, calibration: Calibration
+    own: Sequence[Row],
+    rows: Sequence[Row],
+    scripts: Sequence[Row],
+    name: str,
+    calibration: Calibration,
+    types: Mapping[str, str],
 ) -> dict[str, Any]:
-    """The figures; `own`: the rows of the model up to the gap."""
+    """The figures; `own`: the rows of the model up to the gap; `types`: of the samples' diagnostics."""
     verifiers, reported = verifiers_own(), [row for row in own if row["benchmark"] != INJECTED_CHOOSE]
     return {
         "model": name,
@@ -289,6 +320,7 @@ def study(
             ],
         },
         "systems": [asdict(row) for row in of_systems(rows, own, name, calibration)],
+        "types": [asdict(row) for row in of_types(rows, own, name, types)],
         "steps": [asdict(row) for row in of_steps(own)],
         "reliability": reliability(reported, calibration),
         "teachers": [asdict(row) for row in of_teachers(rows, verifiers)],
@@ -347,7 +379,8 @@ def main() -> None:
         of_any_teacher(rows).write_to(OWN)
         verifiers_own.cache_clear()
         print(f"written: {FILE} of {options.model}, and {OWN}")
-    result = study(eight, rows, latest(scripts), name, calibration)
+    types = {row["sample_id"]: type_of_code(row["code"]) for row in samples}
+    result = study(eight, rows, latest(scripts), name, calibration, types)
     for table, heads in TABLES.items():
         print(f"\n{table}\n\n{counted((Counts(**row) for row in result[table]), *heads)}")
     print(json.dumps({key: value for key, value in result.items() if key not in TABLES}, indent=2))

@@ -86,6 +86,14 @@ class Rows:
         ]
         return found
 
+    def by_type(self) -> str:
+        """The table of types: all that verifies is shown."""
+        cells = (
+            [row.samples, row.group, str(row.n), *map(text, (row.repaired, row.functional, row.precision))]
+            for row in self._rows
+        )
+        return markdown(("type", "system", "n", "verified", "functional", "precision"), cells)
+
     def groups(self) -> list[str]:
         return list(dict.fromkeys(row.group for row in self._rows))
 
@@ -253,6 +261,7 @@ def page() -> str:
     return environment.get_template(TEMPLATE.name).render(
         results=results,
         systems=Rows(precision["systems"]),
+        types=Rows(precision["types"]),
         steps=Rows(precision["steps"]),
         teachers=Rows(precision["teachers"]),
         scripts=Rows(precision["scripted"]),

@@ -48,6 +48,11 @@ class Counts:
         return Share.of(self.right, self.n)
 
     @property
+    def repaired(self) -> Share | None:
+        """Of all samples those with a verified answer."""
+        return Share.of(self.verified, self.n)
+
+    @property
     def title(self) -> str:
         if self.asked is not None:
             return f"precision {self.asked} asked for"
