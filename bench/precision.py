@@ -186,23 +186,23 @@ def of_types(
     rows: Sequence[Row], own: Sequence[Row], name: str, types: Mapping[str, str]
 ) -> Iterator[Counts]:
     """What each system repairs of each type of diagnostic that both reported benchmarks have often enough."""
-    for kind, count in Counter(
-        types[row["sample_id"]] for row in own if row["benchmark"] in REPORTED
-    ).most_common():
-        if count >= FEWEST:
-            for group, known in groups_of(rows, own, name).items():
-                found = [
-                    row for row in known if row["benchmark"] in REPORTED and types[row["sample_id"]] == kind
-                ]
-                yield counts(found, first, kind, group)
+    reported = {
+        group: [row for row in known if row["benchmark"] in REPORTED]
+        for group, known in groups_of(rows, own, name).items()
+    }
+    kinds = Counter(types[row["sample_id"]] for row in own if row["benchmark"] in REPORTED)
+    for kind in (kind for kind, count in kinds.most_common() if count >= FEWEST):
+        for group, known in reported.items():
+            yield counts([row for row in known if types[row["sample_id"]] == kind], first, kind, group)
 
 
 def of_systems(
     rows: Sequence[Row], own: Sequence[Row], name: str, calibration: Calibration
 ) -> Iterator[Counts]:
     """What is shown of each system's answers, and above the model's threshold; `own`: its own rows."""
+    groups = groups_of(rows, own, name)
     for benchmark, title in BENCHMARKS.items():
-        for group, known in groups_of(rows, own, name).items():
+        for group, known in groups.items():
             found = [row for row in known if row["benchmark"] == benchmark]
             yield counts(found, first, title, group)
             yield counts_at(found, calibration, title, group)

@@ -35,7 +35,6 @@ from rich.table import Table
 
 from repair.curation.diagnostic_text import task_text
 from repair.curation.near_duplicates import NearDuplicates
-from repair.diagnostics.diagnostic import Diagnostic
 from repair.evaluation.benchmark import BENCHMARK_SAMPLES, INJECTED, LEETCODE, WORKSPACE
 from repair.evaluation.intervals import Share
 from repair.evaluation.leetcode.functional import judged
@@ -55,7 +54,6 @@ from repair.models.model import Model, Sampling
 from repair.prompt.sentinels import render_response
 from repair.store.reader import PartitionStore
 from repair.synthesis.rules.model import RulesModel
-from repair.text.files import files_of
 from repair.text.stable_hash import rank
 
 SEED = 17
@@ -124,15 +122,7 @@ def score(samples: Sequence[Row], model: Model, servers: LanguageServers) -> Ite
 
 def searched(samples: Sequence[Row], folder: Path, k: int, servers: LanguageServers) -> Iterator[Row]:
     """Rows like those of `SCORES` for the first of `k` answers that verifies."""
-    tasks = [
-        Task(
-            files_of(row),
-            Diagnostic.from_row(row["diagnostic"]),
-            [Diagnostic.from_row(found) for found in row["before"]],
-            k,
-        )
-        for row in samples
-    ]
+    tasks = [Task.of_row(row, k) for row in samples]
     models = replace(local_models(folder), calibration=None)  # bench/precision.py has the confidence
     fixes = Fixer(models, servers).fix(tasks)
     tested = [

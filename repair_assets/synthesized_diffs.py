@@ -132,7 +132,7 @@ def _by_checkpoint(
     folder: Path,
 ) -> dict[str, Any]:
     """The `model` teacher asks in this process, and a child decodes what its log of answers lacks."""
-    made_of = {"checkpoint": str(folder), "weights": weights_sha256(folder), "sampling": SEARCHED}
+    made_of = {"checkpoint": str(folder), "weights": stage.versions["model"], "sampling": SEARCHED}
     searched = CheckpointModel(folder.name, partial(trainer.decode, stage.context, **made_of))
     models = FixModels(folder.name, searched, AfterFirst(searched), calibration=Calibration.read(folder))
     teacher = ModelTeacher(models, language_servers.servers(), config.candidates)

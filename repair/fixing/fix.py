@@ -6,9 +6,10 @@ Tested by `tests/repair/fixing/test_fixer.py`.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Self
 
 from repair.diagnostics.diagnostic import Diagnostic
+from repair.text.files import files_of
 from repair.verification import verifier
 
 NO_ANSWER, TOO_LONG, LATE, UNSURE = "no_answer", "too_long", "deadline", "unsure"
@@ -73,6 +74,12 @@ class Task:
     @property
     def path(self) -> str:
         return self.diagnostic.path
+
+    @classmethod
+    def of_row(cls, row: Mapping[str, Any], k: int) -> Self:
+        """The task of a stored row, which has `files`, `diagnostic` and `before`."""
+        before = [Diagnostic.from_row(known) for known in row["before"]]
+        return cls(files_of(row), Diagnostic.from_row(row["diagnostic"]), before, k)
 
     def sample(self) -> dict[str, Any]:
         """The row that a model is asked about (`repair.models.model.Model`)."""

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 
-from repair.diagnostics.diagnostic import Diagnostic
 from repair.errors import ConfigurationError
 from repair.fixing.fix import UNSURE, Fix, Task
 from repair.fixing.fixer import Fixer, FixModels
@@ -20,7 +19,6 @@ from repair.prompt.sentinels import render_response
 from repair.schema.outcomes import Reject
 from repair.schema.rows import RepairCandidateRow
 from repair.synthesis.teacher import Proposal
-from repair.text.files import files_of
 from repair.unexpected import UNEXPECTED
 
 UNREPAIRED, FILE_ABSENT = "unrepaired", "file_absent"
@@ -59,14 +57,9 @@ class ModelTeacher:
 
     def _outcomes(self, rows: Sequence[RepairCandidateRow]) -> Iterator[Proposal | Reject]:
         tasks = {
-            number: Task(
-                files_of(row),
-                Diagnostic.from_row(row["diagnostic"]),
-                [Diagnostic.from_row(known) for known in row["before"]],
-                self._k,
-            )
+            number: task
             for number, row in enumerate(rows)
-            if row["path"] in files_of(row)
+            if row["path"] in (task := Task.of_row(row, self._k)).files
         }
         fixes = dict(zip(tasks, self._fixer.fix(list(tasks.values())), strict=True))
         for number, row in enumerate(rows):

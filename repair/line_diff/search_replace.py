@@ -18,7 +18,6 @@ compared: text that is not in the file is `content_mismatch`, text that stands i
 another block takes a part, is `wrong_line`.
 """
 
-import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, islice
@@ -34,9 +33,11 @@ from repair.line_diff.numbered import (
     lines_of_diff,
     quoted,
 )
+from repair.text.escaping import LineEscaping
 from repair.text.lines import lines_of, split_mark
 
 SEARCH, DIVIDER, REPLACE = MARKERS = ("<<<<<<< SEARCH", "=======", ">>>>>>> REPLACE")
+_ESCAPING = LineEscaping(MARKERS.__contains__)
 
 
 def diff(original: str, repaired: str, shown: Collection[int] | None = None) -> str:
@@ -149,7 +150,8 @@ def _common(left: Sequence[str], right: Sequence[str]) -> int:
 
 
 def _written(search: Sequence[str], replace: Sequence[str]) -> str:
-    return "\n".join((SEARCH, *map(_escaped, search), DIVIDER, *map(_escaped, replace), REPLACE))
+    before, after = (map(_ESCAPING.escaped, lines) for lines in (search, replace))
+    return "\n".join((SEARCH, *before, DIVIDER, *after, REPLACE))
 
 
 def _parse(blocks: str) -> list[tuple[list[str], list[str]]]:
@@ -168,36 +170,9 @@ def _parse(blocks: str) -> list[tuple[list[str], list[str]]]:
                 found.append((search, replace))
                 search, replace = [], []
         elif wanted != SEARCH:
-            (search if wanted == DIVIDER else replace).append(_unescaped(line))
+            (search if wanted == DIVIDER else replace).append(_ESCAPING.unescaped(line))
         elif line.strip():
             raise MalformedDiffError(f"line {position} of the diff is {quoted(line)}: expected {SEARCH!r}")
     if wanted != SEARCH:
         raise MalformedDiffError(f"the diff ends where {wanted!r} has to be")
     return found
-
-
-def _escaped(line: str) -> str:
-    return json.dumps(line, ensure_ascii=False) if _must_be_escaped(line) else line
-
-
-def _unescaped(line: str) -> str:
-    inner = _json_string(line)
-    return line if inner is None or not _must_be_escaped(inner) else inner
-
-
-def _must_be_escaped(line: str) -> bool:
-    if line in MARKERS:
-        return True
-    inner = _json_string(line)
-    return inner is not None and _must_be_escaped(inner)  # each level doubles the line: they are few
-
-
-def _json_string(line: str) -> str | None:
-    """The content of the JSON string `line`, if `_escaped` could have written it."""
-    if len(line) < 2 or not line.startswith('"') or not line.endswith('"'):
-        return None
-    try:
-        inner = json.loads(line)
-    except ValueError:
-        return None
-    return inner if json.dumps(inner, ensure_ascii=False) == line else None

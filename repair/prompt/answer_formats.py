@@ -111,8 +111,17 @@ def written(sections: Mapping[str, str]) -> str:
     return "\n".join(f"<{name}>\n{body}\n</{name}>" for name, body in sections.items())
 
 
+class _OfOneFile:
+    """`read` of every format: `read_in` of a workspace of one file."""
+
+    __slots__ = ()
+
+    def read(self: AnswerFormat, answer: str, original: str) -> str:
+        return self.read_in(answer, {"": original}, "").line_diff
+
+
 @dataclass(frozen=True, slots=True)
-class _LineDiffs:
+class _LineDiffs(_OfOneFile):
     name: str = LINE_DIFF
     instructions: str = ZERO_SHOT_SYSTEM
 
@@ -122,9 +131,6 @@ class _LineDiffs:
     def solved(self, rendered: str) -> dict[str, str]:
         return fields_of(rendered)
 
-    def read(self, answer: str, original: str) -> str:
-        return self.read_in(answer, {"": original}, "").line_diff
-
     def read_in(self, answer: str, files: Mapping[str, str], path: str) -> ReadDiff:
         block = find_block(answer)
         read = tolerant.canonical("\n".join(block.lines), files, path)
@@ -132,7 +138,7 @@ class _LineDiffs:
 
 
 @dataclass(frozen=True, slots=True)
-class _UnifiedDiffs:
+class _UnifiedDiffs(_OfOneFile):
     name: str
     numbered: bool
 
@@ -153,9 +159,6 @@ class _UnifiedDiffs:
 
     def solved(self, rendered: str) -> dict[str, str]:
         return self._solved(parse(rendered))
-
-    def read(self, answer: str, original: str) -> str:
-        return self.read_in(answer, {"": original}, "").line_diff
 
     def read_in(self, answer: str, files: Mapping[str, str], path: str) -> ReadDiff:
         block = find_block(answer)
@@ -213,7 +216,7 @@ _UNNUMBERED = _UnifiedDiffs("unified_diff_unnumbered", numbered=False)
 
 
 @dataclass(frozen=True, slots=True)
-class _SearchReplace:
+class _SearchReplace(_OfOneFile):
     name: str = "search_replace"
 
     @property
@@ -225,9 +228,6 @@ class _SearchReplace:
 
     def solved(self, rendered: str) -> dict[str, str]:
         return self._solved(parse(rendered))
-
-    def read(self, answer: str, original: str) -> str:
-        return self.read_in(answer, {"": original}, "").line_diff
 
     def read_in(self, answer: str, files: Mapping[str, str], path: str) -> ReadDiff:
         block = find_block(answer)

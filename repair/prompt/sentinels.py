@@ -59,7 +59,6 @@ shown once, as an invisible first character; a diff that repeats it applies as o
 is no version of its own.
 """
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -69,6 +68,7 @@ from repair.line_diff import numbered as line_diffs
 from repair.line_diff import workspace as workspace_diff
 from repair.messages import shown
 from repair.prompt.excerpt import Excerpt, excerpt_of_lines, runs
+from repair.text.escaping import LineEscaping
 from repair.text.lines import BYTE_ORDER_MARK, lines_of, split_mark
 
 PROMPT_VERSION = "3"
@@ -275,32 +275,19 @@ def gap(number: int) -> str:
 
 def escaped(line: str) -> str:
     """A line of a text that is shown without numbers: a JSON string, if it reads as a sentinel or a gap."""
-    return json.dumps(line, ensure_ascii=False) if _must_be_escaped(line) else line
+    return _ESCAPING.escaped(line)
 
 
 def unescaped(line: str) -> str:
     """The line of which `escaped` made this one."""
-    inner = _json_string(line)
-    return line if inner is None or not _must_be_escaped(inner) else inner
+    return _ESCAPING.unescaped(line)
 
 
-def _must_be_escaped(line: str) -> bool:
-    if line in SENTINELS or "\r" in line or _GAP.fullmatch(line):
-        return True
-    inner = _json_string(line)
-    return inner is not None and _must_be_escaped(inner)  # each level doubles the line: they are few
+def _is_special(line: str) -> bool:
+    return line in SENTINELS or "\r" in line or _GAP.fullmatch(line) is not None
 
 
-def _json_string(line: str) -> str | None:
-    """The content of the JSON string `line`, if `escaped` could have written it."""
-    if len(line) < 2 or not line.startswith('"') or not line.endswith('"'):
-        return None
-    try:
-        inner = json.loads(line)
-    except ValueError:
-        return None
-    return inner if json.dumps(inner, ensure_ascii=False) == line else None
-
+_ESCAPING = LineEscaping(_is_special)
 
 _WORKED_EXAMPLE = Example(
     path="settings.py",
