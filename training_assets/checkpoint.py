@@ -118,5 +118,5 @@ def _losses(store: PartitionStore, manifest: Manifest) -> dict[str, Any]:
     figures = manifest.extra["result"]
     return {
         "loss_curve": picture(loss_curve([json.loads(line) for line in lines]), "loss by batch"),
-        **{name: value for name, value in figures.items() if isinstance(value, int | float)},
+        **{name: value for name, value in figures.items() if isinstance(value, int | float | str)},
     }

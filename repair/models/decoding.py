@@ -16,7 +16,6 @@ import os
 import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from repair.errors import ConfigurationError
@@ -25,6 +24,7 @@ from repair.line_diff.numbered import CLOSING
 from repair.models.answer_log import prompt_sha256
 from repair.models.best_first import changes_something, closed_at, likeliest_changes
 from repair.models.model import Completion, FinishReason, Sampling
+from repair.models.processor import cpu_has_bf16
 from repair.text.stable_hash import rank
 
 _DRAFTED = 10  # tokens that are looked up in the prompt at a time
@@ -263,15 +263,6 @@ class Decoder:
             )
             low, high = (low, middle) if len(text) >= len(kept) else (middle + 1, high)
         return low
-
-
-def cpu_has_bf16() -> bool:
-    """Whether the processor multiplies bfloat16 in hardware, and so faster than 32 bits."""
-    try:
-        flags = set(Path("/proc/cpuinfo").read_text("utf-8").split())
-    except OSError:
-        return False
-    return not flags.isdisjoint({"avx512_bf16", "amx_bf16"})
 
 
 class _Draws:

@@ -13,11 +13,12 @@ from repair.errors import ConfigurationError
 from repair.extras import extra
 from repair.models.base import base_folder
 from repair.models.made_by import weights_of
+from repair.models.processor import cpu_has_bf16
 from repair.models.tokenizer import check_tokenizer, load_tokenizer, train_tokenizer
 from repair.prompt.sentinels import SENTINELS
 from repair.training.dataset import Mixture
 from repair.training.packed_attention import register_attention
-from repair.training.recipe import FromScratch, Pretrained, Recipe
+from repair.training.recipe import FromScratch, Precision, Pretrained, Recipe
 
 with extra("train"):
     import torch
@@ -36,6 +37,16 @@ def base_model(recipe: Recipe, mixture: Mixture) -> tuple[Any, Any, dict[str, An
 
         model = with_adapter(model, recipe.lora)
     return model, tokenizer, made_of if recipe.lora else None
+
+
+def computed_in(recipe: Recipe, *, gpu: bool | None = None, cpu_bf16: bool | None = None) -> Precision:
+    """Precision of a training here: the recipe's, or 32 bits on a CPU without instructions for bfloat16.
+
+    `gpu`, `cpu_bf16`: what the machine has; None: what this one has.
+    """
+    gpu = torch.cuda.is_available() if gpu is None else gpu
+    cpu_bf16 = cpu_has_bf16() if cpu_bf16 is None else cpu_bf16
+    return recipe.precision if gpu or cpu_bf16 else "fp32"
 
 
 def check_attention(recipe: Recipe) -> None:
@@ -85,7 +96,7 @@ def _pretrained(recipe: Recipe, base: Pretrained, mixture: Mixture) -> tuple[Any
     from transformers import AutoModelForCausalLM
 
     # an adapter's base has no gradient: it is stored as it is computed with
-    dtype = torch.bfloat16 if recipe.lora and recipe.precision == "amp_bf16" else torch.float32
+    dtype = torch.bfloat16 if recipe.lora and computed_in(recipe) == "amp_bf16" else torch.float32
     with base_folder(base.path, sha256=base.sha256) as folder:
         tokenizer = load_tokenizer(folder, revision=base.revision)
         probes = [record.prompt + record.response for record in mixture.train[:_PROBES]]

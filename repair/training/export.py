@@ -43,6 +43,8 @@ class TrainingResult:
     """The share of the rows' tokens that are samples."""
     epochs: int
     batches: int
+    precision: str
+    """What it was computed in here: the recipe's, or 32 bits (`repair.training.base_model.computed_in`)."""
     warmup_batches: int
     resumed_from_batch: int
     """0: the run was not resumed."""

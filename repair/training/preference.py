@@ -23,7 +23,7 @@ from repair.extras import extra
 from repair.models.made_by import check_base, read_made_by, weights_of
 from repair.models.tokenizer import load_tokenizer
 from repair.prompt.sentinels import PROMPT_VERSION
-from repair.training.base_model import base_model
+from repair.training.base_model import base_model, computed_in
 from repair.training.composer_model import PackedCausalModel
 from repair.training.dataset import Mixture, MixtureError
 from repair.training.export import versions, write_checkpoint
@@ -138,7 +138,7 @@ def train_preferences(
     samples = tokenise_pairs(tokenizer, pairs, recipe.max_seq_len)
     if not samples.train:
         raise MixtureError(f"{pairs_uri}: no pair fits a row of {recipe.max_seq_len} tokens")
-    autocast = recipe.precision == "amp_bf16" and not torch.cuda.is_available()
+    autocast = computed_in(recipe) == "amp_bf16" and not torch.cuda.is_available()
     wrapped = PreferenceModel(
         model, tokenizer, recipe.attention, pairs=samples, beta=settings.beta, autocast=autocast
     )
@@ -212,7 +212,7 @@ def _fit(
         schedulers=CosineAnnealingWithWarmupScheduler(f"{warmup}ba", alpha_f=settings.schedule.alpha_f),
         algorithms=[clipping],
         callbacks=[progress],
-        precision="fp32" if model.autocast else recipe.precision,
+        precision=recipe.precision if torch.cuda.is_available() else "fp32",
         device_train_microbatch_size=recipe.microbatch_rows,
         seed=settings.seed,
         progress_bar=False,

@@ -15,7 +15,7 @@ from typing import Any
 
 from repair.extras import extra
 from repair.prompt.sentinels import PROMPT_VERSION
-from repair.training.base_model import base_model, check_attention
+from repair.training.base_model import base_model, check_attention, computed_in
 from repair.training.batching import Plan, Row, evaluation_rows, plan
 from repair.training.composer_model import PackedCausalModel
 from repair.training.dataset import Mixture, MixtureError, Sample, read_mixture, tokenise
@@ -109,6 +109,7 @@ def _train(
     started: float,
 ) -> TrainingResult:
     torch.manual_seed(recipe.seed)
+    precision = computed_in(recipe)
     model, tokenizer, base = base_model(recipe, mixture)
     samples, too_long = tokenise(tokenizer, mixture.train, recipe.max_seq_len)
     held_out, held_out_too_long = tokenise(tokenizer, mixture.validation, recipe.max_seq_len)
@@ -131,7 +132,7 @@ def _train(
             tokenizer,
             recipe.attention,
             groups=groups,
-            autocast=recipe.precision == "amp_bf16" and not torch.cuda.is_available(),
+            autocast=precision == "amp_bf16" and not torch.cuda.is_available(),
         ),
         steps,
         samples,
@@ -166,6 +167,7 @@ def _train(
         packing_efficiency=round(steps.efficiency(lengths, recipe.max_seq_len), 4),
         epochs=recipe.epochs,
         batches=len(steps.steps),
+        precision=precision,
         warmup_batches=warmup,
         resumed_from_batch=progress.resumed_from,
         first_loss=sum(losses[:few]) / few,
@@ -272,7 +274,7 @@ def _trainer(
         eval_dataloader=evaluators or None,
         eval_interval=at_batches(set(steps.epoch_ends)) if evaluators else 1,
         parallelism_config=parallelism(recipe),
-        precision="fp32" if model.autocast else recipe.precision,
+        precision=recipe.precision if torch.cuda.is_available() else "fp32",
         device_train_microbatch_size=recipe.microbatch_rows,
         accumulate_train_batch_on_tokens=True,  # every learned token of a step counts alike
         seed=recipe.seed,

@@ -16,6 +16,7 @@ Count = Annotated[int, Field(ge=1), Expected("a whole number of at least 1")]
 CountOrNone = Annotated[int, Field(ge=0), Expected("a whole number of at least 0")]
 Positive = Annotated[float, Field(gt=0), Expected("a number above 0")]
 Name = Annotated[str, Field(min_length=1), Expected("a name that is not empty")]
+Precision = Literal["fp32", "amp_bf16"]
 # JSON has no tuples
 Betas = Annotated[
     tuple[Annotated[float, Field(strict=True, ge=0, lt=1)], Annotated[float, Field(strict=True, ge=0, lt=1)]],
@@ -144,7 +145,8 @@ class Recipe(Part):
     schedule: Schedule = Schedule()
     clip_norm: Positive = 1.0
     """Gradient clipping: the largest norm of a step's gradient."""
-    precision: Literal["fp32", "amp_bf16"] = "fp32"
+    precision: Precision = "fp32"
+    """A CPU without instructions for bfloat16 computes in 32 bits all the same."""
     attention: Literal["eager", "sdpa", "per_sample", "flash_attention_2"] = "sdpa"
     microbatch_rows: Count = 1
     """Microbatch: packed rows that one process computes at a time; affects memory and speed only."""

@@ -15,6 +15,8 @@ from code_location import train_main
 from repair.errors import ConfigurationError
 from repair.models.made_by import read_made_by
 from repair.models.model import Sampling
+from repair.models.processor import cpu_has_bf16
+from repair.training.recipes import load_recipe
 from tests.own_process import in_this_process
 from tests.repair.training.conftest import Row, example_row
 from tests.small_llama import save_llama
@@ -193,6 +195,8 @@ def test_the_adapter_says_what_made_it_and_is_small(trained: tuple[Path, str], b
         "weights_sha256": {"model.safetensors": file_sha256(base / "model.safetensors")},
     }
     assert made_by["result"]["last_loss"] < made_by["result"]["first_loss"]
+    assert made_by["recipe"]["precision"] == "amp_bf16"
+    assert made_by["result"]["precision"] == ("amp_bf16" if cpu_has_bf16() else "fp32")
     weights = safetensors.torch.load_file(out / "adapter_model.safetensors")
     assert {weight.dtype for weight in weights.values()} == {torch.bfloat16}
     count = sum(weight.numel() for weight in weights.values())
@@ -202,6 +206,23 @@ def test_the_adapter_says_what_made_it_and_is_small(trained: tuple[Path, str], b
     assert set(last["validation_loss_by_type"]) == {"F821", "syntax"}
     assert min(last["validation_loss_by_type"].values()) <= last["validation_loss"]
     assert any((trained[0] / "logs").rglob("events.out.tfevents.*"))
+
+
+@pytest.mark.parametrize(
+    ("recipe", "gpu", "cpu_bf16", "precision"),
+    [
+        ("smollm2-135m", False, False, "fp32"),  # bfloat16 would be emulated
+        ("smollm2-135m", False, True, "amp_bf16"),
+        ("smollm2-135m", True, False, "amp_bf16"),
+        ("tiny", True, True, "fp32"),
+    ],
+)
+def test_bfloat16_is_computed_where_the_hardware_has_it(
+    recipe: str, gpu: bool, cpu_bf16: bool, precision: str
+) -> None:
+    from repair.training.base_model import computed_in
+
+    assert computed_in(load_recipe(recipe), gpu=gpu, cpu_bf16=cpu_bf16) == precision
 
 
 def test_the_adapter_decodes_as_plain_transformers_and_peft_load_it(
