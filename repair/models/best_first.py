@@ -60,12 +60,15 @@ def likeliest_changes(
     """
     import torch
 
+    from repair.models.growing_cache import growing_cache
+
     written = torch.tensor(_of_added_lines(tokenizer, greedy), dtype=torch.bool, device=model.device)
     if not written.any():
         return []
     with torch.inference_mode():
         ids = torch.tensor([[*prompt, *greedy]], device=model.device)
-        read = model(input_ids=ids, use_cache=True, logits_to_keep=len(greedy) + 1)
+        cache = growing_cache(model)
+        read = model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=len(greedy) + 1)
         scores = read.logits[0, :-1].float().log_softmax(-1)
         own = ids[0, len(prompt) :, None]
         chosen = scores.gather(1, own)[:, 0]
@@ -78,8 +81,7 @@ def likeliest_changes(
             for (at, token), score in zip(places, best.values.tolist(), strict=True)
         ]
         search = _Search(tokenizer, begun, _text(tokenizer, greedy), count, most_tokens)
-        read.past_key_values.batch_repeat_interleave(len(begun))
-        search.run(model, read.past_key_values, len(prompt), len(greedy))
+        search.run(model, cache, len(prompt), len(greedy))
     return search.found()
 
 
@@ -107,39 +109,45 @@ class _Search:
             self._look_at(row)
 
     def run(self, model: Any, cache: Any, prompt: int, greedy: int) -> None:
-        """Completes the rows. `cache` holds the prompt and the greedy answer, of so many tokens, for each."""
+        """Completes the rows. `cache` holds the prompt and the greedy answer, of so many tokens.
+
+        The rows are branches of one sequence (tree attention): a step reads a token of each, and each sees
+        the prompt, what it has of the greedy answer, and its own tokens.
+        """
         import torch
 
-        ends = [prompt + len(row.tokens) - 1 for row in self._rows]
-        position = torch.tensor(ends, device=model.device)[:, None]
+        device, lowest = model.device, torch.finfo(model.dtype).min
+        ends = torch.tensor([prompt + len(row.tokens) - 1 for row in self._rows], device=device)
         # of the greedy answer a row sees what is before the token at which it leaves it
-        mask = (torch.arange(prompt + greedy, device=model.device)[None] < position).long()
-        tokens = torch.tensor([row.tokens[-1:] for row in self._rows], device=model.device)
+        seen = torch.arange(prompt + greedy, device=device)[None] < ends[:, None]
         while self._open:
-            mask = torch.cat([mask, torch.ones_like(position)], dim=1)
+            rows = sorted(self._open)
+            own = torch.zeros(len(self._rows), len(rows), dtype=torch.bool, device=device)
+            own[rows, range(len(rows))] = True
+            seen = torch.cat([seen, own], dim=1)
+            hidden = torch.zeros(len(rows), seen.shape[1], dtype=model.dtype, device=device)
+            tokens = [self._rows[row].tokens for row in rows]
             logits = model(
-                input_ids=tokens,
-                attention_mask=mask,
-                position_ids=position,
+                input_ids=torch.tensor([[row[-1] for row in tokens]], device=device),
+                attention_mask=hidden.masked_fill(~seen[rows], lowest)[None, None],
+                position_ids=torch.tensor([[prompt + len(row) - 1 for row in tokens]], device=device),
                 past_key_values=cache,
                 use_cache=True,
-            ).logits[:, -1]
+            ).logits[0]
             best = logits.float().log_softmax(-1).max(-1)
-            self._go_on(best.indices.tolist(), best.values.tolist())
-            tokens, position = best.indices[:, None], position + 1
+            self._go_on(rows, best.indices.tolist(), best.values.tolist())
 
     def found(self) -> list[Found]:
         """The likeliest of the complete answers, each text once."""
         return sorted(self._complete.values(), key=lambda found: -found.log_probability)[: self._count]
 
-    def _go_on(self, tokens: Sequence[int], scores: Sequence[float]) -> None:
-        for row in list(self._open):
+    def _go_on(self, rows: Sequence[int], tokens: Sequence[int], scores: Sequence[float]) -> None:
+        for row, token, score in zip(rows, tokens, scores, strict=True):
             so_far = self._rows[row]
-            total = so_far.log_probability + scores[row]
-            if tokens[row] == self._tokenizer.eos_token_id or len(so_far.tokens) >= self._most:
+            if token == self._tokenizer.eos_token_id or len(so_far.tokens) >= self._most:
                 self._open.discard(row)  # it ends without its closing line
                 continue
-            self._rows[row] = Found([*so_far.tokens, tokens[row]], total)
+            self._rows[row] = Found([*so_far.tokens, token], so_far.log_probability + score)
             self._look_at(row)
         enough = self.found()
         if len(enough) == self._count:

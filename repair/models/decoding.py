@@ -188,7 +188,7 @@ class Decoder:
             output = self.model.generate(
                 input_ids=ids,
                 attention_mask=real,
-                past_key_values=self._shared_prefill(prompts, ids, real),
+                past_key_values=self._cache(prompts, ids, real),
                 max_new_tokens=sampling.max_new_tokens,
                 use_cache=True,
                 pad_token_id=pad,
@@ -217,25 +217,29 @@ class Decoder:
         text, count, reason = self._text(row, int(self.tokenizer.eos_token_id))
         return Completion(text, reason, input_tokens, count, round(seconds, 4), log_probability)
 
-    def _shared_prefill(self, prompts: Sequence[Sequence[int]], ids: Any, real: Any) -> Any:
-        """Keys and values of all but the last prompt token, read once for equal prompts; None: all differ.
+    def _cache(self, prompts: Sequence[Sequence[int]], ids: Any, real: Any) -> Any:
+        """The cache to decode with. Equal prompts are read once, but for their last token.
 
         Most of the time that several answers to one prompt take goes into reading it.
         """
+        from repair.models.growing_cache import growing_cache
+
+        cache = growing_cache(self.model)
         first_rows: dict[tuple[int, ...], int] = {}
         for row, tokens in enumerate(prompts):
             first_rows.setdefault(tuple(tokens), row)
         if len(first_rows) == len(prompts) or ids.shape[1] == 1:
-            return None
+            return cache
         distinct = list(first_rows.values())
         mask = real[distinct, :-1]
-        cache = self.model(
+        self.model(
             input_ids=ids[distinct, :-1],
             attention_mask=mask,
             position_ids=(mask.cumsum(1) - 1).clamp(min=0),
+            past_key_values=cache,
             use_cache=True,
             logits_to_keep=1,
-        ).past_key_values
+        )
         cache.batch_select_indices(
             ids.new_tensor([distinct.index(first_rows[tuple(tokens)]) for tokens in prompts])
         )
