@@ -77,7 +77,7 @@ TINY = Recipe(
     max_seq_len=1536,
     global_batch_size=4,
     packing_ratio=2.0,
-    epochs=3,
+    epochs=1,
     optimizer=Optimizer(learning_rate=2e-3),
     schedule=Schedule(warmup_batches=10),
     threads=2,

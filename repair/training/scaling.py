@@ -31,7 +31,7 @@ def _llama(hidden_size: int, intermediate_size: int, layers: int, heads: int) ->
         "layers": layers,
         "heads": heads,
     }
-    return Scaled("tiny", {f"base.{name}": size for name, size in sizes.items()})
+    return Scaled("tiny", {"epochs": 3, **{f"base.{name}": size for name, size in sizes.items()}})
 
 
 SCALED: Mapping[str, Scaled] = {
@@ -44,8 +44,8 @@ SCALED: Mapping[str, Scaled] = {
     "smollm2-135m-search-replace": Scaled("smollm2-135m", answer_format="search_replace"),
     "deepseek-coder-7b-instruct-v1.5": Scaled("deepseek-coder-7b-instruct-v1.5"),
 }
-"""Those from scratch are `tiny` in other sizes, and those of another format the same examples: all else is
-equal."""
+"""Those from scratch are `tiny` in other sizes and for more epochs, and those of another format the same
+examples: all else is equal."""
 
 
 def nested_subset(examples: Iterable[str], size: int, seed: int) -> list[str]:
