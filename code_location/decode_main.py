@@ -29,7 +29,7 @@ from dagster_pipes import PipesEnvVarParamsLoader, open_dagster_pipes
 from repair.errors import StoreError
 from repair.extras import extra
 from repair.models.answer_log import AnswerLog, prompt_sha256
-from repair.models.decoding import Decoder
+from repair.models.decoding import BATCH, Decoder
 from repair.models.model import Sampling
 
 SECONDS_BETWEEN_LOGS = 5.0
@@ -70,7 +70,7 @@ def _decode(
 
     disable_progress_bar()
     decoder = Decoder(extras["checkpoint"], revision=extras.get("revision"))
-    batch_size = extras.get("batch_size") or 8
+    batch_size = extras.get("batch_size") or BATCH
     total, done, tokens = len(prompts) * k, len(known), 0
     started = said = time.monotonic()
     batches = decoder.decode(prompts, sampling, k=k, batch_size=batch_size, known=frozenset(known))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from repair.errors import ConfigurationError
-from repair.models.decoding import Decoder
+from repair.models.decoding import BATCH, Decoder
 from repair.models.model import Completion, Sampling
 from repair.prompt.answer_formats import LINE_DIFF
 from repair.prompt.rows import prompt_of
@@ -30,13 +30,13 @@ class CheckpointModel:
     answer_format: str = LINE_DIFF
 
     @classmethod
-    def load(cls, folder: str, *, name: str, sampling: Sampling, batch_size: int = 8) -> Self:
+    def load(cls, folder: str, *, name: str, sampling: Sampling, batch_size: int = BATCH) -> Self:
         """The checkpoint in `folder` (a path or URI), loaded in this process."""
         return cls.of(Decoder(folder), name=name, sampling=sampling, batch_size=batch_size)
 
     @classmethod
     def of(
-        cls, decoder: Decoder, *, name: str, sampling: Sampling, batch_size: int = 8, lookup: bool = False
+        cls, decoder: Decoder, *, name: str, sampling: Sampling, batch_size: int = BATCH, lookup: bool = False
     ) -> Self:
         """A checkpoint that is loaded already, and may be shared. `lookup`: as in `Decoder.decode`."""
 
