@@ -175,12 +175,16 @@ class Decoder:
         from transformers import LogitsProcessorList, StoppingCriteriaList
 
         pad, end = int(self.tokenizer.pad_token_id), int(self.tokenizer.eos_token_id)
-        width = max(map(len, prompts))
-        # left padding, so that every answer starts at the same index
+        width, shared = max(map(len, prompts)), _shared(prompts)
+        # padding before what is a prompt's own, so that every answer starts at the same index
         device = self.model.device
-        ids = torch.tensor([[pad] * (width - len(tokens)) + tokens for tokens in prompts], device=device)
+        ids = torch.tensor(
+            [[*tokens[:shared], *[pad] * (width - len(tokens)), *tokens[shared:]] for tokens in prompts],
+            device=device,
+        )
         real = torch.tensor(
-            [[0] * (width - len(tokens)) + [1] * len(tokens) for tokens in prompts], device=device
+            [[1] * shared + [0] * (width - len(tokens)) + [1] * (len(tokens) - shared) for tokens in prompts],
+            device=device,
         )
         greedy = sampling.temperature == 0
         drafted = _DRAFTED if lookup and len(prompts) == 1 and greedy else None
@@ -191,7 +195,7 @@ class Decoder:
             output = self.model.generate(
                 input_ids=ids,
                 attention_mask=real,
-                past_key_values=self._cache(prompts, ids, real),
+                past_key_values=self._cache(prompts, shared, ids, real),
                 max_new_tokens=sampling.max_new_tokens,
                 use_cache=True,
                 pad_token_id=pad,
@@ -220,8 +224,9 @@ class Decoder:
         text, count, reason = self._text(row, int(self.tokenizer.eos_token_id))
         return Completion(text, reason, input_tokens, count, round(seconds, 4), log_probability)
 
-    def _cache(self, prompts: Sequence[Sequence[int]], ids: Any, real: Any) -> Any:
-        """The cache to decode with. Equal prompts are read once, but for their last token.
+    def _cache(self, prompts: Sequence[Sequence[int]], shared: int, ids: Any, real: Any) -> Any:
+        """The cache to decode with. What prompts share is read once: all but the last token of equal ones,
+        else the tokens that all begin with, which are the instructions of a base.
 
         Most of the time that several answers to one prompt take goes into reading it.
         """
@@ -231,21 +236,24 @@ class Decoder:
         first_rows: dict[tuple[int, ...], int] = {}
         for row, tokens in enumerate(prompts):
             first_rows.setdefault(tuple(tokens), row)
-        if len(first_rows) == len(prompts) or ids.shape[1] == 1:
-            return cache
         distinct = list(first_rows.values())
-        mask = real[distinct, :-1]
+        known = ids.shape[1] - 1 if len(distinct) < len(prompts) else shared
+        if not known:
+            return cache
+        read = distinct if known > shared else distinct[:1]
+        mask = real[read, :known]
         self.model(
-            input_ids=ids[distinct, :-1],
+            input_ids=ids[read, :known],
             attention_mask=mask,
             position_ids=(mask.cumsum(1) - 1).clamp(min=0),
             past_key_values=cache,
             use_cache=True,
             logits_to_keep=1,
         )
-        cache.batch_select_indices(
-            ids.new_tensor([distinct.index(first_rows[tuple(tokens)]) for tokens in prompts])
+        rows = (
+            [first_rows[tuple(tokens)] for tokens in prompts] if known > shared else [read[0]] * len(prompts)
         )
+        cache.batch_select_indices(ids.new_tensor([read.index(row) for row in rows]))
         return cache
 
     def _text(self, tokens: list[int], end: int) -> tuple[str, int, FinishReason]:
@@ -270,6 +278,15 @@ class Decoder:
             )
             low, high = (low, middle) if len(text) >= len(kept) else (middle + 1, high)
         return low
+
+
+def _shared(prompts: Sequence[Sequence[int]]) -> int:
+    """The number of tokens that all prompts begin with, but for the last token of each; 0 of one prompt."""
+    if len(prompts) == 1:
+        return 0
+    first, last = min(prompts), max(prompts)  # the others lie between them
+    room = min(map(len, prompts)) - 1
+    return next((at for at in range(room) if first[at] != last[at]), room)
 
 
 class _Draws:

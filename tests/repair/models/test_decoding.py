@@ -332,6 +332,17 @@ def test_a_seed_decides_what_is_drawn_and_several_answers_differ(decoder: Decode
     assert first.items() <= texts(decoded(decoder, UNKNOWN, UNDECIDED, k=4)).items()
 
 
+@pytest.mark.parametrize("k", [1, 2])
+@pytest.mark.parametrize("ends", [UNKNOWN, ["a", "b"], ["", "a", "ab"]])
+def test_what_all_prompts_begin_with_is_read_once_and_changes_no_answer(
+    decoder: Decoder, ends: list[str], k: int
+) -> None:
+    asked = [f"import sys\nprint(1)\n{end}" for end in ends]
+    alone = texts(decoded(decoder, asked, UNDECIDED, k=k, batch_size=1))
+    assert texts(decoded(decoder, asked, UNDECIDED, k=k, batch_size=8)) == alone
+    assert len(set(alone.values())) > 1
+
+
 @pytest.mark.parametrize("batch_size", [1, 3, 8])
 def test_a_draw_depends_on_nothing_else_that_is_decoded(decoder: Decoder, batch_size: int) -> None:
     first = texts(decoded(decoder, UNKNOWN, UNDECIDED, k=2))
