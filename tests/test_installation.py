@@ -214,6 +214,7 @@ def test_a_module_of_the_library_imports_or_names_its_extra(core: Environment) -
         "'repair[annotate]'",
         "'repair[function]'",
         "'repair[lm]'",
+        "'repair[local]'",
         "'repair[pipeline]'",
         "'repair[postgres]'",
         "'repair[serve]'",
