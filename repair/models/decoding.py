@@ -280,7 +280,7 @@ class Decoder:
         return low
 
 
-def _shared(prompts: Sequence[Sequence[int]]) -> int:
+def _shared(prompts: Sequence[list[int]]) -> int:
     """The number of tokens that all prompts begin with, but for the last token of each; 0 of one prompt."""
     if len(prompts) == 1:
         return 0
