@@ -233,14 +233,17 @@ class Decoder:
         from repair.models.growing_cache import growing_cache
 
         cache = growing_cache(self.model)
-        first_rows: dict[tuple[int, ...], int] = {}
-        for row, tokens in enumerate(prompts):
-            first_rows.setdefault(tuple(tokens), row)
-        distinct = list(first_rows.values())
-        known = ids.shape[1] - 1 if len(distinct) < len(prompts) else shared
+        known = ids.shape[1] - 1 if len(set(map(tuple, prompts))) < len(prompts) else shared
         if not known:
             return cache
-        read = distinct if known > shared else distinct[:1]
+        heads = [
+            (*own, *seen)
+            for own, seen in zip(*(each[:, :known].tolist() for each in (ids, real)), strict=True)
+        ]
+        first_rows: dict[tuple[int, ...], int] = {}
+        for row, head in enumerate(heads):
+            first_rows.setdefault(head, row)
+        read = list(first_rows.values())
         mask = real[read, :known]
         self.model(
             input_ids=ids[read, :known],
@@ -250,10 +253,7 @@ class Decoder:
             use_cache=True,
             logits_to_keep=1,
         )
-        rows = (
-            [first_rows[tuple(tokens)] for tokens in prompts] if known > shared else [read[0]] * len(prompts)
-        )
-        cache.batch_select_indices(ids.new_tensor([read.index(row) for row in rows]))
+        cache.batch_select_indices(ids.new_tensor([read.index(first_rows[head]) for head in heads]))
         return cache
 
     def _text(self, tokens: list[int], end: int) -> tuple[str, int, FinishReason]:

@@ -46,7 +46,12 @@ class _GrowingLayer(DynamicLayer):
         end = start + new.shape[-2]
         buffer = self._buffers.get(name)
         # rows may have been selected or repeated meanwhile: then what is held is another tensor
-        if buffer is None or buffer.data_ptr() != held.data_ptr() or buffer.shape[-2] < end:
+        mine = (
+            buffer is not None
+            and buffer.data_ptr() == held.data_ptr()
+            and buffer.shape[:-2] == new.shape[:-2]
+        )
+        if buffer is None or not mine or buffer.shape[-2] < end:
             buffer = new.new_empty(*new.shape[:-2], end + ROOM, new.shape[-1])
             if start:
                 buffer[..., :start, :] = held
