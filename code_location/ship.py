@@ -96,7 +96,7 @@ No project of a benchmark is among them. Licences of the sources: {sources}. The
 ## Recipe
 
 `{recipe["name"]}`: {recipe["epochs"]} epoch, learning rate {recipe["optimizer"]["learning_rate"]},
-{result["batches"]} batches of {samples_a_step} samples, {recipe["precision"]},
+{result["batches"]} batches of {samples_a_step} samples, {result.get("precision", recipe["precision"])},
 {result["trained_parameters"]:,} of {result["parameters"]:,} weights trained;
 loss from {result["first_loss"]:.3f} to {result["last_loss"]:.3f}
 nats a token. `made_by.json` has everything else.
