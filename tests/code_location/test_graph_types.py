@@ -47,6 +47,7 @@ def causes(house: House) -> dict[str, set[str]]:
     }
 
 
+@pytest.mark.slow
 def test_promoting_a_type_moves_exactly_its_rows_out_of_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

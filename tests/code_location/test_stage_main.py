@@ -71,11 +71,13 @@ def test_a_child_reports_the_materialization_its_version_and_its_checks(house: H
     assert check(result, "error_states", "replay_equals_stored_copy").passed
 
 
+@pytest.mark.slow
 def test_a_child_takes_the_run_configuration(house: House):
     house.run([elsewhere(house, {"config": {"cap_per_project": 1}})], NAMES)
     assert house.manifest("error_states", NAMES).rejects == {"cap_project": 1}
 
 
+@pytest.mark.slow
 def test_a_stage_that_fails_in_the_child_fails_the_run(house: House):
     Path(house.store.file_uri("session_events", Key(DAY).segments())).unlink()
     result = house.run([elsewhere(house)], NAMES, raise_on_error=False)
@@ -107,6 +109,7 @@ class LocalDataproc:
         return type(job)({"job_uuid": "1", "done": True, "status": {"state": state}})
 
 
+@pytest.mark.slow
 def test_the_example_for_dataproc_is_valid_and_its_program_reports(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

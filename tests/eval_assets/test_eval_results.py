@@ -19,8 +19,6 @@ from tests.stored_examples import TYPES, misspelt_in, projects_of, store_day, ve
 from training_assets.checkpoint import checkpoint
 from training_assets.training_mixture import training_mixture
 
-pytestmark = pytest.mark.slow
-
 NAMES, CARD = Key(DAY, "F821"), Key(DAY)
 (LEARNED,) = projects_of("train", 1)
 (HELD_OUT,) = projects_of("test", 1)
@@ -77,6 +75,7 @@ def scored(trained: House) -> House:
     return trained
 
 
+@pytest.mark.slow
 def test_what_was_trained_on_and_what_was_too_long_add_up(trained: House):
     manifest = trained.manifest("checkpoint", CARD)
     assert (manifest.rows_in, manifest.rows_out) == (TRAINED + 1, TRAINED)

@@ -33,8 +33,6 @@ from tests.repair.evaluation.test_predictions import sample
 from tests.small_llama import save_llama
 from tests.stored_examples import TYPES
 
-pytestmark = pytest.mark.slow
-
 DATE, NAMES = Key(DAY), Key(DAY, "F821")
 SAMPLES = BATCH // 2 + 1  # two answers to each are two batches
 CONTEXT = 4096
@@ -150,6 +148,7 @@ def bench(killed: tuple[Bench, Killed]) -> Bench:
     return killed[0]
 
 
+@pytest.mark.slow
 def test_a_child_that_is_killed_leaves_no_partition_and_nothing_is_decoded_twice(
     killed: tuple[Bench, Killed],
 ) -> None:

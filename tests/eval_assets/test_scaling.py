@@ -29,8 +29,6 @@ from tests.repair.evaluation.test_predictions import sample
 from tests.repair.evaluation.test_scaling import rows as answered
 from tests.stored_examples import TYPES
 
-pytestmark = pytest.mark.slow
-
 SIZE, HELD_OUT = 300, 3
 POINT = Key(recipe="scratch-2m", size=str(SIZE))
 SMALL = {
@@ -144,6 +142,7 @@ def trained(house: House) -> House:
     return house
 
 
+@pytest.mark.slow
 def test_a_run_that_was_interrupted_while_it_decoded_trains_nothing_again(trained: House) -> None:
     trainer: Interrupted = trained.resources["trainer"]
     programs = [line.partition("_main")[0] for line in trainer.ran.read_text().splitlines()]

@@ -17,7 +17,6 @@ from repair_assets.verified_diffs import verified_diffs
 from tests.graph import DAY, DIAGNOSTICS, House, failure, record, reused, typing_errors
 from tests.own_process import TrainerInThisProcess
 
-pytestmark = pytest.mark.slow
 NAMES = Key(DAY, "F821")
 ROWS = 2
 
@@ -42,6 +41,7 @@ def synthesized(house: House, *, ok: bool = True, **config: str | int) -> dg.Exe
     return house.run([synthesized_diffs], NAMES, config={"synthesized_diffs": own}, raise_on_error=ok)
 
 
+@pytest.mark.slow
 def test_what_the_model_repairs_goes_on_and_the_rest_says_why(house: House) -> None:
     synthesized(house)
     manifest = house.manifest("synthesized_diffs", NAMES)

@@ -64,6 +64,7 @@ def nightly(house: House, **config: Any) -> dg.ExecuteInProcessResult:
     )
 
 
+@pytest.mark.slow
 def test_a_new_version_of_a_server_makes_its_stages_again(house: House, monkeypatch: pytest.MonkeyPatch):
     now = dict(LANGUAGE_SERVERS.versions())
     monkeypatch.setattr(type(LANGUAGE_SERVERS), "versions", lambda _: {**now, "ruff": "99"})
@@ -174,6 +175,7 @@ def test_the_schedule_is_off_until_it_is_turned_on():
     assert schedule.default_status is dg.DefaultScheduleStatus.STOPPED
 
 
+@pytest.mark.slow
 def test_the_command_tells_the_plan_and_starts_nothing(tmp_path: Path):
     record(tmp_path / "recordings", [typing_errors("early", [1])])
     environment = {"REPAIR_HOME": str(tmp_path), "DAGSTER_HOME": str(tmp_path / "dagster")}

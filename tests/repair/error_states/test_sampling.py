@@ -529,7 +529,6 @@ def busy(project_id: str, publications: int, at_once: int) -> pa.Table:
     return pa.table(columns, schema=SCHEMA)
 
 
-@pytest.mark.slow
 def test_a_million_publications_take_seconds() -> None:
     tables = [busy(f"p{n}", 50_000, 5) for n in range(20)]
     # Ten millions are to take less than two minutes.

@@ -314,7 +314,6 @@ def request(port: int, method: str, path: str, body: Any = None) -> tuple[int, A
     return answer.status, found
 
 
-@pytest.mark.slow
 def test_it_fixes_and_tells_its_versions(served: Served) -> None:
     _, port = served
     status, answer = request(port, "POST", "/fix", {"code": "number = 1\nprint(numbr)\n"})
@@ -333,7 +332,6 @@ def test_it_fixes_and_tells_its_versions(served: Served) -> None:
         assert (status, answer["error"]) == (expected, "no_such_page")
 
 
-@pytest.mark.slow
 def test_its_end_answers_what_was_asked_and_leaves_nothing(served: Served) -> None:
     process, port = served
     lists = Path(f"/proc/{process.pid}/task").glob("*/children")

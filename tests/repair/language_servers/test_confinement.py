@@ -135,6 +135,7 @@ def told(result: Result) -> list[str]:
     return [f"{one.path}:{one.start_line} {one.code} {one.message}" for one in result.diagnostics]
 
 
+@pytest.mark.slow
 def test_no_import_and_no_setting_reads_a_file_of_this_machine(
     both: dict[str, LanguageServers], planted: Path
 ) -> None:

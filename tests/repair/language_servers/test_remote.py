@@ -202,7 +202,6 @@ def test_a_large_workspace_is_refused_before_it_is_sent(instance: Instance) -> N
     assert {diagnostic.path for diagnostic in results[2].diagnostics} == {"b.py"}
 
 
-@pytest.mark.slow
 def test_an_instance_that_is_killed_and_started_again_loses_nothing(
     tmp_path: Path, servers: LanguageServers, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -177,6 +177,7 @@ DENSE: dict[str, Callable[[], bytes]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DENSE)
 def test_a_small_packed_body_does_not_become_large(instance: Instance, name: str) -> None:
     packed = gzip.compress(DENSE[name](), 6)

@@ -81,7 +81,6 @@ def test_converted_bases_are_below_the_home_or_in_the_users_cache(
     assert bases_folder() == tmp_path / (f"{home}/bases" if home else "cache/repair/bases")
 
 
-@pytest.mark.slow
 def test_a_llama_in_gguf_becomes_a_folder_that_plain_transformers_load(tmp_path: Path) -> None:
     """A tiny file in the format of llama.cpp: weights in 4 bits, and the tokens of a byte-level tokenizer."""
     import numpy as np

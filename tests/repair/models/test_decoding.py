@@ -33,8 +33,6 @@ from repair.prompt.sentinels import Example, render_prompt, render_response
 from tests.own_process import in_this_process
 from tests.repair.synthesis.support import FunctionServers, found
 
-pytestmark = pytest.mark.slow
-
 ROOT = Path(__file__).parents[3]
 CONTEXT = 192
 
@@ -460,6 +458,7 @@ def test_the_process_answers_under_pipes_and_says_how_far_it_is(checkpoint: str,
     }
 
 
+@pytest.mark.slow
 def test_a_killed_process_resumes_with_the_answers_of_one_that_never_stopped(
     checkpoint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

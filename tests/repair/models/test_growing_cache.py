@@ -7,8 +7,6 @@ import pytest
 
 from tests.small_llama import save_llama
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -331,7 +331,6 @@ def test_no_events_no_questions() -> None:
     assert not servers.asked
 
 
-@pytest.mark.slow
 def test_the_servers_see_what_the_typist_gets_wrong(servers: LanguageServers) -> None:
     """Real servers on a simulated project: mistakes show as errors, and corrected ones are gone."""
     _, events = next(projects_and_events(seed=5, projects=1, days=1, modules_per_project=1))
@@ -351,7 +350,6 @@ def test_the_servers_see_what_the_typist_gets_wrong(servers: LanguageServers) ->
     assert any(code.startswith("pyright") for code, _ in gone)
 
 
-@pytest.mark.slow
 def test_characters_are_utf_16_units(editor: Editor, servers: LanguageServers) -> None:
     events = [editor.create(0, "a.py", 'x = "🐍"; y = undefined_name\n')]
     _, publication = discover(events, servers, settle_seconds=3)

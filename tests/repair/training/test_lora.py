@@ -21,8 +21,6 @@ from tests.own_process import in_this_process
 from tests.repair.training.conftest import Row, example_row
 from tests.small_llama import save_llama
 
-pytestmark = pytest.mark.slow
-
 ROOT = Path(__file__).parents[3]
 CONTEXT = 512
 
@@ -153,6 +151,7 @@ def trained(base: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
     return folder, str(mixture)
 
 
+@pytest.mark.slow
 def test_a_training_that_was_killed_goes_on_with_the_same_losses(
     trained: tuple[Path, str], base: Path, tmp_path: Path
 ) -> None:

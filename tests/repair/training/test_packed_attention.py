@@ -129,7 +129,6 @@ def test_a_row_of_nothing_is_one_token_that_is_not_learned() -> None:
     assert learned_tokens(row) == 0
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("attention", ["sdpa", "per_sample"])
 def test_a_packed_batch_has_the_loss_and_the_gradient_of_its_samples(attention: str) -> None:
     import torch
@@ -161,7 +160,6 @@ def test_a_packed_batch_has_the_loss_and_the_gradient_of_its_samples(attention: 
         torch.testing.assert_close(parameter.grad, gradient, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.slow
 def test_a_batch_of_nothing_has_no_loss_and_no_gradient() -> None:
     from repair.models.tokenizer import train_tokenizer
     from repair.training.composer_model import PackedCausalModel

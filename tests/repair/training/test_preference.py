@@ -82,7 +82,6 @@ def trained(checkpoint: Path, pairs: str, out: Path, **settings: Any) -> tuple[A
     return train_preferences(str(checkpoint), pairs, str(out), reported.append, chosen), reported
 
 
-@pytest.mark.slow
 def test_the_margin_of_chosen_over_rejected_rises_on_held_out_pairs(
     llama: Path, store: str, tmp_path: Path
 ) -> None:
@@ -125,7 +124,6 @@ def _log_likelihood(model: Any, folder: Path, row: Row) -> list[float]:
     return found
 
 
-@pytest.mark.slow
 def test_an_adapter_goes_on_as_an_adapter_of_its_base(llama: Path, store: str, tmp_path: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM

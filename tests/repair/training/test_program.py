@@ -22,8 +22,6 @@ from repair.training.recipes import load_recipe
 from tests.own_process import in_this_process
 from tests.repair.training.conftest import example_row
 
-pytestmark = pytest.mark.slow
-
 Write = Callable[[list[dict[str, str]]], str]
 
 SMALL: dict[str, Any] = {

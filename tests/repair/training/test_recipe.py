@@ -127,7 +127,6 @@ def test_the_documentation_says_the_numbers_of_the_recipes() -> None:
     assert set(table) == {"for", "base", *documented(RECIPES["tiny"])}
 
 
-@pytest.mark.slow
 def test_the_documentation_says_the_weights_of_the_small_model() -> None:
     from transformers import LlamaForCausalLM
 
@@ -152,7 +151,6 @@ def test_recipes_load_without_torch() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-@pytest.mark.slow
 def test_the_big_recipe_builds_its_optimizer_and_its_sharding() -> None:
     import torch
     from composer.utils.parallelism import FSDPConfig
@@ -176,7 +174,6 @@ def test_the_big_recipe_builds_its_optimizer_and_its_sharding() -> None:
     assert parallelism(load_recipe("tiny")) is None
 
 
-@pytest.mark.slow
 def test_flash_attention_without_its_package_is_refused_before_anything_is_loaded() -> None:
     import importlib.util
 

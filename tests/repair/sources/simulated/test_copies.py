@@ -140,7 +140,6 @@ def test_one_copy_is_the_source_itself() -> None:
         copied([], 0)
 
 
-@pytest.mark.slow
 def test_the_servers_say_of_a_copy_what_it_has(servers: LanguageServers) -> None:
     def published(events: list[Event]) -> dict[object, list[object]]:
         return {

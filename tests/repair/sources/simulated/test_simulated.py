@@ -109,6 +109,7 @@ def test_a_project_does_not_depend_on_how_many_there_are(demo: list[tuple[Projec
     ]
 
 
+@pytest.mark.slow
 def test_another_process_gives_the_same_events(demo: list[tuple[Project, list[Event]]]) -> None:
     """`hash()` of a string differs between processes; nothing may rest on it."""
     program = (

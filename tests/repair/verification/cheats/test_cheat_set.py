@@ -30,7 +30,6 @@ def test_every_cheat_is_refused_and_every_innocent_accepted(results: list[Tried]
     assert [str(one) for one in results if one.found != one.case.expected] == [], confusion(results)
 
 
-@pytest.mark.slow
 def test_the_servers_are_deceived_and_verification_is_not(results: list[Tried]) -> None:
     """Of every cheat but those that they see through, they no longer report the diagnostic."""
     deceived = [one for one in results if one.case.expected not in (ACCEPTED, REMAINS)]
