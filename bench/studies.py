@@ -4,6 +4,7 @@
     python bench/studies.py --store .model/store --result bench/results/scores.json   # scores of a store
     python bench/studies.py --store .model/store --scaling --result bench/results/scaling.json
     python bench/studies.py --store .model/store --formats 1000 --result bench/results/formats.json
+    python bench/studies.py --store .model/store --ablations 1000 --result bench/results/ablations.json
 
 The other results are written by their benches, each with `--result`. The prose is `bench/studies.md.jinja`;
 its tables and most of its figures come from the results. The published figures, and the sizes of the
@@ -12,7 +13,7 @@ benchmarks that they were measured on, stand below.
 
 import argparse
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,9 @@ from study_results import (
 
 from repair.evaluation.intervals import Share, mcnemar_exact, newcombe
 from repair.evaluation.paired import paired_counts
+from repair.prompt.answer_formats import LINE_DIFF
 from repair.store.reader import PartitionStore
-from repair.training.scaling import SCALED
+from repair.training.scaling import SCALED, Scaled
 
 RESULTS = ("precision", "edit_spread", "second_checker", "scores", "scaling", "formats")
 TEMPLATE = Path(__file__).with_name("studies.md.jinja")
@@ -199,21 +201,26 @@ UNREADABLE = {
     "malformed": {"no_diff", "malformed", "not_rising"},
     "wrong line": {"wrong_line", "content_mismatch", "outside_excerpt"},
 }
-"""What the study of formats counts -> the outcomes of such answers."""
+"""What the studies of formats and ablations count -> the outcomes of such answers."""
 
 
-def formats_of(store: PartitionStore, size: int) -> Iterator[dict[str, Any]]:
-    """Of the `scaling_results` of a number of examples, those of a recipe in several answer formats."""
+ARMS: Mapping[str, Callable[[Scaled], bool]] = {
+    "formats": lambda scaled: scaled.answer_format != LINE_DIFF,
+    "ablations": lambda scaled: scaled.answer_format == LINE_DIFF,
+}
+
+
+def arms_of(store: PartitionStore, study: str, size: int) -> Iterator[dict[str, Any]]:
+    """A study's `scaling_results` of a number of examples, behind those that each is compared with."""
     stored = {
         partition["recipe"]: store.table("scaling_results", partition).to_pylist()
         for partition in store.partitions("scaling_results")
         if int(partition["size"]) == size
     }
-    plain = {name: rows for name, rows in stored.items() if name == SCALED[name].recipe}
-    for name, rows in sorted(stored.items(), key=lambda item: item[0] not in plain):  # it comes first
-        compared = plain.get(SCALED[name].recipe)
-        if compared is None or sum(SCALED[other].recipe == SCALED[name].recipe for other in stored) < 2:
-            continue
+    beside = {name: SCALED[name].beside for name in stored if ARMS[study](SCALED[name])}
+    pairs = {name: plain for name, plain in beside.items() if plain in stored}
+    for name in (*dict.fromkeys(pairs.values()), *pairs):
+        rows, compared = stored[name], stored[pairs.get(name, name)]
         for benchmark in sorted({row["benchmark"] for row in rows}):
             own = [row for row in rows if row["benchmark"] == benchmark]
             outcomes = Counter(row["outcome"] for row in own)
@@ -288,6 +295,9 @@ def main() -> None:
     parser.add_argument(
         "--formats", type=int, metavar="EXAMPLES", help="its scaling_results of so many, by answer format"
     )
+    parser.add_argument(
+        "--ablations", type=int, metavar="EXAMPLES", help="its scaling_results of so many, by ablation"
+    )
     parser.add_argument("--result", type=Path, help="file for the scores or points, as JSON")
     options = parser.parse_args()
     if not options.store:
@@ -296,10 +306,9 @@ def main() -> None:
     store, versions = PartitionStore(options.store), dict[str, str]()
     if options.scaling:
         name, (rows, versions) = "points", points_of(store)
-    elif options.formats is not None:
-        found = formats_of(store, options.formats)
-        name, rows = "formats", sorted(found, key=lambda row: row["benchmark"])
-        versions = points_of(store)[1]
+    elif name := "formats" if options.formats else "ablations" if options.ablations else "":
+        found = arms_of(store, name, getattr(options, name))
+        rows, versions = sorted(found, key=lambda row: row["benchmark"]), points_of(store)[1]
     else:
         name, rows = "scores", list(scores_of(store))
     for row in rows:

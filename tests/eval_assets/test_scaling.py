@@ -1,6 +1,7 @@
 """Scaling study: a model is really trained, decoded and scored; the page compares stored points."""
 
 import hashlib
+import importlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,19 +11,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from eval_assets.scaled_models import in_format
+from eval_assets.scaled_models import asked_as, render_in
 from eval_assets.scaling import RESULTS, scaling_page, scaling_results
 from partitions.keys import Key
 from repair.dataset.mixture import MIXTURE
 from repair.evaluation.benchmark import BENCHMARK_SAMPLES
 from repair.evaluation.scaling import BENCHMARKS, SCALING_RESULTS
 from repair.line_diff.numbered import diff
-from repair.prompt.answer_formats import LINE_DIFF, answer_format, written
+from repair.models.checkpoint import CheckpointModel
+from repair.prompt.answer_formats import answer_format, written
 from repair.prompt.sentinels import parse, render_response
 from repair.schema.stages import FILES
 from repair.training.dataset import read_mixture, rendered
-from repair.training.scaling import nested_subset
+from repair.training.scaling import SCALED, Scaled, nested_subset
 from resources.trainer import DECODING
+from tests.conftest import ROOT
 from tests.graph import DAY, House, failure, reused, undefined
 from tests.own_process import TrainerInThisProcess
 from tests.repair.evaluation.test_predictions import sample
@@ -179,12 +182,28 @@ def test_it_is_trained_on_the_first_examples_of_the_seeded_order(trained: House,
 def test_examples_of_another_answer_format_are_asked_and_answered_in_it(house: House) -> None:
     rows = rendered(house.store, "training_mixture", {"date": DAY})
     form = answer_format("search_replace")
-    for row, own in zip(in_format(rows, form.name).to_pylist(), rows.to_pylist(), strict=True):
+    asked = asked_as(rows, Scaled("tiny", answer_format=form.name))
+    for row, own in zip(asked.to_pylist(), rows.to_pylist(), strict=True):
         example = parse(own["prompt"] + own["response"])
         assert row["prompt"] == f"{written(form.question(example))}\n<diff>\n"
         assert form.read(row["response"], example.text) == example.line_diff
         assert {**row, "prompt": "", "response": ""} == {**own, "prompt": "", "response": ""}
-    assert in_format(rows, LINE_DIFF) is rows
+    assert asked_as(rows, Scaled("tiny")) is rows
+
+
+@pytest.mark.parametrize("name", [name for name in SCALED if "7b" not in name])
+def test_a_model_is_asked_as_it_was_trained(house: House, name: str) -> None:
+    scaled = SCALED[name]
+    rows = rendered(house.store, "training_mixture", {"date": DAY}, render_in(scaled.variant))
+    model = CheckpointModel("m", lambda *_: [], "", scaled.answer_format, scaled.variant)
+    for row in asked_as(rows, scaled).to_pylist()[:20]:
+        text = f"nam = {int(row['example_id'])}\nname\n"
+        asked = {
+            "path": "main.py",
+            "files": [{"path": "main.py", "text": text}],
+            "diagnostic": undefined(text, "name"),
+        }
+        assert model.prompt(asked) == row["prompt"]
 
 
 @pytest.mark.parametrize(
@@ -277,3 +296,29 @@ def test_points_of_different_data_are_not_compared(
     store_point(house, "scratch-2m", 1000, range(3), **different)
     result = house.run([scaling_page], Key(), raise_on_error=False)
     assert f"can't be compared, they differ in {said}:" in failure(result, "scaling_page")
+
+
+def test_ablations_are_counted_beside_what_they_differ_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(ROOT / "bench")
+    arms_of = importlib.import_module("studies").arms_of
+    house = House(tmp_path)
+    for recipe, size, solved in (
+        ("smollm2-135m", 300, range(4)),
+        ("smollm2-135m-2-epochs", 300, range(2, 9)),
+        ("smollm2-135m-search-replace", 300, range(1)),
+        ("smollm2-135m-4-epochs", 1000, range(9)),
+        ("scratch-2m", 300, range(9)),
+    ):
+        store_point(house, recipe, size, solved)
+    found = [
+        (row["recipe"], row["functional"], row["gained"], row["lost"])
+        for row in arms_of(house.store, "ablations", 300)
+    ]
+    assert found == [
+        arm for arm in (("smollm2-135m", 4, 0, 0), ("smollm2-135m-2-epochs", 7, 5, 2)) for _ in BENCHMARKS
+    ]
+    formats = {row["format"] for row in arms_of(house.store, "formats", 300)}
+    assert formats == {"line_diff", "search_replace"}
+    assert not list(arms_of(house.store, "ablations", 1000)), "the one that it is compared with is absent"
