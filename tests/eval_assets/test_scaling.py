@@ -241,6 +241,7 @@ def store_point(house: House, recipe: str, size: int, solved: range, **made_of: 
         "inputs": {"leetcode_benchmark[F821]": "r1", **({"training_mixture[d]": "m1"} if size else {})},
         "versions": {"prompt": "1", "pyright": "1", "ruff": "1", "torch": str(size)},
         "configuration": {"recipe": {"name": recipe}, "seed": 17, "max_new_tokens": 256},
+        "extra": {"training": {"precision": "fp32"} if size else None},
     }
     key = Key(recipe=recipe, size=str(size))
     write(house, RESULTS, key, pa.Table.from_pylist(rows, SCALING_RESULTS), **usual | made_of)
@@ -298,27 +299,52 @@ def test_points_of_different_data_are_not_compared(
     assert f"can't be compared, they differ in {said}:" in failure(result, "scaling_page")
 
 
-def test_ablations_are_counted_beside_what_they_differ_from(
+def test_results_are_compared_in_pairs_with_those_of_an_earlier_store(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(ROOT / "bench")
-    arms_of = importlib.import_module("studies").arms_of
-    house = House(tmp_path)
-    for recipe, size, solved in (
-        ("smollm2-135m", 300, range(4)),
-        ("smollm2-135m-2-epochs", 300, range(2, 9)),
-        ("smollm2-135m-search-replace", 300, range(1)),
-        ("smollm2-135m-4-epochs", 1000, range(9)),
-        ("scratch-2m", 300, range(9)),
-    ):
-        store_point(house, recipe, size, solved)
-    found = [
-        (row["recipe"], row["functional"], row["gained"], row["lost"])
-        for row in arms_of(house.store, "ablations", 300)
-    ]
-    assert found == [
-        arm for arm in (("smollm2-135m", 4, 0, 0), ("smollm2-135m-2-epochs", 7, 5, 2)) for _ in BENCHMARKS
-    ]
-    formats = {row["format"] for row in arms_of(house.store, "formats", 300)}
-    assert formats == {"line_diff", "search_replace"}
-    assert not list(arms_of(house.store, "ablations", 1000)), "the one that it is compared with is absent"
+    studies = importlib.import_module("studies")
+    earlier, later = House(tmp_path / "earlier"), House(tmp_path / "later")
+    store_point(earlier, "smollm2-135m", 300, range(4))
+    store_point(earlier, "smollm2-135m-search-replace", 300, range(1))
+    store_point(later, "smollm2-135m-2-epochs", 300, range(2, 9))
+    store_point(later, "smollm2-135m-4-epochs", 1000, range(9))
+    store_point(later, "scratch-2m", 300, range(9))
+
+    def told(rows: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+        return [tuple(row[name] for name in ("recipe", "functional", "gained", "lost")) for row in rows]
+
+    def each(*arms: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        return [arm for _ in BENCHMARKS for arm in arms]
+
+    formats = studies.compared(list(studies.arms_of(earlier.store, "formats", 300)), [])
+    plain = ("smollm2-135m", 4, None, None)
+    assert told(formats) == each(plain, ("smollm2-135m-search-replace", 1, 0, 3))
+    own = list(studies.arms_of(later.store, "ablations", 300))
+    assert told(studies.compared(own, [])) == each(("smollm2-135m-2-epochs", 7, None, None))
+    known = list(studies.arms_of(earlier.store, "ablations", 300))
+    both = studies.compared(own, known)
+    assert told(both) == each(plain, ("smollm2-135m-2-epochs", 7, 5, 2))
+    assert {row["p"] for row in both if row["gained"]} == {2 * (1 + 7 + 21) / 2**7}
+    for name in ("samples", "mixture", "prompt"):
+        different = studies.compared(own, [row | {name: "another"} for row in known])
+        assert {row["p"] for row in different} == {None}, name
+
+
+def test_sizes_are_compared_in_pairs_with_those_of_an_earlier_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(ROOT / "bench")
+    studies = importlib.import_module("studies")
+    points: list[list[dict[str, Any]]] = []
+    for name, size, solved in (("earlier", 300, range(4)), ("later", 1000, range(2, 9))):
+        house = House(tmp_path / name)
+        store_point(house, "scratch-2m", size, solved)
+        house.run([scaling_page], Key())
+        points.append(studies.points_of(house.store))
+    found = studies.compared(points[1], points[0])
+    pairs = {(row["size"], row["gained"], row["lost"], row["p"], row["p_adjusted"]) for row in found}
+    p = 2 * (1 + 7 + 21) / 2**7
+    assert pairs == {(300, None, None, None, None), (1000, 5, 2, p, p)}
+    again = studies.compared(points[1], found)
+    assert again == found, "what the store has again replaces what the file had"
