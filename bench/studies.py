@@ -4,19 +4,23 @@
     python bench/studies.py --store .model/store --result bench/results/scores.json   # scores of a store
     python bench/studies.py --store .model/store --scaling --result bench/results/scaling.json
     python bench/studies.py --store .model/store --formats 1000 --result bench/results/formats.json
+    python bench/studies.py --store .model/store --ablations 1000 --result bench/results/ablations.json
 
-The other results are written by their benches, each with `--result`. The prose is `bench/studies.md.jinja`;
-its tables and most of its figures come from the results. The published figures, and the sizes of the
-benchmarks that they were measured on, stand below.
+What the result file of one of the last three has, and the store has not, stays in it and is compared in pairs
+(`bench/paired_results.py`). The other results are written by their benches, each with `--result`. The prose
+is `bench/studies.md.jinja`; its tables and most of its figures come from the results. The published figures,
+and the sizes of the benchmarks that they were measured on, stand below.
 """
 
 import argparse
+import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from paired_results import Row, compare, outcomes, with_earlier
 from study_results import (
     Counts,
     counted,
@@ -30,10 +34,11 @@ from study_results import (
     write,
 )
 
-from repair.evaluation.intervals import Share, mcnemar_exact, newcombe
-from repair.evaluation.paired import paired_counts
+from repair.evaluation.intervals import Share, newcombe
+from repair.prompt.answer_formats import LINE_DIFF
+from repair.store.manifest import Manifest
 from repair.store.reader import PartitionStore
-from repair.training.scaling import SCALED
+from repair.training.scaling import SCALED, Scaled
 
 RESULTS = ("precision", "edit_spread", "second_checker", "scores", "scaling", "formats")
 TEMPLATE = Path(__file__).with_name("studies.md.jinja")
@@ -188,46 +193,84 @@ def scores_of(store: PartitionStore) -> Iterator[dict[str, Any]]:
         yield {"benchmark": benchmark, "system": system, **counts}
 
 
-def points_of(store: PartitionStore) -> tuple[list[dict[str, Any]], dict[str, str]]:
-    """The points of a store's `scaling_page`, and the versions that trained the last of them."""
+def points_of(store: PartitionStore) -> list[dict[str, Any]]:
+    """The points of a store's `scaling_page`, each with the outcomes of its samples."""
     points = store.table("scaling_page", {}).to_pylist()
-    manifest = store.manifest("scaling_results", store.partitions("scaling_results")[-1])
-    return points, dict(manifest.versions) if manifest else {}
+    for point in points:
+        partition = {"recipe": point["recipe"], "size": str(point["size"])}
+        rows = store.table("scaling_results", partition).to_pylist()
+        own = [row for row in rows if row["benchmark"] == point["benchmark"]]
+        point.update(outcomes(own, _manifest(store, partition)))
+    return points
+
+
+def _versions(store: PartitionStore) -> dict[str, str]:
+    """Those that trained the last of the stored models."""
+    return dict(_manifest(store, store.partitions("scaling_results")[-1]).versions)
+
+
+def _manifest(store: PartitionStore, partition: Mapping[str, str]) -> Manifest:
+    if (found := store.manifest("scaling_results", partition)) is None:
+        raise SystemExit(f"{partition} was taken away meanwhile; make the page again")
+    return found
 
 
 UNREADABLE = {
     "malformed": {"no_diff", "malformed", "not_rising"},
     "wrong line": {"wrong_line", "content_mismatch", "outside_excerpt"},
 }
-"""What the study of formats counts -> the outcomes of such answers."""
+"""What the studies of formats and ablations count -> the outcomes of such answers."""
 
 
-def formats_of(store: PartitionStore, size: int) -> Iterator[dict[str, Any]]:
-    """Of the `scaling_results` of a number of examples, those of a recipe in several answer formats."""
-    stored = {
-        partition["recipe"]: store.table("scaling_results", partition).to_pylist()
-        for partition in store.partitions("scaling_results")
-        if int(partition["size"]) == size
-    }
-    plain = {name: rows for name, rows in stored.items() if name == SCALED[name].recipe}
-    for name, rows in sorted(stored.items(), key=lambda item: item[0] not in plain):  # it comes first
-        compared = plain.get(SCALED[name].recipe)
-        if compared is None or sum(SCALED[other].recipe == SCALED[name].recipe for other in stored) < 2:
+ARMS: Mapping[str, Callable[[Scaled], bool]] = {
+    "formats": lambda scaled: scaled.answer_format != LINE_DIFF,
+    "ablations": lambda scaled: scaled.answer_format == LINE_DIFF,
+}
+
+
+def arms_of(store: PartitionStore, study: str, size: int) -> Iterator[dict[str, Any]]:
+    """A study's `scaling_results` of a number of examples, and those that they are compared with."""
+    chosen = {name for name in SCALED if SCALED[name].beside and ARMS[study](SCALED[name])}
+    chosen |= {SCALED[name].beside for name in chosen}
+    for partition in store.partitions("scaling_results"):
+        if partition["recipe"] not in chosen or int(partition["size"]) != size:
             continue
+        rows = store.table("scaling_results", partition).to_pylist()
         for benchmark in sorted({row["benchmark"] for row in rows}):
             own = [row for row in rows if row["benchmark"] == benchmark]
-            outcomes = Counter(row["outcome"] for row in own)
-            counts = paired_counts(compared, own, "functional")
+            found = Counter(row["outcome"] for row in own)
             yield {
-                **{"benchmark": benchmark, "format": SCALED[name].answer_format, "n": len(own)},
+                **{
+                    "benchmark": benchmark,
+                    "format": SCALED[partition["recipe"]].answer_format,
+                    "n": len(own),
+                },
                 **{name: own[0][name] for name in ("recipe", "size", "examples", "tokens")},
                 **{name: sum(bool(row[name]) for row in own) for name in ("functional", "repaired")},
-                **{name: sum(outcomes[each] for each in those) for name, those in UNREADABLE.items()},
-                "unchanged": outcomes["no_change"],
+                **{name: sum(found[each] for each in those) for name, those in UNREADABLE.items()},
+                "unchanged": found["no_change"],
                 "output_tokens": sum(row["output_tokens"] or 0 for row in own),
-                **{"gained": counts.second_only, "lost": counts.first_only},
-                "p": mcnemar_exact(counts.second_only, counts.first_only),
+                **dict.fromkeys(("gained", "lost", "p")),
+                **outcomes(own, _manifest(store, partition)),
             }
+
+
+def compared(rows: Sequence[Row], earlier: Sequence[Row]) -> list[dict[str, Any]]:
+    """Rows of both results, each compared with the one that it stands beside, or with its size before."""
+    found = with_earlier(rows, earlier)
+
+    def other(row: Row) -> Row | None:
+        beside = SCALED[row["recipe"]].beside
+        others = [
+            each
+            for each in found
+            if (each["benchmark"], each["recipe"]) == (row["benchmark"], beside or row["recipe"])
+            and (each["size"] == row["size"] if beside else each["size"] < row["size"])
+        ]
+        return max(others, key=lambda each: each["size"], default=None)
+
+    compare(found, other)
+    return found
 
 
 def page() -> str:
@@ -288,6 +331,9 @@ def main() -> None:
     parser.add_argument(
         "--formats", type=int, metavar="EXAMPLES", help="its scaling_results of so many, by answer format"
     )
+    parser.add_argument(
+        "--ablations", type=int, metavar="EXAMPLES", help="its scaling_results of so many, by ablation"
+    )
     parser.add_argument("--result", type=Path, help="file for the scores or points, as JSON")
     options = parser.parse_args()
     if not options.store:
@@ -295,13 +341,15 @@ def main() -> None:
         return
     store, versions = PartitionStore(options.store), dict[str, str]()
     if options.scaling:
-        name, (rows, versions) = "points", points_of(store)
-    elif options.formats is not None:
-        found = formats_of(store, options.formats)
-        name, rows = "formats", sorted(found, key=lambda row: row["benchmark"])
-        versions = points_of(store)[1]
+        name, rows = "points", points_of(store)
+    elif name := "formats" if options.formats else "ablations" if options.ablations else "":
+        rows = list(arms_of(store, name, getattr(options, name)))
     else:
         name, rows = "scores", list(scores_of(store))
+    if name != "scores":
+        known = options.result and options.result.is_file()
+        rows = compared(rows, json.loads(options.result.read_text())[name] if known else [])
+        versions = _versions(store)
     for row in rows:
         print(row)
     if options.result:

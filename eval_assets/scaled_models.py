@@ -5,7 +5,7 @@ Tested by `tests/eval_assets/test_scaling.py`.
 
 import hashlib
 import json
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -24,8 +24,8 @@ from repair.models.checkpoint import CheckpointModel, Decode
 from repair.models.made_by import MADE_BY, read_made_by, weights_of
 from repair.models.model import Sampling
 from repair.prompt.answer_formats import LINE_DIFF, answer_format
-from repair.prompt.rows import asked
-from repair.prompt.sentinels import PROMPT_VERSION
+from repair.prompt.sentinels import PROMPT_VERSION, Example, render_prompt
+from repair.prompt.variants import INSTRUCTION, asked_in, example_in
 from repair.training.dataset import TRAIN, rendered
 from repair.training.export import versions
 from repair.training.recipe import FromScratch
@@ -98,11 +98,13 @@ class ScaledModels:
         with self.trainer.unfinished(self._name(mixture, chosen)) as folder:
             checkpoint, subset = Path(folder, "checkpoint"), Path(folder, "mixture.parquet")
             if not (checkpoint / MADE_BY).is_file():  # it is written last
-                rows = rendered(self.stage.store, mixture.asset, mixture.key.segments())
+                rows = rendered(
+                    self.stage.store, mixture.asset, mixture.key.segments(), render_in(self.scaled.variant)
+                )
                 rows = rows.filter(pc.is_in(rows["example_id"], pa.array(chosen)))
                 if rows.num_rows != size:
                     raise dg.Failure(f"{mixture} was replaced meanwhile; materialize {self.stage.key} again")
-                pq.write_table(in_format(rows, self.scaled.answer_format), subset)
+                pq.write_table(asked_as(rows, self.scaled), subset)
                 settings = {"recipe": self.scaled.recipe, "overrides": dict(self.scaled.overrides)}
                 locations = {"mixture_uri": str(subset), "output_dir": str(checkpoint)}
                 self.trainer.train(self.stage.context, TRAINING, {**settings, **locations})
@@ -112,7 +114,10 @@ class ScaledModels:
             yield ScaledModel(self._model(decode), result)
 
     def _model(self, decode: Decode, instructions: str = "") -> CheckpointModel:
-        return CheckpointModel(str(self.stage.key), decode, instructions, self.scaled.answer_format)
+        scaled = self.scaled
+        return CheckpointModel(
+            str(self.stage.key), decode, instructions, scaled.answer_format, scaled.variant
+        )
 
     def _chosen(self, mixture: Input, size: int, seed: int) -> list[str]:
         table = pa.Table.from_batches(self.stage.rows(mixture.asset, ["example_id", "split"]))
@@ -133,6 +138,7 @@ class ScaledModels:
         made_of = [
             recipe,
             self.scaled.answer_format,
+            self.scaled.variant,
             data,
             PROMPT_VERSION,
             versions(),
@@ -144,20 +150,26 @@ class ScaledModels:
         return partial(self.trainer.decode, self.stage.context, sampling=self.sampling, **weights)
 
 
-def in_format(rows: pa.Table, name: str) -> pa.Table:
-    """Rows of training examples in another answer format.
+def render_in(variant: str) -> Callable[[Example], str]:
+    """Renders prompts with their sentinels, and with as much of the file as the variant shows."""
+    return lambda example: render_prompt(example_in(example, variant))
 
-    One whose diff is of several files is left out: only numbered line diffs have a way to write it.
+
+def asked_as(rows: pa.Table, scaled: Scaled) -> pa.Table:
+    """Rows of training examples in the model's answer format and prompt variant.
+
+    One whose diff is of several files is left out where another format is asked for: only numbered line diffs
+    have a way to write it.
     """
-    if name == LINE_DIFF:
+    if scaled.answer_format == LINE_DIFF and scaled.variant != INSTRUCTION:
         return rows
     found: list[dict[str, Any]] = []
     for row in rows.to_pylist():
         try:
-            sections = answer_format(name).solved(row["prompt"] + row["response"])
+            sections = answer_format(scaled.answer_format).solved(row["prompt"] + row["response"])
         except LineDiffError:
             continue
         diff = sections.pop("diff")
         response = f"{diff}\n{CLOSING}" if diff else CLOSING
-        found.append({**row, "prompt": asked(sections), "response": response})
+        found.append({**row, "prompt": asked_in(sections, scaled.variant), "response": response})
     return pa.Table.from_pylist(found, schema=rows.schema)

@@ -25,8 +25,8 @@ from repair.evaluation.scaling import (
 )
 from repair.evaluation.scoring import scores
 from repair.models.model import Sampling
-from repair.prompt.answer_formats import LINE_DIFF
 from repair.prompt.sentinels import PROMPT_VERSION
+from repair.prompt.variants import WHOLE_FILE
 from repair.store.manifest import Manifest
 from repair.store.reader import PartitionStore
 from repair.store.writer import PartitionWriter
@@ -97,7 +97,12 @@ def scaling_results(
         store=opened,
         inputs=[*benchmarks, *mixtures],
         schema=SCALING_RESULTS,
-        configuration={"recipe": recipe.as_dict(), "answer_format": scaled.answer_format, **settings},
+        configuration={
+            "recipe": recipe.as_dict(),
+            "answer_format": scaled.answer_format,
+            "variant": scaled.variant,
+            **settings,
+        },
         versions={"prompt": PROMPT_VERSION, **language_servers.versions(), **versions()},
         runs=[DECODING],
     )
@@ -125,6 +130,7 @@ def scaling_results(
                 language_servers.servers(),
                 judged,
                 judged_strictly,
+                anywhere=scaled.variant == WHOLE_FILE,
                 answers_are=scaled.answer_format,
             )
             for batch in found:
@@ -186,7 +192,7 @@ def _figures(store: PartitionStore, manifest: Manifest) -> dict[str, Any]:
 def scaling_page(context: dg.AssetExecutionContext, store: StoreResource) -> dg.MaterializeResult:
     """Scaling by data and by parameters: two plots and a table, with intervals and McNemar's test.
 
-    Of all stored `scaling_results` of numbered line diffs, which have to be of one mixture, seed and release
+    Of all stored `scaling_results` but the ablations', which have to be of one mixture, seed and release
     of the benchmark. A row is one point; a pretrained model is marked apart from those trained from scratch.
     Made on demand.
     """
@@ -194,7 +200,7 @@ def scaling_page(context: dg.AssetExecutionContext, store: StoreResource) -> dg.
     stored = stored_inputs(
         opened,
         RESULTS,
-        lambda key: SCALED[key.recipe or ""].answer_format == LINE_DIFF,
+        lambda key: SCALED[key.recipe or ""].beside is None,
         missing=f"there are no {RESULTS} yet; materialize some sizes of a recipe first",
     )
     stage = Stage(context=context, store=opened, inputs=stored, schema=SCALING_POINTS)

@@ -49,12 +49,14 @@ def scores(
     functional: Functional | None = None,
     functional_strict: Functional | None = None,
     *,
+    anywhere: bool = False,
     answers_are: str = LINE_DIFF,
 ) -> Iterator[pa.RecordBatch]:
     """Rows of `SCORES` for the rows of `PREDICTIONS` that answer one of `samples`, in their order.
 
     `functional` runs the samples' tests, `functional_strict` without the names that the judge imports for
-    everybody; without them no answer passes any. `answers_are` in a format of `repair.prompt.answer_formats`.
+    everybody; without them no answer passes any. `anywhere` as in `score_answers`; `answers_are` in a format
+    of `repair.prompt.answer_formats`.
     """
     known = {(sample["benchmark"], sample["sample_id"]): sample for sample in samples}
     answered = [
@@ -63,7 +65,9 @@ def scores(
         if (sample := known.get((row["benchmark"], row["sample_id"]))) is not None
     ]
     answers = [(sample, row["answer"]) for sample, row in answered]
-    found = score_answers(answers, servers, functional, functional_strict, answers_are=answers_are)
+    found = score_answers(
+        answers, servers, functional, functional_strict, anywhere=anywhere, answers_are=answers_are
+    )
     rows = [
         {
             **{name: sample[name] for name in _FROM_SAMPLE},

@@ -10,6 +10,7 @@ from repair.models.model import Completion, Sampling
 from repair.prompt.answer_formats import LINE_DIFF
 from repair.prompt.rows import prompt_of
 from repair.prompt.sentinels import ZERO_SHOT_SYSTEM
+from repair.prompt.variants import SENTINELS
 
 Decode = Callable[[Sequence[str], int], Iterable[list[Completion]]]
 """So many completions of each prompt, in order: decoded here, or by a child process."""
@@ -20,14 +21,15 @@ class CheckpointModel:
     """A model in Hugging Face format, decoded in batches.
 
     `instructions` precede each prompt: a base model never learned what the sentinels ask for. It is given
-    the zero-shot instructions with their worked example as plain text, not in a chat template. It answers in
-    the format that it was trained on.
+    the zero-shot instructions with their worked example as plain text, not in a chat template. It is asked in
+    the variant (`repair.prompt.variants`), and answers in the format, that it was trained on.
     """
 
     name: str
     decode: Decode
     instructions: str = ""
     answer_format: str = LINE_DIFF
+    variant: str = SENTINELS
 
     @classmethod
     def load(cls, folder: str, *, name: str, sampling: Sampling, batch_size: int = BATCH) -> Self:
@@ -48,7 +50,7 @@ class CheckpointModel:
         return cls(name, decode)
 
     def prompt(self, sample: Mapping[str, Any]) -> str:
-        return f"{self.instructions}{prompt_of(sample, self.answer_format)}"
+        return f"{self.instructions}{prompt_of(sample, self.answer_format, self.variant)}"
 
     def answer(self, samples: Sequence[Mapping[str, Any]], *, k: int = 1) -> Iterator[list[Completion]]:
         yield from self.decode([self.prompt(sample) for sample in samples], k)

@@ -8,7 +8,7 @@ end-of-text token after them, are learned.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, ClassVar
@@ -136,7 +136,12 @@ def _tables(uri: str) -> list[tuple[str, Any]]:
     return tables
 
 
-def rendered(store: PartitionStore, asset: str, partition: Mapping[str, str]) -> pa.Table:
+def rendered(
+    store: PartitionStore,
+    asset: str,
+    partition: Mapping[str, str],
+    render: Callable[[Example], str] = render_prompt,
+) -> pa.Table:
     """`COLUMNS` of a stored `training_mixture`, prompts rendered from the texts that its rows name."""
     columns: dict[str, list[Any]] = {name: [] for name in (*COLUMNS, CODE)}
     tables: dict[str, TextTable] = {}
@@ -151,7 +156,7 @@ def rendered(store: PartitionStore, asset: str, partition: Mapping[str, str]) ->
         for row in rows:
             example = Example(row["path"], texts[row["text_sha256"]], row["message"], row["error_line"])
             for name, values in columns.items():
-                values.append(render_prompt(example) if name == "prompt" else row[name])
+                values.append(render(example) if name == "prompt" else row[name])
     return pa.table(columns)
 
 

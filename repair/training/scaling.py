@@ -1,4 +1,4 @@
-"""Scaling study: the models, their answer formats, the numbers of training examples, and nested subsets.
+"""Scaling study and its ablations: the models, the numbers of training examples, and nested subsets.
 
 A smaller subset is part of every larger one of the same seed, so that two sizes differ in the examples that
 were added and in nothing else.
@@ -9,19 +9,26 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from repair.prompt.answer_formats import LINE_DIFF
+from repair.prompt.variants import INSTRUCTION, SENTINELS, WHOLE_FILE
 from repair.text.stable_hash import rank
 
 SIZES = (0, 300, 1_000, 3_000, 10_000, 25_000, 50_000, 75_000)
 """Training examples. 0 is the base without training, where a recipe has one."""
 
+SMALL = "smollm2-135m"
+
 
 @dataclass(frozen=True, slots=True)
 class Scaled:
-    """What is trained: a recipe, and the format in which it is asked and answers."""
+    """What is trained: a recipe, and how it is asked and answers."""
 
     recipe: str
     overrides: Mapping[str, Any] = field(default_factory=dict[str, Any])
     answer_format: str = LINE_DIFF
+    variant: str = SENTINELS
+    """Of the prompt: a name of `repair.prompt.variants`."""
+    beside: str | None = None
+    """What it differs from in one thing and is compared with; None: its own sizes are compared."""
 
 
 def _llama(hidden_size: int, intermediate_size: int, layers: int, heads: int) -> Scaled:
@@ -34,18 +41,26 @@ def _llama(hidden_size: int, intermediate_size: int, layers: int, heads: int) ->
     return Scaled("tiny", {"epochs": 3, **{f"base.{name}": size for name, size in sizes.items()}})
 
 
+def _small(**different: Any) -> Scaled:
+    return Scaled(SMALL, beside=SMALL, **different)
+
+
 SCALED: Mapping[str, Scaled] = {
     "scratch-2m": _llama(192, 448, 4, 4),
     "scratch-10m": _llama(384, 1088, 5, 6),
     "scratch-35m": _llama(640, 1664, 7, 10),
-    "smollm2-135m": Scaled("smollm2-135m"),
-    "smollm2-135m-unified-diff": Scaled("smollm2-135m", answer_format="unified_diff"),
-    "smollm2-135m-unified-diff-unnumbered": Scaled("smollm2-135m", answer_format="unified_diff_unnumbered"),
-    "smollm2-135m-search-replace": Scaled("smollm2-135m", answer_format="search_replace"),
+    SMALL: Scaled(SMALL),
+    f"{SMALL}-unified-diff": _small(answer_format="unified_diff"),
+    f"{SMALL}-unified-diff-unnumbered": _small(answer_format="unified_diff_unnumbered"),
+    f"{SMALL}-search-replace": _small(answer_format="search_replace"),
+    f"{SMALL}-instruction": _small(variant=INSTRUCTION),
+    f"{SMALL}-whole-file": _small(variant=WHOLE_FILE),
+    f"{SMALL}-2-epochs": _small(overrides={"epochs": 2}),
+    f"{SMALL}-4-epochs": _small(overrides={"epochs": 4}),
     "deepseek-coder-7b-instruct-v1.5": Scaled("deepseek-coder-7b-instruct-v1.5"),
 }
-"""Those from scratch are `tiny` in other sizes and for more epochs, and those of another format the same
-examples: all else is equal."""
+"""Those from scratch are `tiny` in other sizes and for more epochs; one that stands beside another differs
+from it in what its name says."""
 
 
 def nested_subset(examples: Iterable[str], size: int, seed: int) -> list[str]:

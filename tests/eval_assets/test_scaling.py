@@ -1,6 +1,7 @@
 """Scaling study: a model is really trained, decoded and scored; the page compares stored points."""
 
 import hashlib
+import importlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,19 +11,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from eval_assets.scaled_models import in_format
+from eval_assets.scaled_models import asked_as, render_in
 from eval_assets.scaling import RESULTS, scaling_page, scaling_results
 from partitions.keys import Key
 from repair.dataset.mixture import MIXTURE
 from repair.evaluation.benchmark import BENCHMARK_SAMPLES
 from repair.evaluation.scaling import BENCHMARKS, SCALING_RESULTS
 from repair.line_diff.numbered import diff
-from repair.prompt.answer_formats import LINE_DIFF, answer_format, written
+from repair.models.checkpoint import CheckpointModel
+from repair.prompt.answer_formats import answer_format, written
 from repair.prompt.sentinels import parse, render_response
 from repair.schema.stages import FILES
 from repair.training.dataset import read_mixture, rendered
-from repair.training.scaling import nested_subset
+from repair.training.scaling import SCALED, Scaled, nested_subset
 from resources.trainer import DECODING
+from tests.conftest import ROOT
 from tests.graph import DAY, House, failure, reused, undefined
 from tests.own_process import TrainerInThisProcess
 from tests.repair.evaluation.test_predictions import sample
@@ -178,12 +181,28 @@ def test_it_is_trained_on_the_first_examples_of_the_seeded_order(trained: House,
 def test_examples_of_another_answer_format_are_asked_and_answered_in_it(house: House) -> None:
     rows = rendered(house.store, "training_mixture", {"date": DAY})
     form = answer_format("search_replace")
-    for row, own in zip(in_format(rows, form.name).to_pylist(), rows.to_pylist(), strict=True):
+    asked = asked_as(rows, Scaled("tiny", answer_format=form.name))
+    for row, own in zip(asked.to_pylist(), rows.to_pylist(), strict=True):
         example = parse(own["prompt"] + own["response"])
         assert row["prompt"] == f"{written(form.question(example))}\n<diff>\n"
         assert form.read(row["response"], example.text) == example.line_diff
         assert {**row, "prompt": "", "response": ""} == {**own, "prompt": "", "response": ""}
-    assert in_format(rows, LINE_DIFF) is rows
+    assert asked_as(rows, Scaled("tiny")) is rows
+
+
+@pytest.mark.parametrize("name", [name for name in SCALED if "7b" not in name])
+def test_a_model_is_asked_as_it_was_trained(house: House, name: str) -> None:
+    scaled = SCALED[name]
+    rows = rendered(house.store, "training_mixture", {"date": DAY}, render_in(scaled.variant))
+    model = CheckpointModel("m", lambda *_: [], "", scaled.answer_format, scaled.variant)
+    for row in asked_as(rows, scaled).to_pylist()[:20]:
+        text = f"nam = {int(row['example_id'])}\nname\n"
+        asked = {
+            "path": "main.py",
+            "files": [{"path": "main.py", "text": text}],
+            "diagnostic": undefined(text, "name"),
+        }
+        assert model.prompt(asked) == row["prompt"]
 
 
 @pytest.mark.parametrize(
@@ -221,6 +240,7 @@ def store_point(house: House, recipe: str, size: int, solved: range, **made_of: 
         "inputs": {"leetcode_benchmark[F821]": "r1", **({"training_mixture[d]": "m1"} if size else {})},
         "versions": {"prompt": "1", "pyright": "1", "ruff": "1", "torch": str(size)},
         "configuration": {"recipe": {"name": recipe}, "seed": 17, "max_new_tokens": 256},
+        "extra": {"training": {"precision": "fp32"} if size else None},
     }
     key = Key(recipe=recipe, size=str(size))
     write(house, RESULTS, key, pa.Table.from_pylist(rows, SCALING_RESULTS), **usual | made_of)
@@ -276,3 +296,54 @@ def test_points_of_different_data_are_not_compared(
     store_point(house, "scratch-2m", 1000, range(3), **different)
     result = house.run([scaling_page], Key(), raise_on_error=False)
     assert f"can't be compared, they differ in {said}:" in failure(result, "scaling_page")
+
+
+def test_results_are_compared_in_pairs_with_those_of_an_earlier_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(ROOT / "bench")
+    studies = importlib.import_module("studies")
+    earlier, later = House(tmp_path / "earlier"), House(tmp_path / "later")
+    store_point(earlier, "smollm2-135m", 300, range(4))
+    store_point(earlier, "smollm2-135m-search-replace", 300, range(1))
+    store_point(later, "smollm2-135m-2-epochs", 300, range(2, 9))
+    store_point(later, "smollm2-135m-4-epochs", 1000, range(9))
+    store_point(later, "scratch-2m", 300, range(9))
+
+    def told(rows: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+        return [tuple(row[name] for name in ("recipe", "functional", "gained", "lost")) for row in rows]
+
+    def each(*arms: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        return [arm for _ in BENCHMARKS for arm in arms]
+
+    formats = studies.compared(list(studies.arms_of(earlier.store, "formats", 300)), [])
+    plain = ("smollm2-135m", 4, None, None)
+    assert told(formats) == each(plain, ("smollm2-135m-search-replace", 1, 0, 3))
+    own = list(studies.arms_of(later.store, "ablations", 300))
+    assert told(studies.compared(own, [])) == each(("smollm2-135m-2-epochs", 7, None, None))
+    known = list(studies.arms_of(earlier.store, "ablations", 300))
+    both = studies.compared(own, known)
+    assert told(both) == each(plain, ("smollm2-135m-2-epochs", 7, 5, 2))
+    assert {row["p"] for row in both if row["gained"]} == {2 * (1 + 7 + 21) / 2**7}
+    for name in ("samples", "mixture", "prompt"):
+        different = studies.compared(own, [row | {name: "another"} for row in known])
+        assert {row["p"] for row in different} == {None}, name
+
+
+def test_sizes_are_compared_in_pairs_with_those_of_an_earlier_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(ROOT / "bench")
+    studies = importlib.import_module("studies")
+    points: list[list[dict[str, Any]]] = []
+    for name, size, solved in (("earlier", 300, range(4)), ("later", 1000, range(2, 9))):
+        house = House(tmp_path / name)
+        store_point(house, "scratch-2m", size, solved)
+        house.run([scaling_page], Key())
+        points.append(studies.points_of(house.store))
+    found = studies.compared(points[1], points[0])
+    pairs = {(row["size"], row["gained"], row["lost"], row["p"], row["p_adjusted"]) for row in found}
+    p = 2 * (1 + 7 + 21) / 2**7
+    assert pairs == {(300, None, None, None, None), (1000, 5, 2, p, p)}
+    again = studies.compared(points[1], found)
+    assert again == found, "what the store has again replaces what the file had"

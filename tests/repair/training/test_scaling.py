@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repair.prompt.answer_formats import LINE_DIFF
 from repair.training.recipe import FromScratch
 from repair.training.recipes import RECIPES, load_recipe
-from repair.training.scaling import SCALED, SIZES, nested_subset
+from repair.training.scaling import SCALED, SIZES, Scaled, nested_subset
 
 
 def parameters(base: FromScratch) -> int:
@@ -25,15 +24,31 @@ def parameters(base: FromScratch) -> int:
 @pytest.mark.parametrize("name", SCALED)
 def test_a_model_is_a_recipe_and_one_from_scratch_has_the_size_in_its_name(name: str) -> None:
     recipe = load_recipe(SCALED[name].recipe, SCALED[name].overrides)
+    if SCALED[name].beside is None and not isinstance(recipe.base, FromScratch):
+        assert SCALED[name] == Scaled(name) and recipe == RECIPES[name]
     if not isinstance(recipe.base, FromScratch):
-        form = SCALED[name].answer_format
-        asked_in = "" if form == LINE_DIFF else f"-{form.replace('_', '-')}"
-        assert name.endswith(asked_in) and recipe == RECIPES[name.removesuffix(asked_in)]
         return
     found = re.fullmatch(r"scratch-(\d+)m", name)
     assert found and parameters(recipe.base) == pytest.approx(1e6 * int(found[1]), rel=0.02)
     tiny = RECIPES["tiny"]
     assert recipe.model_copy(update={"base": tiny.base, "epochs": tiny.epochs}) == tiny
+
+
+@pytest.mark.parametrize("name", [name for name in SCALED if SCALED[name].beside])
+def test_an_ablation_differs_in_the_one_thing_that_its_name_says(name: str) -> None:
+    own, plain = SCALED[name], SCALED[SCALED[name].beside or ""]
+    assert (plain.beside, plain.recipe) == (None, own.recipe)
+    [different] = [
+        value
+        for what in ("answer_format", "variant", "overrides")
+        if (value := getattr(own, what)) != getattr(plain, what)
+    ]
+    said = (
+        different
+        if isinstance(different, str)
+        else "-".join(f"{value}-{key}" for key, value in different.items())
+    )
+    assert name == f"{own.beside}-{said.replace('_', '-')}"
 
 
 @given(st.lists(st.text(max_size=4), unique=True, max_size=12), st.integers(0, 99), st.data())
