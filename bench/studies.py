@@ -172,8 +172,12 @@ def published(name: str) -> Share:
 
 
 def lead(first: str, second: str) -> str:
-    """The difference of two published rates in points, as if each were of samples of its own."""
-    one, other = published(first), published(second)
+    """`apart` of two published rates."""
+    return apart(published(first), published(second))
+
+
+def apart(one: Share, other: Share) -> str:
+    """The difference of two shares in points, as if each were of samples of its own."""
     low, high = newcombe((one.successes, one.samples), (other.successes, other.samples))
     return f"{100 * (one.value - other.value):+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]"
 
@@ -313,7 +317,18 @@ def page() -> str:
         own=precision["verifiers_own"],
         **{
             name.__name__: name
-            for name in (scripted, reliability, published, lead, score, scaled, spreads, objections, scaling)
+            for name in (
+                scripted,
+                reliability,
+                published,
+                lead,
+                apart,
+                score,
+                scaled,
+                spreads,
+                objections,
+                scaling,
+            )
         },
         formats=formats,
         formed=formed,
