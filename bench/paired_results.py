@@ -16,18 +16,24 @@ COMPARED = ("samples", "mixture", "prompt", "pyright", "ruff")
 """What two results have to share."""
 
 
-def outcomes(rows: Iterable[Row], manifest: Manifest) -> dict[str, str]:
-    """Which samples of a benchmark pass the tests, and what made the answers."""
+def outcomes(rows: Iterable[Row]) -> dict[str, str]:
+    """Which samples of a benchmark pass the tests."""
     ordered = sorted(rows, key=lambda row: row["sample_id"])
     ids = "\n".join(row["sample_id"] for row in ordered)
+    return {
+        "samples": hashlib.sha256(ids.encode()).hexdigest()[:12],
+        "passed": "".join("1" if row["functional"] else "0" for row in ordered),
+    }
+
+
+def made_of(manifest: Manifest) -> dict[str, str]:
+    """What made the answers of a stored partition, and when."""
     mixtures = [version for name, version in manifest.inputs.items() if name.startswith("training_mixture")]
     return {
         "date": manifest.created.date().isoformat(),
-        "samples": hashlib.sha256(ids.encode()).hexdigest()[:12],
         "mixture": "".join(mixtures),
         **{name: manifest.versions[name] for name in ("prompt", "pyright", "ruff")},
         "precision": str((manifest.extra["training"] or {}).get("precision", "")),
-        "passed": "".join("1" if row["functional"] else "0" for row in ordered),
     }
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from paired_results import Row, compare, outcomes, with_earlier
+from paired_results import Row, compare, made_of, outcomes, with_earlier
 from study_results import (
     Counts,
     counted,
@@ -204,7 +204,7 @@ def points_of(store: PartitionStore) -> list[dict[str, Any]]:
         partition = {"recipe": point["recipe"], "size": str(point["size"])}
         rows = store.table("scaling_results", partition).to_pylist()
         own = [row for row in rows if row["benchmark"] == point["benchmark"]]
-        point.update(outcomes(own, _manifest(store, partition)))
+        point.update({**made_of(_manifest(store, partition)), **outcomes(own)})
     return points
 
 
@@ -240,23 +240,25 @@ def arms_of(store: PartitionStore, study: str, size: int) -> Iterator[dict[str, 
         if partition["recipe"] not in chosen or int(partition["size"]) != size:
             continue
         rows = store.table("scaling_results", partition).to_pylist()
-        for benchmark in sorted({row["benchmark"] for row in rows}):
-            own = [row for row in rows if row["benchmark"] == benchmark]
-            found = Counter(row["outcome"] for row in own)
-            yield {
-                **{
-                    "benchmark": benchmark,
-                    "format": SCALED[partition["recipe"]].answer_format,
-                    "n": len(own),
-                },
-                **{name: own[0][name] for name in ("recipe", "size", "examples", "tokens")},
-                **{name: sum(bool(row[name]) for row in own) for name in ("functional", "repaired")},
-                **{name: sum(found[each] for each in those) for name, those in UNREADABLE.items()},
-                "unchanged": found["no_change"],
-                "output_tokens": sum(row["output_tokens"] or 0 for row in own),
-                **dict.fromkeys(("gained", "lost", "p")),
-                **outcomes(own, _manifest(store, partition)),
-            }
+        for row in counted_by_benchmark(rows, partition["recipe"]):
+            yield {**row, **made_of(_manifest(store, partition))}
+
+
+def counted_by_benchmark(rows: Sequence[Row], recipe: str) -> Iterator[dict[str, Any]]:
+    """Counts of the scored answers of one model, for each benchmark."""
+    for benchmark in sorted({row["benchmark"] for row in rows}):
+        own = [row for row in rows if row["benchmark"] == benchmark]
+        found = Counter(row["outcome"] for row in own)
+        yield {
+            **{"benchmark": benchmark, "format": SCALED[recipe].answer_format, "n": len(own)},
+            **{name: own[0][name] for name in ("recipe", "size", "examples", "tokens")},
+            **{name: sum(bool(row[name]) for row in own) for name in ("functional", "repaired")},
+            **{name: sum(found[each] for each in those) for name, those in UNREADABLE.items()},
+            "unchanged": found["no_change"],
+            "output_tokens": sum(row["output_tokens"] or 0 for row in own),
+            **dict.fromkeys(("gained", "lost", "p")),
+            **outcomes(own),
+        }
 
 
 def compared(rows: Sequence[Row], earlier: Sequence[Row]) -> list[dict[str, Any]]:

@@ -35,6 +35,7 @@ from repair.training.recipe import Pretrained
 from repair.training.recipes import load_recipe
 from repair.training.scaling import SCALED
 from repair_assets.benchmarks import leetcode_benchmark
+from resources.benchmark_data import HINT
 from resources.checks import check_specs
 from resources.language_servers import LanguageServersResource
 from resources.pools import GPU
@@ -108,6 +109,7 @@ def scaling_results(
     )
     for mixture in mixtures:
         _refuse_other_benchmarks(stage, mixture, benchmarks)
+    asked = _samples_asked(stage)
     sampling = Sampling(temperature=0, max_new_tokens=config.max_new_tokens)
     models = ScaledModels(
         stage=stage, trainer=trainer, scaled=replace(scaled, overrides=overrides), sampling=sampling
@@ -138,12 +140,9 @@ def scaling_results(
                 writer.write("data", pa.RecordBatch.from_pylist(rows, schema=SCALING_RESULTS))
         return {"training": made.result}
 
-    asked = [
-        name for batch in stage.rows(BENCHMARK, ["benchmark"]) for name in batch["benchmark"].to_pylist()
-    ]
     return stage.materialize(
         work,
-        rows_in=sum(name in BENCHMARKS for name in asked),
+        rows_in=asked,
         metadata=partial(_figures, opened),
     )
 
@@ -153,6 +152,19 @@ def _mixture(store: PartitionStore, date: str) -> Input:
     wanted = f"of {date}" if date else "yet"
     missing = f"there is no {MIXTURE} {wanted} to train on; `make model-data` makes one"
     return stored_inputs(store, MIXTURE, lambda key: not date or key.date == date, missing=missing)[-1]
+
+
+def _samples_asked(stage: Stage) -> int:
+    """How many samples are answered; dagster.Failure where there are none, before hours are spent."""
+    names = [
+        name for batch in stage.rows(BENCHMARK, ["benchmark"]) for name in batch["benchmark"].to_pylist()
+    ]
+    if not (asked := sum(name in BENCHMARKS for name in names)):
+        raise dg.Failure(
+            f"{BENCHMARK} has no samples to answer: {HINT}, and materialize it, then the mixture, again",
+            allow_retries=False,
+        )
+    return asked
 
 
 def _refuse_other_benchmarks(stage: Stage, mixture: Input, benchmarks: list[Input]) -> None:

@@ -38,6 +38,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TRAINING = (
     *("tests/repair/training/", "tests/repair/models/", "tests/resources/test_trainer.py"),
     *("tests/eval_assets/test_eval_results.py", "tests/eval_assets/test_predictions.py"),
+    "tests/eval_assets/test_gpu_bundle.py",
     *("tests/eval_assets/test_scaling.py", "tests/training_assets/"),
     "tests/repair_assets/test_synthesized_by_model.py",
 )

@@ -171,6 +171,13 @@ NOT_RUN: Mapping[str, Sequence[str]] = {
     "trains; tests/repair/training/test_preference.py does on a tiny model": (
         "python -m code_location.preference_main --checkpoint FOLDER --pairs STORE --out aligned",
     ),
+    "trains; tests/eval_assets/test_gpu_bundle.py does on a tiny model": (
+        "python bench/gpu_bundle.py --store .model/store --bundle .gpu"
+        " --points 'smollm2-135m|1000' 'smollm2-135m-2-epochs|1000'",
+        "python bench/gpu_scaling.py .gpu --out answers",
+        "python bench/gpu_bundle.py --store .model/store --bundle .gpu"
+        " --score answers --result gpu_points.json",
+    ),
     "trains; tests/eval_assets/test_scaling.py does on a tiny model": (
         "dagster asset materialize -m code_location.definitions --select scaling_results --partition"
         " 'smollm2-135m|300'",

@@ -74,9 +74,9 @@ def write(house: House, asset: str, key: Key, table: pa.Table, **made_of: Any) -
         writer.commit(**usual | made_of, rows_in=len(table))
 
 
-def store_benchmark(house: House, asked: Sequence[str] = ASKED) -> dict[str, str]:
+def store_benchmark(house: House, asked: Sequence[str] = ASKED, tests: str | None = "{}") -> dict[str, str]:
     """Freeze the LeetCode benchmark; returns the versions that a mixture is made against."""
-    samples = [sample(number, benchmark=name, tests="{}") for number, name in enumerate(asked)]
+    samples = [sample(number, benchmark=name, tests=tests) for number, name in enumerate(asked)]
     versions: dict[str, str] = {}
     for kind in TYPES:
         key = Key(None, kind)
@@ -226,6 +226,12 @@ def test_a_mixture_that_was_made_against_other_samples_or_is_absent_is_refused(t
     assert "there is no training_mixture yet" in refused(other, POINT)
     store_mixture(other, {**versions, "leetcode_benchmark[F821]": "another"})
     assert "was made against another leetcode_benchmark[F821]" in refused(other, POINT)
+
+
+def test_a_benchmark_without_samples_is_refused_before_anything_is_trained(tmp_path: Path) -> None:
+    other = House(tmp_path)
+    store_mixture(other, store_benchmark(other, ()))
+    assert "has no samples to answer: set REPAIR_BENCHMARK_DATA to the folder" in refused(other, POINT)
 
 
 def store_point(house: House, recipe: str, size: int, solved: range, **made_of: Any) -> None:
