@@ -29,6 +29,7 @@ from repair.recording.layout import is_recording
 from repair.sources.simulated.corpus import Corpus, corpus_of
 from repair.store.reader import PartitionStore
 from repair_assets.session_events import published_by_type
+from resources.benchmark_data import HINT
 from resources.recordings import RecordingsResource
 from resources.store import StoreResource
 from training_assets.training_mixture import WINDOW
@@ -76,6 +77,16 @@ def plan(examples: int) -> list[date]:
     return [DEFAULT_FIRST_DATE + timedelta(days=number) for number in range(days)]
 
 
+def without_problems(folder: str) -> str:
+    """What to say before an hour of work whose mixture no LeetCode sample is kept out of; else nothing."""
+    if folder:
+        return ""
+    return (
+        "No LeetCode problems: no sample of them is kept out of the mixture, and none will be answered."
+        f" To have them, {HINT}; now, or later by the same command, which uses what is made again."
+    )
+
+
 def _record(folder: Path, day: date, number: int) -> None:
     if is_recording(folder):
         CONSOLE.print(f"Recorded sessions: {folder} (reused)")
@@ -106,6 +117,8 @@ def main() -> None:
     stores: StoreResource = (defs.resources or {})["store"]
     warnings.filterwarnings("ignore", category=SyntaxWarning)  # of what the typist types
     days, started = plan(wanted), time.monotonic()
+    if missing := without_problems(SETTINGS.benchmark_data):
+        CONSOLE.print(missing)
     types = DIAGNOSTIC_TYPES.get_partition_keys()
     with open_instance() as instance:
         for number, day in enumerate(days):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from code_location.model_data import EXAMPLES_PER_PROJECT, PACKAGES, PROJECTS_PER_DAY, plan
+from code_location.model_data import EXAMPLES_PER_PROJECT, PACKAGES, PROJECTS_PER_DAY, plan, without_problems
 from repair.curation.licence_expressions import permitted_expression
 from repair.sources.simulated.corpus import installed_licence
 from training_assets.training_mixture import WINDOW
@@ -20,6 +20,11 @@ def test_the_days_have_projects_enough_and_fit_into_a_mixture(examples: int) -> 
 def test_what_no_mixture_could_hold_is_refused(examples: int) -> None:
     with pytest.raises(SystemExit, match="examples are wanted; 1 to"):
         plan(examples)
+
+
+def test_without_leetcode_problems_it_says_first_what_to_set() -> None:
+    assert "set REPAIR_BENCHMARK_DATA to the folder" in without_problems("")
+    assert without_problems("/data") == ""
 
 
 @pytest.mark.parametrize("package", PACKAGES)
