@@ -40,7 +40,7 @@ from repair.store.manifest import Manifest
 from repair.store.reader import PartitionStore
 from repair.training.scaling import SCALED, Scaled
 
-RESULTS = ("precision", "edit_spread", "second_checker", "scores", "scaling", "formats")
+RESULTS = ("precision", "edit_spread", "second_checker", "scores", "scaling", "formats", "formats_300")
 TEMPLATE = Path(__file__).with_name("studies.md.jinja")
 PAGE = Path(__file__).parents[1] / "docs" / "studies.md"
 LEETCODE, WORKSPACE = 360, 389
@@ -295,8 +295,8 @@ def page() -> str:
         [row] = [row for row in rows if (row["benchmark"], row["recipe"], row["size"]) == key]
         return Share(row["functional"], row["n"])
 
-    def formed(benchmark: str, form: str, metric: str = "functional") -> Share:
-        rows = results["formats"]["formats"]
+    def formed(benchmark: str, form: str, metric: str = "functional", study: str = "formats") -> Share:
+        rows = results[study]["formats"]
         [row] = [row for row in rows if (row["benchmark"], row["format"]) == (benchmark, form)]
         return Share(row[metric], row["n"])
 
