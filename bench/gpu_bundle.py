@@ -20,10 +20,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from paired_results import earlier_rows
 from studies import compared, counted_by_benchmark
 from study_results import write
 
-from eval_assets.scaled_models import asked_as, render_in
+from eval_assets.scaled_models import asked_as, asked_model, render_in
+from eval_assets.scaling import Scaling
+from partitions.keys import RECIPE_AND_SIZE
 from repair.evaluation.leetcode.functional import judged, judged_strictly
 from repair.evaluation.predictions import predict
 from repair.evaluation.scaling import BENCHMARKS
@@ -32,10 +35,9 @@ from repair.language_servers import LanguageServers
 from repair.language_servers.programs import versions
 from repair.models.base import base_folder
 from repair.models.best_first import closed_at
-from repair.models.checkpoint import CheckpointModel
+from repair.models.checkpoint import Decode
 from repair.models.model import Completion, FinishReason
 from repair.models.tokenizer import encode_prompts, load_tokenizer
-from repair.prompt.answer_formats import answer_format
 from repair.prompt.sentinels import PROMPT_VERSION
 from repair.prompt.variants import WHOLE_FILE
 from repair.store.manifest import Manifest
@@ -47,7 +49,7 @@ from repair.training.recipes import load_recipe
 from repair.training.scaling import SCALED, Scaled, nested_subset
 from resources.benchmark_data import HINT
 
-SEED, MOST_TOKENS = 17, 256  # as the asset's configuration has them
+AS_THE_ASSET = Scaling()
 PART_BYTES = 56 * 2**20
 MIXTURE = "training_mixture"
 
@@ -74,8 +76,7 @@ def main() -> None:
     if options.score:
         with LanguageServers() as servers:
             rows = list(scored(store, options.bundle, options.score, servers))
-        known = options.result and options.result.is_file()
-        rows = compared(rows, json.loads(options.result.read_text())["points"] if known else [])
+        rows = compared(rows, earlier_rows(options.result, "points"))
         for row in rows:
             print({name: value for name, value in row.items() if name != "passed"})
         if options.result:
@@ -97,16 +98,21 @@ def pack(
     store: PartitionStore, bundle: Path, points: Sequence[str], recipe_of: RecipeOf = load_recipe
 ) -> None:
     """Writes the base and the points of one recipe. Raises SystemExit where they have several."""
+    if unknown := [point for point in points if not RECIPE_AND_SIZE.has_partition_key(point)]:
+        raise SystemExit(f"{', '.join(unknown)}: no points of scaling_results, such as smollm2-135m|1000")
     chosen = [(name, int(size)) for name, _, size in (point.partition("|") for point in points)]
     recipes = {SCALED[name].recipe for name, _ in chosen}
     if len(recipes) != 1:
         raise SystemExit(f"a bundle has one base; these points have {len(recipes)}")
-    base = recipe_of(*recipes, {}).base
+    plain = recipe_of(*recipes, {})
+    base = plain.base
     if not isinstance(base, Pretrained):
         raise SystemExit(f"{recipes} has no base to pack: models from scratch are not trained there")
+    if plain.lora is None:
+        raise SystemExit(f"{recipes} trains no adapter: only adapters are trained there")
     if (mixture := newest(store)) is None:
         raise SystemExit(f"there is no {MIXTURE} in the store; `make model-data` makes one")
-    if not samples_of(store):
+    if not (samples := samples_of(store)):
         raise SystemExit(f"leetcode_benchmark has no samples to answer: {HINT}, and make the data again")
     bundle.mkdir(parents=True, exist_ok=True)
     with base_folder(base.path, sha256=base.sha256) as folder:
@@ -118,6 +124,7 @@ def pack(
             mixture,
             bundle,
             tokenizer,
+            samples,
             name,
             size,
             recipe_of(SCALED[name].recipe, SCALED[name].overrides),
@@ -139,6 +146,8 @@ def pack_base(folder: Path, out: Path, tokenizer: Any) -> None:
     from torch import bfloat16
 
     out.mkdir(exist_ok=True)
+    for earlier in out.glob("*.safetensors"):  # of another base
+        earlier.unlink()
     config = json.loads((folder / "config.json").read_text())
     config |= {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
     (out / "config.json").write_text(json.dumps(config))
@@ -160,14 +169,15 @@ def pack_point(
     mixture: Manifest,
     bundle: Path,
     tokenizer: Any,
+    asked_samples: Sequence[Row],
     name: str,
     size: int,
     recipe: Recipe,
 ) -> dict[str, Any]:
     """Writes the tokens, the rows of each step and the prompts; returns what trains the point."""
     scaled, file = SCALED[name], f"{name}-{size}"
-    asked = model_of(name, [], instructed=not size)
-    prompts = encode_prompts(tokenizer, [asked.prompt(sample) for sample in samples_of(store)])
+    asked = asked_model(name, scaled, lambda *_: [], trained=bool(size))
+    prompts = encode_prompts(tokenizer, [asked.prompt(sample) for sample in asked_samples])
     np.savez(bundle / f"{file}.prompts.npz", **ragged("tokens", "ends", prompts))
     samples = training_samples(store, mixture, tokenizer, scaled, size, recipe) if size else []
     lengths = [len(sample.tokens) for sample in samples]
@@ -181,17 +191,16 @@ def pack_point(
             **ragged("rows", "row_ends", rows),
             step_ends=np.array(list(accumulate(len(step) for step in steps))),
         )
-    if recipe.lora is None:
-        raise SystemExit(f"{recipe.name} has no adapter")
     return {
         **{"file": file, "recipe": name, "size": size, "seed": recipe.seed},
         **{"data": f"{file}.npz" if samples else None, "prompts": f"{file}.prompts.npz"},
         **{"examples": len(samples), "tokens": sum(lengths) * recipe.epochs},
         "mixture": mixture.data_version if samples else "",
-        **{"rank": recipe.lora.rank, "alpha": recipe.lora.alpha, "clip_norm": recipe.clip_norm},
+        **(recipe.lora.model_dump() if recipe.lora else {}),
+        "clip_norm": recipe.clip_norm,
         **{"warmup": recipe.schedule.warmup_batches, "alpha_f": recipe.schedule.alpha_f},
         **recipe.optimizer.model_dump(),
-        "max_new_tokens": MOST_TOKENS,
+        "max_new_tokens": AS_THE_ASSET.max_new_tokens,
     }
 
 
@@ -207,22 +216,13 @@ def training_samples(
     """The examples of a point as tokens, in the order in which the training program reads them."""
     rows = rendered(store, mixture.asset, mixture.partition, render_in(scaled.variant))
     learned = rows.filter(pc.equal(rows["split"], TRAIN))
-    chosen = nested_subset(learned["example_id"].to_pylist(), size, SEED)
+    chosen = nested_subset(learned["example_id"].to_pylist(), size, AS_THE_ASSET.seed)
     if len(chosen) < size:
         raise SystemExit(f"the mixture has {len(chosen):,} training examples, and {size:,} are asked for")
     own = asked_as(learned.filter(pc.is_in(learned["example_id"], pa.array(chosen))), scaled).to_pylist()
     own.sort(key=lambda row: row["example_id"])
     records = [Record(row["example_id"], row["prompt"], row["response"]) for row in own]
     return tokenise(tokenizer, records, recipe.max_seq_len)[0]
-
-
-def model_of(name: str, answers: Sequence[Completion], *, instructed: bool) -> CheckpointModel:
-    """The model of a point, whose answers are known; a base is told what to answer."""
-    scaled = SCALED[name]
-    instructions = f"{answer_format(scaled.answer_format).instructions}\n\n" if instructed else ""
-    return CheckpointModel(
-        name, lambda *_: [[answer] for answer in answers], instructions, scaled.answer_format, scaled.variant
-    )
 
 
 def scored(
@@ -238,15 +238,21 @@ def scored(
             print(f"{point['recipe']}, {point['size']} examples: no answers yet")
             continue
         found, name = json.loads(file.read_text()), point["recipe"]
+        if found["point"] != point:
+            print(f"{point['recipe']}, {point['size']} examples: the answers are those of another bundle")
+            continue
         texts = [completion(tokenizer, tokens) for tokens in found["answers"]]
-        model = model_of(name, texts, instructed=not point["size"])
+        answered = [[text] for text in texts]
+        decode: Decode = lambda *_, answered=answered: answered  # noqa: E731
+        model = asked_model(name, SCALED[name], decode, trained=bool(point["size"]))
         rows = [row for batch in predict(samples, model) for row in batch.to_pylist()]
         about = {part: point[part] for part in ("recipe", "size", "examples", "tokens")}
         judging = {"anywhere": SCALED[name].variant == WHOLE_FILE, "answers_are": SCALED[name].answer_format}
         judgements = scores(samples, rows, servers, judged, judged_strictly, **judging)
         own = [{**row, **about} for batch in judgements for row in batch.to_pylist()]
+        by = {"mixture": point["mixture"], "precision": f"{found['precision']}, {found['device']}"}
         for row in counted_by_benchmark(own, name):
-            yield {**row, **made, "mixture": point["mixture"], "precision": f"bf16, {found['device']}"}
+            yield {**row, **made, **by}
 
 
 def completion(tokenizer: Any, tokens: Sequence[int]) -> Completion:

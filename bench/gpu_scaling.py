@@ -211,7 +211,8 @@ def run(bundle: Path, point: dict[str, Any], device: torch.device) -> dict[str, 
         prompts = np.split(arrays["tokens"], arrays["ends"][:-1])
     answers = decode(model, prompts, point["max_new_tokens"], device)
     seconds = {"training": round(trained - started, 1), "decoding": round(time.monotonic() - trained, 1)}
-    return {"answers": answers, "losses": losses, "seconds": seconds}
+    precision = str(model.dtype).removeprefix("torch.")
+    return {"answers": answers, "losses": losses, "seconds": seconds, "precision": precision}
 
 
 def main() -> None:
@@ -229,9 +230,10 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     for point in json.loads((options.bundle / "points.json").read_text()):
         file = options.out / f"{point['file']}.json"
-        if file.is_file():
+        if file.is_file() and json.loads(file.read_text())["point"] == point:
             continue
-        found = {**run(options.bundle, point, device), "device": on, "torch": torch.__version__}
+        made = {"point": point, "device": on, "torch": torch.__version__}
+        found = {**run(options.bundle, point, device), **made}
         unfinished = file.with_suffix(".part")
         unfinished.write_text(json.dumps(found))
         unfinished.rename(file)

@@ -5,7 +5,9 @@ answer passes the tests. It is no program of its own; `bench/studies.py` writes 
 """
 
 import hashlib
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from repair.evaluation.intervals import holm, mcnemar_exact
@@ -35,6 +37,11 @@ def made_of(manifest: Manifest) -> dict[str, str]:
         **{name: manifest.versions[name] for name in ("prompt", "pyright", "ruff")},
         "precision": str((manifest.extra["training"] or {}).get("precision", "")),
     }
+
+
+def earlier_rows(file: Path | None, name: str) -> list[dict[str, Any]]:
+    """The rows of a result file that is there already; else none."""
+    return json.loads(file.read_text(encoding="utf-8"))[name] if file and file.is_file() else []
 
 
 def with_earlier(rows: Sequence[Row], earlier: Sequence[Row]) -> list[dict[str, Any]]:

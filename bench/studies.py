@@ -13,14 +13,13 @@ and the sizes of the benchmarks that they were measured on, stand below.
 """
 
 import argparse
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from paired_results import Row, compare, made_of, outcomes, with_earlier
+from paired_results import Row, compare, earlier_rows, made_of, outcomes, with_earlier
 from study_results import (
     Counts,
     counted,
@@ -364,8 +363,7 @@ def main() -> None:
     else:
         name, rows = "scores", list(scores_of(store))
     if name != "scores":
-        known = options.result and options.result.is_file()
-        rows = compared(rows, json.loads(options.result.read_text())[name] if known else [])
+        rows = compared(rows, earlier_rows(options.result, name))
         versions = _versions(store)
     for row in rows:
         print(row)

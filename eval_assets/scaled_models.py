@@ -82,8 +82,7 @@ class ScaledModels:
         decode = self._decode(
             checkpoint=base.path, revision=base.revision, weights=f"{base.path}@{base.revision}"
         )
-        instructions = f"{answer_format(self.scaled.answer_format).instructions}\n\n"
-        return ScaledModel(self._model(decode, instructions))
+        return ScaledModel(asked_model(str(self.stage.key), self.scaled, decode, trained=False))
 
     @contextmanager
     def trained(self, mixture: Input, size: int, seed: int) -> Generator[ScaledModel]:
@@ -111,13 +110,7 @@ class ScaledModels:
             result = read_made_by(checkpoint)["result"]
             weights = json.dumps(weights_of(checkpoint), sort_keys=True)
             decode = self._decode(checkpoint=str(checkpoint), weights=weights)
-            yield ScaledModel(self._model(decode), result)
-
-    def _model(self, decode: Decode, instructions: str = "") -> CheckpointModel:
-        scaled = self.scaled
-        return CheckpointModel(
-            str(self.stage.key), decode, instructions, scaled.answer_format, scaled.variant
-        )
+            yield ScaledModel(asked_model(str(self.stage.key), self.scaled, decode), result)
 
     def _chosen(self, mixture: Input, size: int, seed: int) -> list[str]:
         table = pa.Table.from_batches(self.stage.rows(mixture.asset, ["example_id", "split"]))
@@ -148,6 +141,12 @@ class ScaledModels:
 
     def _decode(self, **weights: Any) -> Any:
         return partial(self.trainer.decode, self.stage.context, sampling=self.sampling, **weights)
+
+
+def asked_model(name: str, scaled: Scaled, decode: Decode, *, trained: bool = True) -> CheckpointModel:
+    """The model of a point as it is asked; one that was not trained is told what to answer."""
+    instructions = "" if trained else f"{answer_format(scaled.answer_format).instructions}\n\n"
+    return CheckpointModel(name, decode, instructions, scaled.answer_format, scaled.variant)
 
 
 def render_in(variant: str) -> Callable[[Example], str]:

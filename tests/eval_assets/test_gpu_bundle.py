@@ -162,7 +162,10 @@ def test_answers_are_made_once_and_counted_as_points_are(
         for number, (name, size) in enumerate(point.split("|") for point in POINTS)
         for benchmark, n in (("leetcode", 2), ("leetcode_injected", 1))
     }
-    assert {row["precision"] for row in rows} == {"bf16, CPU"}
+    trained.write_text(json.dumps({**answers, "point": {**answers["point"], "seed": 18}}))
+    of_this_bundle = list(packing.scored(house.store, bundle, tmp_path, servers))
+    assert len(of_this_bundle) == len(rows) - 2, "answers of another bundle are not taken for its own"
+    assert {row["precision"] for row in rows} == {"float32, CPU"}
 
 
 def test_a_bundle_has_one_base_and_enough_examples(
@@ -173,6 +176,8 @@ def test_a_bundle_has_one_base_and_enough_examples(
     for points, said in (
         (["smollm2-135m|300", "deepseek-coder-7b-instruct-v1.5|300"], "a bundle has one base"),
         (["scratch-2m|300"], "no base to pack"),
+        (["deepseek-coder-7b-instruct-v1.5|300"], "trains no adapter"),
+        (["smollm2-135m|301", "smollm2|300"], r"smollm2-135m\|301, smollm2\|300: no points"),
     ):
         with pytest.raises(SystemExit, match=said):
             packing.pack(house.store, tmp_path, points)
