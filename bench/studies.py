@@ -209,7 +209,9 @@ def points_of(store: PartitionStore) -> list[dict[str, Any]]:
 
 def _versions(store: PartitionStore) -> dict[str, str]:
     """Those that trained the last of the stored models."""
-    return dict(_manifest(store, store.partitions("scaling_results")[-1]).versions)
+    if not (stored := store.partitions("scaling_results")):
+        raise SystemExit("there are no scaling_results in the store; materialize some (docs/training.md)")
+    return dict(_manifest(store, stored[-1]).versions)
 
 
 def _manifest(store: PartitionStore, partition: Mapping[str, str]) -> Manifest:
