@@ -41,13 +41,14 @@ from repair.evaluation.leetcode.functional import judged
 from repair.evaluation.scripted_fixes import KINDS, scripted
 from repair.evaluation.verified_answers import (
     Row,
+    as_tried,
     describe,
     first_only,
+    is_plain,
     judged_repairs,
     latest,
     pooled,
     precisions,
-    with_rules,
 )
 from repair.fixing.chosen_model import SHIPPED
 from repair.language_servers import LanguageServers
@@ -56,7 +57,7 @@ from repair.prompt.sentinels import render_response
 from repair.store.reader import PartitionStore
 from repair.synthesis.rules import RULES
 from repair.text.stable_hash import rank
-from repair.verification.confidence import FILE, LEAST_LIKELY, OWN, Calibration, Signals, verifiers_own
+from repair.verification.confidence import FILE, LEAST_LIKELY, OWN, Calibration, verifiers_own
 
 SEED = 2026
 REPAIR_FIX = "repair fix"
@@ -157,19 +158,9 @@ def settled(row: Row) -> bool:
     return row["k"] >= K or is_plain(row)
 
 
-def is_plain(row: Row) -> bool:
-    repairs = row["repairs"]
-    return bool(repairs) and not Signals(**repairs[0]["signals"]).doubts()
-
-
-def as_tried(own: Iterable[Row], rows: Iterable[Row]) -> list[Row]:
-    """The model's rows with the answers of the rules where `repair fix` tries them."""
-    rules = {row["sample_id"]: row for row in rows if row["system"] == RULES}
-    return [with_rules(row, rules.get(row["sample_id"])) for row in own]
-
-
 def groups_of(rows: Sequence[Row], own: Sequence[Row], name: str) -> dict[str, Sequence[Row]]:
     """System and answers to a sample -> its rows; `own`: those of the model `name`."""
+    rules = [row for row in rows if row["system"] == RULES]
     return {
         **{
             f"{system}, k = 1": [row for row in rows if row["system"] == system]
@@ -177,8 +168,8 @@ def groups_of(rows: Sequence[Row], own: Sequence[Row], name: str) -> dict[str, S
         },
         f"{name}, k = 1": [first_only(row) for row in own],
         f"{name}, k = {K}": own,
-        f"{REPAIR_FIX}, k = 1": as_tried(map(first_only, own), rows),
-        f"{REPAIR_FIX}, k = {K}": as_tried(own, rows),
+        f"{REPAIR_FIX}, k = 1": as_tried(map(first_only, own), rules),
+        f"{REPAIR_FIX}, k = {K}": as_tried(own, rules),
     }
 
 
@@ -372,7 +363,8 @@ def main() -> None:
     calibration = None if options.fit else Calibration.read(options.model)
     if calibration is None:
         choosing = [row for row in by_sample.values() if row["benchmark"] == INJECTED_CHOOSE]
-        tried = [row for row in as_tried(eight, rows) if row["benchmark"] == INJECTED_CHOOSE]
+        rules = [row for row in rows if row["system"] == RULES]
+        tried = [row for row in as_tried(eight, rules) if row["benchmark"] == INJECTED_CHOOSE]
         calibration = calibrated(judged_repairs(choosing), shown=judged_repairs(tried))
     if options.fit:
         calibration.write(options.model)

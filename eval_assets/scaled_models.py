@@ -6,7 +6,7 @@ Tested by `tests/eval_assets/test_scaling.py`.
 import hashlib
 import json
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute
 import pyarrow.parquet as pq
 
+from eval_assets.self_taught import OwnAnswers
 from repair.execution.definitions import definitions_of
 from repair.line_diff.errors import LineDiffError
 from repair.line_diff.numbered import CLOSING
@@ -31,6 +32,7 @@ from repair.training.export import versions
 from repair.training.recipe import FromScratch
 from repair.training.recipes import load_recipe
 from repair.training.scaling import Scaled, nested_subset
+from resources.language_servers import LanguageServersResource
 from resources.stages import Input, Stage
 from resources.trainer import TrainerResource
 
@@ -63,6 +65,7 @@ class ScaledModels:
 
     stage: Stage
     trainer: TrainerResource
+    language_servers: LanguageServersResource
     scaled: Scaled
     sampling: Sampling
 
@@ -88,29 +91,49 @@ class ScaledModels:
     def trained(self, mixture: Input, size: int, seed: int) -> Generator[ScaledModel]:
         """A model trained on `size` examples of the mixture, by the child that trains checkpoints.
 
-        Nothing is held out: no size is chosen by its loss.
+        Nothing is held out: no size is chosen by its loss. One that teaches itself is trained twice: on
+        those, and on them and what it was right in.
 
         Raises:
             dagster.Failure: the mixture has fewer training examples.
         """
-        chosen = self._chosen(mixture, size, seed)
-        with self.trainer.unfinished(self._name(mixture, chosen)) as folder:
+        chosen = self._chosen(mixture, size * (1 + self.scaled.asked_of_itself), seed)
+        with ExitStack() as folders:
+            rows = self._examples(mixture, chosen[:size])
+            checkpoint = folders.enter_context(self._checkpoint(mixture, rows, chosen[:size]))
+            counts: dict[str, Any] = {}
+            if asked := chosen[size:]:
+                own = OwnAnswers(
+                    stage=self.stage, trainer=self.trainer, language_servers=self.language_servers
+                )
+                taught, counts = own.to(self._examples(mixture, asked), checkpoint, _weights(checkpoint))
+                made_of = [*chosen[:size], *taught["example_id"].to_pylist(), *taught["response"].to_pylist()]
+                both = pa.concat_tables([rows, taught])
+                checkpoint = folders.enter_context(self._checkpoint(mixture, both, made_of))
+            result = {**read_made_by(checkpoint)["result"], **counts}
+            decode = self._decode(checkpoint=str(checkpoint), weights=_weights(checkpoint))
+            yield ScaledModel(asked_model(str(self.stage.key), self.scaled, decode), result)
+
+    @contextmanager
+    def _checkpoint(self, mixture: Input, rows: pa.Table, made_of: list[str]) -> Generator[Path]:
+        """The folder of a model that is trained on `rows`, of which `made_of` tells what they are."""
+        with self.trainer.unfinished(self._name(mixture, made_of)) as folder:
             checkpoint, subset = Path(folder, "checkpoint"), Path(folder, "mixture.parquet")
             if not (checkpoint / MADE_BY).is_file():  # it is written last
-                rows = rendered(
-                    self.stage.store, mixture.asset, mixture.key.segments(), render_in(self.scaled.variant)
-                )
-                rows = rows.filter(pc.is_in(rows["example_id"], pa.array(chosen)))
-                if rows.num_rows != size:
-                    raise dg.Failure(f"{mixture} was replaced meanwhile; materialize {self.stage.key} again")
                 pq.write_table(asked_as(rows, self.scaled), subset)
                 settings = {"recipe": self.scaled.recipe, "overrides": dict(self.scaled.overrides)}
                 locations = {"mixture_uri": str(subset), "output_dir": str(checkpoint)}
                 self.trainer.train(self.stage.context, TRAINING, {**settings, **locations})
-            result = read_made_by(checkpoint)["result"]
-            weights = json.dumps(weights_of(checkpoint), sort_keys=True)
-            decode = self._decode(checkpoint=str(checkpoint), weights=weights)
-            yield ScaledModel(asked_model(str(self.stage.key), self.scaled, decode), result)
+            yield checkpoint
+
+    def _examples(self, mixture: Input, chosen: list[str]) -> pa.Table:
+        """The examples with these ids, with their prompts."""
+        render = render_in(self.scaled.variant)
+        rows = rendered(self.stage.store, mixture.asset, mixture.key.segments(), render)
+        rows = rows.filter(pc.is_in(rows["example_id"], pa.array(chosen)))
+        if rows.num_rows != len(chosen):
+            raise dg.Failure(f"{mixture} was replaced meanwhile; materialize {self.stage.key} again")
+        return rows
 
     def _chosen(self, mixture: Input, size: int, seed: int) -> list[str]:
         table = pa.Table.from_batches(self.stage.rows(mixture.asset, ["example_id", "split"]))
@@ -141,6 +164,11 @@ class ScaledModels:
 
     def _decode(self, **weights: Any) -> Any:
         return partial(self.trainer.decode, self.stage.context, sampling=self.sampling, **weights)
+
+
+def _weights(checkpoint: Path) -> str:
+    """A name that no other weights have."""
+    return json.dumps(weights_of(checkpoint), sort_keys=True)
 
 
 def asked_model(name: str, scaled: Scaled, decode: Decode, *, trained: bool = True) -> CheckpointModel:

@@ -10,6 +10,7 @@ import dagster as dg
 import pyarrow as pa
 
 from eval_assets.scaled_models import ScaledModels
+from eval_assets.self_taught import OwnAnswers, questions_of
 from partitions.keys import RECIPE_AND_SIZE, Key
 from partitions.mappings import ALL_TYPES
 from partitions.types import DIAGNOSTIC_TYPES
@@ -92,27 +93,34 @@ def scaling_results(
     recipe = load_recipe(scaled.recipe, overrides)
     benchmarks = [Input(BENCHMARK, Key(None, kind)) for kind in DIAGNOSTIC_TYPES.get_partition_keys()]
     mixtures = [_mixture(opened, config.mixture)] if size else []
+    questions = questions_of(opened, mixtures[0]) if size and scaled.asked_of_itself else []
     settings = config.model_dump(include={"seed", "max_new_tokens"})
     stage = Stage(
         context=context,
         store=opened,
-        inputs=[*benchmarks, *mixtures],
+        inputs=[*benchmarks, *mixtures, *questions],
         schema=SCALING_RESULTS,
         configuration={
             "recipe": recipe.as_dict(),
             "answer_format": scaled.answer_format,
             "variant": scaled.variant,
+            "asked_of_itself": scaled.asked_of_itself,
             **settings,
         },
         versions={"prompt": PROMPT_VERSION, **language_servers.versions(), **versions()},
         runs=[DECODING],
+        without=[] if questions else [f"{OwnAnswers.__module__}:{OwnAnswers.__name__}"],
     )
     for mixture in mixtures:
         _refuse_other_benchmarks(stage, mixture, benchmarks)
     asked = _samples_asked(stage)
     sampling = Sampling(temperature=0, max_new_tokens=config.max_new_tokens)
     models = ScaledModels(
-        stage=stage, trainer=trainer, scaled=replace(scaled, overrides=overrides), sampling=sampling
+        stage=stage,
+        trainer=trainer,
+        language_servers=language_servers,
+        scaled=replace(scaled, overrides=overrides),
+        sampling=sampling,
     )
 
     def work(writer: PartitionWriter) -> dict[str, Any]:

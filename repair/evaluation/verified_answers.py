@@ -43,25 +43,40 @@ def describe(
     they are known. Samples of the system that have a line with as many answers are left out.
     """
     known = {(row["sample_id"], row["k"]) for row in read_lines(out) if row["system"] == system}
-    numbers = {sample: len(row["answers"]) for sample, row in answers.items()}
-    pending = [row for row in samples if row["sample_id"] in numbers]
-    pending = [row for row in pending if (row["sample_id"], numbers[row["sample_id"]]) not in known]
+    pending = [
+        row
+        for row in samples
+        if (own := answers.get(row["sample_id"])) and (row["sample_id"], len(own["answers"])) not in known
+    ]
     with out.open("a", encoding="utf-8") as file:
         for part in parts(pending, AT_ONCE):
-            found = run_all([_verified(row, answers[row["sample_id"]]) for row in part], servers)
-            pairs = [
-                (row["tests"], repair["repaired"])
-                for row, repairs in zip(part, found, strict=True)
-                for repair in repairs
-            ]
-            right = iter(functional(pairs))
-            for sample, repairs in zip(part, found, strict=True):
-                for repair in repairs:
-                    repair["right"] = next(right)
-                row = {"system": system, "sample_id": sample["sample_id"], "benchmark": sample["benchmark"]}
-                k = numbers[sample["sample_id"]]
-                file.write(json.dumps({**row, "k": k, "repairs": repairs}) + "\n")
+            file.writelines(
+                json.dumps(row) + "\n" for row in verified_rows(part, answers, system, servers, functional)
+            )
             file.flush()
+
+
+def verified_rows(
+    samples: Sequence[Row],
+    answers: Mapping[str, Row],
+    system: str,
+    servers: Servers,
+    functional: Functional,
+) -> Iterator[dict[str, Any]]:
+    """The rows that `describe` writes, of samples that all have answers."""
+    for part in parts(samples, AT_ONCE):
+        found = run_all([_verified(row, answers[row["sample_id"]]) for row in part], servers)
+        pairs = [
+            (row["tests"], repair["repaired"])
+            for row, repairs in zip(part, found, strict=True)
+            for repair in repairs
+        ]
+        right = iter(functional(pairs))
+        for sample, repairs in zip(part, found, strict=True):
+            for repair in repairs:
+                repair["right"] = next(right)
+            row = {"system": system, "sample_id": sample["sample_id"], "benchmark": sample["benchmark"]}
+            yield {**row, "k": len(answers[sample["sample_id"]]["answers"]), "repairs": repairs}
 
 
 def _verified(sample: Row, answered: Row) -> CheckCoroutine[list[dict[str, Any]]]:
@@ -120,6 +135,11 @@ def judged_repairs(rows: Iterable[Row]) -> list[Judged]:
     ]
 
 
+def is_plain(row: Row) -> bool:
+    """Whether the first answer verifies and nothing speaks against it, so that no further one is needed."""
+    return bool(row["repairs"]) and not Signals(**row["repairs"][0]["signals"]).doubts()
+
+
 def first_only(row: Row) -> Row:
     """The row with its first answer alone."""
     return {**row, "repairs": [repair for repair in row["repairs"] if repair["order"] == 0]}
@@ -131,6 +151,12 @@ def with_rules(row: Row, rules: Row | None) -> Row:
     own = [{**repair, "order": repair["order"] + (repair["order"] > 0)} for repair in row["repairs"]]
     theirs = [{**repair, "order": 1} for repair in first_only(rules)["repairs"]] if rules else []
     return {**row, "repairs": sorted(own + theirs, key=itemgetter("order"))}
+
+
+def as_tried(own: Iterable[Row], rules: Iterable[Row]) -> list[Row]:
+    """A model's rows with the answers of the rules where `repair fix` tries them."""
+    of_rules = {row["sample_id"]: row for row in rules}
+    return [with_rules(row, of_rules.get(row["sample_id"])) for row in own]
 
 
 def pooled(rows: Iterable[Row]) -> list[Judged]:

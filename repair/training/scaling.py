@@ -27,6 +27,9 @@ class Scaled:
     answer_format: str = LINE_DIFF
     variant: str = SENTINELS
     """Of the prompt: a name of `repair.prompt.variants`."""
+    asked_of_itself: int = 0
+    """Rejection sampling: a model of so many examples answers as many further questions of the mixture, so
+    often; what is kept of its answers is learned, too, by the model of the point."""
     beside: str | None = None
     """What it differs from in one thing and is compared with; None: its own sizes are compared."""
 
@@ -57,6 +60,7 @@ SCALED: Mapping[str, Scaled] = {
     f"{SMALL}-whole-file": _small(variant=WHOLE_FILE),
     f"{SMALL}-2-epochs": _small(overrides={"epochs": 2}),
     f"{SMALL}-4-epochs": _small(overrides={"epochs": 4}),
+    f"{SMALL}-self-taught": _small(asked_of_itself=2),
     "deepseek-coder-7b-instruct-v1.5": Scaled("deepseek-coder-7b-instruct-v1.5"),
 }
 """Those from scratch are `tiny` in other sizes and for more epochs; one that stands beside another differs

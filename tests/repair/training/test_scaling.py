@@ -40,15 +40,16 @@ def test_an_ablation_differs_in_the_one_thing_that_its_name_says(name: str) -> N
     assert (plain.beside, plain.recipe) == (None, own.recipe)
     [different] = [
         value
-        for what in ("answer_format", "variant", "overrides")
+        for what in ("answer_format", "variant", "overrides", "asked_of_itself")
         if (value := getattr(own, what)) != getattr(plain, what)
     ]
-    said = (
-        different
-        if isinstance(different, str)
-        else "-".join(f"{value}-{key}" for key, value in different.items())
-    )
-    assert name == f"{own.beside}-{said.replace('_', '-')}"
+    if isinstance(different, str):
+        said = different.replace("_", "-")
+    elif isinstance(different, int):
+        said = "self-taught"
+    else:
+        said = "-".join(f"{value}-{key}" for key, value in different.items())
+    assert name == f"{own.beside}-{said}"
 
 
 @given(st.lists(st.text(max_size=4), unique=True, max_size=12), st.integers(0, 99), st.data())
