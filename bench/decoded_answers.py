@@ -1,4 +1,4 @@
-"""A model's answers to samples, in a file that a killed run resumes: first one, then K where they are wanted.
+"""A model's answers to samples, in a file that a killed run resumes: one first, more where they are wanted.
 
 `bench/precision.py` decodes by it, as `repair fix -k 8` does; it is no program of its own.
 """
@@ -11,7 +11,6 @@ from repair.evaluation.verified_answers import Row, parts, read_lines
 from repair.fixing.chosen_model import MOST_DECODED, SEARCHED
 from repair.models.checkpoint import CheckpointModel
 
-K = 8
 AT_ONCE = 16
 
 

@@ -1,8 +1,8 @@
-"""How often a verified repair is right, by system and by what can be seen of it; fits the calibrations.
+"""How often a verified repair is right, by system and by what can be seen of it; fits the verifier's own.
 
     python bench/precision.py --store .model/store --out .model/precision            # decodes the rest
     python bench/precision.py --store .model/store --out .model/precision --no-decode # what is there
-    python bench/precision.py --store .model/store --out .model/precision --fit       # and calibrates
+    python bench/precision.py --store .model/store --out .model/precision --fit       # and the verifier's own
     python bench/precision.py --store .model/store --out .model/precision --no-decode --scripted 150
 
 The samples are those of the LeetCode benchmarks in the store, whose tests are run in the sandbox. Answers are
@@ -14,30 +14,30 @@ is the model's first answer, then that of the rules, then the model's others.
 `--scripted N`: teachers of known kind (`repair.evaluation.scripted_fixes`) answer the first N samples
 besides. `--result FILE` writes the figures, of which `bench/studies.py` makes docs/studies.md.
 
-Two calibrations are fitted, and their thresholds chosen, on the half of the problems with injected bugs that
-no result is reported on (`leetcode_injected_choose`); everything else is reported. The model's, by which
-`repair fix` shows answers, lies beside it: fitted to the model's, its threshold chosen on what `repair fix`
-tries. The verifier's own, of the first answers of all systems but the scripted, gives verified rows their
-confidence.
+Calibrations are fitted, and their thresholds chosen, on the half of the problems with injected bugs that no
+result is reported on (`leetcode_injected_choose`); everything else is reported. The model's, by which
+`repair fix` shows answers, lies beside it (`model_calibration` makes it; of a model without one it is fitted
+here, and not kept). The verifier's own, of the first answers of all systems but the scripted, gives verified
+rows their confidence: `--fit` writes it.
 """
 
 import argparse
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from decoded_answers import Answers, K
+from decoded_answers import Answers
 from study_results import Counts, counted, write
 
 from repair.diagnostics.codes import type_of_code
 from repair.evaluation.benchmark import INJECTED, INJECTED_CHOOSE, LEETCODE
 from repair.evaluation.calibration import calibrated, cuts_of, shown_at
 from repair.evaluation.leetcode.functional import judged
+from repair.evaluation.model_confidence import K, reliability
 from repair.evaluation.scripted_fixes import KINDS, scripted
 from repair.evaluation.verified_answers import (
     Row,
@@ -57,7 +57,7 @@ from repair.prompt.sentinels import render_response
 from repair.store.reader import PartitionStore
 from repair.synthesis.rules import RULES
 from repair.text.stable_hash import rank
-from repair.verification.confidence import FILE, LEAST_LIKELY, OWN, Calibration, verifiers_own
+from repair.verification.confidence import LEAST_LIKELY, OWN, Calibration, verifiers_own
 
 SEED = 2026
 REPAIR_FIX = "repair fix"
@@ -247,21 +247,6 @@ def at_each_threshold(
         yield counts_at(rows, calibration, samples, group, asked=precision)
 
 
-def reliability(rows: Iterable[Row], calibration: Calibration) -> list[dict[str, float]]:
-    """Confidence of all verified answers beside how many of them are right, by ranges of confidence."""
-    found = [(calibration.confidence(repair.signals), repair.right) for repair in judged_repairs(rows)]
-    ranges: list[dict[str, float]] = []
-    for low, high in pairwise((0.0, 0.5, 0.8, 0.9, 1.0)):
-        inside = [(value, right) for value, right in found if low <= value < high or value == high == 1]
-        if inside:
-            mean = sum(value for value, _ in inside) / len(inside)
-            right = sum(right for _, right in inside)
-            ranges.append(
-                {"low": low, "high": high, "repairs": len(inside), "mean": round(mean, 4), "right": right}
-            )
-    return ranges
-
-
 def counts(rows: Sequence[Row], shown: Shown, samples: str, group: str) -> Counts:
     chosen = [repair for row in rows if (repair := shown(row["repairs"])) is not None]
     right = sum(repair["right"] for repair in chosen)
@@ -313,7 +298,12 @@ def study(
         "systems": [asdict(row) for row in of_systems(rows, own, name, calibration)],
         "types": [asdict(row) for row in of_types(rows, own, name, types)],
         "steps": [asdict(row) for row in of_steps(own)],
-        "reliability": reliability(reported, calibration),
+        "reliability": reliability(
+            [
+                {"confidence": calibration.confidence(repair.signals), "right": repair.right}
+                for repair in judged_repairs(reported)
+            ]
+        ),
         "teachers": [asdict(row) for row in of_teachers(rows, verifiers)],
         "scripted": [asdict(row) for row in of_scripted(scripts, verifiers)],
     }
@@ -328,7 +318,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=SHIPPED, help="folder of an adapter; the shipped one")
     parser.add_argument("--at-most", type=int, default=10**6, help="samples")
     parser.add_argument("--no-decode", action="store_true", help="only what has answers")
-    parser.add_argument("--fit", action="store_true", help="write the calibrations")
+    parser.add_argument("--fit", action="store_true", help="write the verifier's own calibration")
     parser.add_argument("--scripted", type=int, default=0, help="samples that scripted teachers answer")
     parser.add_argument(
         "--result", type=Path, help="file for the figures, as JSON: bench/results/precision.json"
@@ -360,17 +350,15 @@ def main() -> None:
     rows = latest(repairs)
     by_sample = {row["sample_id"]: row for row in rows if row["system"] == name}
     eight = before_gap(samples, by_sample)
-    calibration = None if options.fit else Calibration.read(options.model)
-    if calibration is None:
+    if (calibration := Calibration.read(options.model)) is None:
         choosing = [row for row in by_sample.values() if row["benchmark"] == INJECTED_CHOOSE]
         rules = [row for row in rows if row["system"] == RULES]
         tried = [row for row in as_tried(eight, rules) if row["benchmark"] == INJECTED_CHOOSE]
         calibration = calibrated(judged_repairs(choosing), shown=judged_repairs(tried))
     if options.fit:
-        calibration.write(options.model)
         of_any_teacher(rows).write_to(OWN)
         verifiers_own.cache_clear()
-        print(f"written: {FILE} of {options.model}, and {OWN}")
+        print(f"written: {OWN}")
     types = {row["sample_id"]: type_of_code(row["code"]) for row in samples}
     result = study(eight, rows, latest(scripts), name, calibration, types)
     for table, heads in TABLES.items():

@@ -20,11 +20,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from decoded_answers import K
 from precision import BENCHMARKS, first, first_only, of_problems
 from study_results import objections, write
 
 from repair.diagnostics.diagnostic import Diagnostic
+from repair.evaluation.model_confidence import K
 from repair.evaluation.verified_answers import Row, latest
 from repair.fixing.chosen_model import SHIPPED
 from repair.language_servers import LanguageServers, Request

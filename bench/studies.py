@@ -34,6 +34,7 @@ from study_results import (
 )
 
 from repair.evaluation.intervals import Share, newcombe
+from repair.evaluation.model_confidence import reliability_table
 from repair.prompt.answer_formats import LINE_DIFF
 from repair.store.manifest import Manifest
 from repair.store.reader import PartitionStore
@@ -137,17 +138,6 @@ def scripted(rows: Rows, asked: float) -> str:
 def _pair(counts: Counts, of: int) -> tuple[str, str]:
     """Shown and right; nothing where there was nothing to show, and no right ones of none."""
     return (str(counts.shown) if of else ""), (str(counts.right) if counts.shown else "")
-
-
-def reliability(rows: Sequence[Mapping[str, float]]) -> str:
-    cells = (
-        [
-            *(f"{row['low']:.1f} to {row['high']:.1f}", f"{row['repairs']:.0f}", f"{row['mean']:.2f}"),
-            text(Share.of(row["right"], int(row["repairs"]))),
-        ]
-        for row in rows
-    )
-    return markdown(("confidence", "repairs", "mean confidence", "right"), cells)
 
 
 def percent(share: Share) -> str:
@@ -322,7 +312,6 @@ def page() -> str:
             name.__name__: name
             for name in (
                 scripted,
-                reliability,
                 published,
                 lead,
                 apart,
@@ -335,6 +324,7 @@ def page() -> str:
         },
         formats=formats,
         formed=formed,
+        reliability=reliability_table,
     )
 
 

@@ -204,6 +204,7 @@ def conditions(checkpoint_days: int) -> dict[str, When]:
         "checkpoint": _checkpoint(checkpoint_days),
         "predictions": follows_answers,
         "eval_results": follows_answers,
+        "model_calibration": follows_answers,
         "scorecard": follows,
     }
 

@@ -30,7 +30,7 @@ from repair.models.made_by import MADE_BY
 from repair.store.reader import PartitionStore
 from resources.benchmark_data import HINT, BenchmarkDataResource
 from resources.store import StoreResource
-from training_assets.checkpoint import CHECKPOINT
+from resources.stored_checkpoint import CHECKPOINT
 
 
 def latest_checkpoint(store: PartitionStore) -> Key:

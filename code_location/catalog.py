@@ -16,6 +16,7 @@ from repair.evaluation.contamination import LEAKS
 from repair.evaluation.judge.calibration import JUDGED_DIFFS
 from repair.evaluation.leetcode.injection.samples import INJECTED_SAMPLES
 from repair.evaluation.leetcode.injection.teacher import INJECTED_BUGS
+from repair.evaluation.model_confidence import TESTED_REPAIRS
 from repair.evaluation.release.selection import RELEASE_SAMPLES
 from repair.evaluation.scaling import SCALING_POINTS, SCALING_RESULTS
 from repair.evaluation.teachers import TEACHER_RESULTS
@@ -70,6 +71,7 @@ SCHEMAS: Mapping[str, pa.Schema] = {
     "eval_results": SCORES,
     "scorecard": SCORES,
     "released_model": RELEASED,
+    "model_calibration": TESTED_REPAIRS,
     "judge_calibration": JUDGED_DIFFS,
     "teacher_results": TEACHER_RESULTS,
     "teacher_page": TEACHER_RESULTS,

@@ -10,6 +10,7 @@ from code_location.catalog import catalogued
 from code_location.freshness import freshness, freshness_job, freshness_schedule
 from eval_assets.eval_results import eval_results
 from eval_assets.judge_calibration import judge_calibration
+from eval_assets.model_calibration import model_calibration
 from eval_assets.predictions import predictions
 from eval_assets.released_model import released_model
 from eval_assets.scaling import scaling_page, scaling_results
@@ -61,6 +62,7 @@ ASSETS_OF_JOBS = {
     "prediction": [predictions],
     "evaluation": [eval_results],
     "scorecards": [scorecard],
+    "calibration": [model_calibration],
     "release": [released_model],
     "teacher": [few_shot_examples, teacher_program],
     "judge": [judge_calibration],
@@ -81,6 +83,7 @@ DESCRIPTIONS = {
     "prediction": "The answers of a date's checkpoint, its base and the baselines to the benchmarks.",
     "evaluation": "What the answers of a date are worth, by diagnostic type.",
     "scorecards": "The page with a checkpoint's scores, once all types are evaluated.",
+    "calibration": "How likely verified answers of a date's checkpoint are right, and which are shown.",
     "release": "Releases the checkpoint that passes the gates, or goes back to an earlier release.",
     "teacher": "Examples and instructions for the teacher `lm`, from verified rows.",
     "judge": "Precision and recall of the judge on labelled diffs.",

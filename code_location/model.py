@@ -1,4 +1,4 @@
-"""A small model: trained on the data of `make model-data`, and scored: `python -m code_location.model`.
+"""A small model of the data of `make model-data`, scored and calibrated: `python -m code_location.model`.
 
 Needs the mixture in the store at REPAIR_HOME, and REPAIR_RECIPE. A training that was stopped or killed goes
 on from its last state; answers are decoded once; results that still hold are reused.
@@ -13,7 +13,7 @@ import dagster as dg
 from code_location.benchmarks import score
 from code_location.definitions import SETTINGS, defs
 from code_location.model_data import MIXING
-from code_location.partition_runs import CONSOLE, latest, open_instance
+from code_location.partition_runs import CONSOLE, latest, materialize, open_instance
 from partitions.keys import Key
 from repair.store.reader import PartitionStore
 from resources.store import StoreResource
@@ -61,6 +61,7 @@ def main() -> None:
     with open_instance() as instance:
         train(key, instance)
         score(store, key, instance)
+        materialize([("calibration", key)], instance, "Calibration")
 
 
 if __name__ == "__main__":

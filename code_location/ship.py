@@ -24,8 +24,9 @@ from repair.models.shipped import CARD, NAME, shipped_folder, write_golden
 from repair.prompt.sentinels import PROMPT_VERSION
 from repair.store.atomic import whole_folder
 from repair.store.reader import PartitionStore
+from repair.verification.confidence import FILE as CONFIDENCE
 from resources.store import StoreResource
-from training_assets.checkpoint import CHECKPOINT
+from resources.stored_checkpoint import CHECKPOINT, calibration_of
 
 FILES = ("adapter_config.json", "adapter_model.safetensors", MADE_BY)
 MOST_BYTES = 6_000_000
@@ -133,10 +134,14 @@ def ship(store: PartitionStore, key: Key, destination: Path) -> None:
             for code in batch["code"].to_pylist()
         )
         scores = system_scores(scored(store, key.date or "").rows)
+        manifest = store.manifest("checkpoint", key.segments())
+        confidence = calibration_of(store, key.date or "", manifest) if manifest else None
         licences = {corpus.name: corpus.licence or "" for corpus in corpora()}
         with whole_folder(str(destination), last=MADE_BY) as folder:
             for name in FILES:
                 (folder / name).write_bytes((source / name).read_bytes())
+            if confidence is not None:
+                (folder / CONFIDENCE).write_bytes(confidence)
             (folder / CARD).write_text(card(made_by, codes, scores, licences), encoding="utf-8")
             write_golden(folder, golden_answers(Decoder(str(folder), bf16=False)))
 

@@ -10,7 +10,6 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from partitions.keys import Key
@@ -26,8 +25,8 @@ from repair.synthesis.rules.model import RulesModel
 from resources.language_models import LanguageModelResource
 from resources.language_servers import LanguageServersResource
 from resources.stages import Input, Stage
+from resources.stored_checkpoint import CHECKPOINT, local_checkpoint
 from resources.trainer import TrainerResource
-from training_assets.checkpoint import CHECKPOINT
 
 MODEL, BASE = "model", "base"
 BASELINES = {baseline.name: baseline for baseline in (EMPTY, HISTORY)}
@@ -126,9 +125,8 @@ class OpenedModels:
 
     @contextmanager
     def _checkpoint(self) -> Generator[CheckpointModel]:
-        source, store = self._source(), self.stage.store
-        with self.trainer.exchange() as folder:
-            weights = store.local_tree(source.asset, source.key.segments(), CHECKPOINT, Path(folder))
+        source = self._source()
+        with local_checkpoint(self.stage.store, source.key.date or "", self.trainer) as weights:
             version = self.stage.manifests()[str(source)].data_version
             yield CheckpointModel(MODEL, self._decode(checkpoint=str(weights), weights=version))
 

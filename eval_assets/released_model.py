@@ -9,14 +9,17 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
+from eval_assets.model_calibration import model_calibration
 from eval_assets.scorecard import scorecard
 from partitions.keys import Key
 from repair.errors import InputError
 from repair.evaluation.release_gates import (
+    CONFIDENT,
     GOLDEN,
     IN_FORM,
     SCORES,
     Gate,
+    confidence_gate,
     evaluated_gate,
     golden_gate,
     in_form,
@@ -49,8 +52,9 @@ from resources.checks import check_specs
 from resources.pools import GPU
 from resources.stages import Input, Stage
 from resources.store import StoreResource, latest_date
+from resources.stored_checkpoint import CALIBRATION, CHECKPOINT, calibration_of, local_checkpoint
 from resources.trainer import DECODING, TrainerResource
-from training_assets.checkpoint import CHECKPOINT, checkpoint
+from training_assets.checkpoint import checkpoint
 
 
 class Releasing(dg.Config):
@@ -66,6 +70,7 @@ class Releasing(dg.Config):
     deps=[
         dg.AssetDep(checkpoint, partition_mapping=dg.LastPartitionMapping()),
         dg.AssetDep(scorecard, partition_mapping=dg.LastPartitionMapping()),
+        dg.AssetDep(model_calibration, partition_mapping=dg.LastPartitionMapping()),
     ],
     check_specs=check_specs("released_model", None),
     group_name="release",
@@ -77,9 +82,10 @@ def released_model(
 ) -> dg.MaterializeResult:
     """The pointer that `repair serve --model released` follows, and the history of all releases.
 
-    A checkpoint is released if it passes all gates: evaluated, prompt, scores, leaks, golden answers. If one
-    refuses, the run fails, says which and why, and what is served stays. Its weights are copied: a release
-    outlives its checkpoint's partition. Rollback: materialize it with the `version` of an earlier one.
+    A checkpoint is released if it passes all gates: evaluated, prompt, scores, leaks, golden answers,
+    confidence. If one refuses, the run fails, says which and why, and what is served stays. Its weights and
+    their calibration are copied: a release outlives its checkpoint's partition. Rollback: materialize it
+    with the `version` of an earlier one.
     """
     opened = store.store()
     if config.checkpoint and config.version:
@@ -89,6 +95,8 @@ def released_model(
         return _roll_back(context, opened, known, config)
     date = config.checkpoint or _latest_scored(opened)
     inputs = {name: Input(name, Key(date)) for name in ("checkpoint", "predictions", "scorecard")}
+    if opened.manifest(CALIBRATION, Key(date).segments()) is not None:
+        inputs[CALIBRATION] = Input(CALIBRATION, Key(date))
     stage = Stage(
         context=context,
         store=opened,
@@ -140,7 +148,8 @@ class _Candidate:
     ) -> None:
         self._context, self._store, self._trainer = context, store, trainer
         self._date, self._manifests = date, manifests
-        self.version = version_of(date, manifests["checkpoint"])
+        self._confidence = calibration_of(store, date, manifests[CHECKPOINT])
+        self.version = version_of(date, manifests[CHECKPOINT], self._confidence)
 
     def released(self, known: list[Release]) -> Release:
         """Its release, with stored weights.
@@ -149,9 +158,7 @@ class _Candidate:
             dagster.Failure: a gate refuses.
         """
         last = known[-1] if known else None
-        with self._trainer.exchange() as folder:
-            segments = Key(self._date).segments()
-            weights = self._store.local_tree("checkpoint", segments, CHECKPOINT, Path(folder))
+        with local_checkpoint(self._store, self._date, self._trainer) as weights:
             made_by = read_made_by(weights)
             answers = self._golden_answers(weights)
             gates = self._gates(last, made_by, [well for *_, well in answers])
@@ -199,7 +206,14 @@ class _Candidate:
             ),
             leaks_gate(self._manifests["scorecard"]),
             golden_gate(sum(well), len(well), stored.extra[IN_FORM] if stored else None),
+            confidence_gate(self._threshold(), bool(stored and stored.extra.get(CONFIDENT))),
         ]
+
+    def _threshold(self) -> float | None:
+        """From which confidence on its fixes are shown; None: these weights have no calibration."""
+        if self._confidence is None:
+            return None
+        return self._manifests[CALIBRATION].extra["calibration"]["threshold"]
 
     def _refuse(self, gates: list[Gate]) -> None:
         refused = [gate for gate in gates if not gate.passed]
@@ -233,7 +247,11 @@ class _Candidate:
             writer.commit(
                 fingerprint=fingerprint(**made_of),
                 rows_in=0,
-                extra={IN_FORM: sum(well for *_, well in answers), "gates": [asdict(gate) for gate in gates]},
+                extra={
+                    IN_FORM: sum(well for *_, well in answers),
+                    CONFIDENT: self._threshold() is not None,
+                    "gates": [asdict(gate) for gate in gates],
+                },
                 **made_of,
             )
 

@@ -4,9 +4,9 @@ Tested by `tests/code_location/test_graph.py`.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -35,6 +35,7 @@ from resources.pools import LANGUAGE_MODEL
 from resources.settings import Settings, Teacher
 from resources.stages import Input, Stage
 from resources.store import StoreResource
+from resources.stored_checkpoint import CALIBRATION, CHECKPOINT, local_checkpoint
 from resources.trainer import DECODING, TrainerResource
 
 SPEC = BY_NAME["synthesized_diffs"]
@@ -52,8 +53,8 @@ class Synthesis(dg.Config):
     teacher: Teacher = Settings.load().teacher
     candidates: int = 1
     """The most answers that `lm` or `model` is asked for one row: the first that verifies is kept."""
-    model: str = ""
-    """Folder of the checkpoint that the teacher `model` is; empty: the one that the package carries."""
+    checkpoint: str = ""
+    """Date of the stored checkpoint that the teacher `model` is; empty: the one that the package carries."""
 
 
 @dg.asset(
@@ -76,24 +77,27 @@ def synthesized_diffs(
     """The teacher's diff for each candidate, not verified yet.
 
     `history` proposes the user's own later fix and `rules` what a few fixed rules suggest; neither needs a
-    model. `model` is a local checkpoint, decoded by a child process: of its answers those are kept that
-    verify and have the confidence of its calibration (rejection sampling). `lm` asks the configured model
+    model. `model` is a checkpoint, decoded by a child process: of its answers those are kept that verify
+    and have the confidence of its calibration (rejection sampling). `lm` asks the configured model
     with the stored `teacher_program`; its answers are cached, so that a rerun pays nothing.
     """
     candidates = Input("repair_candidates", Key.of(context))
-    by_model = config.teacher == "lm"
-    folder = Path(config.model) if config.model else SHIPPED
+    inputs, by_model = [candidates], config.teacher == "lm"
     versions = {"prompt": PROMPT_VERSION, **language_servers.versions()}
     if by_model:
+        inputs.append(Input("teacher_program", Key()))
         versions["model"] = language_model.fingerprint_settings()
+    elif config.teacher == "model" and config.checkpoint:
+        inputs += [Input(name, Key(config.checkpoint)) for name in (CHECKPOINT, CALIBRATION)]
+        versions["model"] = f"{CHECKPOINT}[{config.checkpoint}]"
     elif config.teacher == "model":
-        versions["model"] = weights_sha256(folder)
+        versions["model"] = weights_sha256(SHIPPED)
     stage = Stage(
         context=context,
         store=store.store(),
-        inputs=[candidates, Input("teacher_program", Key())] if by_model else [candidates],
+        inputs=inputs,
         schema=SPEC.output,
-        configuration=config.model_dump(exclude=None if config.teacher == "model" else {"model"}),
+        configuration=config.model_dump(exclude=None if config.teacher == "model" else {"checkpoint"}),
         versions=versions,
         runs=RUNS[config.teacher],
         without=[
@@ -108,7 +112,7 @@ def synthesized_diffs(
         if by_model:
             return _by_model(stage, writer, config, language_servers, language_model)
         if config.teacher == "model":
-            return _by_checkpoint(stage, writer, config, language_servers, trainer, folder)
+            return _by_checkpoint(stage, writer, config, language_servers, trainer)
         return _offline(stage, writer, config, language_servers)
 
     # The rows of the teacher program lead the model; they are none to account for.
@@ -129,15 +133,18 @@ def _by_checkpoint(
     config: Synthesis,
     language_servers: LanguageServersResource,
     trainer: TrainerResource,
-    folder: Path,
 ) -> dict[str, Any]:
     """The `model` teacher asks in this process, and a child decodes what its log of answers lacks."""
-    made_of = {"checkpoint": str(folder), "weights": stage.versions["model"], "sampling": SEARCHED}
-    searched = CheckpointModel(folder.name, partial(trainer.decode, stage.context, **made_of))
-    models = FixModels(folder.name, searched, AfterFirst(searched), calibration=Calibration.read(folder))
-    teacher = ModelTeacher(models, language_servers.servers(), config.candidates)
-    batches = stage.rows(stage.inputs[0].asset, list(SPEC.reads))
-    stage.write(writer, SPEC, synthesize(batches, teacher))
+    date = config.checkpoint
+    with local_checkpoint(stage.store, date, trainer) if date else nullcontext(SHIPPED) as folder:
+        weights = stage.manifests()[f"{CHECKPOINT}[{date}]"].data_version if date else stage.versions["model"]
+        made_of = {"checkpoint": str(folder), "weights": weights, "sampling": SEARCHED}
+        name = f"{CHECKPOINT}-{date}" if date else folder.name
+        searched = CheckpointModel(name, partial(trainer.decode, stage.context, **made_of))
+        models = FixModels(name, searched, AfterFirst(searched), calibration=Calibration.read(folder))
+        teacher = ModelTeacher(models, language_servers.servers(), config.candidates)
+        batches = stage.rows(stage.inputs[0].asset, list(SPEC.reads))
+        stage.write(writer, SPEC, synthesize(batches, teacher))
     return {"teacher": teacher.name, "usage": asdict(Usage())}
 
 

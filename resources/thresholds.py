@@ -200,6 +200,16 @@ THRESHOLDS: Mapping[str, Threshold] = {
         "benchmark was frozen anew: materialize `repair_examples` of the window with one seed, then "
         "`daily_examples`, then this.",
     ),
+    "precise_threshold": Threshold(
+        assets=("model_calibration",),
+        severity="warning",
+        limit=0.9,
+        expected="the share of right repairs above the threshold has a lower 95 % bound of {limit:.0%}",
+        meaning="What is shown of a checkpoint's verified answers is right often enough, on the problems "
+        "that the threshold was chosen on.",
+        action="the checkpoint knows too little, or there are too few problems: fixes are withheld by the "
+        "best threshold that there is. Train it on more examples, or leave it unreleased.",
+    ),
     "loss_falls": Threshold(
         assets=("checkpoint",),
         severity="warning",

@@ -24,10 +24,9 @@ from resources.pools import GPU
 from resources.reporting import picture
 from resources.stages import Input, Stage
 from resources.store import StoreResource
+from resources.stored_checkpoint import CHECKPOINT
 from resources.trainer import TrainerResource
 from training_assets.training_mixture import training_mixture
-
-CHECKPOINT = "checkpoint"
 
 
 def _loss_falls(checked: Checked) -> CheckVerdict:

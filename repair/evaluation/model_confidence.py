@@ -7,18 +7,45 @@ tested in the sandbox; the regression is fitted to it, and the threshold chosen 
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
+
+import pyarrow as pa
 
 from repair.evaluation.benchmark import INJECTED_CHOOSE
 from repair.evaluation.calibration import calibrated
+from repair.evaluation.intervals import Share
 from repair.evaluation.scoring import Functional
 from repair.evaluation.verified_answers import Row, as_tried, is_plain, judged_repairs, verified_rows
 from repair.language_servers.scheduler import Servers
 from repair.models.model import Model
-from repair.verification.confidence import Calibration
+from repair.verification.confidence import Calibration, Signals
 
 K = 8
 """Answers to a sample whose first does not do, as many as `repair fix -k 8` tries."""
+
+TESTED_REPAIRS = pa.schema(
+    [
+        ("sample_id", pa.string()),
+        ("system", pa.string()),
+        ("answers", pa.int64()),
+        (
+            "repairs",
+            pa.list_(
+                pa.struct(
+                    [
+                        ("order", pa.int64()),
+                        ("line_diff", pa.string()),
+                        ("right", pa.bool_()),
+                        ("confidence", pa.float64()),
+                    ]
+                )
+            ),
+        ),
+    ]
+)
+RANGES = (0.0, 0.5, 0.8, 0.9, 1.0)
+"""Bounds of the ranges of confidence that are told apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +58,20 @@ class ModelCalibration:
     own: list[Row]
     rules: list[Row]
     calibration: Calibration | None
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Rows of `TESTED_REPAIRS`: of each sample two, the model's and that of the rules."""
+        return [self._row(row) for row in [*self.own, *self.rules]]
+
+    def _row(self, row: Row) -> dict[str, Any]:
+        known = {name: row[name] for name in ("sample_id", "system")}
+        confidence = self.calibration.confidence if self.calibration else lambda _: None
+        repairs = [
+            {name: repair[name] for name in ("order", "line_diff", "right")}
+            | {"confidence": confidence(Signals(**repair["signals"]))}
+            for repair in row["repairs"]
+        ]
+        return {**known, "answers": row["k"], "repairs": repairs}
 
     @classmethod
     def of(
@@ -64,3 +105,26 @@ def _tested(
         for sample, found in zip(samples, model.answer(samples, k=k), strict=True)
     }
     return verified_rows(samples, answers, model.name, servers, functional)
+
+
+def reliability(repairs: Sequence[Mapping[str, Any]]) -> list[dict[str, float]]:
+    """Confidence of tested repairs beside how many of them are right, by ranges of confidence."""
+    found: list[dict[str, float]] = []
+    for low, high in pairwise(RANGES):
+        inside = [one for one in repairs if low <= one["confidence"] < high or one["confidence"] == high == 1]
+        if inside:
+            mean = sum(one["confidence"] for one in inside) / len(inside)
+            right = sum(one["right"] for one in inside)
+            counts = {"repairs": len(inside), "mean": round(mean, 4), "right": right}
+            found.append({"low": low, "high": high, **counts})
+    return found
+
+
+def reliability_table(rows: Sequence[Mapping[str, float]]) -> str:
+    """`reliability` in Markdown."""
+    lines = ["| confidence | repairs | mean confidence | right |", "|---|---|---|---|"]
+    for row in rows:
+        right = Share.of(row["right"], int(row["repairs"]))
+        cells = (f"{row['low']:.1f} to {row['high']:.1f}", f"{row['repairs']:.0f}", f"{row['mean']:.2f}")
+        lines.append(f"| {' | '.join(cells)} | {right.text() if right else '-'} |")
+    return "\n".join(lines)

@@ -7,6 +7,7 @@
 | `scores` | no regression against the last release: McNemar's test, as in `repair.evaluation.regression` |
 | `leaks` | no sample of a benchmark is in the training mixture, and all could be compared |
 | `golden` | no fewer golden answers are in form than the last release's, beyond its interval |
+| `confidence` | likely wrong fixes can be withheld, if they are of the last release |
 
 The scores of a release are stored with it, so that the next one is compared with what was released, whatever
 became of its checkpoint since.
@@ -33,6 +34,8 @@ from repair.store.reader import PartitionStore
 SCORES, GOLDEN = "scores", "golden"
 IN_FORM = "golden_in_form"
 """The key of the number of golden answers in form, in the `extra` of a release."""
+CONFIDENT = "confident"
+"""The key of whether the confidence of a release was calibrated, in its `extra`."""
 
 RELEASED_SCORES = pa.schema(
     [
@@ -174,3 +177,15 @@ def golden_gate(count: int, of: int, earlier: int | None) -> Gate:
     if earlier is not None:
         said += f": the last release had {earlier}"
     return Gate(name="golden", passed=count >= least, said=said, figures={"in_form": count, "of": of})
+
+
+def confidence_gate(threshold: float | None, earlier: bool) -> Gate:
+    """`threshold`: the confidence from which on fixes are shown; None: the checkpoint was not calibrated.
+    `earlier`: whether the last release was."""
+    if threshold is not None:
+        said = f"fixes with a confidence below {threshold} are withheld"
+        return Gate(name="confidence", passed=True, said=said, figures={"threshold": threshold})
+    said = "the checkpoint was not calibrated: every fix that verifies is shown"
+    if earlier:
+        said += ", where the last release withholds what is likely wrong: materialize model_calibration first"
+    return Gate(name="confidence", passed=not earlier, said=said)

@@ -43,7 +43,7 @@ class ModelTeacher:
         if models.calibration is None:
             raise ConfigurationError(
                 f"the model {models.name} has no confidence.json, so that nothing tells which of its answers"
-                " are likely right: `bench/precision.py --fit` makes one"
+                " are likely right: materialize model_calibration of its checkpoint first"
             )
         self.name = models.name
         self._k = k

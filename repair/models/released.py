@@ -5,6 +5,7 @@ and lists all releases so far. The weights of each release are a partition of `m
 checkpoint may be made again, and a release that is gone back to must still be there.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -62,9 +63,11 @@ class Release:
         return cls(**values)
 
 
-def version_of(date: str, checkpoint: Manifest) -> str:
-    """The version of a release of this checkpoint: equal weights of a date have one."""
-    return f"{date}-{checkpoint.data_version[:12]}"
+def version_of(date: str, checkpoint: Manifest, confidence: bytes | None = None) -> str:
+    """The version of a release of this checkpoint: equal weights of a date with equal `confidence.json` have
+    one, so that a service that follows takes a new calibration, too."""
+    calibrated = f"-{hashlib.sha256(confidence).hexdigest()[:6]}" if confidence is not None else ""
+    return f"{date}-{checkpoint.data_version[:12]}{calibrated}"
 
 
 def released(store: PartitionStore) -> Release | None:

@@ -187,8 +187,8 @@ class Calibration:
         found = cls.read_from(path)
         if found.weights_sha256 != weights_of(folder):
             raise ConfigurationError(
-                f"{shown(str(path))} is the calibration of other weights than those beside it: run"
-                " bench/precision.py --fit to make it again, or remove it"
+                f"{shown(str(path))} is the calibration of other weights than those beside it: materialize"
+                " model_calibration of their checkpoint, or remove it"
             )
         return found
 
@@ -199,8 +199,8 @@ class Calibration:
             return msgspec.json.decode(path.read_bytes(), type=cls)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise ConfigurationError(
-                f"{shown(str(path))} is no calibration: {error}; run bench/precision.py --fit to make it"
-                " again"
+                f"{shown(str(path))} is no calibration: {error}; model_calibration makes a checkpoint's, and"
+                " bench/precision.py --fit the verifier's own"
             ) from None
 
 

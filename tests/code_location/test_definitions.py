@@ -35,6 +35,7 @@ ASSETS = {
     "released_model": set(),
     "fix_acceptance": {"date", "diagnostic_type"},
     "preference_pairs": {"date", "diagnostic_type"},
+    "model_calibration": {"date"},
     "judge_calibration": set(),
     "injected_bugs": set(),
     "teacher_results": {"date", "diagnostic_type"},

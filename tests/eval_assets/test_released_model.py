@@ -16,6 +16,8 @@ from repair.models.model import Completion, FinishReason
 from repair.models.released import RELEASES, history, partition_of, released, weights_in
 from repair.prompt.sentinels import PROMPT_VERSION
 from repair.store.reader import PartitionStore
+from repair.verification.confidence import FILE
+from repair.verification.confidence import OWN as CONFIDENCE
 from resources.store import StoreResource
 from resources.trainer import TrainerResource
 from tests.graph import QUIET, reused
@@ -48,6 +50,7 @@ def candidate(
     prompt_version: str = PROMPT_VERSION,
     weights: str = "w",
     predicted: bool = True,
+    calibrated: bool = False,
 ) -> PartitionStore:
     """A checkpoint with its predictions, scores and scorecard, as the graph would have stored them."""
     store = made(folder, date=date, outcomes=outcomes, leaked=leaked)
@@ -69,6 +72,11 @@ def candidate(
                 rows_in=0,
                 extra={"contamination": counts},
             )
+    if calibrated:
+        with store.writer("model_calibration", {"date": date}) as writer:
+            writer.write_bytes(FILE, CONFIDENCE.read_bytes())
+            inputs, extra = {f"checkpoint[{date}]": version}, {"calibration": {"threshold": 0.75}}
+            writer.commit(fingerprint="f", inputs=inputs, versions={}, rows_in=0, extra=extra)
     return store
 
 
@@ -132,12 +140,13 @@ def test_a_release_outlives_its_checkpoint(tmp_path: Path) -> None:
         ("leaks", {"leaked": 3}, SQUARE_ROOT, "3 of 36 samples"),
         ("golden", {}, "nothing", "0 of 8 golden answers"),
         ("prompt", {"prompt_version": "0"}, SQUARE_ROOT, "knows version 0"),
+        ("confidence", {}, SQUARE_ROOT, "materialize model_calibration first"),
     ],
 )
 def test_a_gate_refuses_by_its_name_with_the_figures_and_what_is_served_stays(
     tmp_path: Path, gate: str, how: dict[str, Any], answer: str, figures: str
 ) -> None:
-    store = candidate(tmp_path, FIRST)
+    store = candidate(tmp_path, FIRST, calibrated=gate == "confidence")
     assert release(store).success
     served = released(store)
     candidate(tmp_path, SECOND, **how)
@@ -149,6 +158,23 @@ def test_a_gate_refuses_by_its_name_with_the_figures_and_what_is_served_stays(
     assert "evaluated" in found.metadata  # what passed is said too
     assert released(store) == served
     assert [key["version"] for key in store.partitions(RELEASES)] == [served.version if served else ""]
+
+
+def test_a_calibration_is_served_with_the_weights_and_may_be_made_after_a_release(tmp_path: Path) -> None:
+    store = candidate(tmp_path, FIRST)
+    assert release(store).success
+    first = released(store)
+    assert first
+    assert "confidence passed: the checkpoint was not calibrated" in first.gates
+    assert not (weights_in(store, first, tmp_path / "first") / FILE).exists()
+    candidate(tmp_path, FIRST, calibrated=True)
+    assert release(store).success
+    again = released(store)
+    assert again
+    assert "a confidence below 0.75 are withheld" in again.gates
+    assert again.version != first.version, "who follows takes it, too"
+    served = weights_in(store, again, tmp_path / "again") / FILE
+    assert served.read_bytes() == CONFIDENCE.read_bytes()
 
 
 def test_another_checkpoint_than_the_evaluated_one_is_refused(tmp_path: Path) -> None:

@@ -70,5 +70,5 @@ def test_rows_keep_their_order_over_more_than_one_round() -> None:
 
 
 def test_a_model_that_was_never_calibrated_is_no_teacher() -> None:
-    with pytest.raises(ConfigurationError, match=r"`bench/precision.py --fit`"):
+    with pytest.raises(ConfigurationError, match="materialize model_calibration"):
         ModelTeacher(scripted(lambda *_: GOOD)[0], FunctionServers(marked), 1)
