@@ -101,6 +101,10 @@ def pack(
     if unknown := [point for point in points if not RECIPE_AND_SIZE.has_partition_key(point)]:
         raise SystemExit(f"{', '.join(unknown)}: no points of scaling_results, such as smollm2-135m|1000")
     chosen = [(name, int(size)) for name, _, size in (point.partition("|") for point in points)]
+    if own := [name for name, _ in chosen if SCALED[name].asked_of_itself]:
+        raise SystemExit(
+            f"{', '.join(own)} verifies its answers between two trainings, which needs this machine"
+        )
     recipes = {SCALED[name].recipe for name, _ in chosen}
     if len(recipes) != 1:
         raise SystemExit(f"a bundle has one base; these points have {len(recipes)}")

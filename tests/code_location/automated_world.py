@@ -139,6 +139,7 @@ class World:
         before = {
             "checkpoint": "training_mixture",
             "predictions": "checkpoint",
+            "model_calibration": "checkpoint",
             "eval_results": "predictions",
         }
         return [(before[asset], date)]

@@ -49,7 +49,7 @@ def of_types(day: str, types: Iterable[str] = TYPES, stages: Iterable[str] = DIA
 
 def scored(day: str) -> Asked:
     return {
-        **{name: {day} for name in ("checkpoint", "predictions", "scorecard")},
+        **{name: {day} for name in ("checkpoint", "predictions", "model_calibration", "scorecard")},
         **of_types(day, stages=["eval_results"]),
     }
 

@@ -77,7 +77,7 @@ def test_the_tags_name_what_a_materialization_uses_up() -> None:
         graph = defs.resolve_asset_graph()
         return {key.path[-1] for key in graph.get_all_asset_keys() if tag in graph.get(key).tags}
 
-    decoding = {"predictions", "synthesized_diffs"}
+    decoding = {"predictions", "synthesized_diffs", "model_calibration"}
     assert tagged("gpu") == {"checkpoint", "released_model", "scaling_results", *decoding}
     assert {"synthesized_diffs", "injected_bugs"} <= tagged("language-model")
     assert "session_events" not in tagged("language-servers")

@@ -177,6 +177,7 @@ def test_a_bundle_has_one_base_and_enough_examples(
         (["smollm2-135m|300", "deepseek-coder-7b-instruct-v1.5|300"], "a bundle has one base"),
         (["scratch-2m|300"], "no base to pack"),
         (["deepseek-coder-7b-instruct-v1.5|300"], "trains no adapter"),
+        (["smollm2-135m-self-taught|300"], "verifies its answers between two trainings"),
         (["smollm2-135m|301", "smollm2|300"], r"smollm2-135m\|301, smollm2\|300: no points"),
     ):
         with pytest.raises(SystemExit, match=said):
