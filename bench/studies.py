@@ -22,8 +22,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from paired_results import Row, compare, earlier_rows, made_of, outcomes, with_earlier
 from study_results import (
     Counts,
+    arms,
     counted,
-    formats,
     markdown,
     objections,
     read,
@@ -217,6 +217,9 @@ UNREADABLE = {
 """What the studies of formats and ablations count -> the outcomes of such answers."""
 
 
+TAUGHT = ("asked", "kept", "as_the_user", "rejects", "calibration")
+"""What is known of a round of rejection sampling."""
+
 ARMS: Mapping[str, Callable[[Scaled], bool]] = {
     "formats": lambda scaled: scaled.answer_format != LINE_DIFF,
     "ablations": lambda scaled: scaled.answer_format == LINE_DIFF,
@@ -231,8 +234,11 @@ def arms_of(store: PartitionStore, study: str, size: int) -> Iterator[dict[str, 
         if partition["recipe"] not in chosen or int(partition["size"]) != size:
             continue
         rows = store.table("scaling_results", partition).to_pylist()
+        manifest = _manifest(store, partition)
+        training = manifest.extra["training"] or {}
+        taught = {name: training[name] for name in TAUGHT if name in training}
         for row in counted_by_benchmark(rows, partition["recipe"]):
-            yield {**row, **made_of(_manifest(store, partition))}
+            yield {**row, **made_of(manifest), **taught}
 
 
 def counted_by_benchmark(rows: Sequence[Row], recipe: str) -> Iterator[dict[str, Any]]:
@@ -322,7 +328,7 @@ def page() -> str:
                 scaling,
             )
         },
-        formats=formats,
+        arms=arms,
         formed=formed,
         reliability=reliability_table,
     )

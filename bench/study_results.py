@@ -135,20 +135,21 @@ def _point(point: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
-def formats(rows: Iterable[Mapping[str, Any]]) -> str:
-    """The table of answer formats after training, each compared with the numbered line diff."""
-    heads = ("benchmark", "format", "trained on", "tokens read", "n", "functional", "verified")
+def arms(rows: Iterable[Mapping[str, Any]], by: str) -> str:
+    """The table of formats or ablations after training, each compared with what it differs from; `by`: the
+    column that names them."""
+    heads = ("benchmark", by, "trained on", "tokens read", "n", "functional", "verified")
     more = ("malformed", "wrong line", "unchanged", "output tokens", "gained, lost", "p")
-    return markdown([*heads, *more], map(_format, rows))
+    return markdown([*heads, *more], (_arm(row, by) for row in rows))
 
 
-def _format(row: Mapping[str, Any]) -> tuple[str, ...]:
+def _arm(row: Mapping[str, Any], by: str) -> tuple[str, ...]:
     compared = ("-", "-")
     if row["gained"] or row["lost"]:
         compared = (f"{row['gained']}, {row['lost']}", f"{row['p']:.2g}")
     shares = ("functional", "repaired", "malformed", "wrong line", "unchanged")
     return (
-        *(row["benchmark"], f"`{row['format']}`"),
+        *(row["benchmark"], f"`{row[by]}`"),
         *(f"{row[name]:,}" for name in ("examples", "tokens", "n")),
         *(text(Share(row[name], row["n"])) for name in shares),
         f"{row['output_tokens'] / row['n']:.1f}",

@@ -60,7 +60,7 @@ SCALED: Mapping[str, Scaled] = {
     f"{SMALL}-whole-file": _small(variant=WHOLE_FILE),
     f"{SMALL}-2-epochs": _small(overrides={"epochs": 2}),
     f"{SMALL}-4-epochs": _small(overrides={"epochs": 4}),
-    f"{SMALL}-self-taught": _small(asked_of_itself=2),
+    f"{SMALL}-self-taught": _small(asked_of_itself=1),
     "deepseek-coder-7b-instruct-v1.5": Scaled("deepseek-coder-7b-instruct-v1.5"),
 }
 """Those from scratch are `tiny` in other sizes and for more epochs; one that stands beside another differs

@@ -32,7 +32,7 @@ POINT = Key(recipe="smollm2-135m-self-taught", size=str(SIZE))
 ASKED = ("leetcode", "leetcode_injected", "leetcode_injected_choose")
 FIRST = 1000
 """The number of the first example: the samples of the benchmark count from 0."""
-EXAMPLES = [str(FIRST + number) for number in range(3 * SIZE)]
+EXAMPLES = [str(FIRST + number) for number in range(2 * SIZE)]
 ORDER = nested_subset(EXAMPLES, len(EXAMPLES), 17)
 LEARNED, QUESTIONS = ORDER[:SIZE], ORDER[SIZE:]
 RIGHT, LATER, ANOTHER_WAY = QUESTIONS[:3]
@@ -145,7 +145,7 @@ def test_it_is_trained_again_on_its_examples_and_on_its_own_kept_answers(house: 
         3,
         2,
     )
-    assert training["rejects"] == {"unrepaired": 597}
+    assert training["rejects"] == {"unrepaired": SIZE - 3}
     assert training["calibration"]["verified"] == 1
     rows = house.rows(RESULTS, POINT)
     assert [(row["benchmark"], row["examples"], row["repaired"]) for row in rows] == [
@@ -161,8 +161,8 @@ def test_a_first_answer_is_asked_of_all_and_more_of_those_that_it_does_not_repai
     searched = [(int(prompts), int(k)) for prompts, k, search in decoded if search == "True"]
     assert searched[:2] == [(1, 1), (0, K)], "nothing speaks against the answer to the problem"
     questions = searched[2:]
-    assert sum(prompts for prompts, k in questions if k == 1) == 2 * SIZE
-    assert sum(prompts for prompts, k in questions if k == K) == 2 * SIZE - 2
+    assert sum(prompts for prompts, k in questions if k == 1) == SIZE
+    assert sum(prompts for prompts, k in questions if k == K) == SIZE - 2
 
 
 def test_a_model_whose_confidence_can_not_be_calibrated_teaches_nothing(house: House) -> None:
