@@ -26,7 +26,7 @@ from repair.store.atomic import whole_folder
 from repair.store.reader import PartitionStore
 from repair.verification.confidence import FILE as CONFIDENCE
 from resources.store import StoreResource
-from resources.stored_checkpoint import CHECKPOINT, calibration_of
+from resources.stored_checkpoint import CALIBRATION, CHECKPOINT, calibration_of
 
 FILES = ("adapter_config.json", "adapter_model.safetensors", MADE_BY)
 MOST_BYTES = 6_000_000
@@ -44,8 +44,9 @@ def card(
     codes: Counter[str],
     scores: Sequence[SystemScore],
     licences: Mapping[str, str],
+    calibrated: Mapping[str, Any] | None = None,
 ) -> str:
-    """The model card, in Markdown."""
+    """The model card, in Markdown; `calibrated`: how its confidence was."""
     recipe, result, base = made_by["recipe"], made_by["result"], made_by["base"]
     sources = ", ".join(f"{name} ({licence})" for name, licence in licences.items())
     kinds = "\n".join(f"| `{code}` | {count:,} |" for code, count in codes.most_common())
@@ -111,9 +112,21 @@ searches for the likeliest answer that changes something instead: docs/studies.m
 |---|---|---|{"---|" * len(metrics)}
 {rows}
 
-## What it can't do
+{_confidence(calibrated) if calibrated else ""}## What it can't do
 
 {LIMITS}"""
+
+
+def _confidence(calibrated: Mapping[str, Any]) -> str:
+    return f"""## Confidence
+
+`confidence.json` turns what is seen of a verified answer (needless changes, code that became text, the
+number of changed spans, how likely the model held it, whether it was its first) into the probability that it
+is right, and has the threshold below which `repair fix` withholds it, {calibrated["threshold"]}. Of the
+samples that it was chosen on, which no result is reported on, {calibrated["right"]} of {calibrated["shown"]}
+shown repairs pass the tests.
+
+"""
 
 
 def ship(store: PartitionStore, key: Key, destination: Path) -> None:
@@ -134,15 +147,18 @@ def ship(store: PartitionStore, key: Key, destination: Path) -> None:
             for code in batch["code"].to_pylist()
         )
         scores = system_scores(scored(store, key.date or "").rows)
-        manifest = store.manifest("checkpoint", key.segments())
-        confidence = calibration_of(store, key.date or "", manifest) if manifest else None
+        confidence, calibrated = None, None
+        if (manifest := store.manifest(CHECKPOINT, key.segments())) is not None:
+            confidence = calibration_of(store, key.date or "", manifest)
+        if confidence is not None and (found := store.manifest(CALIBRATION, key.segments())) is not None:
+            calibrated = found.extra["calibration"]
         licences = {corpus.name: corpus.licence or "" for corpus in corpora()}
         with whole_folder(str(destination), last=MADE_BY) as folder:
             for name in FILES:
                 (folder / name).write_bytes((source / name).read_bytes())
             if confidence is not None:
                 (folder / CONFIDENCE).write_bytes(confidence)
-            (folder / CARD).write_text(card(made_by, codes, scores, licences), encoding="utf-8")
+            (folder / CARD).write_text(card(made_by, codes, scores, licences, calibrated), encoding="utf-8")
             write_golden(folder, golden_answers(Decoder(str(folder), bf16=False)))
 
 

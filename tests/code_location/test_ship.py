@@ -33,7 +33,8 @@ MADE_BY: dict[str, Any] = {
 def test_the_card_says_data_licences_recipe_scores_and_limits() -> None:
     row = {"benchmark": "workspace", "system": "model", "sample_id": "s", "answer_index": 0, "answer": "a"}
     row |= {"outcome": "repaired", "ast_match": True, "ast_or_string_match": True, "repaired": True}
-    text = card(MADE_BY, Counter({"pyright": 7}), system_scores([row]), {"attrs": "MIT"})
+    confidence = {"threshold": 0.8125, "shown": 40, "right": 38}
+    text = card(MADE_BY, Counter({"pyright": 7}), system_scores([row]), {"attrs": "MIT"}, confidence)
     for said in (
         "dequantised",
         "not the published bf16 weights",
@@ -45,6 +46,8 @@ def test_the_card_says_data_licences_recipe_scores_and_limits() -> None:
         "625 batches of 8 samples",
         "| workspace | model | 1 | ",
         "100.0 [20.7, 100.0]",
+        "withholds it, 0.8125",
+        "38 of 40 shown repairs",
         "What it can't do",
     ):
         assert said in text
