@@ -47,7 +47,7 @@ def test_the_card_says_data_licences_recipe_scores_and_limits() -> None:
         "| workspace | model | 1 | ",
         "100.0 [20.7, 100.0]",
         "withholds it, 0.8125",
-        "38 of 40 shown repairs",
+        "38 of 40\nshown repairs",
         "What it can't do",
     ):
         assert said in text
