@@ -292,10 +292,16 @@ def page() -> str:
         [row] = [row for row in rows if (row["benchmark"], row["recipe"], row["size"]) == key]
         return Share(row["functional"], row["n"])
 
-    def formed(benchmark: str, form: str, metric: str = "functional", study: str = "formats") -> Share:
-        rows = results[study]["formats"]
-        [row] = [row for row in rows if (row["benchmark"], row["format"]) == (benchmark, form)]
-        return Share(row[metric], row["n"])
+    def arm(study: str, benchmark: str, name: str) -> Mapping[str, Any]:
+        """The row of a format, or of an ablation by its recipe."""
+        table, by = ("formats", "format") if "formats" in results[study] else ("ablations", "recipe")
+        rows = results[study][table]
+        [row] = [row for row in rows if (row["benchmark"], row[by]) == (benchmark, name)]
+        return row
+
+    def passing(study: str, benchmark: str, name: str) -> Share:
+        row = arm(study, benchmark, name)
+        return Share(row["functional"], row["n"])
 
     environment = Environment(
         loader=FileSystemLoader(TEMPLATE.parent),
@@ -329,7 +335,8 @@ def page() -> str:
             )
         },
         arms=arms,
-        formed=formed,
+        arm=arm,
+        passing=passing,
         reliability=reliability_table,
     )
 
