@@ -32,6 +32,7 @@ from repair_assets.benchmarks import leetcode_benchmark
 from resources.checks import Checked, CheckVerdict, PartitionCheck, check_specs
 from resources.language_servers import LanguageServersResource
 from resources.pools import GPU
+from resources.reporting import picture
 from resources.stages import Input, Stage
 from resources.store import StoreResource
 from resources.stored_checkpoint import local_checkpoint
@@ -111,5 +112,13 @@ def model_calibration(
 
 
 def _metadata(manifest: Manifest) -> dict[str, Any]:
-    table = reliability_table(manifest.extra["reliability"])
-    return {**(manifest.extra["calibration"] or {}), "reliability": dg.MetadataValue.md(table)}
+    found, ranges = manifest.extra["calibration"], manifest.extra["reliability"]
+    if found is None:
+        return {}
+    from repair.evaluation.reports.plots import reliability_png
+
+    return {
+        **found,
+        "reliability": picture(reliability_png(ranges, found["threshold"]), "right by confidence"),
+        "by_confidence": dg.MetadataValue.md(reliability_table(ranges)),
+    }

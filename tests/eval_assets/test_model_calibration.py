@@ -171,7 +171,8 @@ def test_the_page_of_the_asset_says_how_reliable_it_is(calibrated: dg.ExecuteInP
     (event,) = calibrated.asset_materializations_for_node("model_calibration")
     shown, right = (event.metadata[name].value for name in ("shown", "right"))
     assert shown == right and isinstance(shown, int) and shown >= len(PLAIN)
-    assert f"| {len(PLAIN)} | " in str(event.metadata["reliability"].value)
+    assert f"| {len(PLAIN)} | " in str(event.metadata["by_confidence"].value)
+    assert "data:image/png;base64," in str(event.metadata["reliability"].value)
 
 
 def test_too_few_right_repairs_are_told_with_what_to_do(calibrated: dg.ExecuteInProcessResult) -> None:

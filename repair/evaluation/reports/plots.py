@@ -1,6 +1,7 @@
 """Matplotlib plots as SVG text or PNG bytes, without a display.
 
-Tested by `tests/eval_assets/test_eval_results.py` and `tests/resources/test_day_overview.py`.
+Tested by `tests/eval_assets/test_eval_results.py`, `tests/eval_assets/test_model_calibration.py` and
+`tests/resources/test_day_overview.py`.
 """
 
 import io
@@ -203,6 +204,31 @@ def _curves_figure(curves: Sequence[Curve], label: str) -> Any:
     if curves:
         axes.legend(frameon=False, fontsize=8, loc="upper left")
     return figure
+
+
+def reliability_png(ranges: Sequence[Mapping[str, float]], threshold: float) -> bytes:
+    """Reliability diagram: the share of right repairs over their mean confidence, with 95 % intervals.
+
+    `ranges` as `repair.evaluation.model_confidence.reliability` gives them; on the diagonal confidence is
+    what it says, and right of the line at `threshold` a repair is shown.
+    """
+    figure, axes = _figure(4.4, 3.8)
+    axes.plot([0, 100], [0, 100], color=MUTED, linewidth=1)
+    axes.axvline(100 * threshold, color=OTHERS[0], linewidth=1, linestyle="--", label="shown from here on")
+    for row in ranges:
+        share, x = Share(int(row["right"]), int(row["repairs"])), 100 * row["mean"]
+        low, high = share.interval
+        axes.plot([x, x], [100 * low, 100 * high], color=ACCENT, linewidth=1)
+        axes.plot(x, 100 * share.value, "o", color=ACCENT, markersize=5)
+        axes.annotate(
+            f"{share.samples}", (x, 100 * share.value), (4, -10), textcoords="offset points", fontsize=8
+        )
+    axes.set_xlim(0, 100)
+    axes.set_ylim(0, 100)
+    axes.set_xlabel("confidence, per cent")
+    axes.set_ylabel("per cent that pass the tests")
+    axes.legend(frameon=False, fontsize=8, loc="upper left")
+    return _png(figure)
 
 
 def _colours(count: int) -> list[str]:
