@@ -22,7 +22,7 @@ from repair.evaluation.model_confidence import (
     reliability_table,
 )
 from repair.fixing.chosen_model import SEARCHED
-from repair.models.checkpoint import CheckpointModel
+from repair.models.checkpoint import CheckpointModel, all_at_once
 from repair.prompt.sentinels import PROMPT_VERSION
 from repair.store.manifest import Manifest
 from repair.store.writer import PartitionWriter
@@ -96,7 +96,7 @@ def model_calibration(
         with local_checkpoint(opened, source.key.date or "", trainer) as folder:
             weights = {"checkpoint": str(folder), "weights": stage.manifests()[str(source)].data_version}
             decode = partial(trainer.decode, context, **weights, sampling=SEARCHED)
-            searched = CheckpointModel(MODEL, decode)
+            searched = CheckpointModel(MODEL, all_at_once(decode, K))
             found = ModelCalibration.of(samples, searched, RulesModel(servers), servers, judged)
             rows = found.rows()
             writer.write("data", pa.Table.from_pylist(rows, schema=TESTED_REPAIRS))

@@ -19,7 +19,7 @@ from repair.evaluation.model_confidence import K, ModelCalibration
 from repair.fixing.chosen_model import SEARCHED, AfterFirst
 from repair.fixing.fixer import FixModels
 from repair.fixing.model_teacher import ModelTeacher
-from repair.models.checkpoint import CheckpointModel
+from repair.models.checkpoint import CheckpointModel, all_at_once
 from repair.schema.outcomes import Reject
 from repair.schema.rows import RepairCandidateRow
 from repair.store.reader import PartitionStore
@@ -75,7 +75,7 @@ class OwnAnswers:
             weights=weights,
             sampling=SEARCHED,
         )
-        searched = CheckpointModel("self", decode)
+        searched = CheckpointModel("self", all_at_once(decode, K))
         servers = self.language_servers.servers()
         problems = list(self.stage.records(BENCHMARK))
         found = ModelCalibration.of(problems, searched, RulesModel(servers), servers, judged)

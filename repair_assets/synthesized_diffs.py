@@ -15,7 +15,7 @@ from partitions.keys import DATE_AND_TYPE, Key
 from repair.fixing.chosen_model import SEARCHED, SHIPPED, AfterFirst, weights_sha256
 from repair.fixing.fixer import FixModels
 from repair.fixing.model_teacher import ModelTeacher
-from repair.models.checkpoint import CheckpointModel
+from repair.models.checkpoint import CheckpointModel, all_at_once
 from repair.pipeline import BY_NAME
 from repair.prompt.sentinels import PROMPT_VERSION
 from repair.store.manifest import Manifest
@@ -140,7 +140,8 @@ def _by_checkpoint(
         weights = stage.manifests()[f"{CHECKPOINT}[{date}]"].data_version if date else stage.versions["model"]
         made_of = {"checkpoint": str(folder), "weights": weights, "sampling": SEARCHED}
         name = f"{CHECKPOINT}-{date}" if date else folder.name
-        searched = CheckpointModel(name, partial(trainer.decode, stage.context, **made_of))
+        decode = partial(trainer.decode, stage.context, **made_of)
+        searched = CheckpointModel(name, all_at_once(decode, config.candidates))
         models = FixModels(name, searched, AfterFirst(searched), calibration=Calibration.read(folder))
         teacher = ModelTeacher(models, language_servers.servers(), config.candidates)
         batches = stage.rows(stage.inputs[0].asset, list(SPEC.reads))

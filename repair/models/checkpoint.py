@@ -16,6 +16,20 @@ Decode = Callable[[Sequence[str], int], Iterable[list[Completion]]]
 """So many completions of each prompt, in order: decoded here, or by a child process."""
 
 
+def all_at_once(decode: Decode, k: int) -> Decode:
+    """Decodes `k` answers to each prompt at the first question, whatever part of them it asks for.
+
+    For searched answers that are logged, where most prompts need more than the first: a search that is asked
+    for more reads the prompt, and decodes its greedy answer, again.
+    """
+
+    def decoded(prompts: Sequence[str], count: int) -> Iterator[list[Completion]]:
+        for answers in decode(prompts, max(k, count)):
+            yield answers[:count]
+
+    return decoded
+
+
 @dataclass(frozen=True, slots=True)
 class CheckpointModel:
     """A model in Hugging Face format, decoded in batches.

@@ -164,7 +164,7 @@ def test_the_threshold_withholds_what_is_wrong(house: House, calibrated: dg.Exec
     plain = Signals(needless=0, code_as_text=False, spans=1, later=False, log_probability=-0.5)
     assert found.confidence(plain) == own[0]["repairs"][0]["confidence"]
     decoded = [tuple(map(int, line.split())) for line in (house.folder / "decoded").read_text().splitlines()]
-    assert decoded[:2] == [(SAMPLES, 1), (SAMPLES - len(PLAIN), K)]
+    assert decoded[:2] == [(SAMPLES, K), (SAMPLES - len(PLAIN), K)], "the second finds the first's in the log"
 
 
 def test_the_page_of_the_asset_says_how_reliable_it_is(calibrated: dg.ExecuteInProcessResult) -> None:
