@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from repair.errors import ConfigurationError
-from repair.models.checkpoint import BASE_INSTRUCTIONS, CheckpointModel, base_of
+from repair.models.checkpoint import BASE_INSTRUCTIONS, CheckpointModel, all_at_once, base_of
 from repair.models.model import Completion, FinishReason, Sampling
 from repair.prompt.rows import prompt_of
 from repair.training.recipes import load_recipe
@@ -33,6 +33,20 @@ def test_the_prompt_is_what_training_rendered_and_a_base_is_told_the_task() -> N
     assert base.prompt(SAMPLE).endswith(f"</diff>\n\n{prompt_of(SAMPLE)}")
     other = CheckpointModel("other", decode, answer_format="unified_diff_unnumbered")
     assert other.prompt(SAMPLE) == prompt_of(SAMPLE, "unified_diff_unnumbered") != prompt_of(SAMPLE)
+
+
+def test_answers_that_are_decoded_at_once_are_those_of_later_questions_too() -> None:
+    asked: list[tuple[int, int]] = []
+
+    def decode(prompts: Sequence[str], k: int) -> list[list[Completion]]:
+        asked.append((len(prompts), k))
+        return [[Completion(str(n), FinishReason.ENDED) for n in range(k)] for _ in prompts]
+
+    model = CheckpointModel("model", all_at_once(decode, 4))
+    for k in (1, 4, 5):
+        [answers] = model.answer([SAMPLE], k=k)
+        assert [answer.text for answer in answers] == [str(n) for n in range(k)]
+    assert asked == [(1, 4), (1, 4), (1, 5)]
 
 
 def test_the_base_of_a_checkpoint_is_the_one_that_its_recipe_names() -> None:
