@@ -12,10 +12,13 @@ Tested by `tests/repair/models/test_decoding.py`.
 
 import re
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from repair.line_diff.answer_block import CLOSING, find_block
 from repair.line_diff.numbered import LineDiffError, parse_lines
+
+if TYPE_CHECKING:
+    from repair.models.growing_cache import States
 
 WIDTH = 12
 """Answers that are completed at least, of all that leave the greedy one: the likeliest where they do."""
@@ -50,39 +53,114 @@ def closed_at(text: str) -> int | None:
     return None
 
 
-def likeliest_changes(
-    model: Any, tokenizer: Any, prompt: Sequence[int], greedy: Sequence[int], count: int, most_tokens: int
-) -> list[Found]:
-    """At most `count` answers but the greedy one that change something, likeliest first.
+class Question(NamedTuple):
+    """A prompt and the greedy answer to it in tokens, the latter without one that ends the text; and how many
+    answers are wanted at most."""
 
-    `prompt` and `greedy` are tokens, the latter without one that ends the text. No answer is longer than
-    `most_tokens`.
+    prompt: Sequence[int]
+    greedy: Sequence[int]
+    wanted: int
+    read: "States | None" = None
+    """What a cache held of the prompt but its last token; None: it has to be read."""
+
+
+def likeliest_changes(
+    model: Any, tokenizer: Any, questions: Sequence[Question], most_tokens: int
+) -> list[list[Found]]:
+    """Of each question at most `wanted` answers but the greedy one that change something, likeliest first.
+
+    No answer is longer than `most_tokens`. Answers to several prompts are completed together.
     """
     import torch
 
-    from repair.models.growing_cache import growing_cache
+    from repair.models.growing_cache import cache_of, states_of
 
-    written = torch.tensor(_of_added_lines(tokenizer, greedy), dtype=torch.bool, device=model.device)
-    if not written.any():
-        return []
     with torch.inference_mode():
-        ids = torch.tensor([[*prompt, *greedy]], device=model.device)
-        cache = growing_cache(model)
+        begun = [_begun(model, tokenizer, question, most_tokens) for question in questions]
+        unfinished = [search for search in begun if search.is_open]
+        rows = [states_of(search.cache) for search in unfinished]
+        if together := [states for states in rows if states is not None]:
+            _complete(model, unfinished, cache_of(model, together))
+        else:
+            for search in unfinished:
+                _complete(model, [search], search.cache)
+    return [search.found() for search in begun]
+
+
+def _begun(model: Any, tokenizer: Any, question: Question, most_tokens: int) -> "_Search":
+    """The likeliest answers up to the token at which they leave the greedy one."""
+    import torch
+
+    from repair.models.growing_cache import cache_of, growing_cache
+
+    prompt, greedy, wanted, states = question
+    cache = growing_cache(model) if states is None else cache_of(model, [states])
+    unread = prompt if states is None else prompt[-1:]
+    written = torch.tensor(_of_added_lines(tokenizer, greedy), dtype=torch.bool, device=model.device)
+    begun: list[Found] = []
+    if written.any():
+        ids = torch.tensor([[*unread, *greedy]], device=model.device)
         read = model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=len(greedy) + 1)
         scores = read.logits[0, :-1].float().log_softmax(-1)
-        own = ids[0, len(prompt) :, None]
+        own = ids[0, len(unread) :, None]
         chosen = scores.gather(1, own)[:, 0]
         scores = scores.scatter(1, own, float("-inf")) + (chosen.cumsum(0) - chosen)[:, None]
         scores[~written] = float("-inf")
-        best = scores.flatten().topk(max(WIDTH, count + SPARE))
+        best = scores.flatten().topk(max(WIDTH, wanted + SPARE))
         places = [divmod(index, scores.shape[1]) for index in best.indices.tolist()]
         begun = [
             Found([*greedy[:at], token], score)
             for (at, token), score in zip(places, best.values.tolist(), strict=True)
         ]
-        search = _Search(tokenizer, begun, _text(tokenizer, greedy), count, most_tokens)
-        search.run(model, cache, len(prompt), len(greedy))
-    return search.found()
+    return _Search(tokenizer, begun, question, cache, most_tokens)
+
+
+def _complete(model: Any, searches: Sequence["_Search"], cache: Any) -> None:
+    """Completes the rows of all searches. `cache` holds the prompt and the greedy answer of each, one below
+    the other.
+
+    The rows of a search are branches of one sequence (tree attention): a step reads a token of each, and each
+    sees the prompt, what it has of the greedy answer, and its own tokens.
+    """
+    import torch
+
+    device, lowest = model.device, torch.finfo(model.dtype).min
+    most = max(len(search.rows) for search in searches)
+    seen = torch.zeros(len(searches), most, cache.get_seq_length(), dtype=torch.bool, device=device)
+    for number, search in enumerate(searches):
+        # of the greedy answer a row sees what is before the token at which it leaves it
+        ends = torch.tensor([search.position(row) for row in range(len(search.rows))], device=device)
+        seen[number, : len(ends)] = torch.arange(seen.shape[2], device=device)[None] < ends[:, None]
+    while searches:
+        rows = [search.open_rows() for search in searches]
+        width = max(map(len, rows))
+        tokens = torch.zeros(len(searches), width, dtype=torch.long)
+        positions = torch.zeros_like(tokens)
+        own = torch.zeros(len(searches), most, width, dtype=torch.bool, device=device)
+        for number, (search, read) in enumerate(zip(searches, rows, strict=True)):
+            tokens[number, : len(read)] = torch.tensor([search.rows[row].tokens[-1] for row in read])
+            positions[number, : len(read)] = torch.tensor([search.position(row) for row in read])
+            own[number, read, range(len(read))] = True
+        seen = torch.cat([seen, own], dim=2)
+        mask = torch.full((len(searches), 1, width, seen.shape[2]), lowest, dtype=model.dtype, device=device)
+        for number, read in enumerate(rows):
+            mask[number, 0, : len(read)].masked_fill_(seen[number, read], 0)
+        logits = model(
+            input_ids=tokens.to(device),
+            attention_mask=mask,
+            position_ids=positions.to(device),
+            past_key_values=cache,
+            use_cache=True,
+        ).logits
+        best = logits.float().log_softmax(-1).max(-1)
+        found = zip(searches, rows, best.indices.tolist(), best.values.tolist(), strict=True)
+        for search, read, chosen, scores in found:
+            search.go_on(read, chosen[: len(read)], scores[: len(read)])
+        going = [number for number, search in enumerate(searches) if search.is_open]
+        if 0 < len(going) < len(searches):
+            cache.batch_select_indices(torch.tensor(going, device=device))
+            seen = seen[going]
+        searches = [searches[number] for number in going]
 
 
 def _of_added_lines(tokenizer: Any, answer: Sequence[int]) -> list[bool]:
@@ -96,66 +174,50 @@ def _text(tokenizer: Any, tokens: Sequence[int]) -> str:
 
 
 class _Search:
-    """The rows of a batch that are being completed."""
+    """The answers to a question that are being completed; `cache` holds the prompt and the greedy answer."""
 
     def __init__(
-        self, tokenizer: Any, begun: Sequence[Found], greedy: str, count: int, most_tokens: int
+        self, tokenizer: Any, begun: Sequence[Found], question: Question, cache: Any, most_tokens: int
     ) -> None:
-        self._tokenizer, self._greedy, self._count, self._most = tokenizer, greedy, count, most_tokens
-        self._rows = list(begun)
+        self._tokenizer, self._question, self._most = tokenizer, question, most_tokens
+        self._greedy = _text(tokenizer, question.greedy)
+        self.rows, self.cache = list(begun), cache
         self._open = set(range(len(begun)))
         self._complete: dict[str, Found] = {}
         for row in list(self._open):
             self._look_at(row)
 
-    def run(self, model: Any, cache: Any, prompt: int, greedy: int) -> None:
-        """Completes the rows. `cache` holds the prompt and the greedy answer, of so many tokens.
+    @property
+    def is_open(self) -> bool:
+        return bool(self._open)
 
-        The rows are branches of one sequence (tree attention): a step reads a token of each, and each sees
-        the prompt, what it has of the greedy answer, and its own tokens.
-        """
-        import torch
+    def open_rows(self) -> list[int]:
+        return sorted(self._open)
 
-        device, lowest = model.device, torch.finfo(model.dtype).min
-        ends = torch.tensor([prompt + len(row.tokens) - 1 for row in self._rows], device=device)
-        # of the greedy answer a row sees what is before the token at which it leaves it
-        seen = torch.arange(prompt + greedy, device=device)[None] < ends[:, None]
-        while self._open:
-            rows = sorted(self._open)
-            own = torch.zeros(len(self._rows), len(rows), dtype=torch.bool, device=device)
-            own[rows, range(len(rows))] = True
-            seen = torch.cat([seen, own], dim=1)
-            hidden = torch.zeros(len(rows), seen.shape[1], dtype=model.dtype, device=device)
-            tokens = [self._rows[row].tokens for row in rows]
-            logits = model(
-                input_ids=torch.tensor([[row[-1] for row in tokens]], device=device),
-                attention_mask=hidden.masked_fill(~seen[rows], lowest)[None, None],
-                position_ids=torch.tensor([[prompt + len(row) - 1 for row in tokens]], device=device),
-                past_key_values=cache,
-                use_cache=True,
-            ).logits[0]
-            best = logits.float().log_softmax(-1).max(-1)
-            self._go_on(rows, best.indices.tolist(), best.values.tolist())
+    def position(self, row: int) -> int:
+        """Of the last token of a row, from the prompt's first one on."""
+        return len(self._question.prompt) + len(self.rows[row].tokens) - 1
 
     def found(self) -> list[Found]:
         """The likeliest of the complete answers, each text once."""
-        return sorted(self._complete.values(), key=lambda found: -found.log_probability)[: self._count]
+        likeliest = sorted(self._complete.values(), key=lambda found: -found.log_probability)
+        return likeliest[: self._question.wanted]
 
-    def _go_on(self, rows: Sequence[int], tokens: Sequence[int], scores: Sequence[float]) -> None:
+    def go_on(self, rows: Sequence[int], tokens: Sequence[int], scores: Sequence[float]) -> None:
         for row, token, score in zip(rows, tokens, scores, strict=True):
-            so_far = self._rows[row]
+            so_far = self.rows[row]
             if token == self._tokenizer.eos_token_id or len(so_far.tokens) >= self._most:
                 self._open.discard(row)  # it ends without its closing line
                 continue
-            self._rows[row] = Found([*so_far.tokens, token], so_far.log_probability + score)
+            self.rows[row] = Found([*so_far.tokens, token], so_far.log_probability + score)
             self._look_at(row)
         enough = self.found()
-        if len(enough) == self._count:
+        if len(enough) == self._question.wanted:
             last = enough[-1].log_probability
-            self._open = {row for row in self._open if self._rows[row].log_probability > last}
+            self._open = {row for row in self._open if self.rows[row].log_probability > last}
 
     def _look_at(self, row: int) -> None:
-        text = _text(self._tokenizer, self._rows[row].tokens)
+        text = _text(self._tokenizer, self.rows[row].tokens)
         end = closed_at(text)
         if end is None:
             return
@@ -164,5 +226,5 @@ class _Search:
         if answer == self._greedy or not changes_something(answer):
             return
         known = self._complete.get(answer)  # other tokens may write the same text
-        if known is None or known.log_probability < self._rows[row].log_probability:
-            self._complete[answer] = self._rows[row]
+        if known is None or known.log_probability < self.rows[row].log_probability:
+            self._complete[answer] = self.rows[row]

@@ -16,22 +16,37 @@ import os
 import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from repair.errors import ConfigurationError
 from repair.extras import extra
 from repair.line_diff.numbered import CLOSING
 from repair.models.answer_log import prompt_sha256
-from repair.models.best_first import changes_something, closed_at, likeliest_changes
+from repair.models.best_first import Question, changes_something, closed_at, likeliest_changes
 from repair.models.model import Completion, FinishReason, Sampling
 from repair.models.processor import cpu_has_bf16
 from repair.text.stable_hash import rank
 
+if TYPE_CHECKING:
+    from repair.models.growing_cache import States
+
 BATCH = 16
 """Answers that are decoded at once: a step of 16 takes a CPU hardly longer than one of 8."""
 
+TOGETHER = 8
+"""Prompts that are searched together: a step reads the weights once for the answers to all of them."""
+
 _DRAFTED = 10  # tokens that are looked up in the prompt at a time
 _REMEMBERED = 256  # greedy answers
+_READ_TOKENS = 4096  # of prompts whose states are remembered with them
+
+
+class _Decoded(NamedTuple):
+    """An answer and its tokens; `read`: for a search, what the cache has of the prompt but its last token."""
+
+    completion: Completion
+    tokens: list[int]
+    read: "States | None"
 
 
 class Decoder:
@@ -58,7 +73,7 @@ class Decoder:
         )
         self.model = model.to("cuda" if gpu else "cpu").eval()
         self.context = int(self.model.config.max_position_embeddings)
-        self._greedy: dict[tuple[int, ...], tuple[Completion, list[int]]] = {}
+        self._greedy: dict[tuple[int, ...], _Decoded] = {}
 
     def decode(
         self,
@@ -121,7 +136,7 @@ class Decoder:
                         for index, number in batch
                     ]
                     decoded = self._decoded(tokens, sampling, lookup, seeds)
-                    answers = ([completion] for completion, _ in decoded)
+                    answers = ([answer.completion] for answer in decoded)
                 yield [
                     (index, number, completion)
                     for (index, first), completions in zip(batch, answers, strict=True)
@@ -142,26 +157,43 @@ class Decoder:
             found = self._decoded([list(tokens) for tokens in missing.values()], sampling, lookup)
             kept = list(self._greedy.items())[-_REMEMBERED:]
             self._greedy = {**dict(kept), **dict(zip(missing, found, strict=True))}
-        for tokens, key in zip(prompts, keys, strict=True):
-            yield self._likeliest(tokens, *self._greedy[key], sampling, k)
+        for start in range(0, len(prompts), TOGETHER):
+            part = slice(start, start + TOGETHER)
+            greedy = [self._greedy[key] for key in keys[part]]
+            yield from self._likeliest(prompts[part], greedy, sampling.max_new_tokens, k)
+        self._forget()
+
+    def _forget(self) -> None:
+        """What was read of the prompts is kept for the latest of them alone: it is large."""
+        room = _READ_TOKENS
+        for key, greedy in reversed(self._greedy.items()):
+            room -= len(key)
+            if room < 0:
+                self._greedy[key] = greedy._replace(read=None)
 
     def _likeliest(
-        self, prompt: list[int], greedy: Completion, tokens: list[int], sampling: Sampling, k: int
-    ) -> list[Completion]:
+        self, prompts: Sequence[list[int]], greedy: Sequence["_Decoded"], limit: int, k: int
+    ) -> Iterator[list[Completion]]:
         started = time.monotonic()
-        first = [greedy] if changes_something(greedy.text) else []
-        wanted, others = k - len(first), list[Completion]()
-        if wanted:
-            limit = sampling.max_new_tokens
-            changes = likeliest_changes(self.model, self.tokenizer, prompt, tokens, wanted, limit)
-            seconds = (greedy.seconds or 0.0) + time.monotonic() - started
+        completions = [answer.completion for answer in greedy]
+        firsts = [[answer] if changes_something(answer.text) else [] for answer in completions]
+        asked = {
+            number: Question(prompt, answer.tokens, k - len(first), answer.read)
+            for number, (prompt, answer, first) in enumerate(zip(prompts, greedy, firsts, strict=True))
+            if k > len(first)
+        }
+        found = likeliest_changes(self.model, self.tokenizer, list(asked.values()), limit)
+        changes = dict(zip(asked, found, strict=True))
+        spent = time.monotonic() - started
+        for number, (prompt, answer, first) in enumerate(zip(prompts, completions, firsts, strict=True)):
+            seconds = (answer.seconds or 0.0) + spent
             others = [
                 self._completion(len(prompt), change.tokens, seconds, round(change.log_probability, 4))
-                for change in changes
+                for change in changes.get(number, ())
             ]
-        answers = [*first, *others] or [greedy]
-        none = Completion("", FinishReason.UNANSWERED, len(prompt), 0)
-        return answers + [none] * (k - len(answers))
+            answers = [*first, *others] or [answer]
+            none = Completion("", FinishReason.UNANSWERED, len(prompt), 0)
+            yield answers + [none] * (k - len(answers))
 
     def _decoded(
         self,
@@ -169,10 +201,12 @@ class Decoder:
         sampling: Sampling,
         lookup: bool,
         seeds: Sequence[int] = (),
-    ) -> list[tuple[Completion, list[int]]]:
-        """One answer to each prompt, with its tokens, in one batch; `seeds` are those of draws."""
+    ) -> list["_Decoded"]:
+        """One answer to each prompt, in one batch; `seeds` are those of draws."""
         import torch
         from transformers import LogitsProcessorList, StoppingCriteriaList
+
+        from repair.models.growing_cache import states_of
 
         pad, end = int(self.tokenizer.pad_token_id), int(self.tokenizer.eos_token_id)
         width, shared = max(map(len, prompts)), _shared(prompts)
@@ -192,10 +226,11 @@ class Decoder:
         scores = _GreedyScores(width)
         processor = scores if greedy else _Draws(sampling, seeds)
         with torch.inference_mode():
+            cache = self._cache(prompts, shared, ids, real)
             output = self.model.generate(
                 input_ids=ids,
                 attention_mask=real,
-                past_key_values=self._cache(prompts, shared, ids, real),
+                past_key_values=cache,
                 max_new_tokens=sampling.max_new_tokens,
                 use_cache=True,
                 pad_token_id=pad,
@@ -208,14 +243,18 @@ class Decoder:
                 top_p=None,
                 top_k=None,
             )
-        decoded: list[tuple[Completion, list[int]]] = []
+        decoded: list[_Decoded] = []
         rows = zip(prompts, output[:, width:].tolist(), ends.seconds(), strict=True)
         for number, (prompt, row, seconds) in enumerate(rows):
             completion = self._completion(len(prompt), row, seconds)
             own = row[: completion.output_tokens]
             if greedy:
                 completion = replace(completion, log_probability=scores.of(number, len(own)))
-            decoded.append((completion, own))
+            read = None
+            if sampling.search:
+                prefix = slice(0, shared), slice(shared + width - len(prompt), width - 1)
+                read = states_of(cache, number, prefix)
+            decoded.append(_Decoded(completion, own, read))
         return decoded
 
     def _completion(
