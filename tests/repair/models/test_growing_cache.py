@@ -88,3 +88,51 @@ def test_a_cache_is_written_in_place_and_never_into_rows_that_were_left(folder: 
         model(input_ids=torch.tensor([[6], [7], [8]]), past_key_values=cache)
         assert cache.get_seq_length() == 5
         torch.testing.assert_close(layer.keys[:, :, :4], whole[[1, 1, 0], :, :4])
+
+
+@pytest.mark.parametrize("lengths", [(6,), (6, 11, 1), (3, 3)])
+def test_rows_that_were_read_apart_go_on_together(folder: Path, lengths: tuple[int, ...]) -> None:
+    import torch
+
+    from repair.models.growing_cache import cache_of, growing_cache, states_of
+
+    model = loaded(folder, torch.float32)
+    draw = torch.Generator().manual_seed(4)
+    prompts = [torch.randint(5, 250, (1, length), generator=draw) for length in lengths]
+    following = torch.randint(5, 250, (len(lengths), 2), generator=draw)
+    with torch.inference_mode():
+        caches = [growing_cache(model) for _ in prompts]
+        for prompt, cache in zip(prompts, caches, strict=True):
+            model(input_ids=prompt, past_key_values=cache)
+        states = [states_of(cache) for cache in caches]
+        together = cache_of(model, [known for known in states if known is not None])
+        assert together.get_seq_length() == max(lengths)
+        real = torch.arange(max(lengths))[None] < torch.tensor(lengths)[:, None]
+        positions = torch.tensor(lengths)[:, None] + torch.arange(2)[None]
+        found = model(
+            input_ids=following,
+            attention_mask=torch.cat([real, torch.ones_like(following)], dim=1).long(),
+            position_ids=positions,
+            past_key_values=together,
+        ).logits
+        for number, (prompt, cache) in enumerate(zip(prompts, caches, strict=True)):
+            own = model(input_ids=following[[number]], past_key_values=cache).logits
+            torch.testing.assert_close(found[[number]], own, rtol=1e-4, atol=1e-5)
+            part = states_of(together, number, [slice(0, 1), slice(2, lengths[number])])
+            assert part is not None
+            read = torch.cat(
+                [cache.layers[1].keys[:, :, :1], cache.layers[1].keys[:, :, 2 : prompt.shape[1]]], 2
+            )
+            torch.testing.assert_close(part[1][0], read)
+
+
+def test_nothing_is_taken_of_a_cache_that_holds_a_window(folder: Path) -> None:
+    import torch
+    from transformers.cache_utils import DynamicCache, DynamicSlidingWindowLayer
+
+    from repair.models.growing_cache import states_of
+
+    cache = DynamicCache()
+    cache.layers = [DynamicSlidingWindowLayer(sliding_window=4)]
+    cache.update(torch.zeros(1, 2, 6, 4), torch.zeros(1, 2, 6, 4), 0)
+    assert states_of(cache) is None
