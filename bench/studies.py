@@ -40,7 +40,16 @@ from repair.store.manifest import Manifest
 from repair.store.reader import PartitionStore
 from repair.training.scaling import SCALED, Scaled
 
-RESULTS = ("precision", "edit_spread", "second_checker", "scores", "scaling", "formats", "formats_300")
+RESULTS = (
+    "precision",
+    "edit_spread",
+    "second_checker",
+    "scores",
+    "scaling",
+    "formats",
+    "formats_300",
+    "ablations_300",
+)
 TEMPLATE = Path(__file__).with_name("studies.md.jinja")
 PAGE = Path(__file__).parents[1] / "docs" / "studies.md"
 LEETCODE, WORKSPACE = 360, 389
