@@ -187,6 +187,10 @@ NOT_RUN: Mapping[str, Sequence[str]] = {
         " 'smollm2-135m-search-replace|1000'",
         "dagster asset materialize -m code_location.definitions --select scaling_page",
     ),
+    "trains; tests/eval_assets/test_self_taught.py does with a scripted model": (
+        "dagster asset materialize -m code_location.definitions --select scaling_results --partition"
+        " 'smollm2-135m-self-taught|300'",
+    ),
     "decodes; tests/repair/models/test_decoding.py does with a tiny model": (
         "python -m code_location.decode_main --checkpoint CHECKPOINT --prompts PROMPTS.parquet"
         " --answers LOG.jsonl -k 4",
@@ -213,6 +217,8 @@ NOT_RUN: Mapping[str, Sequence[str]] = {
         "python bench/studies.py",
         "python bench/studies.py --store .model/store --scaling --result bench/results/scaling.json",
         "python bench/studies.py --store .model/store --formats 1000 --result bench/results/formats.json",
+        "python bench/studies.py --store .model/store --ablations 300"
+        " --result bench/results/ablations_300.json",
         "python bench/teacher.py",
         "python bench/teacher.py --rows 600 --seconds 6 --verified 200",
     ),
