@@ -4,6 +4,7 @@ Takes the latest checkpoint of the store at REPAIR_HOME that `make model` traine
 """
 
 import argparse
+import json
 import sys
 import tempfile
 from collections import Counter
@@ -26,7 +27,7 @@ from repair.store.atomic import whole_folder
 from repair.store.reader import PartitionStore
 from repair.verification.confidence import FILE as CONFIDENCE
 from resources.store import StoreResource
-from resources.stored_checkpoint import CALIBRATION, CHECKPOINT, calibration_of
+from resources.stored_checkpoint import CHECKPOINT, calibration_of
 
 FILES = ("adapter_config.json", "adapter_model.safetensors", MADE_BY)
 MOST_BYTES = 6_000_000
@@ -46,7 +47,7 @@ def card(
     licences: Mapping[str, str],
     calibrated: Mapping[str, Any] | None = None,
 ) -> str:
-    """The model card, in Markdown; `calibrated`: how its confidence was."""
+    """The model card, in Markdown; `calibrated`: its `confidence.json`."""
     recipe, result, base = made_by["recipe"], made_by["result"], made_by["base"]
     sources = ", ".join(f"{name} ({licence})" for name, licence in licences.items())
     kinds = "\n".join(f"| `{code}` | {count:,} |" for code, count in codes.most_common())
@@ -118,12 +119,13 @@ searches for the likeliest answer that changes something instead: docs/studies.m
 
 
 def _confidence(calibrated: Mapping[str, Any]) -> str:
+    chosen_on = calibrated["chosen_on"]
     return f"""## Confidence
 
 `confidence.json` turns what is seen of a verified answer (needless changes, code that became text, the
 number of changed spans, how likely the model held it, whether it was its first) into the probability that it
 is right, and has the threshold below which `repair fix` withholds it, {calibrated["threshold"]}. Of the
-samples that it was chosen on, which no result is reported on, {calibrated["right"]} of {calibrated["shown"]}
+samples that it was chosen on, which no result is reported on, {chosen_on["right"]} of {chosen_on["shown"]}
 shown repairs pass the tests.
 
 """
@@ -147,11 +149,9 @@ def ship(store: PartitionStore, key: Key, destination: Path) -> None:
             for code in batch["code"].to_pylist()
         )
         scores = system_scores(scored(store, key.date or "").rows)
-        confidence, calibrated = None, None
-        if (manifest := store.manifest(CHECKPOINT, key.segments())) is not None:
-            confidence = calibration_of(store, key.date or "", manifest)
-        if confidence is not None and (found := store.manifest(CALIBRATION, key.segments())) is not None:
-            calibrated = found.extra["calibration"]
+        manifest = store.manifest(CHECKPOINT, key.segments())
+        confidence = calibration_of(store, key.date or "", manifest) if manifest else None
+        calibrated = json.loads(confidence) if confidence else None
         licences = {corpus.name: corpus.licence or "" for corpus in corpora()}
         with whole_folder(str(destination), last=MADE_BY) as folder:
             for name in FILES:
