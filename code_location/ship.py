@@ -150,7 +150,7 @@ def ship(store: PartitionStore, key: Key, destination: Path) -> None:
         )
         scores = system_scores(scored(store, key.date or "").rows)
         manifest = store.manifest(CHECKPOINT, key.segments())
-        confidence = calibration_of(store, key.date or "", manifest) if manifest else None
+        confidence = calibration_of(store, manifest) if manifest else None
         calibrated = json.loads(confidence) if confidence else None
         licences = {corpus.name: corpus.licence or "" for corpus in corpora()}
         with whole_folder(str(destination), last=MADE_BY) as folder:

@@ -93,8 +93,9 @@ def model_calibration(
 
     def work(writer: PartitionWriter) -> dict[str, Any]:
         servers = language_servers.servers()
-        with local_checkpoint(opened, source.key.date or "", trainer) as folder:
-            weights = {"checkpoint": str(folder), "weights": stage.manifests()[str(source)].data_version}
+        stored = stage.manifests()[str(source)]
+        with local_checkpoint(opened, stored, trainer) as folder:
+            weights = {"checkpoint": str(folder), "weights": stored.data_version}
             decode = partial(trainer.decode, context, **weights, sampling=SEARCHED)
             searched = CheckpointModel(MODEL, all_at_once(decode, K))
             found = ModelCalibration.of(samples, searched, RulesModel(servers), servers, judged)

@@ -126,9 +126,10 @@ class OpenedModels:
     @contextmanager
     def _checkpoint(self) -> Generator[CheckpointModel]:
         source = self._source()
-        with local_checkpoint(self.stage.store, source.key.date or "", self.trainer) as weights:
-            version = self.stage.manifests()[str(source)].data_version
-            yield CheckpointModel(MODEL, self._decode(checkpoint=str(weights), weights=version))
+        manifest = self.stage.manifests()[str(source)]
+        with local_checkpoint(self.stage.store, manifest, self.trainer) as weights:
+            decode = self._decode(checkpoint=str(weights), weights=manifest.data_version)
+            yield CheckpointModel(MODEL, decode)
 
     def _base(self) -> CheckpointModel:
         source = self._source()

@@ -148,7 +148,7 @@ class _Candidate:
     ) -> None:
         self._context, self._store, self._trainer = context, store, trainer
         self._date, self._manifests = date, manifests
-        self._confidence = calibration_of(store, date, manifests[CHECKPOINT])
+        self._confidence = calibration_of(store, manifests[CHECKPOINT])
         self.version = version_of(date, manifests[CHECKPOINT], self._confidence)
 
     def released(self, known: list[Release]) -> Release:
@@ -158,7 +158,7 @@ class _Candidate:
             dagster.Failure: a gate refuses.
         """
         last = known[-1] if known else None
-        with local_checkpoint(self._store, self._date, self._trainer) as weights:
+        with local_checkpoint(self._store, self._manifests[CHECKPOINT], self._trainer) as weights:
             made_by = read_made_by(weights)
             answers = self._golden_answers(weights)
             gates = self._gates(last, made_by, [well for *_, well in answers])

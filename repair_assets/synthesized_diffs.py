@@ -136,8 +136,9 @@ def _by_checkpoint(
 ) -> dict[str, Any]:
     """The `model` teacher asks in this process, and a child decodes what its log of answers lacks."""
     date = config.checkpoint
-    with local_checkpoint(stage.store, date, trainer) if date else nullcontext(SHIPPED) as folder:
-        weights = stage.manifests()[f"{CHECKPOINT}[{date}]"].data_version if date else stage.versions["model"]
+    stored = stage.manifests()[f"{CHECKPOINT}[{date}]"] if date else None
+    with local_checkpoint(stage.store, stored, trainer) if stored else nullcontext(SHIPPED) as folder:
+        weights = stored.data_version if stored else stage.versions["model"]
         made_of = {"checkpoint": str(folder), "weights": weights, "sampling": SEARCHED}
         name = f"{CHECKPOINT}-{date}" if date else folder.name
         decode = partial(trainer.decode, stage.context, **made_of)

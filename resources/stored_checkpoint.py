@@ -17,26 +17,28 @@ CHECKPOINT, CALIBRATION = "checkpoint", "model_calibration"
 
 
 @contextmanager
-def local_checkpoint(store: PartitionStore, date: str, trainer: TrainerResource) -> Generator[Path]:
-    """The folder of a date's checkpoint; it holds `confidence.json` if these weights were calibrated.
+def local_checkpoint(
+    store: PartitionStore, checkpoint: Manifest, trainer: TrainerResource
+) -> Generator[Path]:
+    """The folder of a checkpoint; it holds `confidence.json` if these weights were calibrated.
 
     Raises:
-        StoreError: the checkpoint is absent or damaged.
+        StoreError: the checkpoint was replaced since, or is damaged.
     """
-    segments = Key(date).segments()
-    manifest = store.manifest(CHECKPOINT, segments)
     with trainer.exchange() as folder:
-        weights = store.local_tree(CHECKPOINT, segments, CHECKPOINT, Path(folder))
-        if manifest is not None and (found := calibration_of(store, date, manifest)) is not None:
+        weights = store.local_tree(
+            CHECKPOINT, checkpoint.partition, CHECKPOINT, Path(folder), manifest=checkpoint
+        )
+        if (found := calibration_of(store, checkpoint)) is not None:
             (weights / FILE).write_bytes(found)
         yield weights
 
 
-def calibration_of(store: PartitionStore, date: str, checkpoint: Manifest) -> bytes | None:
-    """The `confidence.json` of a date's checkpoint; None: it has none, or one of other weights."""
-    segments = Key(date).segments()
+def calibration_of(store: PartitionStore, checkpoint: Manifest) -> bytes | None:
+    """The `confidence.json` of a checkpoint; None: it has none, or one of other weights."""
+    segments = checkpoint.partition
     manifest = store.manifest(CALIBRATION, segments)
-    name = f"{CHECKPOINT}[{Key(date)}]"
+    name = f"{CHECKPOINT}[{Key(**segments)}]"
     if manifest is None or manifest.inputs.get(name) != checkpoint.data_version:
         return None
     if manifest.extra["calibration"] is None:

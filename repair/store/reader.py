@@ -245,9 +245,17 @@ class PartitionStore:
         stored = self.stored(asset, partition, name, manifest)
         return b"".join(self._verified_chunks(asset, partition, stored))
 
-    def local_tree(self, asset: str, partition: Mapping[str, str], name: str, into: Path) -> Path:
+    def local_tree(
+        self,
+        asset: str,
+        partition: Mapping[str, str],
+        name: str,
+        into: Path,
+        *,
+        manifest: Manifest | None = None,
+    ) -> Path:
         """Copies the tree `name` into the local folder `into`, comparing each SHA-256; returns `into`."""
-        manifest = self._manifest(asset, partition)
+        manifest = manifest or self._manifest(asset, partition)
         stored = [one for one in manifest.files if one.name.startswith(f"{name}/")]
         if not stored:
             manifest.file(name)  # raises

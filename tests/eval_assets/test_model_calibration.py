@@ -138,7 +138,7 @@ def calibrated(house: House) -> dg.ExecuteInProcessResult:
 def of_house(house: House) -> Calibration:
     manifest = house.store.manifest("checkpoint", Key(DAY).segments())
     assert manifest
-    found = calibration_of(house.store, DAY, manifest)
+    found = calibration_of(house.store, manifest)
     assert found
     path = house.folder / FILE
     path.write_bytes(found)
@@ -189,7 +189,8 @@ def test_a_local_checkpoint_has_its_calibration_and_not_that_of_other_weights(
     house: House, calibrated: dg.ExecuteInProcessResult
 ) -> None:
     def local(store: PartitionStore) -> Calibration | None:
-        with local_checkpoint(store, DAY, house.resources["trainer"]) as folder:
+        manifest = house.manifest("checkpoint", Key(DAY))
+        with local_checkpoint(store, manifest, house.resources["trainer"]) as folder:
             return Calibration.read(folder)
 
     assert local(house.store) == of_house(house)
@@ -205,7 +206,7 @@ def test_a_checkpoint_of_which_nothing_verifies_has_none(tmp_path: Path) -> None
     store_problems(house, [0])
     result = calibrate(house)
     assert house.manifest("model_calibration", Key(DAY)).extra["calibration"] is None
-    assert calibration_of(house.store, DAY, house.manifest("checkpoint", Key(DAY))) is None
+    assert calibration_of(house.store, house.manifest("checkpoint", Key(DAY))) is None
     assert "no answer of the checkpoint verifies" in (check_of(result).description or "")
 
 
