@@ -15,6 +15,7 @@ import pyarrow as pa
 from repair.evaluation.benchmark import INJECTED_CHOOSE
 from repair.evaluation.calibration import calibrated
 from repair.evaluation.intervals import Share
+from repair.evaluation.predictions import prompt_if_any
 from repair.evaluation.scoring import Functional
 from repair.evaluation.verified_answers import Row, as_tried, is_plain, judged_repairs, verified_rows
 from repair.language_servers.scheduler import Servers
@@ -82,7 +83,10 @@ class ModelCalibration:
         servers: Servers,
         functional: Functional,
     ) -> "ModelCalibration":
-        """Ask `model`, whose answers are searched, and `rules`; samples of other benchmarks are left out."""
+        """Ask `model`, whose answers are searched, and `rules`; samples of other benchmarks are left out.
+
+        One that can't be written as a prompt has no answers.
+        """
         samples = [sample for sample in samples if sample["benchmark"] == INJECTED_CHOOSE]
         own = {row["sample_id"]: row for row in _tested(samples, model, 1, servers, functional)}
         doubtful = [sample for sample in samples if not is_plain(own[sample["sample_id"]])]
@@ -97,12 +101,13 @@ class ModelCalibration:
 def _tested(
     samples: Sequence[Mapping[str, Any]], model: Model, k: int, servers: Servers, functional: Functional
 ) -> Iterator[Row]:
-    answers = {
+    asked = [sample for sample in samples if prompt_if_any(model, sample) is not None]
+    answers = {sample["sample_id"]: {"answers": list[str]()} for sample in samples} | {
         sample["sample_id"]: {
             "answers": [answer.text for answer in found],
             "log_probabilities": {answer.text: answer.log_probability for answer in found},
         }
-        for sample, found in zip(samples, model.answer(samples, k=k), strict=True)
+        for sample, found in zip(asked, model.answer(asked, k=k), strict=True)
     }
     return verified_rows(samples, answers, model.name, servers, functional)
 

@@ -18,7 +18,7 @@ def predict(samples: Sequence[Mapping[str, Any]], model: Model, *, k: int = 1) -
 
     A sample that can't be written as a prompt has no prompt, and its answers are `unanswered`.
     """
-    prompts = [_prompt(model, sample) for sample in samples]
+    prompts = [prompt_if_any(model, sample) for sample in samples]
     asked = [sample for sample, prompt in zip(samples, prompts, strict=True) if prompt is not None]
     answered = iter(model.answer(asked, k=k))
     rows: list[dict[str, Any]] = []
@@ -48,7 +48,8 @@ def predict(samples: Sequence[Mapping[str, Any]], model: Model, *, k: int = 1) -
         yield pa.RecordBatch.from_pylist(rows, schema=PREDICTIONS)
 
 
-def _prompt(model: Model, sample: Mapping[str, Any]) -> str | None:
+def prompt_if_any(model: Model, sample: Mapping[str, Any]) -> str | None:
+    """The model's prompt for a sample; None where it can't be written as one."""
     try:
         return model.prompt(sample)
     except InputError:

@@ -6,6 +6,7 @@ from typing import Any
 from repair.evaluation.benchmark import INJECTED, INJECTED_CHOOSE
 from repair.evaluation.model_confidence import K, ModelCalibration, reliability, reliability_table
 from repair.models.model import Completion, FinishReason
+from repair.prompt.sentinels import PromptError
 from tests.repair.synthesis.support import FunctionServers, found, marked
 
 TEXT = "a = error:x\nb = 1\n"
@@ -24,6 +25,8 @@ class Written:
         self.asked: list[tuple[str, int]] = []
 
     def prompt(self, sample: Mapping[str, Any]) -> str:
+        if sample["sample_id"] == "sentinels":
+            raise PromptError("its text has a sentinel")
         return sample["sample_id"]
 
     def answer(self, samples: Sequence[Mapping[str, Any]], *, k: int = 1) -> Iterator[list[Completion]]:
@@ -95,6 +98,20 @@ def test_a_model_of_which_nothing_verifies_has_no_calibration_and_its_rows_no_co
     assert calibrated.calibration is None
     [of_rules] = [row for row in calibrated.rows() if row["system"] == "rules"]
     assert of_rules["repairs"][0]["confidence"] is None
+
+
+def test_a_sample_that_cannot_be_written_as_a_prompt_has_no_answers_and_is_not_asked_about() -> None:
+    model, rules = Written("model", {"later": [WRONG, RIGHT]}), Written("rules", {})
+    rows = calibration_of(model, rules, "sentinels", "later").rows()
+    assert model.asked == [("later", 1), ("later", K)] and rules.asked == [("later", 1)]
+    told = {(row["system"], row["sample_id"]): (row["answers"], len(row["repairs"])) for row in rows}
+    none, one, unrepaired = (0, 0), (K, 1), (1, 0)
+    assert told == {
+        ("model", "sentinels"): none,
+        ("model", "later"): one,
+        ("rules", "sentinels"): none,
+        ("rules", "later"): unrepaired,
+    }
 
 
 def test_reliability_counts_every_repair_once_by_its_range() -> None:
