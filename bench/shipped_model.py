@@ -1,27 +1,28 @@
 """What the model that ships repairs, beside its base and the rules: coverage, and how right what it shows is.
 
-    python bench/shipped_model.py --store .model/store                           # LeetCode benchmarks
+    python bench/shipped_model.py --store .model/store --base                    # LeetCode benchmarks
     python bench/shipped_model.py --samples git.parquet --repositories ../a ../b.git -k 1 8
     python bench/shipped_model.py --samples git.parquet                           # the same samples again
     python bench/shipped_model.py --store .model/store -k 1 8 --at-most 60        # some minutes more
+    python bench/shipped_model.py --store .model/store --benchmark workspace -k 8 # simulated modules
 
-`--store` reads the frozen benchmarks of LeetCode problems. `--samples` reads a file of frozen samples, and
-writes it first if it is not there and `--repositories` are named: a sample is a file before a commit, a
-diagnostic of it and the smallest part of the commit's change that clears it (`git_fixes.py`), without
-near-duplicates, style findings and those that have an automatic fix.
+`--store` reads frozen benchmarks of a store, by default those of LeetCode problems. `--samples` reads a file
+of frozen samples, and writes it first if it is not there and `--repositories` are named: a sample is a file
+before a commit, a diagnostic of it and the smallest part of the commit's change that clears it
+(`git_fixes.py`), without near-duplicates, style findings and those that have an automatic fix.
 
 One greedy answer is asked for, without a search. `shown` are the answers that verify; `precision` is the
 share of them that also passes the tests, where there are tests; `AST` is the share of all whose syntax tree
-is the reference's. `-k` adds the answers that `repair fix` searches for, so many, of which the first that
-verifies is shown, whatever its confidence. `--rows` keeps what each system's answers are worth in a file: a
-run that was stopped goes on with the systems that are not in it.
+is the reference's. `-k` adds what `repair fix` shows of so many answers that it searches for: those above the
+model's threshold; and with `--unsure` the likeliest of the others, too. `--rows` keeps what each system's
+answers are worth in a file: a run that was stopped goes on with the systems that are not in it.
 """
 
 import argparse
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ from rich.table import Table
 
 from repair.curation.diagnostic_text import task_text
 from repair.curation.near_duplicates import NearDuplicates
-from repair.evaluation.benchmark import BENCHMARK_SAMPLES, INJECTED, LEETCODE, WORKSPACE
+from repair.evaluation.benchmark import ASSETS, BENCHMARK_SAMPLES, INJECTED, LEETCODE, REPORTED, WORKSPACE
 from repair.evaluation.intervals import Share
 from repair.evaluation.leetcode.functional import judged
 from repair.evaluation.metrics import ast_match
@@ -54,6 +55,7 @@ from repair.models.model import Model, Sampling
 from repair.prompt.sentinels import render_response
 from repair.store.reader import PartitionStore
 from repair.synthesis.rules.model import RulesModel
+from repair.text.files import files_of
 from repair.text.stable_hash import rank
 
 SEED = 17
@@ -95,13 +97,14 @@ def _sample(project: str, fix: Fix) -> dict[str, Any]:
     }
 
 
-def of_problems(store: PartitionStore) -> list[dict[str, Any]]:
-    """The samples of the LeetCode benchmarks that are reported."""
+def of_benchmarks(store: PartitionStore, names: Collection[str]) -> list[dict[str, Any]]:
+    """The samples of these frozen benchmarks."""
     return [
         row
-        for partition in store.partitions("leetcode_benchmark")
-        for row in store.table("leetcode_benchmark", partition).to_pylist()
-        if row["benchmark"] in (LEETCODE, INJECTED)
+        for asset in sorted({ASSETS[name] for name in names})
+        for partition in store.partitions(asset)
+        for row in store.table(asset, partition).to_pylist()
+        if row["benchmark"] in names
     ]
 
 
@@ -121,25 +124,37 @@ def score(samples: Sequence[Row], model: Model, servers: LanguageServers) -> Ite
 
 
 def searched(samples: Sequence[Row], folder: Path, k: int, servers: LanguageServers) -> Iterator[Row]:
-    """Rows like those of `SCORES` for the first of `k` answers that verifies."""
+    """Rows like those of `SCORES` for what `repair fix` shows of `k` answers, and for what it does with
+    `--unsure`."""
     tasks = [Task.of_row(row, k) for row in samples]
-    models = replace(local_models(folder), calibration=None)  # bench/precision.py has the confidence
-    fixes = Fixer(models, servers).fix(tasks)
+    sure = Fixer(local_models(folder), servers).fix(tasks)
+    either = [fix if fix.found else fix.withheld or fix for fix in sure]
     tested = [
-        (sample, fix) for sample, fix in zip(samples, fixes, strict=True) if fix.found and sample["tests"]
+        (sample, fix) for sample, fix in zip(samples, either, strict=True) if fix.found and sample["tests"]
     ]
     passed = judged((sample["tests"], fix.changed[sample["path"]]) for sample, fix in tested)
     right = {sample["sample_id"]: passes for (sample, _), passes in zip(tested, passed, strict=True)}
-    for sample, fix in zip(samples, fixes, strict=True):
-        yield {
-            "benchmark": sample["benchmark"],
-            "system": f"repair fix, k = {k}",
-            "code": sample["code"],
-            "repaired": fix.found,
-            "functional": right.get(sample["sample_id"], False) if sample["tests"] else None,
-            "ast_match": fix.found and ast_match(fix.changed[sample["path"]], sample["target"]),
-            "outcome": "",
-        }
+    for options, fixes in (("", sure), (" --unsure", either)):
+        for sample, fix in zip(samples, fixes, strict=True):
+            passes = fix.found and right.get(sample["sample_id"], False)
+            yield {
+                "benchmark": sample["benchmark"],
+                "system": f"repair fix -k {k}{options}",
+                "code": sample["code"],
+                "repaired": fix.found,
+                "functional": passes if sample["tests"] else None,
+                "ast_match": fix.found and as_the_user(sample, fix.changed),
+                "outcome": "",
+            }
+
+
+def as_the_user(sample: Row, changed: Mapping[str, str]) -> bool:
+    """Whether the workspace has the syntax trees of the reference's after the change."""
+    files = files_of(sample)
+    target = {**files, **files_of(sample, "target_files"), sample["path"]: sample["target"]}
+    repaired = {**files, **changed}
+    differ = (path for path in files if path == sample["path"] or repaired[path] != target[path])
+    return all(ast_match(repaired[path], target[path]) for path in differ)
 
 
 def kept(path: Path | None, made_of: str, system: str, make: Callable[[], Iterable[Row]]) -> list[Row]:
@@ -162,7 +177,7 @@ def table(title: str, rows: Iterable[Row], group: Sequence[str]) -> Table:
     for row in rows:
         groups[tuple(row[name] for name in group)].append(row)
     out = Table(*group, title=title)
-    for name in ("n", "functional", "AST", "shown", "precision", "no change"):
+    for name in ("n", "functional", "AST", "shown", "precision", "AST of shown", "no change"):
         out.add_column(name, justify="right")
     for key, found in sorted(groups.items()):
         shown = [row for row in found if row["repaired"]]
@@ -171,6 +186,7 @@ def table(title: str, rows: Iterable[Row], group: Sequence[str]) -> Table:
             _share([row["ast_match"] for row in found]),
             _share([row["repaired"] for row in found]),
             _share([row["functional"] for row in shown]),
+            _share([row["ast_match"] for row in shown]),
             _share([row["outcome"] == NO_CHANGE for row in found]),
         )
         out.add_row(*map(escape, key), str(len(found)), *cells)
@@ -187,17 +203,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--store", help="folder or URI of a store with LeetCode benchmarks")
+    parser.add_argument("--store", help="folder or URI of a store with frozen benchmarks")
+    parser.add_argument(
+        "--benchmark", nargs="+", default=[LEETCODE, INJECTED], choices=REPORTED, help="of the store"
+    )
     parser.add_argument("--samples", type=Path, help="file of frozen samples; written if it is not there")
     parser.add_argument("--repositories", nargs="*", type=Path, default=[])
     parser.add_argument("--commits", type=int, default=600, help="newest commits of each repository")
     parser.add_argument("--model", type=Path, default=SHIPPED, help="folder of an adapter; the shipped one")
     parser.add_argument("--at-most", type=int, default=10**6, help="samples of a benchmark, a seeded choice")
     parser.add_argument("-k", type=int, nargs="*", default=[], help="answers that `repair fix` searches for")
+    parser.add_argument(
+        "--base", action="store_true", help="also its base, which ends no answer by itself: hours"
+    )
     parser.add_argument("--rows", type=Path, help="file of what was scored; a run goes on with the others")
     options = parser.parse_args()
     console = Console(width=160)
-    samples: list[dict[str, Any]] = of_problems(PartitionStore(options.store)) if options.store else []
+    samples: list[dict[str, Any]] = (
+        of_benchmarks(PartitionStore(options.store), options.benchmark) if options.store else []
+    )
     with LanguageServers(2) as servers:
         if options.samples:
             if not options.samples.exists():
@@ -219,9 +243,13 @@ def main() -> None:
                 chosen, CheckpointModel.load(str(folder), name=folder.name, sampling=GREEDY), servers
             ),
             "rules": lambda: score(chosen, RulesModel(servers), servers),
-            **{f"repair fix, k = {k}": lambda k=k: searched(chosen, folder, k, servers) for k in options.k},
-            "base": lambda: score(chosen, base(folder), servers),  # it ends no answer by itself
+            **{
+                f"repair fix -k {k}, also --unsure": lambda k=k: searched(chosen, folder, k, servers)
+                for k in options.k
+            },
         }
+        if options.base:
+            systems["base"] = lambda: score(chosen, base(folder), servers)
         made_of = json.dumps([sorted(row["sample_id"] for row in chosen), weights_sha256(folder)])
         digest = hashlib.sha256(made_of.encode()).hexdigest()[:16]
         rows = [row for name, make in systems.items() for row in kept(options.rows, digest, name, make)]
