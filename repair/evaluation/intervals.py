@@ -1,4 +1,5 @@
-"""Confidence intervals, McNemar's exact and the two-proportion test, Holm's correction, unbiased pass@k.
+"""Confidence and prediction intervals, McNemar's exact and the two-proportion test, Holm's correction,
+unbiased pass@k.
 
 They say how much of a rate, or of the difference between two systems on the same samples, may be chance.
 """
@@ -6,8 +7,8 @@ They say how much of a rate, or of the difference between two systems on the sam
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import ceil, exp, lgamma, log, log1p, prod, sqrt
-from statistics import NormalDist
+from math import ceil, cos, exp, lgamma, log, log1p, pi, prod, sin, sqrt, tan
+from statistics import NormalDist, mean, stdev
 
 
 def wilson(successes: float, n: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -95,6 +96,41 @@ def two_proportions(first: tuple[float, int], second: tuple[float, int]) -> floa
         return 1.0
     z = abs(first[0] / first[1] - second[0] / second[1]) / deviation
     return 2 * (1 - NormalDist().cdf(z))
+
+
+def prediction_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float]:
+    """Prediction interval of a further value of the normal distribution that made the values: (low, high).
+
+    So far one more training of a model, with another seed, may lie from those that were made.
+
+    Raises:
+        ValueError: there are fewer than two values, or not 0 < confidence < 1.
+    """
+    if len(values) < 2 or not 0 < confidence < 1:
+        raise ValueError(f"{len(values)} values at a confidence of {confidence}: expected two, and 0 to 1")
+    half = student_t(len(values) - 1, confidence) * stdev(values) * sqrt(1 + 1 / len(values))
+    return mean(values) - half, mean(values) + half
+
+
+def student_t(degrees: int, confidence: float) -> float:
+    """What Student's t stays below, in absolute value, with the probability `confidence`.
+
+    By bisection of the finite series (Abramowitz and Stegun 1964, 26.7.3 and 26.7.4).
+    """
+    low, high = 0.0, pi / 2  # of the angle whose tangent is t / sqrt(degrees)
+    while low < (angle := (low + high) / 2) < high:
+        low, high = (angle, high) if _within_t(degrees, angle) < confidence else (low, angle)
+    return tan(low) * sqrt(degrees)
+
+
+def _within_t(degrees: int, angle: float) -> float:
+    odd = degrees % 2
+    term = cos(angle) if odd else 1.0
+    total = 0.0
+    for power in range(odd, degrees - 1, 2):
+        total += term
+        term *= (power + 1) / (power + 2) * cos(angle) ** 2
+    return 2 / pi * (angle + sin(angle) * total) if odd else sin(angle) * total
 
 
 def quantile(values: Sequence[float], q: float) -> float:

@@ -33,6 +33,11 @@ class Scaled:
     beside: str | None = None
     """What it differs from in one thing and is compared with; None: its own sizes are compared."""
 
+    @property
+    def is_repetition(self) -> bool:
+        """Whether it is another training of what it stands beside: the same, with another seed."""
+        return self.beside is not None and self.overrides.keys() == {"seed"}
+
 
 def _llama(hidden_size: int, intermediate_size: int, layers: int, heads: int) -> Scaled:
     sizes = {
@@ -61,6 +66,8 @@ SCALED: Mapping[str, Scaled] = {
     f"{SMALL}-2-epochs": _small(overrides={"epochs": 2}),
     f"{SMALL}-4-epochs": _small(overrides={"epochs": 4}),
     f"{SMALL}-self-taught": _small(asked_of_itself=1),
+    f"{SMALL}-seed-18": _small(overrides={"seed": 18}),
+    f"{SMALL}-seed-19": _small(overrides={"seed": 19}),
     "deepseek-coder-7b-instruct-v1.5": Scaled("deepseek-coder-7b-instruct-v1.5"),
 }
 """Those from scratch are `tiny` in other sizes and for more epochs; one that stands beside another differs

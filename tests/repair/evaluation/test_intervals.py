@@ -4,6 +4,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from itertools import combinations, product
 from math import comb
+from random import Random
 
 import pytest
 from hypothesis import example, given, settings
@@ -15,8 +16,10 @@ from repair.evaluation.intervals import (
     mcnemar_worse,
     newcombe,
     pass_at_k,
+    prediction_interval,
     quantile,
     quantile_interval,
+    student_t,
     wilson,
 )
 
@@ -270,3 +273,38 @@ def test_quantile_interval_covers_by_the_exact_binomial(n: int, q: float) -> Non
 
 def test_quantile_interval_of_nothing() -> None:
     assert quantile_interval([], 0.5) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("degrees", "confidence", "t"),
+    [
+        # the usual table, as of Abramowitz and Stegun (1964), 26.10
+        (1, 0.95, 12.706),
+        (2, 0.95, 4.303),
+        (3, 0.99, 5.841),
+        (4, 0.9, 2.132),
+        (5, 0.95, 2.571),
+        (30, 0.95, 2.042),
+        (120, 0.99, 2.617),
+    ],
+)
+def test_student_t_published(degrees: int, confidence: float, t: float) -> None:
+    assert student_t(degrees, confidence) == pytest.approx(t, abs=5e-4)
+
+
+@pytest.mark.parametrize("n", [2, 3, 8])
+def test_a_prediction_interval_covers_a_further_value_as_often_as_it_says(n: int) -> None:
+    draw = Random(n)
+    covered = 0
+    for _ in range(2_000):
+        *values, further = (draw.gauss(5, 3) for _ in range(n + 1))
+        low, high = prediction_interval(values, 0.8)
+        covered += low <= further <= high
+    low, high = wilson(covered, 2_000, 0.999)
+    assert low < 0.8 < high
+
+
+@pytest.mark.parametrize(("values", "confidence"), [([1.0], 0.95), ([1.0, 2.0], 1.0)])
+def test_a_prediction_interval_refuses(values: list[float], confidence: float) -> None:
+    with pytest.raises(ValueError, match="expected two"):
+        prediction_interval(values, confidence)

@@ -48,8 +48,10 @@ def test_an_ablation_differs_in_the_one_thing_that_its_name_says(name: str) -> N
     elif isinstance(different, int):
         said = "self-taught"
     else:
-        said = "-".join(f"{value}-{key}" for key, value in different.items())
+        [(key, value)] = different.items()
+        said = f"{key}-{value}" if own.is_repetition else f"{value}-{key}"
     assert name == f"{own.beside}-{said}"
+    assert own.is_repetition == ("-seed-" in name)
 
 
 @given(st.lists(st.text(max_size=4), unique=True, max_size=12), st.integers(0, 99), st.data())
