@@ -252,7 +252,10 @@ def main() -> None:
             systems["base"] = lambda: score(chosen, base(folder), servers)
         made_of = json.dumps([sorted(row["sample_id"] for row in chosen), weights_sha256(folder)])
         digest = hashlib.sha256(made_of.encode()).hexdigest()[:16]
-        rows = [row for name, make in systems.items() for row in kept(options.rows, digest, name, make)]
+        rows: list[Row] = []
+        for name, make in systems.items():
+            console.print(f"{name}: {len(chosen)} samples")
+            rows += kept(options.rows, digest, name, make)
     console.print(table("per cent, with 95 % intervals", rows, ("benchmark", "system")))
     console.print(table("by diagnostic", rows, ("system", "code")))
 

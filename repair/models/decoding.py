@@ -37,7 +37,7 @@ TOGETHER = 8
 """Prompts that are searched together: a step reads the weights once for the answers to all of them."""
 
 _DRAFTED = 10  # tokens that are looked up in the prompt at a time
-_REMEMBERED = 256  # greedy answers
+REMEMBERED = 256  # greedy answers
 _READ_TOKENS = 4096  # of prompts whose states are remembered with them
 
 
@@ -152,14 +152,16 @@ class Decoder:
         Greedy answers are remembered: more answers to a prompt are asked for when the first did not do.
         """
         keys = [(sampling.max_new_tokens, *tokens) for tokens in prompts]
-        missing = {key: key[1:] for key in keys if key not in self._greedy}
+        used = {key: self._greedy[key] for key in keys if key in self._greedy}
+        missing = {key: key[1:] for key in keys if key not in used}
         if missing:
             found = self._decoded([list(tokens) for tokens in missing.values()], sampling, lookup)
-            kept = list(self._greedy.items())[-_REMEMBERED:]
-            self._greedy = {**dict(kept), **dict(zip(missing, found, strict=True))}
+            used |= zip(missing, found, strict=True)
+        others = [(key, greedy) for key, greedy in self._greedy.items() if key not in used]
+        self._greedy = dict([*others, *used.items()][-REMEMBERED:])
         for start in range(0, len(prompts), TOGETHER):
             part = slice(start, start + TOGETHER)
-            greedy = [self._greedy[key] for key in keys[part]]
+            greedy = [used[key] for key in keys[part]]
             yield from self._likeliest(prompts[part], greedy, sampling.max_new_tokens, k)
         self._forget()
 

@@ -353,3 +353,26 @@ def test_sizes_are_compared_in_pairs_with_those_of_an_earlier_store(
     assert pairs == {(300, None, None, None, None), (1000, 5, 2, p, p)}
     again = studies.compared(points[1], found)
     assert again == found, "what the store has again replaces what the file had"
+
+
+def test_what_is_within_another_training_is_told_from_what_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "bench")
+    repeated = importlib.import_module("repeated_trainings")
+    right = {"": 18, "-seed-18": 20, "-seed-19": 22, "-2-epochs": 28, "-4-epochs": 31}
+    rows = [
+        {"benchmark": benchmark, "recipe": f"smollm2-135m{name}", "n": 100}
+        | {"functional": count, "repaired": count + 1, "unchanged": 50}
+        for benchmark in BENCHMARKS
+        for name, count in right.items()
+    ]
+    made = repeated.Trainings.of(rows[: len(right)], "smollm2-135m", "functional")
+    half = 4.3027 * 0.02 * (4 / 3) ** 0.5
+    assert (made.mean, made.deviation) == pytest.approx((0.2, 0.02))
+    assert made.interval == pytest.approx((0.2 - half, 0.2 + half), abs=1e-5)
+    assert made.outside == ["smollm2-135m-4-epochs"]
+    table = repeated.trainings(rows, "smollm2-135m").splitlines()
+    assert len(table) == 2 + 3 * len(BENCHMARKS)
+    line = (
+        "| leetcode | functional | 18.0, 20.0, 22.0 | 20.0 | 2.0 | 10.1 to 29.9 | `smollm2-135m-4-epochs` |"
+    )
+    assert table[2] == line

@@ -27,7 +27,7 @@ from repair.fixing.fixer import Fixer
 from repair.models.answer_log import AnswerLog, logged_answers, prompt_sha256
 from repair.models.base import local_folder
 from repair.models.best_first import WIDTH, changes_something
-from repair.models.decoding import Decoder
+from repair.models.decoding import REMEMBERED, Decoder
 from repair.models.model import Completion, FinishReason, Sampling
 from repair.prompt.sentinels import Example, render_prompt, render_response
 from tests.own_process import in_this_process
@@ -237,6 +237,17 @@ def test_fewer_answers_of_a_search_are_the_first_of_more(decoder: Decoder, batch
     known = {key for key in eight if key[0] != 1 or key[1] > 2}
     rest = texts(decoded(decoder, asked, SEARCHED, k=8, known=known))
     assert rest == {key: text for key, text in eight.items() if key not in known}
+
+
+def test_a_search_gives_the_same_answers_when_it_has_forgotten_some_of_its_greedy_ones(
+    decoder: Decoder,
+) -> None:
+    asked = [prompt(f"a{number:03}") for number in range(REMEMBERED + 24)]
+    quick = replace(SEARCHED, max_new_tokens=2)
+    first = texts(decoded(decoder, asked, quick))
+    for part in ([24, 0], [*range(40, 56), 1, 2], range(len(asked))):  # remembered and forgotten ones
+        again = texts(decoded(decoder, [asked[number] for number in part], quick, batch_size=32))
+        assert again == {(at, 0): first[number, 0] for at, number in enumerate(part)}
 
 
 @pytest.mark.parametrize(
