@@ -11,7 +11,7 @@ from typing import Any
 
 from study_results import markdown
 
-from repair.evaluation.intervals import prediction_interval
+from repair.evaluation.intervals import Share, prediction_interval
 from repair.training.scaling import SCALED
 
 Row = Mapping[str, Any]
@@ -21,62 +21,58 @@ METRICS = {"functional": "functional", "repaired": "verified", "unchanged": "unc
 
 @dataclass(frozen=True, slots=True)
 class Trainings:
-    """Shares of the same samples, one for each training of a recipe, and for the recipes beside it."""
+    """Shares of the same samples, one for each training of a recipe."""
 
-    shares: Mapping[str, float]
-    others: Mapping[str, float]
+    shares: Sequence[float]
 
     @classmethod
-    def of(cls, rows: Sequence[Row], recipe: str, metric: str) -> "Trainings":
-        """The trainings of `recipe` among rows of one benchmark; those of other recipes stand beside."""
-        shares = {row["recipe"]: row[metric] / row["n"] for row in rows}
-        same = {name for name in shares if name == recipe or _repeats(name, recipe)}
+    def of(cls, rows: Iterable[Row], recipe: str, benchmark: str, metric: str) -> "Trainings":
+        """Those of `recipe` among the rows, which are of one number of examples."""
         return cls(
-            {name: share for name, share in shares.items() if name in same},
-            {name: share for name, share in shares.items() if name not in same},
+            [
+                row[metric] / row["n"]
+                for row in rows
+                if row["benchmark"] == benchmark and _is_training_of(row["recipe"], recipe)
+            ]
         )
 
     @property
     def mean(self) -> float:
-        return mean(self.shares.values())
+        return mean(self.shares)
 
     @property
     def deviation(self) -> float:
-        return stdev(self.shares.values())
+        return stdev(self.shares)
 
     @property
     def interval(self) -> tuple[float, float]:
         """Where a further training lies, in 19 of 20 such studies."""
-        low, high = prediction_interval(list(self.shares.values()))
+        low, high = prediction_interval(self.shares)
         return max(0.0, low), min(1.0, high)
 
-    @property
-    def outside(self) -> list[str]:
-        """The recipes beside it whose one training is not where a further training of this one would be."""
+    def beside(self, share: Share) -> str:
+        """A share of the same samples, and whether a further training may have it."""
         low, high = self.interval
-        return [name for name, share in self.others.items() if not low <= share <= high]
+        return f"{100 * share.value:.1f}, {'inside' if low <= share.value <= high else 'outside'}"
 
 
-def _repeats(name: str, recipe: str) -> bool:
-    return SCALED[name].is_repetition and SCALED[name].beside == recipe
+def _is_training_of(name: str, recipe: str) -> bool:
+    return name == recipe or (SCALED[name].is_repetition and SCALED[name].beside == recipe)
 
 
-def trainings(rows: Iterable[Row], recipe: str) -> str:
+def trainings(rows: Sequence[Row], recipe: str) -> str:
     """The table, of each benchmark and metric."""
     heads = ("benchmark", "samples that are", "each training", "mean", "standard deviation")
     cells: list[Sequence[str]] = []
-    found = list(rows)
-    for benchmark in dict.fromkeys(row["benchmark"] for row in found):
-        own = [row for row in found if row["benchmark"] == benchmark]
+    for benchmark in dict.fromkeys(row["benchmark"] for row in rows):
         for metric, title in METRICS.items():
-            made = Trainings.of(own, recipe, metric)
+            made = Trainings.of(rows, recipe, benchmark, metric)
             low, high = made.interval
             cells.append(
                 (
-                    *(benchmark, title, ", ".join(f"{100 * share:.1f}" for share in made.shares.values())),
+                    *(benchmark, title, ", ".join(f"{100 * share:.1f}" for share in made.shares)),
                     *(f"{100 * made.mean:.1f}", f"{100 * made.deviation:.1f}"),
                     f"{100 * low:.1f} to {100 * high:.1f}",
-                    ", ".join(f"`{name}`" for name in made.outside) or "none",
                 )
             )
-    return markdown([*heads, "a further one lies in (95 %)", "outside it"], cells)
+    return markdown([*heads, "a further one lies in (95 %)"], cells)

@@ -15,11 +15,13 @@ and the sizes of the benchmarks that they were measured on, stand below.
 import argparse
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from paired_results import Row, compare, earlier_rows, made_of, outcomes, with_earlier
+from repeated_trainings import Trainings, trainings
 from study_results import (
     Counts,
     arms,
@@ -38,7 +40,7 @@ from repair.evaluation.model_confidence import reliability_table
 from repair.prompt.answer_formats import LINE_DIFF
 from repair.store.manifest import Manifest
 from repair.store.reader import PartitionStore
-from repair.training.scaling import SCALED, Scaled
+from repair.training.scaling import SCALED, SMALL, Scaled
 
 RESULTS = (
     "precision",
@@ -295,7 +297,7 @@ def page() -> str:
         [row] = [row for row in rows if (row["benchmark"], row["system"]) == (benchmark, system)]
         return Share(row.get(metric, 0), row["n"])
 
-    def scaled(benchmark: str, size: int, recipe: str = "smollm2-135m") -> Share:
+    def scaled(benchmark: str, size: int, recipe: str = SMALL) -> Share:
         key = benchmark, recipe, size
         rows = results["scaling"]["points"]
         [row] = [row for row in rows if (row["benchmark"], row["recipe"], row["size"]) == key]
@@ -311,6 +313,9 @@ def page() -> str:
     def passing(study: str, benchmark: str, name: str) -> Share:
         row = arm(study, benchmark, name)
         return Share(row["functional"], row["n"])
+
+    def repeated(study: str, benchmark: str, metric: str = "functional") -> Trainings:
+        return Trainings.of(results[study]["ablations"], SMALL, benchmark, metric)
 
     environment = Environment(
         loader=FileSystemLoader(TEMPLATE.parent),
@@ -346,6 +351,9 @@ def page() -> str:
         arms=arms,
         arm=arm,
         passing=passing,
+        repeated=repeated,
+        Share=Share,
+        trainings=partial(trainings, recipe=SMALL),
         reliability=reliability_table,
     )
 

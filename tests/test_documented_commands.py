@@ -184,6 +184,10 @@ NOT_RUN: Mapping[str, Sequence[str]] = {
         "dagster asset materialize -m code_location.definitions --select scaling_results --partition"
         " 'smollm2-135m|1000'",
         "dagster asset materialize -m code_location.definitions --select scaling_results --partition"
+        " 'smollm2-135m-seed-18|300'",
+        "dagster asset materialize -m code_location.definitions --select scaling_results --partition"
+        " 'smollm2-135m-seed-19|300'",
+        "dagster asset materialize -m code_location.definitions --select scaling_results --partition"
         " 'smollm2-135m-search-replace|1000'",
         "dagster asset materialize -m code_location.definitions --select scaling_page",
     ),

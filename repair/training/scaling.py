@@ -36,7 +36,7 @@ class Scaled:
     @property
     def is_repetition(self) -> bool:
         """Whether it is another training of what it stands beside: the same, with another seed."""
-        return self.beside is not None and self.overrides.keys() == {"seed"}
+        return self.beside is not None and set(self.overrides) == {"seed"}
 
 
 def _llama(hidden_size: int, intermediate_size: int, layers: int, heads: int) -> Scaled:
