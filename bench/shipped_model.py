@@ -1,7 +1,7 @@
 """What the model that ships repairs, beside its base and the rules: coverage, and how right what it shows is.
 
     python bench/shipped_model.py --store .model/store --base                    # LeetCode benchmarks
-    python bench/shipped_model.py --samples git.parquet --repositories ../a ../b.git -k 1 8
+    python bench/shipped_model.py --samples git.parquet --repositories ../a ../b.git --base -k 1 8
     python bench/shipped_model.py --samples git.parquet                           # the same samples again
     python bench/shipped_model.py --store .model/store -k 1 8 --at-most 60        # some minutes more
     python bench/shipped_model.py --store .model/store --benchmark workspace -k 8 # simulated modules
@@ -213,9 +213,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=SHIPPED, help="folder of an adapter; the shipped one")
     parser.add_argument("--at-most", type=int, default=10**6, help="samples of a benchmark, a seeded choice")
     parser.add_argument("-k", type=int, nargs="*", default=[], help="answers that `repair fix` searches for")
-    parser.add_argument(
-        "--base", action="store_true", help="also its base, which ends no answer by itself: hours"
-    )
+    parser.add_argument("--base", action="store_true", help="also its base, which ends no answer: slow")
     parser.add_argument("--rows", type=Path, help="file of what was scored; a run goes on with the others")
     options = parser.parse_args()
     console = Console(width=160)
