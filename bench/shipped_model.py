@@ -42,7 +42,7 @@ from repair.evaluation.leetcode.functional import judged
 from repair.evaluation.metrics import ast_match
 from repair.evaluation.outcomes import NO_CHANGE
 from repair.evaluation.predictions import predict
-from repair.evaluation.scoring import scores
+from repair.evaluation.scoring import compared_files, scores
 from repair.fixing.chosen_model import SHIPPED, local_models, weights_sha256
 from repair.fixing.fix import Task
 from repair.fixing.fixer import Fixer
@@ -150,11 +150,7 @@ def searched(samples: Sequence[Row], folder: Path, k: int, servers: LanguageServ
 
 def as_the_user(sample: Row, changed: Mapping[str, str]) -> bool:
     """Whether the workspace has the syntax trees of the reference's after the change."""
-    files = files_of(sample)
-    target = {**files, **files_of(sample, "target_files"), sample["path"]: sample["target"]}
-    repaired = {**files, **changed}
-    differ = (path for path in files if path == sample["path"] or repaired[path] != target[path])
-    return all(ast_match(repaired[path], target[path]) for path in differ)
+    return all(ast_match(*pair) for pair in compared_files(sample, {**files_of(sample), **changed}))
 
 
 def kept(path: Path | None, made_of: str, system: str, make: Callable[[], Iterable[Row]]) -> list[Row]:

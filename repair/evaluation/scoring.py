@@ -142,13 +142,7 @@ def _examined(
         repaired = workspace_diff.apply(files, diff, sample["path"])
     except line_diff.LineDiffError as error:
         return {**_nothing(sample), "outcome": error.reason}, None
-    target = {**files, **files_of(sample, "target_files"), sample["path"]: sample["target"]}
-    # the diagnostic's file, and every other file that either of the two changes
-    pairs = [
-        (repaired[path], target[path])
-        for path in files
-        if path == sample["path"] or repaired[path] != target[path]
-    ]
+    pairs = compared_files(sample, repaired)
     before = [Diagnostic.from_row(diagnostic) for diagnostic in sample["before"]]
     verdict = yield from examine(files, diagnostic, diff, before, anywhere=anywhere)
     if verdict.reason == NO_CHANGE:
@@ -162,6 +156,20 @@ def _examined(
         "repaired": verdict.accepted,
     }
     return score, repaired[sample["path"]]
+
+
+def compared_files(sample: Mapping[str, Any], repaired: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The texts (repaired, reference) of the diagnostic's file, and of every other file that either changes.
+
+    `repaired`: all files of the workspace after a repair.
+    """
+    files = files_of(sample)
+    target = {**files, **files_of(sample, "target_files"), sample["path"]: sample["target"]}
+    return [
+        (repaired[path], target[path])
+        for path in files
+        if path == sample["path"] or repaired[path] != target[path]
+    ]
 
 
 def _run_tests(
