@@ -8,8 +8,8 @@
 The samples are those of the LeetCode benchmarks in the store, whose tests are run in the sandbox. Answers are
 searched as `repair fix -k 8` does, in an order by a seeded hash: first one to each sample, then 8 where
 something speaks against the first. That takes an hour on two cores; the same command resumes it, and of an
-unfinished run k = 8 is reported up to its gap. Other systems come from the store's `eval_results`, where they
-are there: one answer of `rules`, and one of the store's checkpoint at temperature 0.1 (`model`). `repair fix`
+unfinished run k = 8 is reported up to its gap. The rules are asked, too; other systems come from the store's
+`eval_results`, where they are there: one answer of its checkpoint at temperature 0.1 (`model`). `repair fix`
 is the model's first answer, then that of the rules, then the model's others.
 `--scripted N`: teachers of known kind (`repair.evaluation.scripted_fixes`) answer the first N samples
 besides. `--result FILE` writes the figures, of which `bench/studies.py` makes docs/studies.md.
@@ -40,6 +40,7 @@ from repair.evaluation.leetcode.functional import judged
 from repair.evaluation.model_confidence import K, reliability
 from repair.evaluation.scripted_fixes import KINDS, scripted
 from repair.evaluation.verified_answers import (
+    AT_ONCE,
     Row,
     as_tried,
     describe,
@@ -47,15 +48,18 @@ from repair.evaluation.verified_answers import (
     is_plain,
     judged_repairs,
     latest,
+    parts,
     pooled,
     precisions,
 )
 from repair.fixing.chosen_model import SHIPPED
 from repair.language_servers import LanguageServers
+from repair.language_servers.scheduler import Servers
 from repair.models.made_by import weights_of
 from repair.prompt.sentinels import render_response
 from repair.store.reader import PartitionStore
 from repair.synthesis.rules import RULES
+from repair.synthesis.rules.model import RulesModel
 from repair.text.stable_hash import rank
 from repair.verification.confidence import LEAST_LIKELY, OWN, Calibration, verifiers_own
 
@@ -94,11 +98,23 @@ def stored_answers(store: PartitionStore) -> dict[str, dict[str, Row]]:
     found: dict[str, dict[str, Row]] = {}
     for partition in store.partitions("eval_results"):
         for row in store.table("eval_results", partition).to_pylist():
-            if row["system"] in ("empty", "history") or row["benchmark"] not in BENCHMARKS:
+            if row["system"] in ("empty", "history", RULES) or row["benchmark"] not in BENCHMARKS:
                 continue
             if not row["answer_index"]:
                 found.setdefault(row["system"], {})[row["sample_id"]] = {"answers": [row["answer"] or ""]}
     return found
+
+
+def describe_rules(samples: Sequence[Row], servers: Servers, out: Path) -> None:
+    """As `describe`, of the answer of the rules to each sample."""
+    known = {row["sample_id"] for row in latest(out) if row["system"] == RULES}
+    model = RulesModel(servers)
+    for part in parts([row for row in samples if row["sample_id"] not in known], AT_ONCE):
+        answers = {
+            sample["sample_id"]: {"answers": [first.text]}
+            for sample, (first, *_) in zip(part, model.answer(part), strict=True)
+        }
+        describe(part, answers, RULES, servers, out, judged)
 
 
 def scripted_answers(samples: Sequence[Row]) -> dict[str, dict[str, Row]]:
@@ -341,6 +357,7 @@ def main() -> None:
             describe(samples, found, kind, servers, scripts, judged)
         for system, found in stored_answers(store).items():
             describe(samples, found, system, servers, repairs, judged)
+        describe_rules(samples, servers, repairs)
         if not options.no_decode:
             answers.decode(samples, 1)
             describe(samples, answers.read(), name, servers, repairs, judged)
