@@ -20,7 +20,7 @@ from repair.messages import printable
 if TYPE_CHECKING:
     from repair.cli.fix_report import Reporter
     from repair.cli.local_files import LocalWorkspace
-    from repair.fixing.fixer import Fixer
+    from repair.fixing.session import Session
     from repair.language_servers import LanguageServers
 
 
@@ -30,12 +30,19 @@ if TYPE_CHECKING:
 @click.option(
     "--unsure", is_flag=True, help="Also show verified fixes that are less likely right than the model's bar."
 )
+@click.option(
+    "--test",
+    "test",
+    metavar="'MODULE ARGUMENTS'",
+    help="The project's own tests, as after `python -m`; they are run on each fix, in a sandbox.",
+)
 @model_options
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def fix(
     paths: tuple[Path, ...],
     applies: bool,
     unsure: bool,
+    test: str | None,
     k: int,
     model: str,
     model_url: str | None,
@@ -50,19 +57,24 @@ def fix(
     project, and the change is no trick that silences them; else one line says why there is none. Of the model
     that comes with the package it must also be likely enough right (--unsure: shown all the same). After a
     model's first answer that of the rules is tried. What ruff fixes itself is named first; rules of style are
-    left out. Each fix stands on those shown before it. Code is never run. A model behind an API
+    left out. Each fix stands on those shown before it. No code is run, but for --test. A model behind an API
     (PROVIDER/NAME) is sent the file; the others stay on this machine.
+
+    With --test a fix after which the tests fail is not shown, and one after which they no longer fail is
+    shown however unlikely. While another error is left in the file, failing tests do not count. What they
+    say of all fixes together is told at the end.
 
     \b
     Exit codes:
-      0  there is no diagnostic, or --apply fixed them all
-      1  diagnostics remain, or fixes are shown that are not applied
+      0  there is no diagnostic, or --apply fixed them all; and the tests pass
+      1  diagnostics remain, fixes are shown that are not applied, or the tests fail
       2  a setting, a file, the model or a server is at fault
 
     \b
     Example:
       repair fix main.py
       repair fix --apply src
+      repair fix --test 'pytest -q tests' --python .venv/bin/python src
       repair fix --format json --model openai/gpt-4o --model-key-variable OPENAI_API_KEY main.py
     """
     with _faults_exit_with_2():
@@ -70,10 +82,13 @@ def fix(
         from repair.cli.local_files import local_workspaces
         from repair.fixing.chosen_model import ModelChoice, opened
         from repair.fixing.fixer import Fixer
+        from repair.fixing.own_tests import OwnTests
+        from repair.fixing.session import Session
         from repair.language_servers import Environment, LanguageServers
 
         choice = ModelChoice(name=model, url=model_url, key_variable=model_key_variable, store=store)
         workspaces = local_workspaces(list(paths))
+        tests = [OwnTests(test, one.folder, one.files, python) if test else None for one in workspaces]
         reporter = JsonReporter(applies=applies) if form == "json" else TextReporter(applies=applies)
         environment = Environment("local", python) if python else None
         with (
@@ -82,29 +97,28 @@ def fix(
             opened(choice, servers, tell=lambda text: click.echo(printable(text), err=True)) as models,
         ):
             fixer = Fixer(models, servers)
-            for workspace in workspaces:
+            for workspace, own in zip(workspaces, tests, strict=True):
                 note(f"checking {workspace.shown('.')}")
-                _fix_workspace(workspace, fixer, servers, reporter, k=k, unsure=unsure, applies=applies)
+                session = Session(workspace.files, fixer, servers, k=k, unsure=unsure, tests=own)
+                _fix_workspace(workspace, session, servers, reporter, applies=applies)
+                if own is not None:
+                    reporter.tested(workspace, own.failure(session.files))
             reporter.end(models, {**servers.versions, "environment": servers.environment}, k=k)
     sys.exit(2 if reporter.failed else int(reporter.remain))
 
 
 def _fix_workspace(
     workspace: "LocalWorkspace",
-    fixer: "Fixer",
+    session: "Session",
     servers: "LanguageServers",
     reporter: "Reporter",
     *,
-    k: int,
-    unsure: bool,
     applies: bool,
 ) -> None:
     from repair.cli.local_files import write_back
     from repair.errors import InputError
-    from repair.fixing.session import Session
     from repair.language_servers import LanguageServerError
 
-    session = Session(workspace.files, fixer, servers, k=k, unsure=unsure)
     written = dict(workspace.files)
     for path in dict.fromkeys(diagnostic.path for diagnostic in workspace.found(servers)):
         reporter.note(f"fixing {workspace.shown(path)}")

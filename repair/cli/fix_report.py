@@ -19,6 +19,7 @@ from repair.cli.local_files import LocalWorkspace
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.fixing.fix import MODEL, REASONS, Fix
 from repair.fixing.fixer import FixModels
+from repair.fixing.own_tests import Transition
 from repair.fixing.patch import text_edits, unified_patch
 from repair.fixing.session import Outcome, Report
 from repair.language_servers.environment import NONE
@@ -26,6 +27,10 @@ from repair.messages import printable
 
 _LONGEST = 300  # characters of a detail on the screen
 NO_CHANGE = "no_change"  # the reason says it all
+_TESTED = {
+    Transition.FAIL_TO_PASS: "the tests failed and pass with it",
+    Transition.PASS_TO_PASS: "the tests pass with and without it",
+}
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
 
@@ -39,15 +44,18 @@ class Reporter(ABC):
         """A server failed on a file."""
         self.counts: Counter[Outcome] = Counter()
         self.refused: dict[str, str] = {}
+        self.tests: dict[str, str | None] = {}
+        """Project -> how its own tests fail with all fixes; None: they pass."""
         self._missing_imports = 0
         self._unsure = 0
         self._note: Callable[[str], None] = lambda text: None
 
     @property
     def remain(self) -> bool:
-        """Whether the files still have diagnostics."""
+        """Whether the files still have diagnostics, or the tests fail."""
         left = sum(self.counts.values()) - self.counts[Outcome.GONE]
-        return left > (self.counts[Outcome.FIXED] if self.applies else 0) or bool(self.refused)
+        fixed = self.counts[Outcome.FIXED] if self.applies else 0
+        return left > fixed or bool(self.refused) or any(self.tests.values())
 
     def add(self, report: Report, workspace: LocalWorkspace) -> None:
         """Count and print a report."""
@@ -60,6 +68,10 @@ class Reporter(ABC):
         """A file that was not written."""
         self.refused[path] = message
         click.echo(printable(message), err=True)
+
+    def tested(self, workspace: LocalWorkspace, failure: str | None) -> None:
+        """What the project's own tests say of all fixes."""
+        self.tests[workspace.shown(".")] = failure
 
     def note(self, text: str) -> None:
         """What is done now, for a person who waits."""
@@ -128,6 +140,9 @@ class TextReporter(Reporter):
         if self.style:
             text += f"; {self.style} of style left out"
         click.echo(f"{text}; model {printable(models.name)}, k = {k}", err=True)
+        for folder, failure in self.tests.items():
+            told = "pass" if failure is None else f"fail: {failure}"
+            click.echo(printable(f"with these fixes the tests of {folder} {told}"), err=True)
         if self._missing_imports and versions["environment"] == NONE:
             click.echo(
                 "third-party packages are not seen; name their environment: --python .venv/bin/python",
@@ -152,6 +167,7 @@ class JsonReporter(Reporter):
             "summary": {**counts, "style": self.style},
             "applied": self.applies,
             "refused": self.refused,
+            "tests": self.tests,
             "k": k,
             "versions": {**models.versions, **versions},
         }
@@ -171,6 +187,7 @@ def as_json(report: Report, shown: Callable[[str], str]) -> dict[str, Any]:
         "rejected": fix.reasons if fix else {},
         "confidence": fix.confidence if fix else None,
         "author": fix.author if fix and fix.found else None,
+        "tests": fix.tested if fix and fix.found else None,
         "same_fault_as": report.twin.code if report.twin else None,
         "diff": unified_patch(before, after) or None,
         "edits": text_edits(before, after),
@@ -192,9 +209,10 @@ def why_not(fix: Fix) -> str:
 
 
 def _what_is_known(fix: Fix) -> str:
-    """Of a fix that is shown: how likely it is right, and that it is not the model's."""
+    """Of a fix that is shown: how likely it is right, who but the model gave it, and what the tests say."""
     told = [] if fix.confidence is None else [f"confidence {fix.confidence:.2f}"]
-    return ", ".join(told if fix.author == MODEL else [*told, f"by {fix.author}"])
+    told += [] if fix.author == MODEL else [f"by {fix.author}"]
+    return ", ".join([*told, _TESTED[fix.tested]] if fix.tested else told)
 
 
 def _place(found: Diagnostic) -> dict[str, Any]:

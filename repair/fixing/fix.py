@@ -9,10 +9,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from repair.diagnostics.diagnostic import Diagnostic
+from repair.fixing.own_tests import OwnTests, Transition
 from repair.text.files import files_of
 from repair.verification import verifier
 
 NO_ANSWER, TOO_LONG, LATE, UNSURE = "no_answer", "too_long", "deadline", "unsure"
+TESTS_FAIL = "tests_fail"
 
 MODEL = "model"
 """The author of a fix that is no other's."""
@@ -23,6 +25,7 @@ REASONS = {
     "malformed_prompt": "the file can't be written as a prompt",
     "outside_excerpt": "the answer changes lines that the model was not shown",
     **verifier.REASONS,
+    TESTS_FAIL: "it verifies, and the project's own tests fail",
     LATE: "the deadline passed before an answer was verified",
     UNSURE: "it verifies, and is not shown: it is too likely wrong",
 }
@@ -31,6 +34,7 @@ REASONS = {
 # The further an answer came through the checks, the more its reason says.
 _FURTHEST = (
     UNSURE,
+    TESTS_FAIL,
     "cheat",
     "new_error",
     "diagnostic_remains",
@@ -46,6 +50,11 @@ class Attempt:
 
     reason: str
     detail: str
+
+    @property
+    def verified(self) -> bool:
+        """Whether the servers accept the answer all the same."""
+        return self.reason in (UNSURE, TESTS_FAIL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +72,7 @@ class Task:
 
     `before`: the diagnostics of all files that an edit of its file may reach. `unsure`: where no verified
     answer is likely enough right (`repair.verification.confidence`), the likeliest of them is the fix.
+    `tests`: the project's own, which are run on what verifies; None: none are.
     """
 
     files: Mapping[str, str]
@@ -70,6 +80,7 @@ class Task:
     before: Sequence[Diagnostic]
     k: int = 1
     unsure: bool = False
+    tests: OwnTests | None = None
 
     @property
     def path(self) -> str:
@@ -100,7 +111,8 @@ class Fix:
 
     `line_diff` is that answer in the fewest signed lines, `rejected` the answers before it. `confidence`: the
     probability that it is right; None: the model was never calibrated. `withheld`: the likeliest of the
-    answers that verified and are `unsure`. `author`: who gave the answer, the model or the rules.
+    answers that verified and are `unsure`. `author`: who gave the answer, the model or the rules. `tested`:
+    what the project's own tests say of it; None: they were not run, or could not tell.
     """
 
     task: Task
@@ -110,6 +122,7 @@ class Fix:
     confidence: float | None = None
     withheld: "Fix | None" = None
     author: str = MODEL
+    tested: Transition | None = None
 
     @property
     def found(self) -> bool:

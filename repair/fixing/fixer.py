@@ -1,7 +1,8 @@
 """Best-of-k repair: the likeliest answer first, then others; the first that verifies is the fix.
 
-After a model's first answer that of the rules is tried, which costs checks and no decoding. Of a model with a
-calibration the fix is the first answer that is also likely enough right (`repair.verification.confidence`).
+After a model's first answer that of the rules is tried, which costs checks and no decoding. Of a model with
+a calibration the fix is the first answer that is also likely enough right (`repair.verification.confidence`),
+or repairs what the project's own tests failed of, where these are run (`repair.fixing.own_tests`).
 
 All first answers of a call are decoded together, and the others of what they did not repair. Checks of
 different tasks run together (`repair.language_servers.scheduler`).
@@ -13,7 +14,19 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from repair.errors import InputError
-from repair.fixing.fix import LATE, MODEL, NO_ANSWER, TOO_LONG, UNSURE, Answer, Attempt, Fix, Task
+from repair.fixing.fix import (
+    LATE,
+    MODEL,
+    NO_ANSWER,
+    TESTS_FAIL,
+    TOO_LONG,
+    UNSURE,
+    Answer,
+    Attempt,
+    Fix,
+    Task,
+)
+from repair.fixing.own_tests import Transition
 from repair.language_servers.scheduler import CheckCoroutine, Servers, run_all
 from repair.line_diff.numbered import LineDiffError
 from repair.models.model import Completion, FinishReason, Model
@@ -25,7 +38,7 @@ from repair.synthesis.rules.model import RulesModel
 from repair.unexpected import UNEXPECTED
 from repair.verification.confidence import Calibration, Signals, signals_of
 from repair.verification.needless import UnansweredError
-from repair.verification.verifier import examine
+from repair.verification.verifier import Verdict, examine
 
 Proposal = Answer | Attempt
 """An answer, or why it is none."""
@@ -121,7 +134,7 @@ class Fixer:
             return self.verified(tasks, answers, later=True)
         # what no rule knows, or none repairs, is no answer: it tells nobody anything
         return [
-            replace(fix.by(asked.author), rejected=tuple(one for one in fix.rejected if one.reason == UNSURE))
+            replace(fix.by(asked.author), rejected=tuple(one for one in fix.rejected if one.verified))
             for fix in self.verified(tasks, answers)
         ]
 
@@ -168,8 +181,8 @@ def first_verified(
 ) -> CheckCoroutine[Fix]:
     """Check coroutine: the first proposal that verifies; equal ones are checked once.
 
-    With a `calibration` the first that verifies and has its threshold's confidence. `later`: none of them is
-    the model's first answer to the task.
+    With a `calibration` the first that verifies and has its threshold's confidence, or repairs what the
+    task's tests failed of. `later`: none of them is the model's first answer to the task.
     """
     rejected: list[Attempt] = []
     known: dict[str, Attempt] = {}
@@ -183,7 +196,12 @@ def first_verified(
             verdict = yield from examine(task.files, task.diagnostic, line_diff, task.before)
             if verdict.accepted:
                 changed = verdict.changed(task.path)
-                fix = Fix(task, changed, verdict.line_diff, tuple(rejected))
+                tested, failure = _tested(task, verdict)
+                if tested == Transition.FAIL:
+                    known[line_diff] = Attempt(TESTS_FAIL, failure)
+                    rejected.append(known[line_diff])
+                    continue
+                fix = Fix(task, changed, verdict.line_diff, tuple(rejected), tested=tested)
                 if calibration is None:
                     return fix
                 try:
@@ -200,7 +218,8 @@ def first_verified(
                     rejected.append(known[line_diff])
                     continue
                 fix = replace(fix, confidence=calibration.confidence(signals))
-                if fix.confidence is not None and fix.confidence >= calibration.threshold:
+                likely = fix.confidence is not None and fix.confidence >= calibration.threshold
+                if likely or tested == Transition.FAIL_TO_PASS:
                     return fix
                 if withheld is None or (fix.confidence or 0) > (withheld.confidence or 0):
                     withheld = fix
@@ -209,6 +228,17 @@ def first_verified(
                 known[line_diff] = Attempt(verdict.reason or UNEXPECTED, verdict.evidence)
         rejected.append(known[line_diff])
     return Fix(task, rejected=tuple(rejected), withheld=withheld)
+
+
+def _tested(task: Task, verdict: Verdict) -> tuple[Transition | None, str]:
+    """What the task's tests say of a verified answer, and how they fail; None: there are none, or they fail
+    beside an error that is left in a changed file, which may be why."""
+    if task.tests is None:
+        return None, ""
+    changed = verdict.changed(task.path)
+    tested, failure = task.tests.of_fix(task.files, {**task.files, **changed})
+    left = any(found.severity == "error" and found.path in changed for found in verdict.after)
+    return (None, "") if tested == Transition.FAIL and left else (tested, failure)
 
 
 def _doubts(fix: Fix, signals: Signals, calibration: Calibration) -> str:

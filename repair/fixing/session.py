@@ -13,6 +13,7 @@ from repair.diagnostics.codes import SYNTAX, type_of_code
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.fixing.fix import Attempt, Fix, Task
 from repair.fixing.fixer import Fixer, Proposal
+from repair.fixing.own_tests import OwnTests
 from repair.fixing.rebase import rebased
 from repair.fixing.targets import Triage, triage
 from repair.language_servers import Request
@@ -52,12 +53,20 @@ class Session:
     """A workspace (path -> text) while its files are fixed; `files` is its state."""
 
     def __init__(
-        self, files: Mapping[str, str], fixer: Fixer, servers: Servers, *, k: int, unsure: bool = False
+        self,
+        files: Mapping[str, str],
+        fixer: Fixer,
+        servers: Servers,
+        *,
+        k: int,
+        unsure: bool = False,
+        tests: OwnTests | None = None,
     ) -> None:
         self.files = dict(files)
         self.style = 0
         """Diagnostics that were left out because their rules are stylistic."""
-        self._fixer, self._servers, self._k, self._unsure = fixer, servers, k, unsure
+        self._fixer, self._servers = fixer, servers
+        self._k, self._unsure, self._tests = k, unsure, tests
 
     def fix_file(self, path: str) -> Iterator[Report]:
         """What came of each diagnostic of the file, as soon as it is known; `files` has the fixes.
@@ -99,7 +108,7 @@ class Session:
 
     def _pass(self, path: str, found: Triage, known: Sequence[Diagnostic]) -> Iterator[Report]:
         base = dict(self.files)
-        tasks = [Task(base, target, known, self._k, self._unsure) for target in found.targets]
+        tasks = [Task(base, target, known, self._k, self._unsure, self._tests) for target in found.targets]
         firsts = self._fixer.first_answers(tasks)
         for first, proposals in zip(tasks, firsts, strict=True):
             target = first.diagnostic

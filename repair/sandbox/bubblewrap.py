@@ -4,24 +4,24 @@ Guarantees, each tested by an attack:
 
 - no network: a network namespace of its own, in which not even the loopback device is up, and no socket but
   those of AF_UNIX;
-- no file of the host but the interpreter's installation and the system's libraries, read-only, and two
-  device nodes, whose modes and times can't be changed; the only writable folder is an empty `/tmp` of limited
-  size and number of files in memory; no `/proc`, no `/home`, no `/etc`; no flock, lease or watch on a mounted
-  file;
+- no file of the host but the interpreter's installation, the system's libraries and, if one is named, a
+  project with its environment, all read-only, and two device nodes, whose modes and times can't be changed;
+  the only writable folder is an empty `/tmp` of limited size and number of files in memory; no `/proc`, no
+  `/home`, no `/etc`; no flock, lease or watch on a mounted file;
 - no environment, no terminal, no descriptor but the three standard streams;
 - it can see no process but its own and its supervisor, signal none outside, and start none; none outlives it,
   and it does not outlive the caller of `run`;
 - processor time, wall time, address space, the size of a file and the bytes of output are limited; memory
   that the address space does not count (System V and POSIX queues, `memfd_create`) can't be had;
-- threads are limited, but where `user()` says that they are not.
+- threads are limited, but where `user()` says that they are not, and in a project of root's.
 
 Not covered:
 
 - bugs in the kernel, in bubblewrap or in the processor: the kernel isolates the program, not a virtual
   machine; most system calls stay open;
 - the mounted files of the host: the program can read the interpreter with everything below its prefix, the
-  libraries, and the names of the kernel and the processor, so no secret may be there; it can hold a POSIX
-  record lock for reading on them;
+  libraries, a named project with all that lies in its folder, and the names of the kernel and the processor,
+  so no secret may be there; it can hold a POSIX record lock for reading on them;
 - memory beyond the address space: `/tmp` may take as much again, and each concurrent `run` has its own;
   buffers of pipes and sockets (some tens of megabytes) count nowhere: a deployment that must bound the sum
   runs in a cgroup;
@@ -37,26 +37,22 @@ import shutil
 import signal
 import subprocess
 import sys
-import sysconfig
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 from typing import Literal
 
 from repair.errors import ConfigurationError
 from repair.ordered_map import ordered_map
-from repair.sandbox import seccomp, supervisor
+from repair.sandbox import mounts, seccomp, supervisor
+from repair.sandbox.mounts import Project
 
 ProgramOutcome = Literal["ok", "failed", "timeout", "memory", "output", "killed"]
 
-_BWRAP = "bwrap"
-_PROGRAM, _BOX = "/box/program.py", "/tmp"  # noqa: S108 (inside the sandbox)
 NOBODY = "65534"
-SYSTEM_LIBRARIES = ("/usr/lib", "/usr/lib64", "/lib", "/lib64", "/etc/ld.so.cache")
 _CHUNK = 1 << 16
 _CPU_SIGNALS = (signal.SIGXCPU, signal.SIGKILL)  # at the soft limit and at the hard one
 _CPU_COUNTED = 0.5  # the limit counts ticks, also such as another machine of the host had; the usage does not
@@ -152,17 +148,24 @@ class _Stream:
 
 
 def run(
-    source: str, *, stdin: str = "", limits: Limits = Limits(), hash_seed: int | None = None
+    source: str,
+    *,
+    stdin: str = "",
+    limits: Limits = Limits(),
+    hash_seed: int | None = None,
+    project: Project | None = None,
 ) -> ProgramResult:
     """Runs the Python program `source`, which reads `stdin`, with the standard library and nothing else.
 
     With `hash_seed` sets of strings have the same order in every run; the program then sees it as the
-    variable `PYTHONHASHSEED`.
+    variable `PYTHONHASHSEED`. With a `project` it runs in that folder, with the packages of its environment,
+    under the caller's user, who may read both.
 
     Raises:
         ConfigurationError: the sandbox does not work on this machine; nothing ever runs outside it.
     """
-    return run_by(require(), source, stdin, limits, hash_seed)
+    way = callers() if project else require()
+    return run_by(way, source, stdin, limits, hash_seed, project)
 
 
 def run_many(
@@ -193,11 +196,21 @@ def require() -> Way:
     """Checks that the sandbox works here. Raises a ConfigurationError that says what to install."""
     if not sys.platform.startswith("linux"):
         raise ConfigurationError(f"programs are contained on Linux only, this is {sys.platform}")
-    if shutil.which(_BWRAP) is None:
+    if shutil.which(mounts.BWRAP) is None:
         raise ConfigurationError(
             "bubblewrap is not installed, and programs are not run without it: apt-get install bubblewrap"
         )
-    ways = (OWN_USER, ROOT) if os.geteuid() == 0 else (CALLERS,)
+    return _working((OWN_USER, ROOT) if os.geteuid() == 0 else (CALLERS,))
+
+
+@cache
+def callers() -> Way:
+    """How programs run under the caller's user. Raises as `require`."""
+    require()
+    return _working((ROOT if os.geteuid() == 0 else CALLERS,))
+
+
+def _working(ways: Iterable[Way]) -> Way:
     errors: list[str] = []
     for way in ways:
         tried = run_by(way, "print(6 * 7)", "", Limits())
@@ -211,7 +224,14 @@ def require() -> Way:
     )
 
 
-def run_by(way: Way, source: str, stdin: str, limits: Limits, hash_seed: int | None = None) -> ProgramResult:
+def run_by(
+    way: Way,
+    source: str,
+    stdin: str,
+    limits: Limits,
+    hash_seed: int | None = None,
+    project: Project | None = None,
+) -> ProgramResult:
     """`run`, in the given way."""
     started = time.monotonic()
     streams = {"stdout": _Stream(limits.output_bytes), "stderr": _Stream(limits.output_bytes)}
@@ -219,16 +239,18 @@ def run_by(way: Way, source: str, stdin: str, limits: Limits, hash_seed: int | N
         # memory files: nothing of the program ever lies on the host's disk
         program = _memory_file(stack, "program", source.encode("utf-8", "surrogatepass"))
         filters = _memory_file(stack, "filter", seccomp.program())
+        contents = project.changed.values() if project else ()
+        changed = [_memory_file(stack, "changed", content) for content in contents]
         read_end, write_end = os.pipe()
         status = stack.enter_context(os.fdopen(read_end, "rb"))
         told = stack.enter_context(os.fdopen(write_end, "wb"))
         child = stack.enter_context(
             subprocess.Popen(
-                _command(program, filters, told.fileno(), limits, way, hash_seed),
+                _command(program, filters, told.fileno(), limits, way, hash_seed, project, changed),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                pass_fds=(program, filters, told.fileno()),
+                pass_fds=(program, filters, told.fileno(), *changed),
                 env={},
                 cwd="/",
             )
@@ -326,65 +348,26 @@ def _memory_file(stack: ExitStack, name: str, content: bytes) -> int:
 
 
 def _command(
-    program: int, filters: int, status: int, limits: Limits, way: Way, hash_seed: int | None
+    program: int,
+    filters: int,
+    status: int,
+    limits: Limits,
+    way: Way,
+    hash_seed: int | None,
+    project: Project | None,
+    changed: Sequence[int],
 ) -> list[str]:
     values = [limits.cpu_seconds, limits.memory_bytes, limits.threads, limits.file_bytes, 0, 64]
     user = _FIRST_USER + 2 * secrets.randbelow(_USERS) if way.own else 0
     numbers = [str(number) for number in (status, filters, user, limits.memory_bytes)]
     devices = [item for path in supervisor.DEVICES for item in ("--dev-bind", path, path)]
+    named = (*("--hostname", "sandbox"), "--new-session", "--die-with-parent", "--clearenv")
+    mounted = mounts.of_project(project, changed) if project else []
     return [
-        *(
-            executable(),
-            *way.arguments,
-            "--hostname",
-            "sandbox",
-            "--new-session",
-            "--die-with-parent",
-            "--clearenv",
-        ),
-        *(*_mounts(), *devices, "--dir", _BOX, "--chdir", _BOX),
-        *("--perms", "0444", "--ro-bind-data", str(program), _PROGRAM, "--remount-ro", "/"),
-        *(
-            _interpreter(),
-            "-I",
-            "-S",
-            "-B",
-            "-c",
-            supervisor.PROGRAM,
-            *numbers,
-            ",".join(map(str, values)),
-            _PROGRAM,
-            "" if hash_seed is None else str(hash_seed),
-        ),
+        *(mounts.executable(), *way.arguments, *named),
+        *(*mounts.of_interpreter(), *devices, *mounted, "--dir", mounts.BOX, "--chdir", mounts.BOX),
+        *("--perms", "0444", "--ro-bind-data", str(program), mounts.PROGRAM, "--remount-ro", "/"),
+        *(mounts.interpreter(), "-I", "-S", "-B", "-c", supervisor.PROGRAM, *numbers),
+        *(",".join(map(str, values)), mounts.PROGRAM, "" if hash_seed is None else str(hash_seed)),
+        *((str(project.folder), str(project.python or "")) if project else ()),
     ]
-
-
-def executable() -> str:
-    """The path of bubblewrap; its bare name where it is not installed."""
-    return shutil.which(_BWRAP) or _BWRAP
-
-
-@cache
-def _interpreter() -> str:
-    """The installation's own interpreter: that of a virtual environment would need the environment."""
-    version = f"python{sysconfig.get_python_version()}"
-    return str(Path(sys.base_exec_prefix, "bin", version).resolve())
-
-
-@cache
-def _mounts() -> tuple[str, ...]:
-    arguments: list[str] = []
-    installation = [sys.base_prefix, sys.base_exec_prefix, str(Path(_interpreter()).parent.parent)]
-    paths = dict.fromkeys([*installation, *SYSTEM_LIBRARIES])
-    # bubblewrap lets nobody else enter the folders that it makes on the way
-    parents = {
-        str(parent) for path in (*paths, *supervisor.DEVICES, _PROGRAM) for parent in Path(path).parents
-    }
-    arguments += [item for parent in sorted(parents) for item in ("--dir", parent)]
-    for path in paths:
-        here = Path(path)
-        if here.is_symlink():
-            arguments += ["--symlink", str(here.readlink()), path]
-        elif here.exists():
-            arguments += ["--ro-bind", path, path]
-    return tuple(arguments)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from repair.errors import ConfigurationError
-from repair.sandbox import bubblewrap, seccomp
+from repair.sandbox import bubblewrap, mounts, seccomp
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +44,10 @@ class Confinement:
         info, filters = descriptors
         named = [item for name, value in variables.items() for item in ("--setenv", name, value)]
         return [
-            *(bubblewrap.executable(), "--unshare-all", "--unshare-user", "--die-with-parent", "--as-pid-1"),
+            *(mounts.executable(), "--unshare-all", "--unshare-user", "--die-with-parent", "--as-pid-1"),
             *("--uid", bubblewrap.NOBODY, "--gid", bubblewrap.NOBODY, "--hostname", "sandbox"),
             *("--cap-drop", "ALL", "--clearenv", *named),
-            *read_only([*bubblewrap.SYSTEM_LIBRARIES, *self.readable, *folders]),
+            *mounts.read_only([*mounts.SYSTEM_LIBRARIES, *self.readable, *folders]),
             *("--size", str(_TEMPORARY_BYTES), "--tmpfs", str(temporary), "--remount-ro", "/"),
             *("--chdir", str(cwd), "--info-fd", str(info), "--seccomp", str(filters), *command),
         ]
@@ -68,16 +68,3 @@ def unavailable() -> str | None:
     except ConfigurationError as error:
         return str(error)
     return None
-
-
-def read_only(paths: Iterable[str | Path]) -> list[str]:
-    """bubblewrap's arguments that mount `paths` at their own names and, through links, at the real ones."""
-    names: dict[str, str] = {}
-    for path in map(Path, paths):
-        if path.exists():
-            real = str(path.resolve())
-            names.setdefault(real, real)
-            names.setdefault(str(path), real)
-    # what lies in a mounted folder is there already
-    outer = [name for name in names if not any(str(parent) in names for parent in Path(name).parents)]
-    return [item for name in outer for item in ("--ro-bind", names[name], name)]

@@ -1,6 +1,6 @@
 """Supervisor inside the sandbox: it bounds the program, runs it as its child and tells how it ended.
 
-It is the first process inside, and none of the stranger's. It mounts `/tmp` with a limit of files, which
+It is the first process inside, and none of the stranger's. It limits the files of `/tmp`, which
 bubblewrap has no option for, makes the device nodes read-only (their owners, modes and times are the host's),
 gives up every capability, and starts the program with the limits and the seccomp filter, under a user of its
 own if it can have one. bubblewrap's exit code can't tell a signal from `os._exit(137)`; so the supervisor
@@ -14,7 +14,7 @@ MOST_FILES = 10_000
 """Files and folders in `/tmp`."""
 
 # Arguments: descriptors of the status and the filter, user (0: as it is), bytes of `/tmp`, limits, program,
-# hash seed (empty: random).
+# hash seed (empty: random); then, of a project, its folder and its interpreter (empty: this one).
 PROGRAM = f"""
 import ctypes, os, resource, struct, sys
 status, filters, user, size = map(int, sys.argv[1:5])
@@ -28,9 +28,10 @@ for path in {DEVICES!r}:
     has = os.statvfs(path).f_flag
     kept = has & (NO_SUID | NO_DEV | NO_EXEC) | sum(flag for bit, flag in NO_TIMES.items() if has & bit)
     call("mount", None, path.encode(), None, ctypes.c_ulong(READ_ONLY | REMOUNT | BIND | kept), None)
-options = f"size={{size}},nr_inodes={MOST_FILES},mode=1777".encode()
-call("mount", b"tmpfs", b"/tmp", b"tmpfs", ctypes.c_ulong(NO_SUID | NO_DEV), options)
-os.chdir("/tmp")
+options = f"size={{size}},nr_inodes={MOST_FILES}".encode()
+call("mount", None, b"/tmp", None, ctypes.c_ulong(NO_SUID | NO_DEV | REMOUNT), options)
+folder, python = sys.argv[8:] or ("/tmp", "")
+os.chdir(folder)
 code = b"".join(iter(lambda: os.read(filters, 1 << 16), b""))
 pid = os.fork()
 if user:
@@ -50,7 +51,9 @@ if pid == 0:
     seed = sys.argv[7]
     flags = ["-s", "-P"] if seed else ["-I"]  # -I reads no variable
     kept = dict(os.environ, PYTHONHASHSEED=seed) if seed else os.environ
-    os.execve(sys.executable, [sys.executable, *flags, "-S", "-B", sys.argv[6]], kept)
+    flags += ["-B"] if python else ["-S", "-B"]
+    python = python or sys.executable
+    os.execve(python, [python, *flags, sys.argv[6]], kept)
 os.closerange(0, 3)
 _, state, usage = os.wait4(pid, 0)
 os.write(status, f"{{state}} {{usage.ru_utime + usage.ru_stime}}".encode())

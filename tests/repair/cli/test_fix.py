@@ -86,6 +86,49 @@ def test_a_file_is_fixed_step_by_step(tmp_path: Path, monkeypatch: pytest.Monkey
     assert "diagnostics fixed; " in applied.stderr
 
 
+TESTED = "def total(prices: list[int]) -> int:\n    return sum(price)\n"
+TEST = """\
+import unittest
+from shop import total
+
+class Total(unittest.TestCase):
+    def test(self) -> None:
+        self.assertEqual(total([1, 2]), {})
+"""
+
+
+@pytest.mark.parametrize(
+    ("expected", "outcome", "reason"), [(3, "fixed", None), (4, "no_fix", "tests_fail")], ids=["pass", "fail"]
+)
+def test_a_projects_own_tests_decide(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, expected: int, outcome: str, reason: str | None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, text in (("shop.py", TESTED), ("test_shop.py", TEST.format(expected)), ("ruff.toml", "")):
+        (tmp_path / name).write_text(text)
+    command = ("--model", "rules", "--test", "unittest -q", "shop.py")
+    found = json.loads(run("--format", "json", *command).stdout)
+    row = found["diagnostics"][0]
+    assert (row["outcome"], row["reason"]) == (outcome, reason)
+    assert row["tests"] == ("fail_to_pass" if outcome == "fixed" else None)
+    failure = found["tests"]["."]
+    assert (failure is None) == (outcome == "fixed")
+    assert (tmp_path / "shop.py").read_text() == TESTED
+    applied = run("--apply", *command)
+    assert applied.exit_code == int(outcome != "fixed")
+    assert ("  the tests failed and pass with it" in applied.stdout) == (outcome == "fixed")
+    told = "the tests of . pass\n" if outcome == "fixed" else "FAILED (errors=1)\n"
+    assert applied.stderr.endswith(told)
+
+
+def test_tests_that_can_not_be_run_are_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "shop.py").write_text(TESTED)
+    done = run("--model", "rules", "--test", "no_such_module", "shop.py")
+    assert done.exit_code == 2
+    assert "no module no_such_module" in done.stderr
+
+
 def test_nothing_to_fix_is_0_and_a_fault_is_2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "clean.py").write_text("print(1)\n")

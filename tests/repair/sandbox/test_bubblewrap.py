@@ -7,14 +7,17 @@ import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from repair import sandbox
 from repair.errors import ConfigurationError
+from repair.language_servers.environment import Environment, installed
 from repair.sandbox import bubblewrap
 from repair.sandbox.bubblewrap import Limits, ProgramResult, run, run_many
+from repair.sandbox.mounts import Project
 
 ROOT = Path(__file__).resolve().parents[3]
 SHORT = Limits(cpu_seconds=1, wall_seconds=60)
@@ -546,3 +549,57 @@ def test_where_a_program_cannot_be_contained_it_is_not_run(
     finally:
         sandbox.require.cache_clear()
     assert not marker.exists()
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A module and its secret neighbour; the module is seen as a fix left it."""
+    folder = tmp_path / "shop"
+    folder.mkdir(mode=0o700)
+    (folder / "prices.py").write_text("TAX = 1\n")
+    (folder / "private.txt").write_text("own")
+    (folder / "private.txt").chmod(0o600)
+    (tmp_path / "secret").write_text("escaped")
+    return Project(folder, changed={"prices.py": b"TAX = 2\n"})
+
+
+def test_a_program_in_a_project_reads_its_files_and_the_changed_ones_in_their_place(project: Project):
+    code = "import os, sys\nsys.path.insert(0, os.getcwd())\nimport prices\nprint(prices.TAX, "
+    code += "open('private.txt').read())"
+    assert run(code, limits=SHORT, project=project).stdout == "2 own\n"
+    assert (project.folder / "prices.py").read_text() == "TAX = 1\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        ("open('made', 'w')", "Read-only file system"),
+        ("open('prices.py', 'w')", "Read-only file system"),
+        ("import os; os.remove('private.txt')", "Read-only file system"),
+        ("import os; os.chmod('private.txt', 0o777)", "Read-only file system"),
+        ("print(open('../secret').read())", "FileNotFoundError"),
+        ("import os; os.fork()", "PermissionError"),
+        ("import subprocess, sys; subprocess.run([sys.executable])", "PermissionError"),
+        ("import socket; socket.create_connection(('127.0.0.1', 1))", "PermissionError"),
+        ("import pytest", "ModuleNotFoundError"),
+    ],
+)
+def test_a_program_in_a_project_changes_nothing_and_sees_nothing_else(
+    project: Project, code: str, error: str
+):
+    assert error in run(code, limits=SHORT, project=project).stderr
+    assert sorted(path.name for path in project.folder.iterdir()) == ["prices.py", "private.txt"]
+
+
+def test_a_program_in_a_project_has_the_packages_of_its_environment(project: Project):
+    environment = installed(Environment("local", sys.executable))
+    with_packages = replace(project, python=environment.python, readable=environment.files)
+    result = run("import pytest, sys\nprint(sys.prefix)", limits=Limits(), project=with_packages)
+    assert (result.stderr, result.stdout) == ("", f"{sys.prefix}\n")
+
+
+def test_the_temporary_folder_of_a_project_below_it_is_limited_too(project: Project):
+    code = "for number in range(20_000):\n    open(f'/tmp/{number}', 'w').close()\nprint('escaped')"
+    result = run(code, limits=Limits(), project=project)
+    assert "No space left" in result.stderr
+    assert "escaped" not in result.stdout

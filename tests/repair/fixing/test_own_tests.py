@@ -1,0 +1,182 @@
+"""A project's own tests on a fix: what they say, how they end, and what they decide beside the threshold."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from repair import sandbox
+from repair.errors import ConfigurationError
+from repair.fixing.fix import TESTS_FAIL, Fix, Task
+from repair.fixing.fixer import Fixer
+from repair.fixing.own_tests import LIMITS, OwnTests, Transition
+from repair.sandbox import Limits
+from repair.verification.confidence import FEATURES, Calibration
+from tests.repair.fixing.scripted import scripted
+from tests.repair.synthesis.support import FunctionServers, marked
+
+BROKEN, FIXED, WRONG = "def tax(price):\n    return pric\n", "price * 2", "price * 3"
+TEST = (
+    "import unittest\nfrom shop import tax\n\nclass T(unittest.TestCase):\n    def test(self):\n        {}\n"
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def contained() -> None:
+    try:
+        sandbox.require()
+    except ConfigurationError as error:
+        pytest.skip(str(error))
+
+
+def project(folder: Path, files: Mapping[str, str]) -> Path:
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    return folder
+
+
+def own_tests(folder: Path, test: str, command: str = "unittest -q", limits: Limits = LIMITS) -> OwnTests:
+    """Of a project whose only test calls the broken function."""
+    files = {"shop.py": BROKEN, "test_shop.py": TEST.format(test)}
+    return OwnTests(command, project(folder, files), files, limits=limits)
+
+
+@pytest.mark.parametrize(
+    ("test", "after", "tested"),
+    [
+        ("self.assertEqual(tax(1), 2)", FIXED, Transition.FAIL_TO_PASS),
+        ("self.assertEqual(tax(1), 2)", WRONG, Transition.FAIL),
+        ("tax", FIXED, Transition.PASS_TO_PASS),  # it never calls what was broken
+        ("tax", "1 +", Transition.FAIL),  # passed before
+    ],
+)
+def test_what_the_tests_say_of_a_fix(tmp_path: Path, test: str, after: str, tested: Transition) -> None:
+    tests = own_tests(tmp_path, test)
+    found, failure = tests.of_fix({"shop.py": BROKEN}, {"shop.py": BROKEN.replace("pric\n", f"{after}\n")})
+    assert found == tested
+    assert bool(failure) == (tested == Transition.FAIL)
+    assert (tmp_path / "shop.py").read_text() == BROKEN
+
+
+def test_how_they_fail_is_told(tmp_path: Path) -> None:
+    failure = own_tests(tmp_path, "self.assertEqual(tax(1), 2)").failure({})
+    assert failure is not None
+    assert failure.startswith("exit code 1: Ran 1 test in ")
+    assert failure.endswith(" | FAILED (errors=1)")
+
+
+@pytest.mark.parametrize(
+    ("body", "ended"),
+    [
+        ("while True: pass", "they had not ended after 1 s of a processor or 60 s"),
+        ("import os; os.kill(os.getpid(), 9)", "a signal ended them"),
+        ("print('x' * 20_000)", "they printed more than 10,000 bytes"),
+        ("bytearray(1 << 30)", "exit code 1: "),
+        ("import os; os._exit(5)", "exit code 5"),
+    ],
+)
+def test_tests_that_do_not_end_well_fail(tmp_path: Path, body: str, ended: str) -> None:
+    limits = Limits(cpu_seconds=1, wall_seconds=60, output_bytes=10_000, memory_bytes=500 << 20)
+    failure = own_tests(tmp_path, body, limits=limits).failure({})
+    assert failure is not None
+    assert failure.startswith(ended)
+
+
+def test_doctests_and_an_environments_packages(tmp_path: Path) -> None:
+    text = 'def tax(price):\n    """\n    >>> tax(2)\n    4\n    """\n    return price * {}\n'
+    files = {
+        "shop.py": text.format(2),
+        "test_shop.py": "from shop import tax\ndef test(tmp_path): assert tax(1) == 2\n",
+    }
+    folder = project(tmp_path, files)
+    for tests in (
+        OwnTests("doctest shop.py", folder, files),
+        OwnTests("pytest -q", folder, files, python=Path(sys.executable)),
+    ):
+        assert tests.failure(files) is None
+        assert tests.failure({"shop.py": text.format(3)}) is not None
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("pytest -q", "no module pytest in .* name the project's environment by --python"),
+        ("", "expected a module and its arguments"),
+        ("-m pytest", "expected a module and its arguments"),
+        ("pytest 'a", "can't be read: No closing quotation"),
+    ],
+)
+def test_a_command_that_runs_no_tests_is_refused(tmp_path: Path, command: str, message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        OwnTests(command, tmp_path, {})
+
+
+def test_the_sandboxes_own_folder_is_no_project() -> None:
+    with pytest.raises(ConfigurationError, match="move the project to a folder below"):
+        OwnTests("unittest", Path("/tmp"), {})
+
+
+TEXT = 'a = "error:x"\nc = 3\n'
+NEVER = Calibration(intercept=-9.0, weights=dict.fromkeys(FEATURES, 0.0), threshold=0.5)
+ALWAYS = replace(NEVER, intercept=9.0)
+
+
+def fixed(
+    folder: Path,
+    test: str,
+    calibration: Calibration | None,
+    *,
+    text: str = TEXT,
+    answers: tuple[str, ...] = ("fine",),
+) -> Fix:
+    """The fix of `a`, whose answers are `answers`, by a model with a calibration."""
+    files = {"main.py": text}
+    test_file = "import unittest\nimport main\n\nclass T(unittest.TestCase):\n    def test(self):\n"
+    project(folder, {**files, "test_main.py": f"{test_file}        {test}\n"})
+    diffs = [f'-1 a = "error:x"\n+1 a = "{answer}"' for answer in answers]
+    models, _, _ = scripted(lambda text, diagnostic, number: diffs[number])
+    tests = OwnTests("unittest -q", folder, files)
+    task = Task(files, marked(files)[0], marked(files), k=len(answers), tests=tests)
+    [fix] = Fixer(replace(models, calibration=calibration), FunctionServers(marked)).fix([task])
+    return fix
+
+
+REACHES, PASSES = "self.assertEqual(main.a, 'fine')", "self.assertEqual(main.c, 3)"
+
+
+@pytest.mark.parametrize(
+    ("test", "calibration", "found", "tested"),
+    [
+        (REACHES, None, True, Transition.FAIL_TO_PASS),
+        (REACHES, ALWAYS, True, Transition.FAIL_TO_PASS),
+        (REACHES, NEVER, True, Transition.FAIL_TO_PASS),  # they say more than the confidence
+        (PASSES, ALWAYS, True, Transition.PASS_TO_PASS),
+        (PASSES, NEVER, False, None),  # they say nothing of the change
+    ],
+)
+def test_tests_that_fail_before_and_pass_after_decide(
+    tmp_path: Path, test: str, calibration: Calibration | None, found: bool, tested: Transition | None
+) -> None:
+    fix = fixed(tmp_path, test, calibration)
+    assert (fix.found, fix.tested) == (found, tested)
+
+
+def test_an_answer_that_fails_the_tests_is_left_for_the_next(tmp_path: Path) -> None:
+    fix = fixed(tmp_path, REACHES, ALWAYS, answers=("other", "fine"))
+    assert fix.changed == {"main.py": TEXT.replace("error:x", "fine")}
+    assert fix.reasons == {TESTS_FAIL: 1}
+    alone = fixed(tmp_path, REACHES, ALWAYS, answers=("other",))
+    assert (alone.found, alone.reasons) == (False, {TESTS_FAIL: 1})
+    assert alone.nearest is not None
+    assert alone.nearest.detail.endswith("FAILED (failures=1)")
+
+
+@pytest.mark.parametrize(("calibration", "found"), [(ALWAYS, True), (NEVER, False)])
+def test_beside_an_error_that_is_left_failing_tests_say_nothing(
+    tmp_path: Path, calibration: Calibration, found: bool
+) -> None:
+    fix = fixed(tmp_path, "self.fail()", calibration, text=f'{TEXT}b = "error:y"\n')
+    assert (fix.found, fix.tested) == (found, None)
+    assert TESTS_FAIL not in fix.reasons
