@@ -5,8 +5,8 @@
 Reads the verified answers of `bench/precision.py`. The first tests of a LeetCode problem, which are the
 examples of its page, stand for a project's own; whether a repair is right all of its tests say. Shown is what
 `repair fix --test` shows (`repair.fixing.fixer`): of a model with a calibration, the first answer that
-repairs what the tests failed of, or is above the threshold and does not fail them; while an error is left in
-the file, failing tests say nothing. Nothing is decoded.
+repairs what the tests failed of, or is above the threshold and does not fail them; where they failed before,
+and an error is left in the file, they say nothing. Nothing is decoded.
 """
 
 import argparse
@@ -45,12 +45,13 @@ class Known:
     def shown(self, row: Row, tests: int, calibration: Calibration | None) -> Row | None:
         """The answer that is shown when so many tests are run; 0: none are."""
         sample = row["sample_id"]
+        passed = tests == 0 or self.passes[tests][sample, self.originals[sample]]
         for repair in row["repairs"]:
             text = sample, repair["repaired"]
             passes = tests == 0 or self.passes[tests][text]
-            if not passes and not self.left[text]:
+            if not passes and (passed or not self.left[text]):
                 continue
-            repaired = tests and passes and not self.passes[tests][sample, self.originals[sample]]
+            repaired = passes and not passed
             if repaired or calibration is None:
                 return repair
             confidence = calibration.confidence(Signals(**repair["signals"]))

@@ -61,8 +61,8 @@ def fix(
     (PROVIDER/NAME) is sent the file; the others stay on this machine.
 
     With --test a fix after which the tests fail is not shown, and one after which they no longer fail is
-    shown however unlikely. While another error is left in the file, failing tests do not count. What they
-    say of all fixes together is told at the end.
+    shown however unlikely. Where they failed before and another error is left, they can't tell. What they say
+    of all fixes together is told at the end.
 
     \b
     Exit codes:

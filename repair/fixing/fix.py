@@ -112,7 +112,7 @@ class Fix:
     `line_diff` is that answer in the fewest signed lines, `rejected` the answers before it. `confidence`: the
     probability that it is right; None: the model was never calibrated. `withheld`: the likeliest of the
     answers that verified and are `unsure`. `author`: who gave the answer, the model or the rules. `tested`:
-    what the project's own tests say of it; None: they were not run, or could not tell.
+    what the project's own tests say for it; None: they were not run, or could not tell.
     """
 
     task: Task

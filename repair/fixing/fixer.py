@@ -197,7 +197,7 @@ def first_verified(
             if verdict.accepted:
                 changed = verdict.changed(task.path)
                 tested, failure = _tested(task, verdict)
-                if tested == Transition.FAIL:
+                if failure:
                     known[line_diff] = Attempt(TESTS_FAIL, failure)
                     rejected.append(known[line_diff])
                     continue
@@ -231,14 +231,14 @@ def first_verified(
 
 
 def _tested(task: Task, verdict: Verdict) -> tuple[Transition | None, str]:
-    """What the task's tests say of a verified answer, and how they fail; None: there are none, or they fail
-    beside an error that is left in a changed file, which may be why."""
+    """What the task's tests say for a verified answer, or how they fail; None: there are none, or they can't
+    tell, for they failed before, and an error is left in a changed file."""
     if task.tests is None:
         return None, ""
     changed = verdict.changed(task.path)
     tested, failure = task.tests.of_fix(task.files, {**task.files, **changed})
     left = any(found.severity == "error" and found.path in changed for found in verdict.after)
-    return (None, "") if tested == Transition.FAIL and left else (tested, failure)
+    return (None, "") if tested == Transition.FAIL_TO_FAIL and left else (tested, failure)
 
 
 def _doubts(fix: Fix, signals: Signals, calibration: Calibration) -> str:

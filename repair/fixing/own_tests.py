@@ -1,7 +1,8 @@
 """FAIL_TO_PASS and PASS_TO_PASS: a project's own tests before and after a fix, run in the sandbox.
 
-The terms are SWE-bench's (Jimenez et al. 2024): tests that failed and pass reach what was broken; those that
-passed and still do say only that nothing else broke.
+The terms are SWE-bench's (Jimenez et al. 2024). Tests that failed and pass reach what was broken; those that
+passed and still do say only that nothing else broke; those that fail before and after may do so for what is
+broken elsewhere.
 
 The tests see the project's folder as it is on the disk, read-only, with the files of the fix in the place of
 theirs, and `/tmp` to write to. They can't start a process and have no network. A program can end itself with
@@ -48,11 +49,12 @@ _ENDED = {
 
 
 class Transition(StrEnum):
-    """What the tests say of a fix."""
+    """How the tests end before and after a fix."""
 
-    FAIL_TO_PASS = "fail_to_pass"  # noqa: S105 (no password: they reach what it repairs)
+    FAIL_TO_PASS = "fail_to_pass"  # noqa: S105 (no password)
     PASS_TO_PASS = "pass_to_pass"  # noqa: S105
-    FAIL = "fail"
+    FAIL_TO_FAIL = "fail_to_fail"
+    PASS_TO_FAIL = "pass_to_fail"  # noqa: S105
 
 
 class OwnTests:
@@ -87,10 +89,11 @@ class OwnTests:
             raise ConfigurationError(f"no module {self._command[0]} in {folder} or {place}{_told(found)}")
 
     def of_fix(self, before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Transition, str]:
-        """What they say of the change from `before` to `after`, and how they fail after it."""
-        if (failure := self.failure(after)) is not None:
-            return Transition.FAIL, failure
-        return (Transition.PASS_TO_PASS if self.failure(before) is None else Transition.FAIL_TO_PASS), ""
+        """How they end before and after the change from `before` to `after`, and how they fail after it."""
+        passed, failure = self.failure(before) is None, self.failure(after)
+        if failure is None:
+            return Transition.PASS_TO_PASS if passed else Transition.FAIL_TO_PASS, ""
+        return Transition.PASS_TO_FAIL if passed else Transition.FAIL_TO_FAIL, failure
 
     def failure(self, files: Mapping[str, str]) -> str | None:
         """How the tests fail on the project with these files; None: they pass. Known answers are kept."""

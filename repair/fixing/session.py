@@ -3,6 +3,9 @@
 Syntax errors come first. The first answers of a pass are decoded together, for the file as it is then; those
 of later diagnostics are rebased on the fixes before them (`repair.fixing.rebase`), and asked for again where
 that does not verify. What fixes bring to light is the next pass.
+
+Where the project's own tests are run, a fix that they can't tell of waits until a pass has no other: they may
+tell when what they failed of is repaired.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -81,15 +84,20 @@ class Session:
             yield Report(diagnostic, Outcome.CODE_ACTION, {}, {})
         origins = {diagnostic: diagnostic for diagnostic in (*found.targets, *found.same_faults)}
         given_up: list[Diagnostic] = []
+        waited = False
         for _ in range(MOST_PASSES):
             pending = [target for target in found.targets if target not in given_up]
             if not pending:
                 return
             base = self.files[path]
             chosen = _first(pending, found)
-            for report in self._pass(path, chosen, known):
+            waits = self._tests is not None and not waited and len(chosen.targets) > 1
+            waiting: list[Diagnostic] = []
+            for report in self._pass(path, chosen, known, waiting if waits else None):
                 yield replace(report, diagnostic=origins.get(report.diagnostic, report.diagnostic))
+            chosen = chosen.without(waiting)
             given_up += chosen.targets
+            waited = bool(waiting) and self.files[path] == base
             if self.files[path] == base:
                 continue
             known = self._check(path)
@@ -106,7 +114,10 @@ class Session:
             if target not in given_up:
                 yield Report(origins.get(target, target), Outcome.NO_FIX, {}, {})
 
-    def _pass(self, path: str, found: Triage, known: Sequence[Diagnostic]) -> Iterator[Report]:
+    def _pass(
+        self, path: str, found: Triage, known: Sequence[Diagnostic], waiting: list[Diagnostic] | None
+    ) -> Iterator[Report]:
+        """What came of each target. `waiting`: gets those that the tests can't tell of; None: none waits."""
         base = dict(self.files)
         tasks = [Task(base, target, known, self._k, self._unsure, self._tests) for target in found.targets]
         firsts = self._fixer.first_answers(tasks)
@@ -120,14 +131,16 @@ class Session:
                 continue
             task = replace(first, files=dict(self.files), diagnostic=now, before=known)
             fix = self._fixed(task, base, proposals)
-            if not fix.found:
+            if fix.found and fix.tested is None and waiting is not None:
+                waiting.append(target)
+            elif not fix.found:
                 yield Report(target, Outcome.NO_FIX, {}, {}, fix)
             else:
                 before = {name: self.files[name] for name in fix.changed}
                 self.files.update(fix.changed)
                 known = self._check(path)
                 yield Report(target, Outcome.FIXED, before, fix.changed, fix)
-        for diagnostic, twin in found.same_faults.items():
+        for diagnostic, twin in found.without(waiting or ()).same_faults.items():
             moved = _Moves(base[path], self.files[path])
             gone = moved.find(diagnostic, known) is None
             yield Report(diagnostic, Outcome.GONE if gone else Outcome.SAME_FAULT, {}, {}, twin=twin)

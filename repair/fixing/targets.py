@@ -8,8 +8,8 @@
 | `target` | a model is asked |
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Container, Iterable
+from dataclasses import dataclass, field, replace
 
 from repair.diagnostics.diagnostic import HINT, Diagnostic
 from repair.diagnostics.equal_findings import equal_findings
@@ -25,6 +25,14 @@ class Triage:
     targets: list[Diagnostic] = field(default_factory=list[Diagnostic])
     same_faults: dict[Diagnostic, Diagnostic] = field(default_factory=dict[Diagnostic, Diagnostic])
     """Diagnostic -> the target that reports the same fault."""
+
+    def without(self, targets: Container[Diagnostic]) -> "Triage":
+        """All but `targets`, and what reports the same faults."""
+        return replace(
+            self,
+            targets=[target for target in self.targets if target not in targets],
+            same_faults={known: twin for known, twin in self.same_faults.items() if twin not in targets},
+        )
 
 
 def triage(diagnostics: Iterable[Diagnostic]) -> Triage:

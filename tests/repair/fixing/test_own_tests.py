@@ -4,6 +4,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from repair.errors import ConfigurationError
 from repair.fixing.fix import TESTS_FAIL, Fix, Task
 from repair.fixing.fixer import Fixer
 from repair.fixing.own_tests import LIMITS, OwnTests, Transition
+from repair.fixing.session import Outcome, Session
 from repair.sandbox import Limits
 from repair.verification.confidence import FEATURES, Calibration
 from tests.repair.fixing.scripted import scripted
@@ -47,16 +49,16 @@ def own_tests(folder: Path, test: str, command: str = "unittest -q", limits: Lim
     ("test", "after", "tested"),
     [
         ("self.assertEqual(tax(1), 2)", FIXED, Transition.FAIL_TO_PASS),
-        ("self.assertEqual(tax(1), 2)", WRONG, Transition.FAIL),
+        ("self.assertEqual(tax(1), 2)", WRONG, Transition.FAIL_TO_FAIL),
         ("tax", FIXED, Transition.PASS_TO_PASS),  # it never calls what was broken
-        ("tax", "1 +", Transition.FAIL),  # passed before
+        ("tax", "1 +", Transition.PASS_TO_FAIL),
     ],
 )
 def test_what_the_tests_say_of_a_fix(tmp_path: Path, test: str, after: str, tested: Transition) -> None:
     tests = own_tests(tmp_path, test)
     found, failure = tests.of_fix({"shop.py": BROKEN}, {"shop.py": BROKEN.replace("pric\n", f"{after}\n")})
     assert found == tested
-    assert bool(failure) == (tested == Transition.FAIL)
+    assert bool(failure) == tested.endswith("to_fail")
     assert (tmp_path / "shop.py").read_text() == BROKEN
 
 
@@ -119,6 +121,7 @@ def test_the_sandboxes_own_folder_is_no_project() -> None:
 
 
 TEXT = 'a = "error:x"\nc = 3\n'
+TEST_FILE = "import unittest\nimport main\n\nclass T(unittest.TestCase):\n    def test(self):\n"
 NEVER = Calibration(intercept=-9.0, weights=dict.fromkeys(FEATURES, 0.0), threshold=0.5)
 ALWAYS = replace(NEVER, intercept=9.0)
 
@@ -133,8 +136,7 @@ def fixed(
 ) -> Fix:
     """The fix of `a`, whose answers are `answers`, by a model with a calibration."""
     files = {"main.py": text}
-    test_file = "import unittest\nimport main\n\nclass T(unittest.TestCase):\n    def test(self):\n"
-    project(folder, {**files, "test_main.py": f"{test_file}        {test}\n"})
+    project(folder, {**files, "test_main.py": f"{TEST_FILE}        {test}\n"})
     diffs = [f'-1 a = "error:x"\n+1 a = "{answer}"' for answer in answers]
     models, _, _ = scripted(lambda text, diagnostic, number: diffs[number])
     tests = OwnTests("unittest -q", folder, files)
@@ -180,3 +182,64 @@ def test_beside_an_error_that_is_left_failing_tests_say_nothing(
     fix = fixed(tmp_path, "self.fail()", calibration, text=f'{TEXT}b = "error:y"\n')
     assert (fix.found, fix.tested) == (found, None)
     assert TESTS_FAIL not in fix.reasons
+
+
+def session(
+    folder: Path, test: str, words: Mapping[str, str]
+) -> tuple[list[tuple[str, Outcome, Transition | None]], str]:
+    """What comes of a file with an error for each of `words`, whose answer puts that word in its place; the
+    last one has no fix, and is left."""
+    files = {"main.py": "".join(f'{name} = "error:{name}"\n' for name in (*words, "z"))}
+    project(folder, {**files, "test_main.py": f"{TEST_FILE}        {test}\n"})
+
+    def script(text: str, diagnostic: Mapping[str, Any], number: int) -> str:
+        name, line = diagnostic["code"][-2], diagnostic["start_line"] + 1
+        if name not in words:
+            return ""
+        return f'-{line} {name} = "error:{name}"\n+{line} {name} = "{words[name]}"'
+
+    models, _, _ = scripted(script)
+    servers = FunctionServers(marked)
+    tests = OwnTests("unittest -q", folder, files)
+    known = Session(files, Fixer(models, servers), servers, k=1, tests=tests)
+    reports = [
+        (report.diagnostic.code[-2], report.outcome, report.fix.tested if report.fix else None)
+        for report in known.fix_file("main.py")
+    ]
+    return reports, known.files["main.py"]
+
+
+def test_a_fix_that_the_tests_can_not_tell_of_waits_for_those_that_they_can(tmp_path: Path) -> None:
+    test = "self.assertEqual((main.a == 'wrong', main.b), (False, 'fine'))"
+    reports, text = session(tmp_path, test, {"a": "wrong", "b": "fine"})
+    assert reports == [
+        ("b", Outcome.FIXED, Transition.FAIL_TO_PASS),
+        ("z", Outcome.NO_FIX, None),
+        ("a", Outcome.NO_FIX, None),
+    ]
+    assert text == 'a = "error:a"\nb = "fine"\nz = "error:z"\n'
+
+
+def test_fixes_that_only_together_make_the_tests_pass_are_made(tmp_path: Path) -> None:
+    test = "self.assertEqual((main.a, main.b), ('fine', 'fine'))"
+    reports, _ = session(tmp_path, test, {"a": "fine", "b": "fine"})
+    assert reports == [
+        ("z", Outcome.NO_FIX, None),
+        ("a", Outcome.FIXED, None),
+        ("b", Outcome.FIXED, Transition.FAIL_TO_PASS),
+    ]
+
+
+def test_tests_that_always_fail_beside_what_is_left_decide_nothing(tmp_path: Path) -> None:
+    reports, text = session(tmp_path, "self.fail()", {"a": "fine", "b": "fine"})
+    assert [(name, outcome) for name, outcome, _ in reports] == [
+        ("z", Outcome.NO_FIX),
+        ("a", Outcome.FIXED),
+        ("b", Outcome.FIXED),
+    ]
+    assert text == 'a = "fine"\nb = "fine"\nz = "error:z"\n'
+
+
+def test_what_passed_before_must_pass_after_also_beside_an_error(tmp_path: Path) -> None:
+    reports, _ = session(tmp_path, "self.assertNotEqual(main.a, 'wrong')", {"a": "wrong"})
+    assert reports == [("a", Outcome.NO_FIX, None), ("z", Outcome.NO_FIX, None)]
