@@ -24,6 +24,8 @@ def test_each_diagnostic_has_one_place_in_the_order_of_the_lines() -> None:
     assert sorted_out.style == [style]
     assert sorted_out.targets == [attribute, same]
     assert sorted_out.same_faults == {missing: same}
+    left = sorted_out.without([same])
+    assert (left.targets, left.same_faults, left.style) == ([attribute], {}, [style])
 
 
 def test_nothing_is_to_be_done_without_diagnostics() -> None:
