@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
 from repair.errors import InputError
 from repair.fixing.fix import (
@@ -35,7 +36,7 @@ from repair.prompt.sentinels import PromptError
 from repair.schema.guards import guarded
 from repair.synthesis.rules import RULES
 from repair.synthesis.rules.model import RulesModel
-from repair.unexpected import UNEXPECTED
+from repair.unexpected import UNEXPECTED, detail_of, is_of_the_run
 from repair.verification.confidence import Calibration, Signals, signals_of
 from repair.verification.needless import UnansweredError
 from repair.verification.verifier import Verdict, examine
@@ -162,10 +163,25 @@ class Fixer:
                 by_count[count].append(index)
         by_count.pop(0, None)
         for count, indices in by_count.items():
-            answers = model.answer([samples[index] for index in indices], k=count)
+            answers = _answers_or_faults(model, [samples[index] for index in indices], count)
             for index, completions in zip(indices, answers, strict=True):
                 proposals[index] = [_proposal(completion, tasks[index]) for completion in completions]
         return proposals
+
+
+def _answers_or_faults(
+    model: Model, samples: Sequence[Mapping[str, Any]], count: int
+) -> list[list[Completion] | list[Attempt]]:
+    """The answers to each sample. Where the model fails unforeseen each is asked about alone, and the failure
+    stands for the answers to that one."""
+    try:
+        return [*model.answer(samples, k=count)]
+    except Exception as error:
+        if is_of_the_run(error):
+            raise
+        if len(samples) == 1:
+            return [[Attempt(UNEXPECTED, detail_of(error))] * count]
+    return [alone for sample in samples for alone in _answers_or_faults(model, [sample], count)]
 
 
 def _unforeseen(task: Task, detail: str) -> Fix:
@@ -246,7 +262,9 @@ def _doubts(fix: Fix, signals: Signals, calibration: Calibration) -> str:
     return f"confidence {fix.confidence:.2f}, expected at least {calibration.threshold:.2f} ({doubts})"
 
 
-def _proposal(completion: Completion, task: Task) -> Proposal:
+def _proposal(completion: Completion | Attempt, task: Task) -> Proposal:
+    if isinstance(completion, Attempt):
+        return completion
     if completion.finish_reason == FinishReason.TOO_LONG:
         return Attempt(TOO_LONG, f"{completion.input_tokens} tokens")
     if completion.finish_reason == FinishReason.UNANSWERED:

@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 
 from repair.diagnostics.diagnostic import Diagnostic
+from repair.errors import TeacherUnavailableError
 from repair.fixing.fix import LATE, MODEL, REASONS, UNSURE, Fix, Task
 from repair.fixing.fixer import Fixer
 from repair.language_servers import ServerTimeoutError
 from repair.models.model import FinishReason
 from repair.synthesis.rules import RULES
+from repair.unexpected import UNEXPECTED
 from tests.repair.fixing.scripted import DOUBTS, Script, scripted
 from tests.repair.synthesis.support import FunctionServers, found, marked
 
@@ -113,6 +115,27 @@ def test_the_reason_that_came_furthest_is_the_nearest() -> None:
     assert fix.nearest is not None
     assert fix.nearest.reason == "new_error"
     assert list(fix.reasons) == ["no_change", "malformed", "new_error", "diagnostic_remains"]
+
+
+def test_a_model_that_fails_on_one_diagnostic_answers_the_others() -> None:
+    def script(text: str, diagnostic: Mapping[str, Any], number: int) -> str:
+        if "error:y" in text:
+            raise KeyError("a bug of the decoder")
+        return GOOD
+
+    fixes = fixed(script, [task(3), task(3, TEXT.replace("error:x", "error:y")), task(3)])
+    assert [fix.found for fix in fixes] == [True, False, True]
+    assert fixes[1].reasons == {UNEXPECTED: 3}
+    assert fixes[1].nearest is not None
+    assert fixes[1].nearest.detail == "KeyError: 'a bug of the decoder'"
+
+
+def test_a_model_that_is_not_there_is_nobodys_fix() -> None:
+    def script(*_: Any) -> str:
+        raise TeacherUnavailableError("no connection")
+
+    with pytest.raises(TeacherUnavailableError):
+        fixed(script, [task(), task()])
 
 
 def test_a_late_task_is_not_sampled() -> None:
