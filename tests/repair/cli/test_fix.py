@@ -97,28 +97,30 @@ class Total(unittest.TestCase):
 """
 
 
-@pytest.mark.parametrize(
-    ("expected", "outcome", "reason"), [(3, "fixed", None), (4, "no_fix", "tests_fail")], ids=["pass", "fail"]
-)
-def test_a_projects_own_tests_decide(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, expected: int, outcome: str, reason: str | None
-) -> None:
-    monkeypatch.chdir(tmp_path)
+def fixed_by_tests(folder: Path, expected: int, *options: str) -> Result:
     for name, text in (("shop.py", TESTED), ("test_shop.py", TEST.format(expected)), ("ruff.toml", "")):
-        (tmp_path / name).write_text(text)
-    command = ("--model", "rules", "--test", "unittest -q", "shop.py")
-    found = json.loads(run("--format", "json", *command).stdout)
+        (folder / name).write_text(text)
+    return run("--model", "rules", "--test", "unittest -q", *options, "shop.py")
+
+
+def test_a_fix_with_which_the_tests_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = fixed_by_tests(tmp_path, 3, "--apply")
+    assert done.exit_code == 0
+    assert (tmp_path / "shop.py").read_text() == TESTED.replace("price)", "prices)")
+    assert "  the tests failed and pass with it\n" in done.stdout
+    assert done.stderr.endswith("with these fixes the tests of . pass\n")
+
+
+def test_a_fix_that_fails_the_tests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = fixed_by_tests(tmp_path, 4, "--apply", "--format", "json")
+    assert (done.exit_code, (tmp_path / "shop.py").read_text()) == (1, TESTED)
+    found = json.loads(done.stdout)
     row = found["diagnostics"][0]
-    assert (row["outcome"], row["reason"]) == (outcome, reason)
-    assert row["tests"] == ("fail_to_pass" if outcome == "fixed" else None)
-    failure = found["tests"]["."]
-    assert (failure is None) == (outcome == "fixed")
-    assert (tmp_path / "shop.py").read_text() == TESTED
-    applied = run("--apply", *command)
-    assert applied.exit_code == int(outcome != "fixed")
-    assert ("  the tests failed and pass with it" in applied.stdout) == (outcome == "fixed")
-    told = "the tests of . pass\n" if outcome == "fixed" else "FAILED (errors=1)\n"
-    assert applied.stderr.endswith(told)
+    assert (row["outcome"], row["reason"], row["tests"]) == ("no_fix", "tests_fail", None)
+    assert row["detail"].endswith("FAILED (failures=1)")
+    assert found["tests"]["."].endswith("FAILED (errors=1)")  # as they do without a fix
 
 
 def test_tests_that_can_not_be_run_are_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
