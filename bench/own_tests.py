@@ -45,9 +45,9 @@ class Known:
     def shown(self, row: Row, tests: int, calibration: Calibration | None) -> Row | None:
         """The answer that is shown when so many tests are run; 0: none are."""
         sample = row["sample_id"]
-        passed = tests == 0 or self.passes[tests][sample, self.originals[sample]]
         for repair in row["repairs"]:
             text = sample, repair["repaired"]
+            passed = tests == 0 or self.passes[tests][sample, self.originals[sample]]
             passes = tests == 0 or self.passes[tests][text]
             if not passes and (passed or not self.left[text]):
                 continue

@@ -46,6 +46,7 @@ RESULTS = (
     "precision",
     "edit_spread",
     "second_checker",
+    "own_tests",
     "scores",
     "scaling",
     "formats",
@@ -310,6 +311,9 @@ def page() -> str:
         [row] = [row for row in rows if (row["benchmark"], row[by]) == (benchmark, name)]
         return row
 
+    def has(study: str, recipe: str) -> bool:
+        return any(row["recipe"] == recipe for row in results[study]["ablations"])
+
     def passing(study: str, benchmark: str, name: str) -> Share:
         row = arm(study, benchmark, name)
         return Share(row["functional"], row["n"])
@@ -331,6 +335,7 @@ def page() -> str:
         steps=Rows(precision["steps"]),
         teachers=Rows(precision["teachers"]),
         scripts=Rows(precision["scripted"]),
+        tested=Rows(results["own_tests"]["systems"]),
         model=precision["model"],
         threshold=precision["calibration"]["threshold"],
         own=precision["verifiers_own"],
@@ -351,6 +356,7 @@ def page() -> str:
         arms=arms,
         arm=arm,
         passing=passing,
+        has=has,
         repeated=repeated,
         Share=Share,
         trainings=partial(trainings, recipe=SMALL),

@@ -189,6 +189,10 @@ NOT_RUN: Mapping[str, Sequence[str]] = {
         " 'smollm2-135m-seed-19|300'",
         "dagster asset materialize -m code_location.definitions --select scaling_results --partition"
         " 'smollm2-135m-search-replace|1000'",
+        "dagster asset materialize -m code_location.definitions --select scaling_results --partition"
+        " 'smollm2-135m-instruction|300'",
+        "dagster asset materialize -m code_location.definitions --select scaling_results --partition"
+        " 'smollm2-135m-2-epochs|300'",
         "dagster asset materialize -m code_location.definitions --select scaling_page",
     ),
     "trains; tests/eval_assets/test_self_taught.py does with a scripted model": (
@@ -212,6 +216,8 @@ NOT_RUN: Mapping[str, Sequence[str]] = {
         "python bench/precision.py --store .model/store --out .model/precision --fit",
         "python bench/precision.py --store .model/store --out .model/precision --no-decode",
         "python bench/precision.py --store .model/store --out .model/precision --no-decode --scripted 150",
+        "python bench/own_tests.py --store .model/store --repairs"
+        " .model/precision/48c3a4d33cdd/repairs.jsonl",
         "python bench/reproduction.py",
         "python bench/reproduction.py --exact 1000",
         "python bench/reproduction.py --memory 20000",
