@@ -49,6 +49,7 @@ RESULTS = (
     "own_tests",
     "scores",
     "scaling",
+    "scaling_32_bits",
     "formats",
     "formats_300",
     "ablations_300",
