@@ -12,6 +12,8 @@ from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
+from repair import sandbox
+from repair.errors import ConfigurationError
 from repair.language_servers import LanguageServers
 
 # Read when gcsfs is imported, by whichever test comes first: else it would ask over gRPC what kind of bucket
@@ -90,3 +92,12 @@ def servers() -> Iterator[LanguageServers]:
     """Pyright and ruff of the tests of this process that only ask them: to start others takes seconds."""
     with LanguageServers() as servers:
         yield servers
+
+
+@pytest.fixture(scope="session")
+def contained() -> None:
+    """Skips what runs programs in the sandbox where that does not work."""
+    try:
+        sandbox.require()
+    except ConfigurationError as error:
+        pytest.skip(str(error))

@@ -6,8 +6,6 @@ import pytest
 
 from eval_assets.judge_calibration import REPORT, judge_calibration
 from partitions.keys import Key
-from repair import sandbox
-from repair.errors import ConfigurationError
 from resources.benchmark_data import BenchmarkDataResource
 from resources.language_models import LanguageModelResource
 from tests.graph import House, failure, reused
@@ -23,11 +21,8 @@ def knows_the_answer(exchange: Exchange) -> None:
     exchange.answer(f"<verdict>\n{'keep' if right else 'drop'}: I know it.\n</verdict>")
 
 
+@pytest.mark.usefixtures("contained")
 def test_a_judge_that_knows_the_answers_is_said_to_know_them(tmp_path: Path):
-    try:
-        sandbox.require()
-    except ConfigurationError as error:
-        pytest.skip(str(error))
     house = House(tmp_path)
     write_published(tmp_path / "data", [instance(UNDEFINED)])
     house.resources["benchmark_data"] = BenchmarkDataResource(folder=str(tmp_path / "data"))

@@ -7,8 +7,6 @@ import dagster as dg
 import pytest
 
 from partitions.keys import Key
-from repair import sandbox
-from repair.errors import ConfigurationError
 from repair.evaluation.leetcode.injection.bugs import half_of
 from repair_assets.benchmarks import leetcode_benchmark
 from repair_assets.injected_bugs import injected_bugs
@@ -37,11 +35,7 @@ def instance(buggy: str, slug: str = "add") -> dict[str, str]:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> House:
-    try:
-        sandbox.require()
-    except ConfigurationError as error:
-        pytest.skip(str(error))
+def house(contained: None, tmp_path: Path) -> House:
     house = House(tmp_path)
     bugs = [instance(source) for source in (UNDEFINED, UNCLOSED, UNBOUND, FINE)]
     write_published(tmp_path / "data", [*bugs, instance(UNDEFINED, "unknown")])

@@ -103,6 +103,7 @@ def fixed_by_tests(folder: Path, expected: int, *options: str) -> Result:
     return run("--model", "rules", "--test", "unittest -q", *options, "shop.py")
 
 
+@pytest.mark.usefixtures("contained")
 def test_a_fix_with_which_the_tests_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     done = fixed_by_tests(tmp_path, 3, "--apply")
@@ -112,6 +113,7 @@ def test_a_fix_with_which_the_tests_pass(tmp_path: Path, monkeypatch: pytest.Mon
     assert done.stderr.endswith("with these fixes the tests of . pass\n")
 
 
+@pytest.mark.usefixtures("contained")
 def test_a_fix_that_fails_the_tests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     done = fixed_by_tests(tmp_path, 4, "--apply", "--format", "json")
@@ -123,6 +125,7 @@ def test_a_fix_that_fails_the_tests(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert found["tests"]["."].endswith("FAILED (errors=1)")  # as they do without a fix
 
 
+@pytest.mark.usefixtures("contained")
 def test_tests_that_can_not_be_run_are_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "shop.py").write_text(TESTED)

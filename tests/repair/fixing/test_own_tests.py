@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from repair import sandbox
 from repair.errors import ConfigurationError
 from repair.fixing.fix import TESTS_FAIL, Fix, Task
 from repair.fixing.fixer import Fixer
@@ -19,18 +18,12 @@ from repair.verification.confidence import FEATURES, Calibration
 from tests.repair.fixing.scripted import scripted
 from tests.repair.synthesis.support import FunctionServers, marked
 
+pytestmark = pytest.mark.usefixtures("contained")
+
 BROKEN, FIXED, WRONG = "def tax(price):\n    return pric\n", "price * 2", "price * 3"
 TEST = (
     "import unittest\nfrom shop import tax\n\nclass T(unittest.TestCase):\n    def test(self):\n        {}\n"
 )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def contained() -> None:
-    try:
-        sandbox.require()
-    except ConfigurationError as error:
-        pytest.skip(str(error))
 
 
 def project(folder: Path, files: Mapping[str, str]) -> Path:

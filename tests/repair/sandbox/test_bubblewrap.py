@@ -19,16 +19,10 @@ from repair.sandbox import bubblewrap
 from repair.sandbox.bubblewrap import Limits, ProgramResult, run, run_many
 from repair.sandbox.mounts import Project
 
+pytestmark = pytest.mark.usefixtures("contained")
+
 ROOT = Path(__file__).resolve().parents[3]
 SHORT = Limits(cpu_seconds=1, wall_seconds=60)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def contained():
-    try:
-        sandbox.require()
-    except ConfigurationError as error:
-        pytest.skip(str(error))
 
 
 def attempt(code: str, limits: Limits = SHORT) -> ProgramResult:

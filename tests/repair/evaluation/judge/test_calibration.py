@@ -9,8 +9,6 @@ from typing import Any
 
 import pytest
 
-from repair import sandbox
-from repair.errors import ConfigurationError
 from repair.evaluation.intervals import Share, wilson
 from repair.evaluation.judge.calibration import JUDGED_DIFFS, Calibration, calibrated
 from repair.evaluation.judge.labelled_diffs import LABELLED_DIFFS, labelled_diffs
@@ -38,11 +36,7 @@ SUPERFLUOUS = CORRECT + "\nprint(Solution().ad([1], 2))\n"
 
 
 @pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LanguageServers]:
-    try:
-        sandbox.require()
-    except ConfigurationError as error:
-        pytest.skip(str(error))
+def servers(contained: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LanguageServers]:
     with LanguageServers(cache=tmp_path_factory.mktemp("cache") / "results.sqlite") as servers:
         yield servers
 

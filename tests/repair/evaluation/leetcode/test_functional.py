@@ -2,20 +2,12 @@
 
 import pytest
 
-from repair import sandbox
-from repair.errors import ConfigurationError
 from repair.evaluation.leetcode import functional, functional_strict
 from repair.evaluation.leetcode.comparison import equal
 from repair.evaluation.leetcode.functional import judged, measured
 from repair.evaluation.leetcode.problem_tests import Case, ProblemTests
 
-
-@pytest.fixture(scope="module", autouse=True)
-def contained():
-    try:
-        sandbox.require()
-    except ConfigurationError as error:
-        pytest.skip(str(error))
+pytestmark = pytest.mark.usefixtures("contained")
 
 
 def column(*cases: tuple[list[object], object], kinds: tuple[str, ...] = ("value",), **more: object) -> str:

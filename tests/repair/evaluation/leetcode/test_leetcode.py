@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from repair import sandbox
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.errors import ConfigurationError
 from repair.evaluation.benchmark import BENCHMARK_SAMPLES
@@ -31,6 +30,8 @@ from repair.prompt.rows import prompt_of
 from repair.verification.verifier import verify
 from tests.published_benchmarks import ADD, write_published
 
+pytestmark = pytest.mark.usefixtures("contained")
+
 CORRECT = """\
 class Solution:
     def add(self, items: List[int], more: int) -> int:
@@ -38,14 +39,6 @@ class Solution:
         return total + more
 """
 BROKEN = CORRECT.replace("return total", "return totl")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def contained():
-    try:
-        sandbox.require()
-    except ConfigurationError as error:
-        pytest.skip(str(error))
 
 
 def published(buggy: str, correct: str = CORRECT, slug: str = "add") -> PublishedBenchmark:

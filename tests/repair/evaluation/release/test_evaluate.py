@@ -13,9 +13,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from repair import sandbox
 from repair.cli import main
-from repair.errors import ConfigurationError, InputError
+from repair.errors import InputError
 from repair.evaluation.intervals import wilson
 from repair.evaluation.leetcode import BugInstance, PublishedBenchmark, leetcode_samples
 from repair.evaluation.release.evaluation import RATES, evaluate
@@ -264,11 +263,7 @@ class Solution:
 
 
 @pytest.fixture(scope="module")
-def leetcode(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    try:
-        sandbox.require()
-    except ConfigurationError as error:
-        pytest.skip(str(error))
+def leetcode(contained: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     instance = BugInstance(
         "add", "undefined objects", CORRECT, CORRECT.replace("return total", "return totl")
     )

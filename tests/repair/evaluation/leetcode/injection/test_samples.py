@@ -6,8 +6,6 @@ from typing import Any
 
 import pytest
 
-from repair import sandbox
-from repair.errors import ConfigurationError
 from repair.evaluation.leetcode import functional
 from repair.evaluation.leetcode import samples as published_samples
 from repair.evaluation.leetcode.injection.bugs import TEACHER, InjectedBug, half_of
@@ -25,6 +23,8 @@ from repair.language_servers import errors as server_errors
 from repair.line_diff import numbered as line_diff
 from repair.schema.outcomes import outcome_schema
 from tests.published_benchmarks import ADD
+
+pytestmark = pytest.mark.usefixtures("contained")
 
 CORRECT = """\
 class Solution:
@@ -48,14 +48,6 @@ PUBLISHED = PublishedBenchmark(
         "wrong": replace(RECENT, completion=CORRECT.replace("+ more", "- more")),
     },
 )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def contained() -> None:
-    try:
-        sandbox.require()
-    except ConfigurationError as error:
-        pytest.skip(str(error))
 
 
 def taught(buggy: str, subtype: str = "undefined objects", slug: str = "add") -> InjectedBug:
