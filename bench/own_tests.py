@@ -74,11 +74,12 @@ def known_of(samples: Sequence[Row], rows: Sequence[Row]) -> tuple[Known, dict[s
         passes[count] = dict(zip(texts, found, strict=True))
     seconds = (time.monotonic() - began) / (len(TESTS) * len(texts))
     with LanguageServers(2) as servers:
+        left: dict[tuple[str, str], bool] = {}
         checked = servers.check_many(Request({PATH: text}) for _, text in texts)
-        left = {
-            key: any(diagnostic.severity == "error" for diagnostic in result.diagnostics)
-            for key, result in zip(texts, checked, strict=True)
-        }
+        for key, result in zip(texts, checked, strict=True):
+            if result.error:
+                raise result.error
+            left[key] = any(diagnostic.severity == "error" for diagnostic in result.diagnostics)
         versions = dict(servers.versions)
     return Known(passes, left, originals), {"seconds": round(seconds, 3), "versions": versions}
 
