@@ -23,6 +23,7 @@ from repair.evaluation.leetcode.functional import judged, parsed
 from repair.evaluation.model_confidence import K
 from repair.evaluation.verified_answers import Row, as_tried, latest
 from repair.fixing.chosen_model import SHIPPED
+from repair.fixing.own_tests import Transition
 from repair.language_servers import LanguageServers, Request
 from repair.store.reader import PartitionStore
 from repair.synthesis.rules import RULES
@@ -42,17 +43,21 @@ class Known:
     left: Mapping[tuple[str, str], bool]
     originals: Mapping[str, str]
 
+    def tested(self, sample: str, text: str, tests: int) -> Transition | None:
+        """What so many tests tell of a text."""
+        if not tests:
+            return None
+        before, after = (self.passes[tests][sample, each] for each in (self.originals[sample], text))
+        return Transition.of(before=before, after=after).told(errors_left=self.left[sample, text])
+
     def shown(self, row: Row, tests: int, calibration: Calibration | None) -> Row | None:
         """The answer that is shown when so many tests are run; 0: none are."""
         sample = row["sample_id"]
         for repair in row["repairs"]:
-            text = sample, repair["repaired"]
-            passed = tests == 0 or self.passes[tests][sample, self.originals[sample]]
-            passes = tests == 0 or self.passes[tests][text]
-            if not passes and (passed or not self.left[text]):
+            tested = self.tested(sample, repair["repaired"], tests)
+            if tested in (Transition.PASS_TO_FAIL, Transition.FAIL_TO_FAIL):
                 continue
-            repaired = passes and not passed
-            if repaired or calibration is None:
+            if tested == Transition.FAIL_TO_PASS or calibration is None:
                 return repair
             confidence = calibration.confidence(Signals(**repair["signals"]))
             if confidence is not None and confidence >= calibration.threshold:
@@ -79,7 +84,7 @@ def known_of(samples: Sequence[Row], rows: Sequence[Row]) -> tuple[Known, dict[s
         for key, result in zip(texts, checked, strict=True):
             if result.error:
                 raise result.error
-            left[key] = any(diagnostic.severity == "error" for diagnostic in result.diagnostics)
+            left[key] = any(diagnostic.is_error for diagnostic in result.diagnostics)
         versions = dict(servers.versions)
     return Known(passes, left, originals), {"seconds": round(seconds, 3), "versions": versions}
 

@@ -13,6 +13,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 import urllib.request
 from collections.abc import Generator
@@ -103,7 +104,8 @@ def chromium(folder: Path) -> Generator[Page]:
     program = next(filter(None, map(shutil.which, PROGRAMS)), None)
     if program is None:
         pytest.skip(f"no browser: none of {', '.join(PROGRAMS)} is installed")
-    profile = folder / "profile"
+    folder.mkdir(parents=True, exist_ok=True)
+    profile = Path(tempfile.mkdtemp(prefix="profile-", dir=folder))
     process = subprocess.Popen(
         [program, *FLAGS, f"--user-data-dir={profile}", "about:blank"],
         stdout=subprocess.DEVNULL,

@@ -34,7 +34,7 @@ def check(path: Path) -> None:
         place = f"{shown}:{diagnostic.start_line + 1}:{diagnostic.start_column + 1}"
         message = diagnostic.message.replace("\n", "\n    ")
         click.echo(printable(f"{place}: {diagnostic.severity}: {diagnostic.code}: {message}"))
-    errors = sum(diagnostic.severity == "error" for diagnostic in found)
+    errors = sum(diagnostic.is_error for diagnostic in found)
     files = len(workspace.named) + len(workspace.in_folders)
     click.echo(f"{files} files, {len(found)} diagnostics, {errors} errors", err=True)
     if errors:

@@ -34,6 +34,10 @@ class Diagnostic:
     has_code_action: bool = False
     """Whether the server offers a fix of its own."""
 
+    @property
+    def is_error(self) -> bool:
+        return self.severity == "error"
+
     def as_row(self) -> dict[str, Any]:
         """The row of `repair.schema.stages.DIAGNOSTIC`."""
         return asdict(self)

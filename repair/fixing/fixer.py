@@ -253,8 +253,9 @@ def _tested(task: Task, verdict: Verdict) -> tuple[Transition | None, str]:
         return None, ""
     changed = verdict.changed(task.path)
     tested, failure = task.tests.of_fix(task.files, {**task.files, **changed})
-    left = any(found.severity == "error" and found.path in changed for found in verdict.after)
-    return (None, "") if tested == Transition.FAIL_TO_FAIL and left else (tested, failure)
+    left = any(found.is_error and found.path in changed for found in verdict.after)
+    told = tested.told(errors_left=left)
+    return told, failure if told else ""
 
 
 def _doubts(fix: Fix, signals: Signals, calibration: Calibration) -> str:

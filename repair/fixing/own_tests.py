@@ -56,6 +56,18 @@ class Transition(StrEnum):
     FAIL_TO_FAIL = "fail_to_fail"
     PASS_TO_FAIL = "pass_to_fail"  # noqa: S105
 
+    @classmethod
+    def of(cls, *, before: bool, after: bool) -> "Transition":
+        """From whether they pass before and after."""
+        if after:
+            return cls.PASS_TO_PASS if before else cls.FAIL_TO_PASS
+        return cls.PASS_TO_FAIL if before else cls.FAIL_TO_FAIL
+
+    def told(self, *, errors_left: bool) -> "Transition | None":
+        """What they tell of the fix: nothing if they failed before and do after, and it left errors in the
+        files that it changes, which may be why."""
+        return None if errors_left and self == Transition.FAIL_TO_FAIL else self
+
 
 class OwnTests:
     """The tests of the project in `folder`, whose files on the disk are `files` (path in it -> text).
@@ -91,9 +103,7 @@ class OwnTests:
     def of_fix(self, before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Transition, str]:
         """How they end before and after the change from `before` to `after`, and how they fail after it."""
         passed, failure = self.failure(before) is None, self.failure(after)
-        if failure is None:
-            return Transition.PASS_TO_PASS if passed else Transition.FAIL_TO_PASS, ""
-        return Transition.PASS_TO_FAIL if passed else Transition.FAIL_TO_FAIL, failure
+        return Transition.of(before=passed, after=failure is None), failure or ""
 
     def failure(self, files: Mapping[str, str]) -> str | None:
         """How the tests fail on the project with these files; None: they pass. Known answers are kept."""
@@ -107,7 +117,7 @@ class OwnTests:
         if result.outcome == "ok":
             return None
         if ended := _ENDED.get(result.outcome):
-            return ended.format(**asdict(self._limits))
+            return f"{ended.format(**asdict(self._limits))}{_told(result)}"
         return f"exit code {result.exit_code}{_told(result)}"
 
     def _run(self, source: str, changed: Mapping[str, str]) -> ProgramResult:

@@ -166,7 +166,7 @@ def _name_at(diagnostic: Diagnostic, sides: _ChangedByPath) -> tuple[str, str, A
 
 
 def _errors(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
-    return [diagnostic for diagnostic in diagnostics if diagnostic.severity == "error"]
+    return [diagnostic for diagnostic in diagnostics if diagnostic.is_error]
 
 
 def _is_ruffs_syntax_error(diagnostic: Diagnostic) -> bool:

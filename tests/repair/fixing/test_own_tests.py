@@ -55,6 +55,15 @@ def test_what_the_tests_say_of_a_fix(tmp_path: Path, test: str, after: str, test
     assert (tmp_path / "shop.py").read_text() == BROKEN
 
 
+@pytest.mark.parametrize("errors_left", [False, True])
+@pytest.mark.parametrize("transition", Transition)
+def test_only_tests_that_failed_before_tell_nothing_beside_errors(
+    transition: Transition, errors_left: bool
+) -> None:
+    silent = errors_left and transition == Transition.FAIL_TO_FAIL
+    assert transition.told(errors_left=errors_left) == (None if silent else transition)
+
+
 def test_how_they_fail_is_told(tmp_path: Path) -> None:
     failure = own_tests(tmp_path, "self.assertEqual(tax(1), 2)").failure({})
     assert failure is not None
@@ -67,6 +76,7 @@ def test_how_they_fail_is_told(tmp_path: Path) -> None:
     [
         ("while True: pass", "they had not ended after 1 s of a processor or 60 s"),
         ("import os; os.kill(os.getpid(), 9)", "a signal ended them"),
+        ("import os; os.write(2, b'bwrap: no'); os.kill(os.getpid(), 9)", "a signal ended them: bwrap: no"),
         ("print('x' * 20_000)", "they printed more than 10,000 bytes"),
         ("bytearray(1 << 30)", "exit code 1: "),
         ("import os; os._exit(5)", "exit code 5"),
