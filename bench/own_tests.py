@@ -59,7 +59,7 @@ class Known:
                 continue
             if tested == Transition.FAIL_TO_PASS or calibration is None:
                 return repair
-            confidence = calibration.confidence(Signals(**repair["signals"]))
+            confidence = calibration.confidence(Signals(**repair["signals"]), row["code"])
             if confidence is not None and confidence >= calibration.threshold:
                 return repair
         return None

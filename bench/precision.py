@@ -316,7 +316,7 @@ def study(
         "steps": [asdict(row) for row in of_steps(own)],
         "reliability": reliability(
             [
-                {"confidence": calibration.confidence(repair.signals), "right": repair.right}
+                {"confidence": calibration.confidence(repair.signals, repair.code), "right": repair.right}
                 for repair in judged_repairs(reported)
             ]
         ),

@@ -100,7 +100,7 @@ def findings(samples: Sequence[Row], rows: Sequence[Row], program: str) -> tuple
         for result in servers.check_many(Request({PATH: repaired}) for _, repaired in repairs):
             if result.error:
                 raise result.error
-            by_servers.append([found for found in result.diagnostics if found.severity == "error"])
+            by_servers.append([found for found in result.diagnostics if found.is_error])
     found: dict[tuple[str, str], Findings] = {}
     for (sample, repaired), second, reported in zip(repairs, after, by_servers, strict=True):
         original = originals[sample]
@@ -119,16 +119,17 @@ def of_systems(
     Of the model also those that it shows: the first above its threshold.
     """
 
-    def above(repair: Row) -> bool:
-        return calibration.confidence(Signals(**repair["signals"])) >= calibration.threshold
+    def above(row: Row, repair: Row) -> bool:
+        confidence = calibration.confidence(Signals(**repair["signals"]), row["code"])
+        return confidence is not None and confidence >= calibration.threshold
 
     own = [row for row in rows if row["system"] == model]
-    groups: dict[str, tuple[list[Row], Callable[[Row], bool]]] = {
-        f"{system}, k = 1": ([row for row in rows if row["system"] == system], lambda _: True)
+    groups: dict[str, tuple[list[Row], Callable[[Row, Row], bool]]] = {
+        f"{system}, k = 1": ([row for row in rows if row["system"] == system], lambda *_: True)
         for system in sorted({row["system"] for row in rows} - {model})
     }
-    groups[f"{model}, k = 1"] = [first_only(row) for row in own], lambda _: True
-    groups[f"{model}, k = {K}"] = own, lambda _: True
+    groups[f"{model}, k = 1"] = [first_only(row) for row in own], lambda *_: True
+    groups[f"{model}, k = {K}"] = own, lambda *_: True
     groups[f"the same, above {calibration.threshold}"] = own, above
     for benchmark, title in BENCHMARKS.items():
         for group, (known, test) in groups.items():
@@ -136,7 +137,7 @@ def of_systems(
             shown = [
                 (repair["right"], found[row["sample_id"], repair["repaired"]])
                 for row in of_group
-                if (repair := first([repair for repair in row["repairs"] if test(repair)]))
+                if (repair := first([repair for repair in row["repairs"] if test(row, repair)]))
             ]
             met = {
                 name: [right for right, findings in shown if objects(findings)]

@@ -80,6 +80,13 @@ def equal_findings(one: Diagnostic, other: Diagnostic) -> bool:
     )
 
 
+def types_of_fault(code: str) -> frozenset[str]:
+    """The diagnostic type of a code, and those by which the other server reports the same faults."""
+    own = type_of_code(code)
+    known = (pair.pyright | pair.ruff for pair in _PAIRS)
+    return frozenset({own}).union(*(types for types in known if own in types))
+
+
 def _shared(one: Diagnostic, other: Diagnostic) -> list[_Pair]:
     if one.path != other.path or server_and_rule(one.code)[0] == server_and_rule(other.code)[0]:
         return []

@@ -3,12 +3,14 @@
 Both are made on repairs whose tests were run, of problems that no result is reported on.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from repair.diagnostics.codes import type_of_code
 from repair.evaluation.intervals import Share, wilson
-from repair.verification.confidence import DIGITS, FEATURES, Calibration, Cut, Signals
+from repair.verification.confidence import DIGITS, FEATURES, MEASURED, Calibration, Cut, Signals
 
 RIDGE = 1.0
 """Variance of the prior of a weight, inverted: what separates a small sample perfectly stays finite."""
@@ -20,9 +22,10 @@ PRECISION = 0.9
 @dataclass(frozen=True, slots=True)
 class Judged:
     """A verified repair and whether it passed the tests. `order`: its number among the answers of its
-    sample, in which they are shown."""
+    sample, in which they are shown. `code`: of the diagnostic."""
 
     sample_id: str
+    code: str
     order: int
     signals: Signals
     right: bool
@@ -49,14 +52,21 @@ def fitted(repairs: Sequence[Judged]) -> tuple[float, dict[str, float]]:
 
 
 def shown_at(
-    repairs: Sequence[Judged], confidence: Callable[[Signals], float], threshold: float
+    repairs: Sequence[Judged], confidence: Callable[[Signals, str], float | None], threshold: float
 ) -> list[Judged]:
     """Of each sample the first repair with that confidence, as `repair fix` shows it."""
     first: dict[str, Judged] = {}
     for repair in sorted(repairs, key=lambda repair: (repair.sample_id, repair.order)):
-        if confidence(repair.signals) >= threshold:
+        known = confidence(repair.signals, repair.code)
+        if known is not None and known >= threshold:
             first.setdefault(repair.sample_id, repair)
     return list(first.values())
+
+
+def measured_types(repairs: Sequence[Judged]) -> tuple[str, ...]:
+    """The diagnostic types of which there are enough repairs for a calibration to speak of them."""
+    counts = Counter(type_of_code(repair.code) for repair in repairs)
+    return tuple(sorted(name for name, count in counts.items() if count >= MEASURED))
 
 
 def calibrated(
@@ -64,14 +74,17 @@ def calibrated(
 ) -> Calibration:
     """The calibration that shows the most repairs with a 95 % lower bound of `precision` on these samples.
 
-    Where none reaches that, the one with the highest bound. `shown`: the repairs that the threshold is chosen
-    on, if not all are shown in that order; the regression is fitted to `repairs`.
+    Where none reaches that, the one with the highest bound. Of types that have few repairs (`measured_types`)
+    none is shown. `shown`: the repairs that the threshold is chosen on, if not all are shown in that order;
+    the regression is fitted to `repairs`.
     """
     intercept, weights = fitted(repairs)
-    confidence = Calibration(intercept=intercept, weights=weights, threshold=0).confidence
     among = repairs if shown is None else shown
+    types = measured_types(among)
+    any_threshold = Calibration(intercept=intercept, weights=weights, threshold=0, types=types)
+    confidence = any_threshold.confidence
     best: tuple[tuple[bool, float], float] | None = None
-    for threshold in sorted({confidence(repair.signals) for repair in among}):
+    for threshold in _confidences(any_threshold, among):
         found = shown_at(among, confidence, threshold)
         low, _ = wilson(sum(repair.right for repair in found), len(found))
         value = (True, float(len(found))) if low >= precision else (False, low)
@@ -84,6 +97,7 @@ def calibrated(
         intercept=intercept,
         weights=weights,
         threshold=_rounded(threshold),
+        types=types,
         chosen_on={
             "fitted_to": len(repairs),
             "verified": verified,
@@ -97,10 +111,16 @@ def calibrated(
 def cuts_of(calibration: Calibration, repairs: Sequence[Judged]) -> tuple[Cut, ...]:
     """Every threshold that tells the repairs apart, rising."""
     cuts: list[Cut] = []
-    for threshold in sorted({calibration.confidence(repair.signals) for repair in repairs}):
+    for threshold in _confidences(calibration, repairs):
         found = shown_at(repairs, calibration.confidence, threshold)
         cuts.append(Cut(_rounded(threshold), len(found), sum(repair.right for repair in found)))
     return tuple(cuts)
+
+
+def _confidences(calibration: Calibration, repairs: Sequence[Judged]) -> list[float]:
+    """Those that tell the repairs apart, rising."""
+    known = {calibration.confidence(repair.signals, repair.code) for repair in repairs}
+    return sorted(confidence for confidence in known if confidence is not None)
 
 
 def _rounded(threshold: float) -> float:

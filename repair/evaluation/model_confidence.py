@@ -66,10 +66,10 @@ class ModelCalibration:
 
     def _row(self, row: Row) -> dict[str, Any]:
         known = {name: row[name] for name in ("sample_id", "system")}
-        confidence = self.calibration.confidence if self.calibration else lambda _: None
+        confidence = self.calibration.confidence if self.calibration else lambda *_: None
         repairs = [
             {name: repair[name] for name in ("order", "line_diff", "right")}
-            | {"confidence": confidence(Signals(**repair["signals"]))}
+            | {"confidence": confidence(Signals(**repair["signals"]), row["code"])}
             for repair in row["repairs"]
         ]
         return {**known, "answers": row["k"], "repairs": repairs}
@@ -112,8 +112,10 @@ def _tested(
     return verified_rows(samples, answers, model.name, servers, functional)
 
 
-def reliability(repairs: Sequence[Mapping[str, Any]]) -> list[dict[str, float]]:
-    """Confidence of tested repairs beside how many of them are right, by ranges of confidence."""
+def reliability(tested: Sequence[Mapping[str, Any]]) -> list[dict[str, float]]:
+    """Confidence of tested repairs beside how many of them are right, by ranges of confidence; those of
+    unknown confidence are left out."""
+    repairs = [one for one in tested if one["confidence"] is not None]
     found: list[dict[str, float]] = []
     for low, high in pairwise(RANGES):
         inside = [one for one in repairs if low <= one["confidence"] < high or one["confidence"] == high == 1]

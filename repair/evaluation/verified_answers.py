@@ -75,7 +75,7 @@ def verified_rows(
         for sample, repairs in zip(part, found, strict=True):
             for repair in repairs:
                 repair["right"] = next(right)
-            row = {"system": system, "sample_id": sample["sample_id"], "benchmark": sample["benchmark"]}
+            row = {"system": system, **{name: sample[name] for name in ("sample_id", "benchmark", "code")}}
             yield {**row, "k": len(answers[sample["sample_id"]]["answers"]), "repairs": repairs}
 
 
@@ -129,7 +129,7 @@ def latest(file: Path) -> list[Row]:
 def judged_repairs(rows: Iterable[Row]) -> list[Judged]:
     """All verified answers of the rows."""
     return [
-        Judged(row["sample_id"], repair["order"], Signals(**repair["signals"]), repair["right"])
+        Judged(row["sample_id"], row["code"], repair["order"], Signals(**repair["signals"]), repair["right"])
         for row in rows
         for repair in row["repairs"]
     ]
@@ -165,18 +165,19 @@ def pooled(rows: Iterable[Row]) -> list[Judged]:
     Their log-probabilities are left out: of another teacher none is known.
     """
     distinct = {
-        (row["sample_id"], repair["repaired"]): repair
+        (row["sample_id"], repair["repaired"]): (row["code"], repair)
         for row in map(first_only, rows)
         for repair in row["repairs"]
     }
     return [
         Judged(
             f"{sample} {number}",
+            code,
             0,
             replace(Signals(**repair["signals"]), log_probability=None),
             repair["right"],
         )
-        for number, ((sample, _), repair) in enumerate(distinct.items())
+        for number, ((sample, _), (code, repair)) in enumerate(distinct.items())
     ]
 
 

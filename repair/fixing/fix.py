@@ -27,7 +27,7 @@ REASONS = {
     **verifier.REASONS,
     TESTS_FAIL: "it verifies, and the project's own tests fail",
     LATE: "the deadline passed before an answer was verified",
-    UNSURE: "it verifies, and is not shown: it is too likely wrong",
+    UNSURE: "it verifies, and is not shown: it may be wrong",
 }
 """Why an answer is not shown: reason -> meaning."""
 
@@ -110,7 +110,8 @@ class Fix:
     """What came of a task. `changed`: the changed files after the first answer that verified, if one did.
 
     `line_diff` is that answer in the fewest signed lines, `rejected` the answers before it. `confidence`: the
-    probability that it is right; None: the model was never calibrated. `withheld`: the likeliest of the
+    probability that it is right; None: the model was never calibrated, or not on such diagnostics. `doubts`:
+    why it is unsure; empty: it is not. `withheld`: the likeliest of the
     answers that verified and are `unsure`. `author`: who gave the answer, the model or the rules. `tested`:
     what the project's own tests say for it; None: they were not run, or could not tell.
     """
@@ -120,6 +121,7 @@ class Fix:
     line_diff: str | None = None
     rejected: tuple[Attempt, ...] = ()
     confidence: float | None = None
+    doubts: str = ""
     withheld: "Fix | None" = None
     author: str = MODEL
     tested: Transition | None = None

@@ -209,41 +209,49 @@ def first_verified(
             continue
         line_diff = proposal.line_diff
         if line_diff not in known:
-            verdict = yield from examine(task.files, task.diagnostic, line_diff, task.before)
-            if verdict.accepted:
-                changed = verdict.changed(task.path)
-                tested, failure = _tested(task, verdict)
-                if failure:
-                    known[line_diff] = Attempt(TESTS_FAIL, failure)
-                    rejected.append(known[line_diff])
-                    continue
-                fix = Fix(task, changed, verdict.line_diff, tuple(rejected), tested=tested)
-                if calibration is None:
-                    return fix
-                try:
-                    signals = yield from signals_of(
-                        task.files,
-                        task.diagnostic,
-                        changed,
-                        task.before,
-                        later=later,
-                        log_probability=proposal.log_probability,
-                    )
-                except UnansweredError as error:
-                    known[line_diff] = Attempt(error.verdict.reason or UNEXPECTED, error.verdict.evidence)
-                    rejected.append(known[line_diff])
-                    continue
-                fix = replace(fix, confidence=calibration.confidence(signals))
-                likely = fix.confidence is not None and fix.confidence >= calibration.threshold
-                if likely or tested == Transition.FAIL_TO_PASS:
-                    return fix
+            found = yield from _judged(task, proposal, calibration, later=later)
+            if isinstance(found, Fix):
+                fix = replace(found, rejected=tuple(rejected))
+                if not fix.doubts or fix.tested == Transition.FAIL_TO_PASS:
+                    return replace(fix, doubts="")
                 if withheld is None or (fix.confidence or 0) > (withheld.confidence or 0):
                     withheld = fix
-                known[line_diff] = Attempt(UNSURE, _doubts(fix, signals, calibration))
-            else:
-                known[line_diff] = Attempt(verdict.reason or UNEXPECTED, verdict.evidence)
+                found = Attempt(UNSURE, fix.doubts)
+            known[line_diff] = found
         rejected.append(known[line_diff])
     return Fix(task, rejected=tuple(rejected), withheld=withheld)
+
+
+def _judged(
+    task: Task, answer: Answer, calibration: Calibration | None, *, later: bool
+) -> CheckCoroutine[Fix | Attempt]:
+    """The fix that an answer is, or why it is none."""
+    verdict = yield from examine(task.files, task.diagnostic, answer.line_diff, task.before)
+    if not verdict.accepted:
+        return Attempt(verdict.reason or UNEXPECTED, verdict.evidence)
+    tested, failure = _tested(task, verdict)
+    if failure:
+        return Attempt(TESTS_FAIL, failure)
+    fix = Fix(task, verdict.changed(task.path), verdict.line_diff, tested=tested)
+    if calibration is None:
+        return fix
+    code = task.diagnostic.code
+    if not calibration.measures(code):
+        return replace(fix, doubts=f"how often repairs of {code} are right was never measured")
+    try:
+        signals = yield from signals_of(
+            task.files,
+            task.diagnostic,
+            fix.changed,
+            task.before,
+            later=later,
+            log_probability=answer.log_probability,
+        )
+    except UnansweredError as error:
+        return Attempt(error.verdict.reason or UNEXPECTED, error.verdict.evidence)
+    confidence = calibration.probability(signals)
+    doubts = _doubts(confidence, signals, calibration) if confidence < calibration.threshold else ""
+    return replace(fix, confidence=confidence, doubts=doubts)
 
 
 def _tested(task: Task, verdict: Verdict) -> tuple[Transition | None, str]:
@@ -258,9 +266,9 @@ def _tested(task: Task, verdict: Verdict) -> tuple[Transition | None, str]:
     return told, failure if told else ""
 
 
-def _doubts(fix: Fix, signals: Signals, calibration: Calibration) -> str:
+def _doubts(confidence: float, signals: Signals, calibration: Calibration) -> str:
     doubts = ", ".join(signals.doubts()) or "nothing speaks for it"
-    return f"confidence {fix.confidence:.2f}, expected at least {calibration.threshold:.2f} ({doubts})"
+    return f"confidence {confidence:.2f}, expected at least {calibration.threshold:.2f} ({doubts})"
 
 
 def _proposal(completion: Completion | Attempt, task: Task) -> Proposal:

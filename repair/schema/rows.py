@@ -157,7 +157,7 @@ class VerifiedDiffRow(SynthesizedDiffRow):
     files_sha256: str
     prompt_version: str
     signals: SignalsRow
-    confidence: float
+    confidence: float | None
     calibration_sha256: str
     judge: str | None
     judge_reason: str | None

@@ -40,7 +40,7 @@ MAY_BE_NULL = frozenset(
         *("session_id", "gone", "licence", "purposes", "code_action", "python_version"),
         *("decided", "fate", "policy", "FixAcceptanceRow.message", "FixAcceptanceRow.line_diff"),
         "LaterStateRow.text",  # the file is gone
-        "RepairExampleRow.confidence",  # of a day that an earlier version wrote
+        "confidence",  # of a type of diagnostic that the verifier's calibration was not measured on
         *("input_tokens", "output_tokens", "cost_usd", "judge", "judge_reason", "judge_cost_usd"),
     }
 )

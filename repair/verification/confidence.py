@@ -5,6 +5,10 @@ tell verified repairs apart that pass a program's tests from those that do not; 
 into the probability that this one does. It is fitted and its threshold chosen by
 `repair.evaluation.calibration`: for one model, beside which it lies as `confidence.json`; and for any
 teacher, `verifiers_own`, by which verified rows get their confidence. That one lies beside this module.
+
+What it was fitted to says nothing of other diagnostics: an undefined name that is spelt as another one is
+mostly right, an exception in `except:` is mostly another one than was meant. So a calibration has the types
+of diagnostic that it was measured on, and knows no confidence of others.
 """
 
 import hashlib
@@ -19,6 +23,7 @@ from typing import Any, NamedTuple, Self
 import msgspec
 
 from repair.diagnostics.diagnostic import Diagnostic
+from repair.diagnostics.equal_findings import types_of_fault
 from repair.errors import ConfigurationError
 from repair.language_servers.scheduler import CheckCoroutine
 from repair.messages import shown
@@ -32,6 +37,8 @@ UNLIKELY = -2.0
 """A log-probability below it speaks against an answer."""
 LEAST_LIKELY = -8.0
 """Log-probabilities below it are as good as equal."""
+MEASURED = 10
+"""Verified repairs of a diagnostic type from which on a calibration was measured on it."""
 DIGITS = 4
 """Decimals of a stored confidence: the last ones of a sum differ between machines."""
 
@@ -125,6 +132,8 @@ class Calibration:
     intercept: float
     weights: Mapping[str, float]
     threshold: float
+    types: tuple[str, ...]
+    """Diagnostic types that it was measured on, at least `MEASURED` verified repairs of each."""
     chosen_on: Mapping[str, Any] = field(default_factory=dict[str, Any])
     weights_sha256: Mapping[str, str] | None = None
     """Of the model's files of weights: its answers are what was calibrated."""
@@ -141,8 +150,16 @@ class Calibration:
                 f" {self.threshold}: expected weights of {', '.join(FEATURES)}, and a threshold in 0 to 1"
             )
 
-    def confidence(self, signals: Signals) -> float:
-        """The probability that a repair with these signals is right."""
+    def confidence(self, signals: Signals, code: str) -> float | None:
+        """The probability that a repair of a diagnostic with this code is right; None: it is not known."""
+        return self.probability(signals) if self.measures(code) else None
+
+    def measures(self, code: str) -> bool:
+        """Whether repairs of such diagnostics, of either server, were measured."""
+        return not types_of_fault(code).isdisjoint(self.types)
+
+    def probability(self, signals: Signals) -> float:
+        """What the regression gives a repair with these signals, as if it was of a measured type."""
         logit = self.intercept + sum(self.weights[name] * value for name, value in signals.features().items())
         return 1 / (1 + exp(-max(-500.0, min(500.0, logit))))
 

@@ -133,13 +133,17 @@ def _signals_fault(
         signals = yield from signals_of(files, Diagnostic.from_row(row["diagnostic"]), changed, before)
     except UnansweredError as error:
         return str(error)
-    found = scored(signals)
+    found = scored(signals, row["diagnostic"]["code"])
     if row["signals"] != found["signals"]:
         return f"they are {found['signals']}, and the row has {row['signals']}"
     same = row["calibration_sha256"] == found["calibration_sha256"]
-    if same and abs((row["confidence"] or 0.0) - found["confidence"]) > 10**-DIGITS:
+    if same and _differ(row["confidence"], found["confidence"]):
         return f"they give a confidence of {found['confidence']}, and the row has {row['confidence']}"
     return None
+
+
+def _differ(one: float | None, other: float | None) -> bool:
+    return (one is None) != (other is None) or abs((one or 0.0) - (other or 0.0)) > 10**-DIGITS
 
 
 def _hash_fault(row: VerifiedDiffRow, files: Mapping[str, str]) -> str | None:

@@ -73,12 +73,13 @@ def answered_diff(row: SynthesizedDiffRow) -> ReadDiff:
     return form.read_in(row["answer"], files_of(row), row["diagnostic"]["path"])
 
 
-def scored(signals: Signals) -> dict[str, Any]:
-    """The columns of a row whose accepted diff has these signals."""
+def scored(signals: Signals, code: str) -> dict[str, Any]:
+    """The columns of a row whose accepted diff has these signals, of a diagnostic with this code."""
     own = verifiers_own()
+    confidence = own.confidence(signals, code)
     return {
         "signals": {name: getattr(signals, name) for name in SIGNALS.names},
-        "confidence": round(own.confidence(signals), DIGITS),
+        "confidence": None if confidence is None else round(confidence, DIGITS),
         "calibration_sha256": own.sha256,
     }
 
@@ -132,7 +133,7 @@ def _outcome(
         "after_ruff_version": versions.get("ruff"),
         "files_sha256": workspace_sha256(files_of(row)),
         "prompt_version": PROMPT_VERSION,
-        **(scored(signals) if signals else {}),
+        **(scored(signals, row["diagnostic"]["code"]) if signals else {}),
         "judge": None,
         "judge_reason": None,
         "judge_cost_usd": None,

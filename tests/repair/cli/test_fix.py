@@ -206,16 +206,18 @@ def test_a_confidence_is_shown_and_what_is_withheld_is_counted(capsys: pytest.Ca
     text, document = TextReporter(applies=False), JsonReporter(applies=False)
     sure = report(Outcome.FIXED, fix=replace(a_fix(), line_diff="-1 a", confidence=0.957))
     withheld = report(Outcome.NO_FIX, fix=replace(a_fix("unsure"), withheld=a_fix()))
+    doubtful = report(Outcome.FIXED, fix=replace(a_fix(), line_diff="-1 a", confidence=0.4, doubts="why"))
     for reporter in (text, document):
-        reporter.add(sure, WORKSPACE)
-        reporter.add(withheld, WORKSPACE)
+        for one in (sure, withheld, doubtful):
+            reporter.add(one, WORKSPACE)
     text.end(FixModels("m", scripted(lambda *_: "")[0].first, None), VERSIONS, k=8)
     shown = capsys.readouterr()
     assert "  confidence 0.96\n" in shown.out
+    assert "  why\n" in shown.out, "--unsure shows it"
     assert "; 1 verified and not shown, for they may be wrong (--unsure shows them)" in shown.err
     document.end(FixModels("m", scripted(lambda *_: "")[0].first, None), VERSIONS, k=8)
     rows = json.loads(capsys.readouterr().out)["diagnostics"]
-    assert [row["confidence"] for row in rows] == [0.957, None]
+    assert [row["confidence"] for row in rows] == [0.957, None, 0.4]
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,8 @@ class Written:
 def sample(key: str, benchmark: str = INJECTED_CHOOSE) -> dict[str, Any]:
     target = found("main.py", 0, "found x", code="marker[x]")
     return {
-        **{"sample_id": key, "benchmark": benchmark, "path": "main.py", "tests": "of a problem"},
+        **{"sample_id": key, "benchmark": benchmark, "code": target.code, "path": "main.py"},
+        "tests": "of a problem",
         "files": [{"path": "main.py", "text": TEXT}],
         "diagnostic": target.as_row(),
         "before": [target.as_row()],

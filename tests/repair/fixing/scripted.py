@@ -14,7 +14,10 @@ Script = Callable[[str, Mapping[str, Any], int], str | FinishReason]
 
 
 DOUBTS = Calibration(
-    intercept=3.0, weights=dict.fromkeys(FEATURES, 0.0) | {"needless": -2.5, "later": -1.0}, threshold=0.8
+    intercept=3.0,
+    weights=dict.fromkeys(FEATURES, 0.0) | {"needless": -2.5, "later": -1.0},
+    threshold=0.8,
+    types=("a", "b", "x", "reportUndefinedVariable"),
 )
 """Withholds a fix with a needless change."""
 

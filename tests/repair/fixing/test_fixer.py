@@ -14,6 +14,7 @@ from repair.language_servers import ServerTimeoutError
 from repair.models.model import FinishReason
 from repair.synthesis.rules import RULES
 from repair.unexpected import UNEXPECTED
+from repair.verification.confidence import Calibration
 from tests.repair.fixing.scripted import DOUBTS, Script, scripted
 from tests.repair.synthesis.support import FunctionServers, found, marked
 
@@ -149,9 +150,9 @@ def test_a_late_task_is_not_sampled() -> None:
 NEEDLESS = f"{GOOD}\n-3 c = 3\n+3 c = 4"
 
 
-def calibrated_fix(answers: list[str], *, unsure: bool = False) -> Fix:
+def calibrated_fix(answers: list[str], *, unsure: bool = False, calibration: Calibration = DOUBTS) -> Fix:
     models, _, _ = scripted(lambda text, diagnostic, number: answers[number])
-    models = replace(models, calibration=DOUBTS)
+    models = replace(models, calibration=calibration)
     [fix] = Fixer(models, FunctionServers(marked)).fix([replace(task(len(answers)), unsure=unsure)])
     return fix
 
@@ -186,6 +187,16 @@ def test_what_verifies_and_is_unsure_is_withheld_and_its_doubts_are_told() -> No
     assert fix.nearest.reason == UNSURE
     assert "confidence 0.62" in fix.nearest.detail
     assert "a change that is not needed" in fix.nearest.detail
+
+
+@pytest.mark.parametrize("answers", [[GOOD], ["", GOOD], [GOOD, NEEDLESS]])
+def test_of_a_diagnostic_that_was_never_measured_no_answer_is_sure(answers: list[str]) -> None:
+    fix = calibrated_fix(answers, calibration=replace(DOUBTS, types=("syntax",)))
+    assert (fix.found, fix.reasons.get(UNSURE)) == (False, answers.count(GOOD) + answers.count(NEEDLESS))
+    assert fix.nearest is not None
+    assert fix.nearest.detail == "how often repairs of marker[x] are right was never measured"
+    wanted = calibrated_fix(answers, unsure=True, calibration=replace(DOUBTS, types=("syntax",)))
+    assert (wanted.line_diff, wanted.confidence, wanted.doubts) == (GOOD, None, fix.nearest.detail)
 
 
 @pytest.mark.parametrize("answers", [[NEEDLESS], ["", NEEDLESS], [NEEDLESS, ""], [NEEDLESS, NEEDLESS]])

@@ -125,7 +125,7 @@ def test_the_sandboxes_own_folder_is_no_project() -> None:
 
 TEXT = 'a = "error:x"\nc = 3\n'
 TEST_FILE = "import unittest\nimport main\n\nclass T(unittest.TestCase):\n    def test(self):\n"
-NEVER = Calibration(intercept=-9.0, weights=dict.fromkeys(FEATURES, 0.0), threshold=0.5)
+NEVER = Calibration(intercept=-9.0, weights=dict.fromkeys(FEATURES, 0.0), threshold=0.5, types=("x",))
 ALWAYS = replace(NEVER, intercept=9.0)
 
 

@@ -25,6 +25,7 @@ CALIBRATION = Calibration(
     intercept=2.0,
     weights=dict.fromkeys(FEATURES, -1.0) | {"log_probability": 1.0},
     threshold=0.8,
+    types=("reportUndefinedVariable", "syntax"),
     chosen_on={"samples": 7},
 )
 
@@ -61,9 +62,29 @@ def test_the_signals_of_a_repair_of_two_files() -> None:
     ],
 )
 def test_a_doubt_lowers_the_confidence(worse: Signals) -> None:
-    assert CALIBRATION.confidence(worse) < CALIBRATION.confidence(PLAIN) == pytest.approx(0.8808, abs=1e-4)
+    probability = CALIBRATION.probability
+    assert probability(worse) < probability(PLAIN) == pytest.approx(0.8808, abs=1e-4)
     likely, impossible = (replace(worse, log_probability=value) for value in (-0.1, -1e9))
-    assert 0 < CALIBRATION.confidence(impossible) < CALIBRATION.confidence(likely)
+    assert 0 < probability(impossible) < probability(likely)
+
+
+@pytest.mark.parametrize(
+    ("code", "measured"),
+    [
+        ("pyright", True),
+        ("ruff[invalid-syntax]", True),
+        ("pyright[reportUndefinedVariable]", True),
+        ("ruff[F821]", True),  # the other server's word for it
+        ("pyright[reportUnboundVariable]", True),  # ruff has one rule for both
+        ("ruff[F706]", True),  # which pyright calls an error of syntax
+        ("ruff[E722]", False),
+        ("pyright[reportOptionalMemberAccess]", False),
+        ("ruff", True),
+    ],
+)
+def test_no_confidence_is_known_of_diagnostics_that_were_not_measured(code: str, measured: bool) -> None:
+    assert CALIBRATION.measures(code) is measured
+    assert CALIBRATION.confidence(PLAIN, code) == (CALIBRATION.probability(PLAIN) if measured else None)
 
 
 def test_a_calibration_lies_beside_its_model(tmp_path: Path) -> None:
@@ -85,11 +106,12 @@ def test_a_calibration_lies_beside_its_model(tmp_path: Path) -> None:
         "no JSON",
         "[]",
         "{}",
-        json.dumps({"intercept": 1, "weights": {"needless": 1}, "threshold": 0.5}),
-        json.dumps({"intercept": 1, "weights": dict.fromkeys(FEATURES, 0), "threshold": 7}),
-        json.dumps({"intercept": 1, "weights": dict.fromkeys(FEATURES, "0"), "threshold": 0.5}),
-        json.dumps({"intercept": 1, "weights": 3, "threshold": 0.5}),
-        json.dumps({"intercept": 1, "weights": dict.fromkeys(FEATURES, 0), "threshold": None}),
+        json.dumps({"intercept": 1, "weights": dict.fromkeys(FEATURES, 0), "threshold": 0.5}),  # types
+        json.dumps({"intercept": 1, "weights": {"needless": 1}, "threshold": 0.5, "types": []}),
+        json.dumps({"intercept": 1, "weights": dict.fromkeys(FEATURES, 0), "threshold": 7, "types": []}),
+        json.dumps({"intercept": 1, "weights": dict.fromkeys(FEATURES, "0"), "threshold": 0.5, "types": []}),
+        json.dumps({"intercept": 1, "weights": 3, "threshold": 0.5, "types": []}),
+        json.dumps({"intercept": 1, "weights": dict.fromkeys(FEATURES, 0), "threshold": None, "types": []}),
     ],
 )
 def test_a_file_that_is_no_calibration(tmp_path: Path, content: Any) -> None:
@@ -120,7 +142,8 @@ def test_the_verifiers_own_calibration_is_of_no_model_and_says_what_it_was_chose
     assert own.chosen_on["benchmark"] == "leetcode_injected_choose"
     assert {"rules", "smollm2-135m-repair"} <= set(own.chosen_on["teachers"]) == own.measured.keys()
     assert own.cuts[0].shown == own.chosen_on["fitted_to"]
-    assert own.confidence(PLAIN) >= own.threshold > own.confidence(replace(PLAIN, needless=1))
+    assert {"syntax", "reportUndefinedVariable"} <= set(own.types)
+    assert own.probability(PLAIN) >= own.threshold > own.probability(replace(PLAIN, needless=1))
     own.write_to(tmp_path / FILE)
     again = Calibration.read_from(tmp_path / FILE)
     assert again == own

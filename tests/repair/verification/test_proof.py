@@ -25,6 +25,7 @@ from repair.store.reader import PartitionStore
 from repair.text.files import workspace_sha256
 from repair.verification.confidence import Signals, verifiers_own
 from repair.verification.proof import STEPS, Proof, prove
+from repair.verification.stage import scored
 from repair.verification.stored_rows import verified_rows
 from tests.repair.synthesis.support import VERSIONS, FunctionServers, as_batch, candidate, found, marked
 
@@ -73,7 +74,8 @@ def test_a_verified_row_carries_what_makes_its_confidence() -> None:
     row = verified()
     assert row["signals"] == {"needless": 1, "code_as_text": False, "spans": 2}
     signals = Signals(**row["signals"], later=False)
-    assert row["confidence"] == round(verifiers_own().confidence(signals), 4)
+    assert row["confidence"] is None, "of marker[name] nothing was measured"
+    assert scored(signals, "pyright")["confidence"] == round(verifiers_own().probability(signals), 4)
     assert row["calibration_sha256"] == verifiers_own().sha256
     [outcome] = BY_NAME["repair_examples"].run([as_batch([row], VERIFIED_DIFFS)], split_seed=0)
     [example] = outcome.to_pylist()
