@@ -136,6 +136,7 @@ def _fix_workspace(
                 reporter.refuse(workspace.shown(name), str(error))
             written[name] = session.files[name]
     reporter.style += session.style
+    reporter.handled += session.handled
 
 
 @contextmanager

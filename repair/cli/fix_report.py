@@ -35,11 +35,15 @@ _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
 
 class Reporter(ABC):
-    """Counts what came of the diagnostics, and prints it. `style`: diagnostics of stylistic rules."""
+    """Counts what came of the diagnostics, and prints it.
+
+    `style`: diagnostics of stylistic rules; `handled`: those whose exception the program catches.
+    """
 
     def __init__(self, *, applies: bool) -> None:
         self.applies = applies
         self.style = 0
+        self.handled = 0
         self.failed = False
         """A server failed on a file."""
         self.counts: Counter[Outcome] = Counter()
@@ -139,6 +143,8 @@ class TextReporter(Reporter):
             text += f"; {self._unsure} verified and not shown, for they may be wrong (--unsure shows them)"
         if self.style:
             text += f"; {self.style} of style left out"
+        if self.handled:
+            text += f"; {self.handled} left out whose exception the program catches"
         click.echo(f"{text}; model {printable(models.name)}, k = {k}", err=True)
         for folder, failure in self.tests.items():
             told = "pass" if failure is None else f"fail: {failure}"
@@ -164,7 +170,7 @@ class JsonReporter(Reporter):
         counts = {outcome.value: self.counts[outcome] for outcome in Outcome}
         document = {
             "diagnostics": self._rows,
-            "summary": {**counts, "style": self.style},
+            "summary": {**counts, "style": self.style, "handled": self.handled},
             "applied": self.applies,
             "refused": self.refused,
             "tests": self.tests,

@@ -72,7 +72,7 @@ class Query(Struct, frozen=True, forbid_unknown_fields=True):
     def target(self, diagnostics: Sequence[Diagnostic]) -> Diagnostic | None:
         """The wanted one among the diagnostics of the workspace."""
         own = [found for found in diagnostics if found.path == self.path]
-        wanted = own if self.diagnostic != Wanted() else triage(own).targets
+        wanted = own if self.diagnostic != Wanted() else triage(own, self.workspace[self.path]).targets
         return next((found for found in wanted if self.diagnostic.fits(found)), None)
 
 

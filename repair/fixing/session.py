@@ -68,6 +68,8 @@ class Session:
         self.files = dict(files)
         self.style = 0
         """Diagnostics that were left out because their rules are stylistic."""
+        self.handled = 0
+        """... and because the program catches what they predict."""
         self._fixer, self._servers = fixer, servers
         self._k, self._unsure, self._tests = k, unsure, tests
 
@@ -78,8 +80,9 @@ class Session:
             LanguageServerError: the workspace can't be checked.
         """
         known = self._check(path)
-        found = triage(_of(path, known))
+        found = triage(_of(path, known), self.files[path])
         self.style += len(found.style)
+        self.handled += len(found.handled)
         for diagnostic in found.code_actions:
             yield Report(diagnostic, Outcome.CODE_ACTION, {}, {})
         origins = {diagnostic: diagnostic for diagnostic in (*found.targets, *found.same_faults)}
@@ -103,13 +106,14 @@ class Session:
             known = self._check(path)
             moves = _Moves(base, self.files[path])
             given_up = [now for old in given_up if (now := moves.find(old, known))]
-            found = triage(_of(path, known))
+            found = triage(_of(path, known), self.files[path])
             left = [old for old in origins if old not in chosen.targets and old not in chosen.same_faults]
             moved = {old: moves.find(old, known) for old in left}
             for old, now in moved.items():
                 if now is None:
                     yield Report(origins[old], Outcome.GONE, {}, {})
             origins = {now: origins[old] for old, now in moved.items() if now is not None}
+            self.handled += sum(now in origins for now in found.handled)  # known since the file parses
         for target in found.targets:
             if target not in given_up:
                 yield Report(origins.get(target, target), Outcome.NO_FIX, {}, {})

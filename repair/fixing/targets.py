@@ -3,6 +3,7 @@
 | kind | |
 |---|---|
 | `code_action` | a server fixes it itself (`ruff check --fix`), or the equal finding of the other server |
+| `handled` | the program catches what it predicts (`repair.diagnostics.handled_names`) |
 | `style` | its rule is about how a program is written (`repair.diagnostics.style`) |
 | `same_fault` | the other server reports the same fault, and that diagnostic is a target |
 | `target` | a model is asked |
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from repair.diagnostics.diagnostic import HINT, Diagnostic
 from repair.diagnostics.equal_findings import equal_findings
+from repair.diagnostics.handled_names import is_handled
 from repair.diagnostics.style import is_stylistic
 
 
@@ -22,6 +24,7 @@ class Triage:
 
     code_actions: list[Diagnostic] = field(default_factory=list[Diagnostic])
     style: list[Diagnostic] = field(default_factory=list[Diagnostic])
+    handled: list[Diagnostic] = field(default_factory=list[Diagnostic])
     targets: list[Diagnostic] = field(default_factory=list[Diagnostic])
     same_faults: dict[Diagnostic, Diagnostic] = field(default_factory=dict[Diagnostic, Diagnostic])
     """Diagnostic -> the target that reports the same fault."""
@@ -35,8 +38,8 @@ class Triage:
         )
 
 
-def triage(diagnostics: Iterable[Diagnostic]) -> Triage:
-    """Sort `diagnostics`, which are of one state of a workspace."""
+def triage(diagnostics: Iterable[Diagnostic], text: str) -> Triage:
+    """Sort `diagnostics`, which are of one state of a file with this `text`."""
     found = sorted(diagnostic for diagnostic in diagnostics if diagnostic.severity != HINT)
     result = Triage()
     result.code_actions.extend(diagnostic for diagnostic in found if diagnostic.has_code_action)
@@ -45,6 +48,8 @@ def triage(diagnostics: Iterable[Diagnostic]) -> Triage:
             continue
         if is_stylistic(diagnostic.code):
             result.style.append(diagnostic)
+        elif is_handled(text, diagnostic):
+            result.handled.append(diagnostic)
         elif any(equal_findings(diagnostic, known) for known in result.code_actions):
             result.code_actions.append(diagnostic)
         elif twin := next((known for known in result.targets if equal_findings(diagnostic, known)), None):

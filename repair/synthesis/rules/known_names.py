@@ -67,6 +67,12 @@ FOREIGN_METHODS = {
 """Methods of other languages, and of Python 2, with the Python name."""
 
 
+METHODS = frozenset(
+    name for kind in (str, bytes, int, float, list, tuple, dict, set) for name in dir(kind) if name[0] != "_"
+)
+"""Of Python's own types."""
+
+
 def closest(name: str, known: Collection[str], most: int = 2) -> list[str]:
     """The names of `known` most similar to `name`, the most similar first."""
     scored = [(-_similarity(name, other), other) for other in known if other != name]

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 
 from repair.diagnostics.diagnostic import Diagnostic
+from repair.diagnostics.handled_names import is_handled
 from repair.synthesis.rules import known_names
 from repair.synthesis.rules.known_names import BUILTINS, FOREIGN, FOREIGN_METHODS, HOME, MODULES, closest
 
@@ -18,7 +19,8 @@ _NOT_IN_CLASS = re.compile(
     r'Cannot access (?:attribute|member) "(\w+)" for (?:class|type) "(?:type\[)?(\w+(?:\[.)?)'
 )
 _NO_SYMBOL = re.compile(r'"(\w+)" is unknown import symbol')
-_NO_MODULE = re.compile(r'Import "([\w.]+)" could not be resolved')
+# "... from source": pyright knows the package's types, so that its name is spelt right
+_NO_MODULE = re.compile(r'Import "([\w.]+)" could not be resolved(?! from source)')
 _NOT_EXPORTED = re.compile(r'Undefined name `(\w+)` in `__all__`|"(\w+)" is specified in __all__')
 _NO_SELF = re.compile(r'Instance methods should take a "self" parameter')
 _FROM = re.compile(r"\s*from\s+([\w.]+)\s+import\b")
@@ -26,6 +28,8 @@ _FROM = re.compile(r"\s*from\s+([\w.]+)\s+import\b")
 
 def suggestions(rows: list[str], diagnostic: Diagnostic) -> Iterator[list[str]]:
     """The file's lines after each candidate repair, the likeliest first."""
+    if is_handled("\n".join(rows), diagnostic):
+        return
     message, row = diagnostic.message, rows[diagnostic.start_line]
     if found := _NOT_EXPORTED.match(message):
         for name in closest(found[1] or found[2], _bound(rows)):
@@ -88,6 +92,8 @@ def _attribute(rows: list[str], diagnostic: Diagnostic, name: str, owner: str) -
         known |= frozenset(attribute for attribute in dir(kind) if not attribute.startswith("__"))
         if FOREIGN_METHODS.get(name) in known:
             yield _replaced(rows, diagnostic, name, FOREIGN_METHODS[name])
+        if name in known_names.METHODS:
+            return  # of another type: what is wrong is the value, and not the spelling
     for other in closest(name, known, most=3):
         yield _replaced(rows, diagnostic, name, other)
     if name in BUILTINS and _is_own(rows, diagnostic):

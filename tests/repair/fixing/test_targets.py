@@ -19,7 +19,7 @@ def test_each_diagnostic_has_one_place_in_the_order_of_the_lines() -> None:
     style = found("main.py", 3, "Line too long", "warning", code="ruff[E501]")
     attribute = pyright(2, '"scren" is not a known attribute', "reportAttributeAccessIssue")
     hint = found("main.py", 1, "Code is unreachable", "hint", code="pyright[unreachable]")
-    sorted_out = triage([style, missing, hint, attribute, same, also_unused, unused])
+    sorted_out = triage([style, missing, hint, attribute, same, also_unused, unused], "")
     assert sorted_out.code_actions == [also_unused, unused]
     assert sorted_out.style == [style]
     assert sorted_out.targets == [attribute, same]
@@ -29,4 +29,11 @@ def test_each_diagnostic_has_one_place_in_the_order_of_the_lines() -> None:
 
 
 def test_nothing_is_to_be_done_without_diagnostics() -> None:
-    assert triage([]).targets == []
+    assert triage([], "").targets == []
+
+
+def test_what_the_program_catches_is_no_target() -> None:
+    text = "try:\n    text = unicode\nexcept NameError:\n    text = str\nunicode\n"
+    caught, open_ = (pyright(line, '"unicode" is not defined', "reportUndefinedVariable") for line in (1, 4))
+    sorted_out = triage([caught, open_], text)
+    assert (sorted_out.handled, sorted_out.targets) == ([caught], [open_])

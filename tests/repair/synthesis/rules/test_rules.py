@@ -140,6 +140,16 @@ REJECTED = [
     ("no_rule", UNDEFINED, "print(wholly_unknown)\n"),
     # nothing is known of a module that is not Python's own
     ("no_rule", "pyright[reportMissingImports]", "import unheard_of_package\n"),
+    # its types are known, so that it is absent and not misspelt as `posix`
+    ("no_rule", "pyright[reportMissingModuleSource]", "import six\n"),
+    # the type is another one than was meant; `encode` is no slip for it
+    ("no_rule", ATTRIBUTE, 'print("a".decode())\n'),
+    # the program tries what is absent, and has something else for it
+    (
+        "no_rule",
+        "pyright[reportUndefinedVariable]",
+        "try:\n    a = xrange\nexcept NameError:\n    a = range\n",
+    ),
     # the close name is of another type
     ("no_candidate_verifies", UNDEFINED, "length = 'a'\nprint(lenght - 1)\n"),
 ]
