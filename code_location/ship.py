@@ -126,7 +126,8 @@ def _confidence(calibrated: Mapping[str, Any]) -> str:
 number of changed spans, how likely the model held it, whether it was its first) into the probability that it
 is right, and has the threshold below which `repair fix` withholds it, {calibrated["threshold"]}. Of the
 samples that it was chosen on, which no result is reported on, {chosen_on["right"]} of {chosen_on["shown"]}
-shown repairs pass the tests.
+shown repairs pass the tests. It was measured on these types of diagnostic, and of others nothing is shown
+unasked: {", ".join(calibrated["types"])}.
 
 """
 

@@ -104,7 +104,7 @@ class MixtureCard:
         for low, high in pairwise((*BOUNDS, 1.0)):
             yield f"| {low} to {high} | {self.confidence[low]} |"
         if none := self.confidence[None]:
-            yield f"| not scored | {none} |"
+            yield f"| not known: of types of diagnostic that were not measured | {none} |"
 
     def _precisions(self) -> Iterator[str]:
         """How right the verified repairs of these teachers are, where tests can tell."""

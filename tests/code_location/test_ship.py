@@ -33,7 +33,7 @@ MADE_BY: dict[str, Any] = {
 def test_the_card_says_data_licences_recipe_scores_and_limits() -> None:
     row = {"benchmark": "workspace", "system": "model", "sample_id": "s", "answer_index": 0, "answer": "a"}
     row |= {"outcome": "repaired", "ast_match": True, "ast_or_string_match": True, "repaired": True}
-    confidence = {"threshold": 0.8125, "chosen_on": {"shown": 40, "right": 38}}
+    confidence = {"threshold": 0.8125, "types": ["syntax"], "chosen_on": {"shown": 40, "right": 38}}
     text = card(MADE_BY, Counter({"pyright": 7}), system_scores([row]), {"attrs": "MIT"}, confidence)
     for said in (
         "dequantised",

@@ -62,7 +62,7 @@ def test_the_card_counts_as_a_plain_count_does(
     confidences = [confidence for _, _, confidence, keep in results if keep]
     high = sum(confidence is not None and confidence >= 0.9 for confidence in confidences)
     assert f"| 0.9 to 1.0 | {high} |" in page
-    assert ("| not scored |" in page) is (None in confidences)
+    assert ("| not known: of types of diagnostic that were not measured |" in page) is (None in confidences)
 
 
 def test_a_long_tail_shares_a_line_and_a_bar_stays_in_its_cell() -> None:
