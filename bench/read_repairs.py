@@ -4,16 +4,17 @@
     python bench/read_repairs.py --decisions decisions.jsonl --result bench/results/read_repairs.json
 
 `--samples` is a file of frozen samples (`bench/shipped_model.py --samples git.parquet --repositories ...`).
-`--out` has one line for each repair, shown or withheld, in the order in which it is read, which tells
-nothing of its confidence: what was broken, the change, and what the person who wrote the commit did. A
-decision is a line `{"id", "code", "shown", "confidence", "decided", "why"}`, `decided` being one of
+`--out` has one line for each sample with a verified repair, in a seeded order: what was broken, the change,
+and what the person who wrote the commit did. `above` tells whether it has the threshold of the model's
+calibration, which is asked here of all types of diagnostic, also of those that it was not measured on.
+A decision is a line `{"id", "code", "above", "author", "decided"}`, `decided` being one of
 
     right     it removes the fault, and a reviewer would take it
     harmless  the program does the same as before, and the diagnostic is gone
     wrong     the program does something else than it was to do, or the fault is hidden
 
-and is kept in the repository, which has nothing of the repositories' text. An answer to a diagnostic that is
-reported in error is `harmless` at best.
+and is kept in the repository, which has nothing of the repositories' text. What the program was to do is
+what it did on the versions of Python that it was written for.
 """
 
 import argparse
@@ -21,14 +22,15 @@ import difflib
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 from study_results import markdown, text, write
 
+from repair.diagnostics.codes import type_of_code
 from repair.evaluation.intervals import Share
 from repair.evaluation.verified_answers import parts
 from repair.fixing.chosen_model import SHIPPED, local_models
@@ -37,38 +39,30 @@ from repair.fixing.fixer import Fixer
 from repair.language_servers import LanguageServers
 from repair.text.files import text_of
 from repair.text.stable_hash import rank
+from repair.verification.confidence import Calibration
 
 DECIDED = ("right", "harmless", "wrong")
 SEED, CONTEXT, K, AT_ONCE = 17, 8, 8, 16
+FEWEST = 5
+"""Repairs of a diagnostic, or it has no line of its own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
-    """The repairs of one group, by what was decided."""
-
-    group: str
-    counts: Mapping[str, int]
-
-    def cells(self) -> list[str]:
-        n = self.counts.total() if isinstance(self.counts, Counter) else sum(self.counts.values())
-        return [self.group, str(n), *(text(Share.of(self.counts.get(name, 0), n)) for name in DECIDED)]
-
-
-def repairs(samples: Iterable[Mapping[str, Any]], servers: LanguageServers) -> Iterator[dict[str, Any]]:
-    """What `repair fix -k 8` shows or withholds of each sample, in a seeded order."""
+def repairs(samples: Sequence[Mapping[str, Any]], servers: LanguageServers) -> Iterator[dict[str, Any]]:
+    """What `repair fix -k 8 --unsure` shows of each sample, in a seeded order."""
     rows = sorted(samples, key=lambda row: rank(SEED, row["sample_id"]))
-    fixer = Fixer(local_models(SHIPPED), servers)
+    models = local_models(SHIPPED)
+    assert models.calibration is not None
+    types = tuple({type_of_code(row["code"]) for row in rows})
+    fixer = Fixer(replace(models, calibration=replace(models.calibration, types=types)), servers)
     fixes = (fix for part in parts(rows, AT_ONCE) for fix in fixer.fix([Task.of_row(row, K) for row in part]))
     for row, fix in zip(rows, fixes, strict=True):
-        found = fix if fix.found else fix.withheld
-        if found is None or found.confidence is None:
+        if (found := fix if fix.found else fix.withheld) is None:
             continue
         identity = f"{row['sample_id']}\0{found.line_diff}".encode("utf-8", "surrogatepass")
         yield {
             "id": hashlib.sha256(identity).hexdigest()[:16],
             "code": row["code"],
-            "shown": fix.found,
-            "confidence": round(found.confidence, 4),
+            "above": fix.found,
             "author": found.author,
             "project": row["project_id"],
             "message": row["diagnostic"]["message"],
@@ -82,16 +76,24 @@ def _change(before: str, after: str) -> str:
     return "\n".join(difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=CONTEXT))
 
 
-def groups(decisions: Iterable[Mapping[str, Any]]) -> Iterator[Read]:
-    """Counts of what is shown and withheld, and of both by diagnostic."""
+def table(decisions: Iterable[Mapping[str, Any]], calibration: Calibration) -> str:
+    """How right the repairs are: above and below the threshold, of measured and of other types, and by
+    diagnostic."""
     found: dict[str, Counter[str]] = defaultdict(Counter)
     for row in decisions:
         if row["decided"] not in DECIDED:
             raise SystemExit(f"{row['id']}: decided {row['decided']!r}; expected one of {', '.join(DECIDED)}")
-        found["shown" if row["shown"] else "withheld"][row["decided"]] += 1
-        found[f"{row['code']}, {'shown' if row['shown'] else 'withheld'}"][row["decided"]] += 1
-    for name in sorted(found, key=lambda name: (", " in name, name)):
-        yield Read(name, found[name])
+        place = "above the threshold" if row["above"] else "below"
+        kind = "measured" if calibration.measures(row["code"]) else "other"
+        for group in (place, f"{place}, {kind} types", f"`{row['code']}`"):
+            found[group][row["decided"]] += 1
+    groups = sorted(name for name in found if "`" not in name)
+    codes = sorted(name for name in found if "`" in name and found[name].total() >= FEWEST)
+    cells = (
+        [name, str(n := found[name].total()), *(text(Share.of(found[name][one], n)) for one in DECIDED)]
+        for name in (*groups, *codes)
+    )
+    return markdown(("repairs", "n", *DECIDED), cells)
 
 
 def main() -> None:
@@ -110,7 +112,9 @@ def main() -> None:
                 file.flush()
     elif options.decisions:
         decisions = [json.loads(line) for line in options.decisions.read_text().splitlines()]
-        print(markdown(("repairs", "n", *DECIDED), (read.cells() for read in groups(decisions))))
+        if (calibration := Calibration.read(SHIPPED)) is None:
+            raise SystemExit(f"{SHIPPED} has no calibration")
+        print(table(decisions, calibration))
         if options.result:
             write(options.result, {"decisions": decisions}, {})
     else:

@@ -21,6 +21,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from paired_results import Row, compare, earlier_rows, made_of, mcnemar, outcomes, with_earlier
+from read_repairs import table as read_table
 from repeated_trainings import Trainings, trainings
 from study_results import (
     Counts,
@@ -37,16 +38,19 @@ from study_results import (
 
 from repair.evaluation.intervals import Share, newcombe
 from repair.evaluation.model_confidence import reliability_table
+from repair.fixing.chosen_model import SHIPPED
 from repair.prompt.answer_formats import LINE_DIFF
 from repair.store.manifest import Manifest
 from repair.store.reader import PartitionStore
 from repair.training.scaling import SCALED, SMALL, Scaled
+from repair.verification.confidence import Calibration
 
 RESULTS = (
     "precision",
     "edit_spread",
     "second_checker",
     "own_tests",
+    "read_repairs",
     "scores",
     "scaling",
     "scaling_32_bits",
@@ -375,6 +379,7 @@ def page() -> str:
         Share=Share,
         trainings=partial(trainings, recipe=SMALL),
         reliability=reliability_table,
+        reading=partial(read_table, calibration=Calibration.read(SHIPPED)),
     )
 
 

@@ -20,7 +20,7 @@ from repair.prompt.sentinels import PROMPT_VERSION
 from repair.synthesis.rules import RULES
 from repair.synthesis.rules.model import RulesModel
 from repair.user_cache import user_cache
-from repair.verification.confidence import Calibration
+from repair.verification.confidence import Calibration, verifiers_own
 
 if TYPE_CHECKING:
     from repair.synthesis.lm.settings import LanguageModel
@@ -88,7 +88,8 @@ def opened(choice: ModelChoice, servers: Servers, *, tell: Callable[[str], None]
         ConfigurationError: it is not there, or its extra is not installed.
     """
     if choice.name == RULES:
-        yield FixModels(RULES, RulesModel(servers), None, {"model": RULES, **_versions()})
+        versions = {"model": RULES, **_versions()}
+        yield FixModels(RULES, RulesModel(servers), None, versions, verifiers_own())
     elif choice.name == RELEASED:
         from repair.fixing.follower import released_models
         from repair.store.reader import PartitionStore

@@ -109,7 +109,7 @@ def test_a_fix_with_which_the_tests_pass(tmp_path: Path, monkeypatch: pytest.Mon
     done = fixed_by_tests(tmp_path, 3, "--apply")
     assert done.exit_code == 0
     assert (tmp_path / "shop.py").read_text() == TESTED.replace("price)", "prices)")
-    assert "  the tests failed and pass with it\n" in done.stdout
+    assert ", the tests failed and pass with it\n" in done.stdout
     assert done.stderr.endswith("with these fixes the tests of . pass\n")
 
 
