@@ -92,7 +92,7 @@ class ScaledModels:
         """A model trained on `size` examples of the mixture, by the child that trains checkpoints.
 
         Nothing is held out: no size is chosen by its loss. One that teaches itself is trained twice: on
-        those, and on them and what it was right in.
+        those, and on them and what it was right in, if that is anything.
 
         Raises:
             dagster.Failure: the mixture has fewer training examples.
@@ -107,9 +107,11 @@ class ScaledModels:
                     stage=self.stage, trainer=self.trainer, language_servers=self.language_servers
                 )
                 taught, counts = own.to(self._examples(mixture, asked), checkpoint, _weights(checkpoint))
-                made_of = [*chosen[:size], *taught["example_id"].to_pylist(), *taught["response"].to_pylist()]
-                both = pa.concat_tables([rows, taught])
-                checkpoint = folders.enter_context(self._checkpoint(mixture, both, made_of))
+                if taught.num_rows:
+                    learned = [*taught["example_id"].to_pylist(), *taught["response"].to_pylist()]
+                    both = pa.concat_tables([rows, taught])
+                    trained = self._checkpoint(mixture, both, [*chosen[:size], *learned])
+                    checkpoint = folders.enter_context(trained)
             result = {**read_made_by(checkpoint)["result"], **counts}
             decode = self._decode(checkpoint=str(checkpoint), weights=_weights(checkpoint))
             yield ScaledModel(asked_model(str(self.stage.key), self.scaled, decode), result)

@@ -64,8 +64,8 @@ def shown_at(
 
 
 def measured_types(repairs: Sequence[Judged]) -> tuple[str, ...]:
-    """The diagnostic types of which there are enough repairs for a calibration to speak of them."""
-    counts = Counter(type_of_code(repair.code) for repair in repairs)
+    """The diagnostic types of which enough samples are repaired for a calibration to speak of them."""
+    counts = Counter(type_of_code(code) for _, code in {(one.sample_id, one.code) for one in repairs})
     return tuple(sorted(name for name, count in counts.items() if count >= MEASURED))
 
 

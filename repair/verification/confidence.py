@@ -38,7 +38,7 @@ UNLIKELY = -2.0
 LEAST_LIKELY = -8.0
 """Log-probabilities below it are as good as equal."""
 MEASURED = 10
-"""Verified repairs of a diagnostic type from which on a calibration was measured on it."""
+"""Samples of a diagnostic type with a verified repair, from which on a calibration was measured on it."""
 DIGITS = 4
 """Decimals of a stored confidence: the last ones of a sum differ between machines."""
 
@@ -133,7 +133,7 @@ class Calibration:
     weights: Mapping[str, float]
     threshold: float
     types: tuple[str, ...]
-    """Diagnostic types that it was measured on, at least `MEASURED` verified repairs of each."""
+    """Diagnostic types that it was measured on, by at least `MEASURED` samples of each."""
     chosen_on: Mapping[str, Any] = field(default_factory=dict[str, Any])
     weights_sha256: Mapping[str, str] | None = None
     """Of the model's files of weights: its answers are what was calibrated."""

@@ -162,7 +162,7 @@ def test_the_threshold_withholds_what_is_wrong(house: House, calibrated: dg.Exec
     assert {number for number, row in own.items() if row["answers"] == 1} == set(PLAIN)
     assert {row["answers"] for number, row in own.items() if number not in PLAIN} == {K}
     plain = Signals(needless=0, code_as_text=False, spans=1, later=False, log_probability=-0.5)
-    assert found.confidence(plain) == own[0]["repairs"][0]["confidence"]
+    assert found.probability(plain) == own[0]["repairs"][0]["confidence"]
     decoded = [tuple(map(int, line.split())) for line in (house.folder / "decoded").read_text().splitlines()]
     assert decoded[:2] == [(SAMPLES, K), (SAMPLES - len(PLAIN), K)], "the second finds the first's in the log"
 

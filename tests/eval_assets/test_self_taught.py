@@ -22,6 +22,7 @@ from repair.models.model import Completion, FinishReason, Sampling
 from repair.prompt.sentinels import render_response
 from repair.schema.stages import REPAIR_EXAMPLES
 from repair.training.scaling import nested_subset
+from repair.verification.confidence import MEASURED
 from resources.trainer import TrainerResource
 from tests.eval_assets.test_scaling import store_benchmark, write
 from tests.graph import DAY, House, failure, misspelt, reused
@@ -29,7 +30,9 @@ from tests.repair.evaluation.test_predictions import sample
 
 SIZE = 300
 POINT = Key(recipe="smollm2-135m-self-taught", size=str(SIZE))
-ASKED = ("leetcode", "leetcode_injected", "leetcode_injected_choose")
+ASKED = ("leetcode", "leetcode_injected", *["leetcode_injected_choose"] * MEASURED)
+PROBLEM = ProblemTests("Solution", "area", ["value"]).to_json()
+PROBLEMS = [str(number) for number, name in enumerate(ASKED) if name == "leetcode_injected_choose"]
 FIRST = 1000
 """The number of the first example: the samples of the benchmark count from 0."""
 EXAMPLES = [str(FIRST + number) for number in range(2 * SIZE)]
@@ -42,7 +45,8 @@ RIGHT, LATER, ANOTHER_WAY = QUESTIONS[:3]
 class Scripted(TrainerResource):
     """Trains nothing and keeps what it was given; answers what is written here."""
 
-    knows_a_problem: bool = True
+    knows_problems: bool = True
+    """Whether it repairs those that it is calibrated on."""
 
     def train(self, context: dg.AssetExecutionContext, module: str, extras: Mapping[str, Any]) -> Any:
         rows, out = pq.read_table(extras["mixture_uri"]), Path(extras["output_dir"])
@@ -70,7 +74,12 @@ class Scripted(TrainerResource):
         broken, repaired, _ = misspelt(int(asked))
         if asked == ANOTHER_WAY:
             repaired = repaired.replace(f"return width_{asked} *", f"return 1 * width_{asked} *")
-        known = {RIGHT: 0, LATER: 1, ANOTHER_WAY: 0, **({"2": 0} if self.knows_a_problem else {})}
+        known = {
+            RIGHT: 0,
+            LATER: 1,
+            ANOTHER_WAY: 0,
+            **dict.fromkeys(PROBLEMS if self.knows_problems else (), 0),
+        }
         text = "</diff>"
         if known.get(asked) == number:
             text = render_response(diff(broken, repaired))
@@ -114,7 +123,7 @@ def house(tmp_path: Path) -> House:
     answers = tmp_path / "decoded"
     answers.mkdir()
     house.resources["trainer"] = Scripted(answers=str(answers), states=str(tmp_path / "states"))
-    store_mixture(house, store_benchmark(house, ASKED, ProblemTests("Solution", "area", ["value"]).to_json()))
+    store_mixture(house, store_benchmark(house, ASKED, PROBLEM))
     return house
 
 
@@ -142,7 +151,7 @@ def test_it_is_trained_again_on_its_examples_and_on_its_own_kept_answers(house: 
     counts = [training[name] for name in ("samples", "asked", "kept", "as_the_user")]
     assert counts == [SIZE + 3, SIZE, 3, 2]
     assert training["rejects"] == {"unrepaired": SIZE - 3}
-    assert training["calibration"]["verified"] == 1
+    assert training["calibration"]["verified"] == MEASURED
     rows = house.rows(RESULTS, POINT)
     assert [(row["benchmark"], row["examples"], row["repaired"]) for row in rows] == [
         ("leetcode", SIZE + 3, False),
@@ -156,13 +165,24 @@ def test_all_answers_are_decoded_at_the_first_question_and_are_logged_for_the_se
     decoded = [line.split() for line in (house.folder / "decoded" / "decoded").read_text().splitlines()]
     searched = [(int(prompts), int(k)) for prompts, k, search in decoded if search == "True"]
     assert {k for _, k in searched} == {K}
-    assert searched[:2] == [(1, K), (0, K)], "nothing speaks against the answer to the problem"
+    assert searched[:2] == [(MEASURED, K), (0, K)], "nothing speaks against the answers to the problems"
     assert sum(prompts for prompts, _ in searched[2:]) == SIZE + SIZE - 2
+
+
+def test_a_model_that_is_never_sure_is_not_trained_again(house: House) -> None:
+    """Too few problems for its confidence in repairs of an undefined name to be known."""
+    store_mixture(house, store_benchmark(house, ASKED[:-1], PROBLEM))
+    run(house)
+    assert len(list((house.folder / "decoded").glob("trained-*"))) == 1
+    training = house.manifest(RESULTS, POINT).extra["training"]
+    assert [training[name] for name in ("samples", "kept")] == [SIZE, 0]
+    assert training["rejects"] == {"unrepaired": SIZE - 3, "unsure": 3}
+    assert not list((house.folder / "states").iterdir())
 
 
 def test_a_model_whose_confidence_can_not_be_calibrated_teaches_nothing(house: House) -> None:
     trainer: Scripted = house.resources["trainer"]
-    house.resources["trainer"] = Scripted(**{**trainer.model_dump(), "knows_a_problem": False})
+    house.resources["trainer"] = Scripted(**{**trainer.model_dump(), "knows_problems": False})
     said = failure(run(house, ok=False), RESULTS)
     assert "no answer of its model to the problems for choosing verifies" in said
     assert house.store.manifest(RESULTS, POINT.segments()) is None

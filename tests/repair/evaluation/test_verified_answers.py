@@ -28,7 +28,8 @@ BENCHMARK = "leetcode_injected"
 def sample(key: str) -> dict[str, Any]:
     target = found("main.py", 0, "found x", code="marker[x]")
     return {
-        **{"sample_id": key, "benchmark": BENCHMARK, "path": "main.py", "tests": "of a problem"},
+        **{"sample_id": key, "benchmark": BENCHMARK, "code": target.code, "path": "main.py"},
+        "tests": "of a problem",
         "files": [{"path": "main.py", "text": TEXT}],
         "diagnostic": target.as_row(),
         "before": [target.as_row()],
