@@ -28,7 +28,7 @@ from repair.language_servers import LanguageServers, Request
 from repair.store.reader import PartitionStore
 from repair.synthesis.rules import RULES
 from repair.text.files import text_of
-from repair.verification.confidence import Calibration, Signals
+from repair.verification.confidence import Calibration, Signals, verifiers_own
 
 PATH = "main.py"
 TESTS = (1, 3)
@@ -50,14 +50,14 @@ class Known:
         before, after = (self.passes[tests][sample, each] for each in (self.originals[sample], text))
         return Transition.of(before=before, after=after).told(errors_left=self.left[sample, text])
 
-    def shown(self, row: Row, tests: int, calibration: Calibration | None) -> Row | None:
+    def shown(self, row: Row, tests: int, calibration: Calibration) -> Row | None:
         """The answer that is shown when so many tests are run; 0: none are."""
         sample = row["sample_id"]
         for repair in row["repairs"]:
             tested = self.tested(sample, repair["repaired"], tests)
             if tested in (Transition.PASS_TO_FAIL, Transition.FAIL_TO_FAIL):
                 continue
-            if tested == Transition.FAIL_TO_PASS or calibration is None:
+            if tested == Transition.FAIL_TO_PASS:
                 return repair
             confidence = calibration.confidence(Signals(**repair["signals"]), row["code"])
             if confidence is not None and confidence >= calibration.threshold:
@@ -94,7 +94,7 @@ def of_systems(rows: Sequence[Row], known: Known, calibration: Calibration) -> I
     rules = [row for row in rows if row["system"] == RULES]
     own = [row for row in rows if row["system"] == SHIPPED.name]
     systems = {
-        f"{RULES}, k = 1": (rules, None),
+        f"{RULES}, k = 1": (rules, verifiers_own()),
         f"{REPAIR_FIX}, k = 1": (as_tried(map(first_only, own), rules), calibration),
         f"{REPAIR_FIX}, k = {K}": (as_tried(own, rules), calibration),
     }

@@ -28,15 +28,6 @@ def outcomes(rows: Iterable[Row]) -> dict[str, str]:
     }
 
 
-def mcnemar(before: Row, after: Row) -> tuple[int, int, float]:
-    """Of the same samples: how many pass after and not before, the other way round, and the exact p."""
-    if before["samples"] != after["samples"]:
-        raise ValueError(f"samples {before['samples']} and {after['samples']} are not the same")
-    pairs = list(zip(before["passed"], after["passed"], strict=True))
-    gained, lost = pairs.count(("0", "1")), pairs.count(("1", "0"))
-    return gained, lost, mcnemar_exact(gained, lost)
-
-
 def made_of(manifest: Manifest) -> dict[str, str]:
     """What made the answers of a stored partition, and when."""
     mixtures = [version for name, version in manifest.inputs.items() if name.startswith("training_mixture")]
@@ -74,7 +65,9 @@ def compare(rows: Iterable[dict[str, Any]], other: Callable[[Row], Row | None]) 
         before = other(row)
         if before is None or "passed" not in row or any(row[name] != before.get(name) for name in COMPARED):
             continue
-        row["gained"], row["lost"], row["p"] = mcnemar(before, row)
+        pairs = list(zip(before["passed"], row["passed"], strict=True))
+        row["gained"], row["lost"] = pairs.count(("0", "1")), pairs.count(("1", "0"))
+        row["p"] = mcnemar_exact(row["gained"], row["lost"])
         tested.setdefault(row["benchmark"], []).append(row)
     for own in tested.values():
         for row, p in zip(own, holm([row["p"] for row in own]), strict=True):

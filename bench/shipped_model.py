@@ -15,8 +15,7 @@ One greedy answer is asked for, without a search. `shown` are the answers that v
 share of them that also passes the tests, where there are tests; `AST` is the share of all whose syntax tree
 is the reference's. `-k` adds what `repair fix` shows of so many answers that it searches for: those above the
 model's threshold; and with `--unsure` the likeliest of the others, too. `--rows` keeps what each system's
-answers are worth in a file: a run that was stopped goes on with the systems that are not in it. `--result`
-writes counts, and which samples pass the tests.
+answers are worth in a file: a run that was stopped goes on with the systems that are not in it.
 """
 
 import argparse
@@ -31,11 +30,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 from git_fixes import Fix, of_repository
-from paired_results import outcomes
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
-from study_results import write
 
 from repair.curation.diagnostic_text import task_text
 from repair.curation.near_duplicates import NearDuplicates
@@ -63,7 +60,7 @@ from repair.text.stable_hash import rank
 
 SEED = 17
 GREEDY = Sampling(temperature=0)
-COLUMNS = ("sample_id", "benchmark", "system", "code", "repaired", "functional", "ast_match", "outcome")
+COLUMNS = ("benchmark", "system", "code", "repaired", "functional", "ast_match", "outcome")
 Row = Mapping[str, Any]
 
 
@@ -141,7 +138,6 @@ def searched(samples: Sequence[Row], folder: Path, k: int, servers: LanguageServ
         for sample, fix in zip(samples, fixes, strict=True):
             passes = fix.found and right.get(sample["sample_id"], False)
             yield {
-                "sample_id": sample["sample_id"],
                 "benchmark": sample["benchmark"],
                 "system": f"repair fix -k {k}{options}",
                 "code": sample["code"],
@@ -169,20 +165,6 @@ def kept(path: Path | None, made_of: str, system: str, make: Callable[[], Iterab
         with path.open("a") as file:
             file.write(json.dumps({"made_of": made_of, "system": system, "rows": rows}) + "\n")
     return rows
-
-
-def counted(rows: Iterable[Row]) -> Iterator[dict[str, Any]]:
-    """Counts of each benchmark and system, and which samples pass the tests."""
-    groups: dict[tuple[str, str], list[Row]] = defaultdict(list)
-    for row in rows:
-        groups[row["benchmark"], row["system"]].append(row)
-    for (benchmark, system), own in sorted(groups.items()):
-        yield {
-            **{"benchmark": benchmark, "system": system, "n": len(own)},
-            **{name: sum(bool(row[name]) for row in own) for name in ("functional", "repaired", "ast_match")},
-            "unchanged": sum(row["outcome"] == NO_CHANGE for row in own),
-            **outcomes(own),
-        }
 
 
 def table(title: str, rows: Iterable[Row], group: Sequence[str]) -> Table:
@@ -229,7 +211,6 @@ def main() -> None:
     parser.add_argument("-k", type=int, nargs="*", default=[], help="answers that `repair fix` searches for")
     parser.add_argument("--base", action="store_true", help="also its base, which ends no answer: slow")
     parser.add_argument("--rows", type=Path, help="file of what was scored; a run goes on with the others")
-    parser.add_argument("--result", type=Path, help="file for the counts: bench/results/shipped_model.json")
     options = parser.parse_args()
     console = Console(width=160)
     samples: list[dict[str, Any]] = (
@@ -263,7 +244,6 @@ def main() -> None:
         }
         if options.base:
             systems["base"] = lambda: score(chosen, base(folder), servers)
-        versions = servers.versions
         made_of = json.dumps([sorted(row["sample_id"] for row in chosen), weights_sha256(folder)])
         digest = hashlib.sha256(made_of.encode()).hexdigest()[:16]
         rows: list[Row] = []
@@ -272,10 +252,6 @@ def main() -> None:
             rows += kept(options.rows, digest, name, make)
     console.print(table("per cent, with 95 % intervals", rows, ("benchmark", "system")))
     console.print(table("by diagnostic", rows, ("system", "code")))
-    if options.result:
-        made_by = read_made_by(folder)
-        result = {"training": made_by["result"], "systems": list(counted(rows))}
-        write(options.result, result, {**made_by["versions"], **versions})
 
 
 if __name__ == "__main__":

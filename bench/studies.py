@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from paired_results import Row, compare, earlier_rows, made_of, mcnemar, outcomes, with_earlier
+from paired_results import Row, compare, earlier_rows, made_of, outcomes, with_earlier
 from read_repairs import table as read_table
 from repeated_trainings import Trainings, trainings
 from study_results import (
@@ -54,7 +54,6 @@ RESULTS = (
     "scores",
     "scaling",
     "scaling_32_bits",
-    "shipped_model",
     "formats",
     "formats_300",
     "ablations_300",
@@ -304,20 +303,11 @@ def page() -> str:
         [row] = [row for row in rows if (row["benchmark"], row["system"]) == (benchmark, system)]
         return Share(row.get(metric, 0), row["n"])
 
-    def point(benchmark: str, size: int, recipe: str = SMALL) -> Mapping[str, Any]:
+    def scaled(benchmark: str, size: int, recipe: str = SMALL) -> Share:
         key = benchmark, recipe, size
         rows = results["scaling"]["points"]
         [row] = [row for row in rows if (row["benchmark"], row["recipe"], row["size"]) == key]
-        return row
-
-    def scaled(benchmark: str, size: int, recipe: str = SMALL) -> Share:
-        row = point(benchmark, size, recipe)
         return Share(row["functional"], row["n"])
-
-    def shipped(benchmark: str, system: str) -> Mapping[str, Any]:
-        rows = results["shipped_model"]["systems"]
-        [row] = [row for row in rows if (row["benchmark"], row["system"]) == (benchmark, system)]
-        return row
 
     def arm(study: str, benchmark: str, name: str) -> Mapping[str, Any]:
         """The row of a format, or of an ablation by its recipe."""
@@ -363,9 +353,6 @@ def page() -> str:
                 apart,
                 score,
                 scaled,
-                point,
-                shipped,
-                mcnemar,
                 spreads,
                 objections,
                 scaling,

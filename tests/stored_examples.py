@@ -45,7 +45,7 @@ def verified(
         "teacher": "history",
         "line_diff": diff(broken, repaired),
         "repaired": repaired,
-        **scored(Signals(needless=needless, code_as_text=False, spans=1 + needless, later=False)),
+        **scored(Signals(needless=needless, code_as_text=False, spans=1 + needless, later=False), code),
     }
 
 
