@@ -61,7 +61,12 @@ def test_a_file_is_fixed_step_by_step(tmp_path: Path, monkeypatch: pytest.Monkey
     file.chmod(0o640)
     (tmp_path / "ruff.toml").write_text("")
 
-    shown = run("--model", "rules", "--format", "json", "shop.py")
+    sure = json.loads(run("--model", "rules", "--format", "json", "shop.py").stdout)["diagnostics"]
+    assert {row["reason"] for row in sure if row["code"] == "pyright[reportAttributeAccessIssue]"} == {
+        "unsure"
+    }
+
+    shown = run("--model", "rules", "--unsure", "--format", "json", "shop.py")
     assert (shown.exit_code, file.read_bytes()) == (1, crlf)
     document = json.loads(shown.stdout)
     fixed = [row for row in document["diagnostics"] if row["outcome"] == "fixed"]
@@ -75,7 +80,7 @@ def test_a_file_is_fixed_step_by_step(tmp_path: Path, monkeypatch: pytest.Monkey
         subprocess.run(["git", "apply", "-"], cwd=copy, input=row["diff"].encode(), check=True)
     assert (copy / "shop.py").read_bytes().decode() == REPAIRED.replace("\n", "\r\n")
 
-    applied = run("--model", "rules", "--apply", "shop.py")
+    applied = run("--model", "rules", "--unsure", "--apply", "shop.py")
     assert applied.exit_code == 1  # one has no fix
     assert file.read_bytes() == (copy / "shop.py").read_bytes()
     assert file.stat().st_mode & 0o777 == 0o640
