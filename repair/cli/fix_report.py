@@ -216,9 +216,8 @@ def why_not(fix: Fix) -> str:
 
 def _what_is_known(fix: Fix) -> str:
     """Of a fix that is shown: how likely it is right, who but the model gave it, and what the tests say."""
-    told = [fix.doubts] if fix.doubts else []
-    if fix.confidence is not None and not told:
-        told = [f"confidence {fix.confidence:.2f}"]
+    confidence = "" if fix.confidence is None else f"confidence {fix.confidence:.2f}"
+    told = [known for known in (fix.doubts or confidence,) if known]
     told += [] if fix.author == MODEL else [f"by {fix.author}"]
     return ", ".join([*told, _TESTED[fix.tested]] if fix.tested else told)
 

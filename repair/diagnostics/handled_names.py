@@ -15,6 +15,8 @@ Tested by `tests/repair/diagnostics/test_handled_names.py`.
 
 import ast
 from collections.abc import Iterator
+from functools import lru_cache
+from itertools import chain
 
 from repair.diagnostics.codes import type_of_code
 from repair.diagnostics.diagnostic import Diagnostic
@@ -40,14 +42,11 @@ def is_handled(text: str, diagnostic: Diagnostic) -> bool:
     raised = _RAISED.get(type_of_code(diagnostic.code))
     if raised is None:
         return False
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
     line = diagnostic.start_line + 1
-    for tried in (node for node in ast.walk(tree) if isinstance(node, ast.Try)):
-        of_import = _is_import(tried, line)
-        expected = raised | _ANY if of_import else raised - _OF_IMPORTS
+    tries, imports = _of_text(text)
+    of_import = line in imports
+    expected = raised | _ANY if of_import else raised - _OF_IMPORTS
+    for tried in tries:
         catching = [handler for handler in tried.handlers if not expected.isdisjoint(_caught(handler))]
         if catching and _within(tried.body, line):
             return True
@@ -56,11 +55,16 @@ def is_handled(text: str, diagnostic: Diagnostic) -> bool:
     return False
 
 
-def _is_import(tried: ast.Try, line: int) -> bool:
-    return any(
-        isinstance(node, ast.Import | ast.ImportFrom) and node.lineno <= line <= (node.end_lineno or 0)
-        for node in ast.walk(tried)
-    )
+@lru_cache(maxsize=1)
+def _of_text(text: str) -> tuple[tuple[ast.Try, ...], frozenset[int]]:
+    """The `try` statements, and the lines of imports; kept, for a text has many diagnostics."""
+    try:
+        nodes = list(ast.walk(ast.parse(text.removeprefix("\ufeff"))))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return (), frozenset()
+    imports = [node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
+    lines = (range(node.lineno, (node.end_lineno or node.lineno) + 1) for node in imports)
+    return tuple(node for node in nodes if isinstance(node, ast.Try)), frozenset(chain.from_iterable(lines))
 
 
 def _within(body: list[ast.stmt], line: int) -> bool:

@@ -45,6 +45,7 @@ TRY = "try:\n    {}\nexcept {}:\n    {}\n"
             False,
         ),  # it does not parse
         (NAME, TRY.format("a = unicode", "error()", "a = str"), 2, False),
+        (NAME, "\ufeff" + TRY.format("a = unicode", "NameError", "a = str"), 2, True),
     ],
 )
 def test_what_is_handled(code: str, text: str, line: int, handled: bool) -> None:
