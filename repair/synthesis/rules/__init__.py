@@ -21,6 +21,7 @@ from repair.schema.guards import guarded
 from repair.schema.outcomes import Reject
 from repair.schema.rows import RepairCandidateRow
 from repair.synthesis.rules import names, syntax
+from repair.synthesis.rules.rows import first_error
 from repair.synthesis.teacher import Proposal
 from repair.text.files import files_of
 from repair.text.lines import lines_of, split_mark
@@ -62,9 +63,12 @@ def candidates(text: str, diagnostic: Diagnostic) -> list[str]:
             start_column=max(0, diagnostic.start_column - (diagnostic.start_line == 0)),
             end_column=max(0, diagnostic.end_column - (diagnostic.end_line == 0)),
         )
-    suggest = syntax.suggestions if type_of_code(diagnostic.code) == SYNTAX else names.suggestions
+    if type_of_code(diagnostic.code) != SYNTAX:
+        suggested = names.suggestions(rows, diagnostic)
+    else:  # each is parsed: that costs far less than to ask the servers
+        suggested = sorted(syntax.suggestions(rows, diagnostic), key=first_error, reverse=True)
     found: dict[str, None] = {}
-    for suggestion in suggest(rows, diagnostic):
+    for suggestion in suggested:
         if suggestion != rows:
             found[diff(text, mark + "\n".join(suggestion))] = None
         if len(found) == MOST_CANDIDATES:

@@ -67,16 +67,20 @@ FOREIGN_METHODS = {
 """Methods of other languages, and of Python 2, with the Python name."""
 
 
+LENGTHS = frozenset(("length", "size", "count", "len"))
+"""What other languages call the length of a text or a list."""
+
 METHODS = frozenset(
     name for kind in (str, bytes, int, float, list, tuple, dict, set) for name in dir(kind) if name[0] != "_"
 )
 """Of Python's own types."""
 
 
-def closest(name: str, known: Collection[str], most: int = 2) -> list[str]:
-    """The names of `known` most similar to `name`, the most similar first."""
+def closest(name: str, known: Collection[str], most: int = 2, least: float = 0.7) -> list[str]:
+    """The names of `known` most similar to `name`, the most similar first; `least`: from 0, to 1 for the
+    same but for a letter's case."""
     scored = [(-_similarity(name, other), other) for other in known if other != name]
-    return [other for score, other in sorted(scored) if score <= -0.7][:most]
+    return [other for score, other in sorted(scored) if score <= -least][:most]
 
 
 def _similarity(name: str, other: str) -> float:

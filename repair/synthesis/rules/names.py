@@ -5,13 +5,25 @@ Tested by `tests/repair/synthesis/rules/test_rules.py`.
 
 import ast
 import builtins
+import keyword
 import re
 from collections.abc import Iterator
+from math import inf
 
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.diagnostics.handled_names import is_handled
 from repair.synthesis.rules import known_names
-from repair.synthesis.rules.known_names import BUILTINS, FOREIGN, FOREIGN_METHODS, HOME, MODULES, closest
+from repair.synthesis.rules.file_names import attributes_of_class, bound, of_module, own_attributes, parsed
+from repair.synthesis.rules.known_names import (
+    BUILTINS,
+    FOREIGN,
+    FOREIGN_METHODS,
+    HOME,
+    LENGTHS,
+    MODULES,
+    closest,
+)
+from repair.synthesis.rules.rows import first_error, with_row
 
 _UNDEFINED = re.compile(r'Undefined name `(\w+)`|"(\w+)" is (?:not defined|unbound)')
 _NOT_IN_MODULE = re.compile(r'"(\w+)" is not a known (?:attribute|member) of module "([\w.]+)"')
@@ -32,7 +44,7 @@ def suggestions(rows: list[str], diagnostic: Diagnostic) -> Iterator[list[str]]:
         return
     message, row = diagnostic.message, rows[diagnostic.start_line]
     if found := _NOT_EXPORTED.match(message):
-        for name in closest(found[1] or found[2], _bound(rows)):
+        for name in closest(found[1] or found[2], bound(rows)):
             yield _replaced(rows, diagnostic, found[1] or found[2], name)
     elif found := _UNDEFINED.match(message):
         yield from _undefined(rows, diagnostic, found[1] or found[2])
@@ -55,9 +67,20 @@ def suggestions(rows: list[str], diagnostic: Diagnostic) -> Iterator[list[str]]:
 
 
 def _undefined(rows: list[str], diagnostic: Diagnostic, name: str) -> Iterator[list[str]]:
+    row = rows[diagnostic.start_line]
+    if compared := re.match(rf"\s*{re.escape(name)}\s*=(?==(?!=))", row):  # as a statement it does nothing
+        yield with_row(rows, diagnostic.start_line, row[: compared.end()] + row[compared.end() + 1 :])
+    if (error := first_error(rows)) < inf:
+        for other in closest(name, keyword.kwlist, most=1):
+            yield _replaced(rows, diagnostic, name, other)
+        if error == diagnostic.start_line + 1:
+            return  # the row is no code yet: what stands there need not be a name
     if name == "self":
         yield _with_self(rows, diagnostic.start_line)
-    called = rows[diagnostic.start_line][diagnostic.end_column :].lstrip()[:1] == "("
+    called = row[diagnostic.end_column :].lstrip()[:1] == "("
+    yield from _uncommented(rows, diagnostic.start_line, name)
+    if name == "Math":
+        yield from _of_python(rows, diagnostic.start_line)
     statements = [f"from {HOME[name]} import {name}"] if name in HOME else []
     if name in MODULES:
         # A module can't be called; and `datetime.datetime` is as common as `datetime.now`.
@@ -66,13 +89,35 @@ def _undefined(rows: list[str], diagnostic: Diagnostic, name: str) -> Iterator[l
         yield _with_import(rows, statement)
     if name in FOREIGN:
         yield _replaced(rows, diagnostic, name, FOREIGN[name])
-    if name in _own_attributes(rows, diagnostic.start_line):
+    if name in own_attributes(rows, diagnostic.start_line):
         yield _replaced(rows, diagnostic, name, f"self.{name}")
-    known = _bound(rows)
-    for other in closest(name, known | BUILTINS):
+    known = bound(rows)
+    # what lacks a whole word of a name is no slip of it
+    for other in closest(name, known | (BUILTINS - set(name.split("_")))):
         yield _replaced(rows, diagnostic, name, other)
-    for other in closest(name, HOME.keys() - known, most=1):
+    for other in closest(name, HOME.keys() - known, most=1, least=0.8):
         yield _with_import(_replaced(rows, diagnostic, name, other), f"from {HOME[other]} import {other}")
+
+
+def _uncommented(rows: list[str], line: int, name: str) -> Iterator[list[str]]:
+    """With the name's only definition, which is a comment above the 0-based `line`, as code."""
+    binding = re.compile(
+        rf"(\s*)#\s?((?:[\w, ]+, *|for )?{re.escape(name)}(?:, *\w+)*(?: in .*:| *=(?!=).*))$"
+    )
+    found = [(number, comment) for number in range(line) if (comment := binding.match(rows[number]))]
+    if len(found) == 1:
+        [(number, comment)] = found
+        yield with_row(rows, number, comment[1] + comment[2])
+
+
+def _of_python(rows: list[str], line: int) -> Iterator[list[str]]:
+    """`Math.max` as Python's own function, or that of its module."""
+    attribute = re.search(r"\bMath\.(\w+)", rows[line])
+    if attribute and attribute[1] in BUILTINS:
+        yield with_row(rows, line, rows[line].replace(attribute[0], attribute[1]))
+    elif attribute:
+        lowered = with_row(rows, line, rows[line].replace(attribute[0], f"math.{attribute[1]}"))
+        yield _with_import(lowered, "import math")
 
 
 def _with_self(rows: list[str], line: int) -> list[str]:
@@ -80,73 +125,42 @@ def _with_self(rows: list[str], line: int) -> list[str]:
     for number in range(line, -1, -1):
         if head := re.match(r"(\s*(?:async\s+)?def\s+\w+\()(\s*\))?", rows[number]):
             parameters = rows[number][len(head[1]) :]
-            return _with_row(rows, number, f"{head[1]}{'self' if head[2] else 'self, '}{parameters}")
+            return with_row(rows, number, f"{head[1]}{'self' if head[2] else 'self, '}{parameters}")
     return rows
 
 
 def _attribute(rows: list[str], diagnostic: Diagnostic, name: str, owner: str) -> Iterator[list[str]]:
-    known = _own_attributes(rows, diagnostic.start_line) if _is_own(rows, diagnostic) else frozenset[str]()
-    known = known or _attributes_of_class(rows, owner.partition("[")[0])
+    known = own_attributes(rows, diagnostic.start_line) if _is_own(rows, diagnostic) else frozenset[str]()
+    known = known or attributes_of_class(rows, owner.partition("[")[0])
     kind = getattr(builtins, "str" if owner == "Literal['" else owner.partition("[")[0], None)
     if isinstance(kind, type):
         known |= frozenset(attribute for attribute in dir(kind) if not attribute.startswith("__"))
+        if name in LENGTHS and hasattr(kind, "__len__"):
+            yield _measured(rows, diagnostic, name)
         if FOREIGN_METHODS.get(name) in known:
             yield _replaced(rows, diagnostic, name, FOREIGN_METHODS[name])
         if name in known_names.METHODS:
             return  # of another type: what is wrong is the value, and not the spelling
     for other in closest(name, known, most=3):
         yield _replaced(rows, diagnostic, name, other)
-    if name in BUILTINS and _is_own(rows, diagnostic):
+    if _is_own(rows, diagnostic) and name in BUILTINS | of_module(rows):
         row = rows[diagnostic.start_line]
         start = diagnostic.start_column - len("self.")
-        yield _with_row(rows, diagnostic.start_line, row[:start] + row[start + len("self.") :])
+        yield with_row(rows, diagnostic.start_line, row[:start] + row[start + len("self.") :])
+
+
+def _measured(rows: list[str], diagnostic: Diagnostic, name: str) -> list[str]:
+    """`x.length` as `len(x)`."""
+    row, end = rows[diagnostic.start_line], diagnostic.start_column - 1
+    owner = re.search(r"[\w.]*(?:\w|\[[^\[\]]*\])$", row[:end])
+    if owner is None:
+        return rows
+    after = row[end + 1 + len(name) :].removeprefix("()")
+    return with_row(rows, diagnostic.start_line, f"{row[: owner.start()]}len({owner[0]}){after}")
 
 
 def _is_own(rows: list[str], diagnostic: Diagnostic) -> bool:
     return rows[diagnostic.start_line][: diagnostic.start_column].endswith("self.")
-
-
-def _own_attributes(rows: list[str], line: int) -> frozenset[str]:
-    """The attributes of the innermost class around the 0-based `line`."""
-    around = [owner for owner in _classes(rows) if owner.lineno <= line + 1 <= (owner.end_lineno or 0)]
-    return _attributes(max(around, key=lambda owner: owner.lineno)) if around else frozenset()
-
-
-def _attributes_of_class(rows: list[str], name: str) -> frozenset[str]:
-    return next((_attributes(owner) for owner in _classes(rows) if owner.name == name), frozenset())
-
-
-def _attributes(owner: ast.ClassDef) -> frozenset[str]:
-    found: set[str] = set()
-    for statement in owner.body:
-        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            found.add(statement.name)
-        else:
-            found |= known_names.defined(statement)
-    for node in ast.walk(owner):
-        match node:
-            case ast.Attribute(value=ast.Name(id="self" | "cls"), attr=name, ctx=ast.Store()):
-                found.add(name)
-            case _:
-                pass
-    return frozenset(found)
-
-
-def _classes(rows: list[str]) -> list[ast.ClassDef]:
-    tree = _parsed(rows)
-    return [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)] if tree else []
-
-
-def _bound(rows: list[str]) -> frozenset[str]:
-    tree = _parsed(rows)
-    return known_names.defined(tree) if tree else frozenset()
-
-
-def _parsed(rows: list[str]) -> ast.Module | None:
-    try:
-        return ast.parse("\n".join(rows))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
 
 
 def _replaced(rows: list[str], diagnostic: Diagnostic, old: str, new: str) -> list[str]:
@@ -156,16 +170,12 @@ def _replaced(rows: list[str], diagnostic: Diagnostic, old: str, new: str) -> li
     found = word.search(row, diagnostic.start_column) or word.search(row)
     if found is None:
         return rows
-    return _with_row(rows, diagnostic.start_line, row[: found.start()] + new + row[found.end() :])
-
-
-def _with_row(rows: list[str], line: int, row: str) -> list[str]:
-    return [*rows[:line], row, *rows[line + 1 :]]
+    return with_row(rows, diagnostic.start_line, row[: found.start()] + new + row[found.end() :])
 
 
 def _with_import(rows: list[str], statement: str) -> list[str]:
     """Insert an import after those at the top, or after the module's docstring and first comments."""
-    tree = _parsed(rows)
+    tree = parsed(rows)
     insert_at = 0
     for index, node in enumerate(tree.body if tree else []):
         is_docstring = index == 0 and isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)

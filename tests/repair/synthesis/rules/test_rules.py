@@ -1,8 +1,13 @@
 """Rule-based teacher: a row per rule on real servers, and a row per reject reason."""
 
+import re
+import time
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.language_servers import LanguageServers, Request, ServerTimeoutError
@@ -13,6 +18,7 @@ from repair.schema.stages import REPAIR_CANDIDATES, SYNTHESIZED_DIFFS
 from repair.synthesis.rules import MOST_CANDIDATES, RulesTeacher, candidates
 from repair.synthesis.rules.known_names import closest, names_of_module
 from repair.synthesis.teacher import Proposal
+from tests.repair.sources.simulated.mistake_examples import EXAMPLES
 from tests.repair.synthesis.support import FunctionServers, as_batch, candidate, found
 
 UNDEFINED, ATTRIBUTE = "ruff[F821]", "pyright[reportAttributeAccessIssue]"
@@ -20,6 +26,7 @@ SYNTAX, RUFF_SYNTAX = "pyright", "ruff[invalid-syntax]"
 CLASS = (
     "class Shop:\n    def __init__(self):\n        self.total = 0\n\n    def pay(self):\n        return {}\n"
 )
+IMPORTING = "from math import gcd\n\n\n"
 CLOSED = "def f(a: list[int]) -> int:\n    return a[0]\n"
 
 REPAIRS = [
@@ -104,6 +111,45 @@ REPAIRS = [
         "class C:\ndef f(self):\n    return 1\n\ndef g(self):\n    return 2\n",
         "class C:\n    def f(self):\n        return 1\n\n    def g(self):\n        return 2\n",
     ),
+    (SYNTAX, "a = [[0]]\nb = len(a[0)\n", "a = [[0]]\nb = len(a[0])\n"),
+    (SYNTAX, "a = {1: 2}\nb = 1\na[b = 3\n", "a = {1: 2}\nb = 1\na[b] = 3\n"),
+    (SYNTAX, "n = 3\na = [0 * n\n", "n = 3\na = [0] * n\n"),
+    (SYNTAX, "a = max(\n    1,\n    2\nb = 1\n", "a = max(\n    1,\n    2)\nb = 1\n"),
+    # a quote before what is computed is one too many; what may be a text is closed
+    (SYNTAX, "a = [1]\nb = 'len(a)\n", "a = [1]\nb = len(a)\n"),
+    (SYNTAX, "a = 1\nprint('a)\n", "a = 1\nprint('a')\n"),
+    # Python 2
+    (SYNTAX, "a = 1\nprint 'a %d' % a  # one\n", "a = 1\nprint('a %d' % a)  # one\n"),
+    (SYNTAX, "print 'a',\n", "print('a', end=\" \")\n"),
+    (SYNTAX, "print max(1,\n          2)\n", "print(max(1,\n          2))\n"),
+    (SYNTAX, "if 1: print 'a'\n", "if 1: print('a')\n"),
+    (SYNTAX, "exec 'a = 1' in {}\n", "exec('a = 1', {})\n"),
+    (SYNTAX, "a = 1\nb = `a`\n", "a = 1\nb = repr(a)\n"),
+    (RUFF_SYNTAX, "a = 0777\n", "a = 0o777\n"),
+    (RUFF_SYNTAX, "a = 10L\n", "a = 10\n"),
+    # other languages
+    (SYNTAX, "a = b = 1\nif !a && b:\n    a = 2\n", "a = b = 1\nif not a and b:\n    a = 2\n"),
+    (SYNTAX, "def f():\n    throw new ValueError(1)\n", "def f():\n    raise ValueError(1)\n"),
+    (
+        SYNTAX,
+        "def f(a):\n    if a {\n        a = 1\n    } else {\n        a = 2\n    }\n    return a\n",
+        "def f(a):\n    if a:\n        a = 1\n    else:\n        a = 2\n    return a\n",
+    ),
+    (SYNTAX, "a = 4 // half of what there is\n", "a = 4  # half of what there is\n"),
+    (SYNTAX, "a = 1\n/* a note */\nb = 2\n", "a = 1\n# a note\nb = 2\n"),
+    (SYNTAX, "def f(a: list) -> list<int>:\n    return a\n", "def f(a: list) -> list[int]:\n    return a\n"),
+    (UNDEFINED, "a = Math.max(1, 2)\n", "a = max(1, 2)\n"),
+    (UNDEFINED, "a = Math.floor(1.5)\n", "import math\na = math.floor(1.5)\n"),
+    (ATTRIBUTE, "a = [[1]]\nb = a[0].length + 1\n", "a = [[1]]\nb = len(a[0]) + 1\n"),
+    (ATTRIBUTE, CLASS.format("self.pow(2, 3)"), CLASS.format("pow(2, 3)")),
+    (
+        ATTRIBUTE,
+        f"from math import gcd\n{CLASS.format('self.gcd(4, 6)')}",
+        f"from math import gcd\n{CLASS.format('gcd(4, 6)')}",
+    ),
+    # a name whose definition is a comment, or a comparison
+    (UNDEFINED, "# a, b = 1, 2\nprint(b)\n", "a, b = 1, 2\nprint(b)\n"),
+    (UNDEFINED, "total == 0\n", "total = 0\n"),
 ]
 
 
@@ -133,6 +179,45 @@ def test_each_rule_repairs(servers: LanguageServers) -> None:
     )
 
 
+MISTAKES = re.findall(
+    r"\w+",
+    """
+    missing_comma missing_in missing_dot missing_colon wrong_colon wrong_pair doubled_separator
+    dot_for_comma unclosed_bracket extra_closing_bracket missing_opening_bracket
+    wrong_closing_bracket swapped_closing_brackets bracket_after_colon unclosed_string
+    missing_opening_quote mismatched_quotes doubled_quote quote_inside typographic_quotes
+    unexpected_indent missing_indent unaligned_dedent block_not_indented block_too_deep
+    statement_too_far_out tab_among_blanks indented_top_level return_outside_function single_equals
+    joined_statements else_with_condition missing_parentheses misspelt_keyword capitalised_keyword
+    print_statement except_comma raise_comma diamond turned_operator foreign_operator else_if
+    increment function_keyword exception_keywords declared_variable braces slashed_comment
+    question_mark prompt_pasted prompt_inside comment_without_sign line_numbers misspelt_name
+    misspelt_own_attribute misspelt_module_attribute foreign_method foreign_constant dropped_self
+    missing_self removed_import misspelt_import compared_for_assigned wrong_case
+    """,
+)
+"""Kinds of mistakes (docs/mistakes.md) whose example the rules repair."""
+
+
+def test_the_mistakes_that_the_rules_repair(servers: LanguageServers) -> None:
+    files = [{"main.py": mistaken} for _, mistaken in EXAMPLES.values()]
+    before = [list(result.diagnostics) for result in servers.check_many(map(Request, files))]
+    rows = [
+        candidate(text, diagnostic, diagnostics)
+        for text, diagnostics in zip(files, before, strict=True)
+        for diagnostic in diagnostics
+        if diagnostic.is_error
+    ]
+    outcomes = iter(RulesTeacher(servers).propose(rows))
+    repaired: list[str] = []
+    for (kind, (correct, mistaken)), diagnostics in zip(EXAMPLES.items(), before, strict=True):
+        found = [next(outcomes) for diagnostic in diagnostics if diagnostic.is_error]
+        answers = [outcome.answer for outcome in found if isinstance(outcome, Proposal)]
+        if answers and apply(mistaken, extract(answers[0])) == correct:
+            repaired.append(kind)
+    assert sorted(repaired) == sorted(MISTAKES)
+
+
 REJECTED = [
     # nothing in the message leads anywhere
     ("no_rule", "pyright[reportReturnType]", "def f() -> int:\n    return 'a'\n"),
@@ -150,6 +235,15 @@ REJECTED = [
         "pyright[reportUndefinedVariable]",
         "try:\n    a = xrange\nexcept NameError:\n    a = range\n",
     ),
+    # that a name lacks a word of is no slip of it; and neither is what is hardly alike
+    ("no_rule", UNDEFINED, "print(b_list)\n"),
+    ("no_rule", UNDEFINED, "print(cnt)\n"),
+    # the row is no code, so that its words are no names
+    ("no_rule", "pyright[reportUndefinedVariable]", "a = 1\nHello, World and others!\n"),
+    # what stands below a broken line may well be where it should
+    ("no_rule", SYNTAX, "f(a):\n    b = a\n"),
+    # it may be a division
+    ("no_rule", SYNTAX, "width = rest = 8\na = width // rest width\n"),
     # the close name is of another type
     ("no_candidate_verifies", UNDEFINED, "length = 'a'\nprint(lenght - 1)\n"),
 ]
@@ -196,6 +290,56 @@ def test_few_candidates_are_tried_and_all_of_them_differ() -> None:
     [reject] = RulesTeacher(servers).propose([candidate({"main.py": original}, target, [target])])
     assert isinstance(reject, Reject) and reject.reason == "no_candidate_verifies"
     assert servers.checked == len(line_diffs)
+
+
+@pytest.mark.parametrize("code", [SYNTAX, UNDEFINED])
+def test_a_row_that_a_program_made_takes_no_time(code: str) -> None:
+    original = "a = (" + "{'b' [c, \"d = " * 20_000
+    target = replace(found("main.py", 0, '"(" was not closed'), code=code)
+    started = time.perf_counter()
+    assert candidates(original, target) == []
+    assert time.perf_counter() - started < 5
+
+
+MESSAGES = [
+    '"(" was not closed',
+    'Expected ":"',
+    "Expected expression",
+    "Unexpected indentation",
+    "Expected indented block",
+    "Unindent not expected",
+    "Statements must be separated by newlines or semicolons",
+    '"return" can be used only within a function',
+]
+SIGNS = [*"()[]{}:;,.='\"`?!#", "//", "&&", "++", ">>> ", "\u201c", " ", "    ", "\t", "\n", "\n    "]
+WORDS = [
+    "a",
+    "b",
+    "1",
+    "print ",
+    "else if ",
+    "if ",
+    "for ",
+    "def f",
+    "return ",
+    "catch ",
+    " then",
+    "int ",
+    "self ",
+]
+TOKENS = st.sampled_from([*SIGNS, *WORDS])
+
+
+@given(st.lists(TOKENS, max_size=25), st.sampled_from(MESSAGES), st.integers(0, 30), st.data())
+def test_every_candidate_applies_and_changes_something(
+    tokens: list[str], message: str, column: int, data: st.DataObject
+) -> None:
+    text = "".join(tokens)
+    line = data.draw(st.integers(0, text.count("\n")))
+    target = replace(found("main.py", line, message), code=SYNTAX, start_column=column, end_column=column + 1)
+    line_diffs = candidates(text, target)
+    assert len(line_diffs) <= MOST_CANDIDATES
+    assert all(apply(text, line_diff) != text for line_diff in line_diffs)
 
 
 def test_rows_keep_their_order_and_ask_together() -> None:

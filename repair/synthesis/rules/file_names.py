@@ -1,0 +1,65 @@
+"""What a file defines: its names, and the attributes of its classes.
+
+Tested by `tests/repair/synthesis/rules/test_rules.py`.
+"""
+
+import ast
+
+from repair.synthesis.rules import known_names
+
+
+def own_attributes(rows: list[str], line: int) -> frozenset[str]:
+    """The attributes of the innermost class around the 0-based `line`."""
+    around = [owner for owner in _classes(rows) if owner.lineno <= line + 1 <= (owner.end_lineno or 0)]
+    return _attributes(max(around, key=lambda owner: owner.lineno)) if around else frozenset()
+
+
+def attributes_of_class(rows: list[str], name: str) -> frozenset[str]:
+    return next((_attributes(owner) for owner in _classes(rows) if owner.name == name), frozenset())
+
+
+def _attributes(owner: ast.ClassDef) -> frozenset[str]:
+    found: set[str] = set()
+    for statement in owner.body:
+        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            found.add(statement.name)
+        else:
+            found |= known_names.defined(statement)
+    for node in ast.walk(owner):
+        match node:
+            case ast.Attribute(value=ast.Name(id="self" | "cls"), attr=name, ctx=ast.Store()):
+                found.add(name)
+            case _:
+                pass
+    return frozenset(found)
+
+
+def _classes(rows: list[str]) -> list[ast.ClassDef]:
+    tree = parsed(rows)
+    return [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)] if tree else []
+
+
+def of_module(rows: list[str]) -> frozenset[str]:
+    """Names of imports, functions and classes at the file's top."""
+    found: set[str] = set()
+    for node in getattr(parsed(rows), "body", ()):
+        match node:
+            case ast.Import() | ast.ImportFrom():
+                found |= known_names.defined(node)
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                found.add(name)
+            case _:
+                pass
+    return frozenset(found)
+
+
+def bound(rows: list[str]) -> frozenset[str]:
+    tree = parsed(rows)
+    return known_names.defined(tree) if tree else frozenset()
+
+
+def parsed(rows: list[str]) -> ast.Module | None:
+    try:
+        return ast.parse("\n".join(rows))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None

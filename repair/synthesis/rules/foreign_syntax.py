@@ -1,0 +1,160 @@
+"""Rules for the syntax of Python 2 and of other languages, and for text that was pasted among code.
+
+Tested by `tests/repair/synthesis/rules/test_rules.py`.
+"""
+
+import keyword
+import re
+from collections.abc import Iterator
+
+from repair.synthesis.rules.rows import indentation, masked, open_brackets, spliced, with_row, without_comment
+
+_OPERATORS = [
+    (re.compile(pattern), template)
+    for pattern, template in (
+        (r"\s*&&\s*", " and "),
+        (r"\s*\|\|\s*", " or "),
+        (r"!(?!=)\s*", "not "),
+        (r"<>|!==", "!="),
+        (r"===", "=="),
+        (r"=>", ">="),
+        (r"=<(?!<)", "<="),
+        (r"\b([A-Z]\w*|list|dict|set|tuple)<([\w\s,.\[\]]+)>", "{0}[{1}]"),
+    )
+]
+
+_DECLARING = "let|var|const|int|float|double|bool|boolean|string|String|char|auto|my"
+
+# what is found in a row's code, without its strings and its comment, and what stands for it in Python 3
+_HABITS = [
+    (re.compile(pattern), template)
+    for pattern, template in (
+        (r"\bexcept\s+(.+?)\s*,\s*(\w+)\s*:", "except {0} as {1}:"),
+        (r"\braise\s+([\w.]+)\s*,\s*([^,]+?)\s*,\s*([^,]+)$", "raise {0}({1}).with_traceback({2})"),
+        (r"\braise\s+([\w.]+)\s*,\s*(.+)$", "raise {0}({1})"),
+        (r"\bexec\s+(.+?)\s+in\s+(.+)$", "exec({0}, {1})"),
+        (r"\bexec\s+(.+)$", "exec({0})"),
+        (r"`([^`]+)`", "repr({0})"),
+        (r"(?<![\w.])0([0-7]+)(?![\w.])", "0o{0}"),
+        (r"(?<![\w.])(\d+)[lL]\b", "{0}"),
+        (r"\b(?:else\s+if|elseif|elsif|elif\s+if)\b", "elif"),
+        (r"\belse\s+(.+):$", "elif {0}:"),
+        (r"([\w.\[\]]+)\s*(?:(\+)\+|(-)-)$", "{0} {1}{2}= 1"),
+        (r"^(\s*)(?:function|func|fun|fn|define|void)\s+(?=\w+\s*\()", "{0}def "),
+        (r"^(\s*)def\s+(\w+)\s*:$", "{0}def {1}():"),
+        (r"^(\s*)def\s+(\w+)\s+([\w\s,=]+):$", "{0}def {1}({2}):"),
+        (r"^(\s*)catch\b", "{0}except"),
+        (r"^(\s*)throw\s+(?:new\s+)?", "{0}raise "),
+        (
+            r"^(\s*)(?:let|var|const|int|float|double|bool|boolean|string|String|char|auto|my)\s+(?=\w+\s*=)",
+            "{0}",
+        ),
+        (r"(=\s*|\breturn\s+)([^?]+?)\s*\?\s*(.+?)\s*:\s*([^:]+)$", "{0}{2} if {1} else {3}"),
+        (r"\bfor\s+(\w+)\s+(?!in\b)(?=\w)", "for {0} in "),
+    )
+]
+_STATEMENT = re.compile(r"((?:^|[:;])\s*)print\s+(?![=.,)\]])([^;]+)$")
+_BRACED = re.compile(r"\s*(?:\{|\bthen)$")
+_SLASHES = re.compile(r"//\s?|/\*\s?")
+_PROMPT = re.compile(r"(\s*)(?:>>>|\.\.\.|In ?\[\d+\]:)(?: |$)")
+_NUMBER = re.compile(r"(\d+)[:.|]?(?: |$)")
+_PROSE = re.compile(r"\s*[A-Za-z][\w'-]*(?:,? [\w'()-]+){2,}[.:!?]?$")
+
+
+def suggestions(rows: list[str], line: int) -> Iterator[list[str]]:
+    """The file's lines after each candidate repair of the 0-based `line`, the likeliest first."""
+    row = rows[line]
+    yield from _printed(rows, line)
+    code, comment = without_comment(row)
+    code = code.removesuffix(";").rstrip()
+    if (repaired := _with_operators(code)) != code:
+        yield with_row(rows, line, repaired + comment)
+    for pattern, template in _HABITS:
+        plain = masked(code)
+        if found := pattern.search(plain):
+            yield with_row(rows, line, spliced(code, found, template) + comment)
+    if _BRACED.search(masked(code)):
+        yield _without_braces(rows, line)
+    yield from (with_row(rows, line, repaired) for repaired in _commented(rows, line))
+    for pattern, template in ((_PROMPT, r"\1"), (_NUMBER, "")):
+        end = line
+        while end < len(rows) and pattern.match(rows[end]):
+            end += 1
+        if end > line:
+            stripped = [pattern.sub(template, pasted, count=1) for pasted in rows[line:end]]
+            yield [*rows[:line], *stripped, *rows[end:]]
+
+
+def _with_operators(code: str) -> str:
+    """All operators of other languages in Python's words."""
+    for pattern, template in _OPERATORS:
+        for found in reversed([*pattern.finditer(masked(code))]):
+            code = spliced(code, found, template)
+    return code
+
+
+def _printed(rows: list[str], line: int) -> Iterator[list[str]]:
+    """The `print` statement of the row, which may go on below it, as a call."""
+    code, comment = without_comment(rows[line])
+    found = _STATEMENT.search(masked(code))
+    if found is None:
+        return
+    start, text = code[: found.start(2)].rstrip() + "(", code[found.start(2) :]
+    end, texts = line, [text]
+    while open_brackets("\n".join(texts)) and end + 1 < len(rows):
+        end += 1
+        text, comment = without_comment(rows[end])
+        texts.append(text)
+    ending = ', end=" ")' if text.endswith(",") else ")"
+    last = text.removesuffix(",") + ending + comment
+    if end == line:
+        yield with_row(rows, line, start + last)
+    else:
+        yield [
+            *rows[:line],
+            start + rows[line][found.start(2) :],
+            *rows[line + 1 : end],
+            last,
+            *rows[end + 1 :],
+        ]
+
+
+def _without_braces(rows: list[str], line: int) -> list[str]:
+    """The block that the row opens by a brace or by `then`, and what else follows it, with colons."""
+    result, head = list(rows), line
+    while True:
+        code, comment = without_comment(result[head])
+        result[head] = f"{_BRACED.sub('', code)}:{comment}"
+        wanted = indentation(result[line])
+        closing = (
+            number
+            for number in range(head + 1, len(result))
+            if indentation(result[number]) == wanted and result[number].lstrip().startswith("}")
+        )
+        end = next(closing, None)
+        if end is None:
+            return result
+        indent, _, rest = result[end].partition("}")
+        if not rest.strip():
+            del result[end]
+            return result
+        result[end] = indent + rest.lstrip()
+        if not _BRACED.search(without_comment(result[end])[0]):
+            return result
+        head = end
+
+
+def _commented(rows: list[str], line: int) -> Iterator[str]:
+    """The row with a comment as other languages begin it, or prose without a sign, as a comment."""
+    row = rows[line].rstrip()
+    others = set(re.findall(r"\w+", "\n".join((*rows[:line], *rows[line + 1 :]))))
+    for found in reversed([*_SLASHES.finditer(masked(row))]):
+        before, after = row[: found.start()], row[found.end() :].removesuffix("*/").rstrip()
+        words = set(re.findall(r"\w+", after))
+        if not before.strip():
+            yield f"{before}# {after}"
+        elif not words <= others:  # `// width` divides, and is no comment
+            yield f"{before.rstrip()}  # {after}"
+    first = row.split(maxsplit=1)[:1]
+    if _PROSE.match(row) and not keyword.iskeyword(first[0]) and first[0] != "print":
+        yield f"{row[: len(row) - len(row.lstrip())]}# {row.lstrip()}"

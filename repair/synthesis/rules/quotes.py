@@ -1,0 +1,53 @@
+"""Rules for quotes: one more, one less, or another one.
+
+Tested by `tests/repair/synthesis/rules/test_rules.py`.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+
+from repair.synthesis.rules.rows import masked, without_comment
+
+_TAIL = re.compile(r"(?<![)\]},:\s])[)\]},:\s]*+$")
+_TYPOGRAPHIC = str.maketrans("\u201c\u201d\u2018\u2019", "\"\"''")
+_COMPUTING = (ast.Call, ast.BinOp, ast.BoolOp, ast.Compare, ast.Subscript, ast.comprehension)
+
+
+def quoted(row: str) -> Iterator[str]:
+    """The row with one more quote, one quote less, or another one."""
+    if (straight := row.translate(_TYPOGRAPHIC)) != row:
+        yield straight
+    plain = masked(row)
+    opening = re.search("['\"]", plain)
+    if opening is None:
+        return
+    start, quote = opening.start(), opening[0]
+    if row.count(quote) == 3 and (other := {"'": '"', '"': "'"}[quote]) not in row:
+        first = row.index(quote)
+        if re.match(r"\w", row[row.index(quote, first + 1) + 1 :]):  # 'it's'
+            yield row[:first] + other + row[first + 1 : start] + other + row[start + 1 :]
+    stray = row[:start] + row[start + 1 :]
+    if row[start - 1 : start] == quote or _is_computed(row[start + 1 :]):
+        yield stray
+    if closing := re.search({"'": '"', '"': "'"}[quote], plain[start:]):
+        yield row[: start + closing.start()] + quote + row[start + closing.end() :]
+    if begun := re.search(r"(?:^|[(\[{,=:]|\breturn\b)\s*([^\W\d][\w ]*)$", plain[:start]):
+        yield row[: begun.start(1)] + quote + row[begun.start(1) :]
+    tail = _TAIL.search(row)
+    for cut in (tail.start() if tail else len(row), len(row)):
+        yield row[:cut] + quote + row[cut:]
+    yield stray
+
+
+def _is_computed(text: str) -> bool:
+    """Whether a text without its closing quote reads as an expression that computes something, not as a
+    text."""
+    try:
+        match ast.parse(without_comment(text.strip())[0].rstrip(":")).body:
+            case [ast.Expr(found)]:
+                return any(isinstance(node, _COMPUTING) for node in ast.walk(found))
+            case _:
+                return False
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return False

@@ -1,0 +1,67 @@
+"""Lines of code with their strings masked: columns stay, and what a string holds is not read as code."""
+
+import ast
+import re
+from math import inf
+
+from repair.text.quoted import closed_strings
+
+_PREFIX = re.compile(r"[rbfuRBFU]{0,2}\Z")
+CLOSER = {"(": ")", "[": "]", "{": "}"}
+
+
+def masked(row: str) -> str:
+    """The row with its strings as underscores; the length stays."""
+    parts: list[str] = []
+    position = 0
+    for start, end in closed_strings(row, triple=False):
+        before = _PREFIX.sub(lambda found: "_" * len(found[0]), row[position:start])
+        parts += before, "_" * (end - start)
+        position = end
+    return "".join((*parts, row[position:]))
+
+
+def without_comment(row: str) -> tuple[str, str]:
+    """The code of a row without trailing white space, and the rest."""
+    plain = masked(row)
+    code = row[: plain.find("#")] if "#" in plain else row
+    return code.rstrip(), row[len(code.rstrip()) :]
+
+
+def open_brackets(code: str) -> str:
+    """The closing brackets that `code` lacks at its end, innermost first."""
+    stack: list[str] = []
+    for character in masked(code):
+        if character in CLOSER:
+            stack.append(CLOSER[character])
+        elif stack and character == stack[-1]:
+            stack.pop()
+    return "".join(reversed(stack))
+
+
+def spliced(row: str, found: re.Match[str], template: str) -> str:
+    """The row with what a pattern found in `masked(row)` written as `template`, whose `{0}` is the first
+    group's text in the row."""
+    groups = [row[start:end] for start, end in found.regs[1:]]
+    return row[: found.start()] + template.format(*groups) + row[found.end() :]
+
+
+def with_row(rows: list[str], line: int, row: str) -> list[str]:
+    return [*rows[:line], row, *rows[line + 1 :]]
+
+
+def indentation(row: str) -> int:
+    """Columns before the row's first sign that is no white space."""
+    row = row.expandtabs(8)
+    return len(row) - len(row.lstrip())
+
+
+def first_error(rows: list[str]) -> float:
+    """The 1-based line of the first error of syntax that Python finds; infinite if it finds none."""
+    try:
+        ast.parse("\n".join(rows))
+    except SyntaxError as error:
+        return error.lineno or 0
+    except (ValueError, MemoryError, RecursionError):
+        return 0
+    return inf
