@@ -44,11 +44,13 @@ def earlier_rows(file: Path | None, name: str) -> list[dict[str, Any]]:
     return json.loads(file.read_text(encoding="utf-8"))[name] if file and file.is_file() else []
 
 
-def with_earlier(rows: Sequence[Row], earlier: Sequence[Row]) -> list[dict[str, Any]]:
-    """`rows`, and of an earlier result what they do not have again, by benchmark, recipe and size."""
+def with_earlier(
+    rows: Sequence[Row], earlier: Sequence[Row], by: Sequence[str] = ("benchmark", "recipe", "size")
+) -> list[dict[str, Any]]:
+    """`rows`, and of an earlier result those that they do not have again, compared and sorted by `by`."""
 
     def key(row: Row) -> tuple[Any, ...]:
-        return row["benchmark"], row["recipe"], row["size"]
+        return tuple(row[name] for name in by)
 
     again = {key(row) for row in rows}
     return sorted((dict(row) for row in [*rows, *(row for row in earlier if key(row) not in again)]), key=key)

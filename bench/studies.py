@@ -384,7 +384,9 @@ def main() -> None:
     parser.add_argument(
         "--ablations", type=int, metavar="EXAMPLES", help="its scaling_results of so many, by ablation"
     )
-    parser.add_argument("--result", type=Path, help="file for the scores or points, as JSON")
+    parser.add_argument(
+        "--result", type=Path, help="file for the scores or points, as JSON; it keeps what the store lacks"
+    )
     options = parser.parse_args()
     if not options.store:
         print(page(), end="")
@@ -395,7 +397,8 @@ def main() -> None:
     elif name := "formats" if options.formats else "ablations" if options.ablations else "":
         rows = list(arms_of(store, name, getattr(options, name)))
     else:
-        name, rows = "scores", list(scores_of(store))
+        name, by = "scores", ("benchmark", "system")
+        rows = with_earlier([*scores_of(store)], earlier_rows(options.result, name), by)
     if name != "scores":
         rows = compared(rows, earlier_rows(options.result, name))
         versions = _versions(store)

@@ -43,6 +43,7 @@ _HABITS = [
         (r"^(\s*)(?:function|func|fun|fn|define|void)\s+(?=\w+\s*\()", "{0}def "),
         (r"^(\s*)def\s+(\w+)\s*:$", "{0}def {1}():"),
         (r"^(\s*)def\s+(\w+)\s+([\w\s,=]+):$", "{0}def {1}({2}):"),
+        (r"\bnew\s+(?=[A-Za-z_][\w.]*\s*\()", ""),
         (r"^(\s*)catch\b", "{0}except"),
         (r"^(\s*)throw\s+(?:new\s+)?", "{0}raise "),
         (

@@ -5,6 +5,7 @@ Tested by `tests/repair/synthesis/rules/test_rules.py`.
 
 import ast
 import builtins
+import collections
 import sys
 import sysconfig
 from collections.abc import Collection
@@ -67,13 +68,26 @@ FOREIGN_METHODS = {
 """Methods of other languages, and of Python 2, with the Python name."""
 
 
-LENGTHS = frozenset(("length", "size", "count", "len"))
-"""What other languages call the length of a text or a list."""
+FOREIGN_EXPRESSIONS = {
+    **dict.fromkeys(("length", "size", "count", "len"), "len({0})"),
+    **dict.fromkeys(("contains", "includes", "has", "has_key", "containsKey"), "({1} in {0})"),
+    **{"isEmpty": "(not {0})", "toString": "str({0})", "equals": "({0} == {1})", "charAt": "{0}[{1}]"},
+}
+"""Attributes and methods of other languages, and of Python 2, and what stands for one of `{0}`."""
 
 METHODS = frozenset(
     name for kind in (str, bytes, int, float, list, tuple, dict, set) for name in dir(kind) if name[0] != "_"
 )
 """Of Python's own types."""
+
+
+def type_named(name: str) -> type | None:
+    """The type of Python or of `collections` that a message of pyright calls so; None: it is none."""
+    for module in (builtins, collections):
+        for known in (name, name.lower()):  # `List[int]`, where it is annotated so
+            if isinstance(found := getattr(module, known, None), type):
+                return found
+    return None
 
 
 def closest(name: str, known: Collection[str], most: int = 2, least: float = 0.7) -> list[str]:

@@ -4,7 +4,6 @@ Tested by `tests/repair/synthesis/rules/test_rules.py`.
 """
 
 import ast
-import builtins
 import keyword
 import re
 from collections.abc import Iterator
@@ -17,9 +16,9 @@ from repair.synthesis.rules.file_names import attributes_of_class, bound, of_mod
 from repair.synthesis.rules.known_names import (
     BUILTINS,
     FOREIGN,
+    FOREIGN_EXPRESSIONS,
     FOREIGN_METHODS,
     HOME,
-    LENGTHS,
     MODULES,
     closest,
 )
@@ -132,11 +131,9 @@ def _with_self(rows: list[str], line: int) -> list[str]:
 def _attribute(rows: list[str], diagnostic: Diagnostic, name: str, owner: str) -> Iterator[list[str]]:
     known = own_attributes(rows, diagnostic.start_line) if _is_own(rows, diagnostic) else frozenset[str]()
     known = known or attributes_of_class(rows, owner.partition("[")[0])
-    kind = getattr(builtins, "str" if owner == "Literal['" else owner.partition("[")[0], None)
-    if isinstance(kind, type):
+    if kind := known_names.type_named("str" if owner == "Literal['" else owner.partition("[")[0]):
         known |= frozenset(attribute for attribute in dir(kind) if not attribute.startswith("__"))
-        if name in LENGTHS and hasattr(kind, "__len__"):
-            yield _measured(rows, diagnostic, name)
+        yield from _as_python(rows, diagnostic, name)
         if FOREIGN_METHODS.get(name) in known:
             yield _replaced(rows, diagnostic, name, FOREIGN_METHODS[name])
         if name in known_names.METHODS:
@@ -149,14 +146,15 @@ def _attribute(rows: list[str], diagnostic: Diagnostic, name: str, owner: str) -
         yield with_row(rows, diagnostic.start_line, row[:start] + row[start + len("self.") :])
 
 
-def _measured(rows: list[str], diagnostic: Diagnostic, name: str) -> list[str]:
-    """`x.length` as `len(x)`."""
+def _as_python(rows: list[str], diagnostic: Diagnostic, name: str) -> Iterator[list[str]]:
+    """What other languages ask a text or a collection, as Python asks it: `x.length` as `len(x)`."""
     row, end = rows[diagnostic.start_line], diagnostic.start_column - 1
     owner = re.search(r"[\w.]*(?:\w|\[[^\[\]]*\])$", row[:end])
-    if owner is None:
-        return rows
-    after = row[end + 1 + len(name) :].removeprefix("()")
-    return with_row(rows, diagnostic.start_line, f"{row[: owner.start()]}len({owner[0]}){after}")
+    called = re.match(r"(?:\(([^()]*)\))?", row[end + 1 + len(name) :])
+    if owner and called and name in FOREIGN_EXPRESSIONS:
+        written = FOREIGN_EXPRESSIONS[name].format(owner[0], *(called[1] or "").split(","))
+        after = row[end + 1 + len(name) + called.end() :]
+        yield with_row(rows, diagnostic.start_line, row[: owner.start()] + written + after)
 
 
 def _is_own(rows: list[str], diagnostic: Diagnostic) -> bool:

@@ -118,6 +118,8 @@ REPAIRS = [
     # a quote before what is computed is one too many; what may be a text is closed
     (SYNTAX, "a = [1]\nb = 'len(a)\n", "a = [1]\nb = len(a)\n"),
     (SYNTAX, "a = 1\nprint('a)\n", "a = 1\nprint('a')\n"),
+    (SYNTAX, "a = 1\nprint(\"all: ' + str(a))\n", 'a = 1\nprint("all: " + str(a))\n'),
+    (SYNTAX, "print(\"it's me)\n", 'print("it\'s me")\n'),
     # Python 2
     (SYNTAX, "a = 1\nprint 'a %d' % a  # one\n", "a = 1\nprint('a %d' % a)  # one\n"),
     (SYNTAX, "print 'a',\n", "print('a', end=\" \")\n"),
@@ -141,6 +143,17 @@ REPAIRS = [
     (UNDEFINED, "a = Math.max(1, 2)\n", "a = max(1, 2)\n"),
     (UNDEFINED, "a = Math.floor(1.5)\n", "import math\na = math.floor(1.5)\n"),
     (ATTRIBUTE, "a = [[1]]\nb = a[0].length + 1\n", "a = [[1]]\nb = len(a[0]) + 1\n"),
+    (
+        ATTRIBUTE,
+        "from typing import List\n\n\ndef f(a: List[int]) -> bool:\n    return a.contains(1)\n",
+        "from typing import List\n\n\ndef f(a: List[int]) -> bool:\n    return (1 in a)\n",
+    ),
+    (
+        ATTRIBUTE,
+        "from collections import deque\n\na = deque([1])\na.push(2)\n",
+        "from collections import deque\n\na = deque([1])\na.append(2)\n",
+    ),
+    (SYNTAX, "a = new Exception(1)\n", "a = Exception(1)\n"),
     (ATTRIBUTE, CLASS.format("self.pow(2, 3)"), CLASS.format("pow(2, 3)")),
     (
         ATTRIBUTE,
