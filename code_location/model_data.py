@@ -11,7 +11,6 @@ import argparse
 import math
 import sys
 import time
-import warnings
 from collections import Counter
 from datetime import date, timedelta
 from functools import cache
@@ -115,7 +114,6 @@ def main() -> None:
     parser.add_argument("--examples", type=int, default=DEFAULT_EXAMPLES, help="wanted verified examples")
     wanted = parser.parse_args().examples
     stores: StoreResource = (defs.resources or {})["store"]
-    warnings.filterwarnings("ignore", category=SyntaxWarning)  # of what the typist types
     days, started = plan(wanted), time.monotonic()
     if missing := without_problems(SETTINGS.benchmark_data):
         CONSOLE.print(missing)

@@ -9,6 +9,7 @@ import re
 from repair.curation.generated import is_generated
 from repair.curation.languages import is_json, other_language
 from repair.text.lines import lines_of, split_mark
+from repair.text.python_syntax import tree_of
 from repair.text.quoted import without_strings
 
 TOO_LARGE = 200_000
@@ -75,17 +76,11 @@ def language_of(text: str) -> str | None:
     _, text = split_mark(text)
     if is_json(text):
         return "JSON"
-    try:
-        ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return other_language(text)
-    return None
+    return other_language(text) if tree_of(text) is None else None
 
 
 def _is_prose(text: str) -> bool:
-    try:
-        tree = ast.parse(split_mark(text)[1])
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    if (tree := tree_of(text)) is None:
         return _looks_like_prose(text)
     # `Hello, world` parses as a pair of names, and a file of one docstring as an expression. A file of
     # nothing but names is no prose: somebody has begun to type.

@@ -20,6 +20,7 @@ from itertools import chain
 
 from repair.diagnostics.codes import type_of_code
 from repair.diagnostics.diagnostic import Diagnostic
+from repair.text.python_syntax import tree_of
 
 _OF_IMPORTS = frozenset({"ImportError", "ModuleNotFoundError"})
 _ANY = frozenset({"Exception", "BaseException", ""})
@@ -58,10 +59,9 @@ def is_handled(text: str, diagnostic: Diagnostic) -> bool:
 @lru_cache(maxsize=1)
 def _of_text(text: str) -> tuple[tuple[ast.Try, ...], frozenset[int]]:
     """The `try` statements, and the lines of imports; kept, for a text has many diagnostics."""
-    try:
-        nodes = list(ast.walk(ast.parse(text.removeprefix("\ufeff"))))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    if (tree := tree_of(text)) is None:
         return (), frozenset()
+    nodes = list(ast.walk(tree))
     imports = [node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
     lines = (range(node.lineno, (node.end_lineno or node.lineno) + 1) for node in imports)
     return tuple(node for node in nodes if isinstance(node, ast.Try)), frozenset(chain.from_iterable(lines))

@@ -1,10 +1,9 @@
 """Exact-match metrics: equal syntax trees, or equal text."""
 
 import ast
-import warnings
 from typing import Any, cast
 
-from repair.text.lines import split_mark
+from repair.text.python_syntax import tree_of
 
 
 def ast_match(prediction: str, target: str) -> bool:
@@ -13,23 +12,14 @@ def ast_match(prediction: str, target: str) -> bool:
     Layout, comments and the spelling of literals do not count; docstrings do. A text that this Python
     can't parse, or only with more memory or depth than it has, matches nothing, not even itself.
     """
-    expected = _tree(target)
-    found = None if expected is None else _tree(prediction)
+    expected = tree_of(target)
+    found = None if expected is None else tree_of(prediction)
     return expected is not None and found is not None and _same(found, expected)
 
 
 def ast_or_string_match(prediction: str, target: str) -> bool:
     """`ast_match`, or the texts are equal to the character: this also covers code that does not parse."""
     return prediction == target or ast_match(prediction, target)
-
-
-def _tree(source: str) -> ast.Module | None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of an invalid escape, say: an error where warnings are errors
-        try:
-            return ast.parse(split_mark(source)[1])
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return None
 
 
 def _same(left: ast.AST, right: ast.AST) -> bool:

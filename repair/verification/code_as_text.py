@@ -7,6 +7,7 @@ Such a repair may be right, so that this is no cheat rule, but it is less often 
 import ast
 import builtins
 
+from repair.text.python_syntax import tree_of
 from repair.verification.cheats.change import TextPair
 from repair.verification.cheats.syntax import CostlySyntaxError, text
 
@@ -57,7 +58,5 @@ def _is_expression(value: str, names: set[str]) -> bool:
 def _parsed(source: str) -> list[ast.stmt]:
     if len(source) > _LONGEST:
         return []
-    try:
-        return ast.parse(source).body
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
-        return []
+    tree = tree_of(source)
+    return tree.body if tree else []

@@ -5,9 +5,7 @@ tokens, in whichever file; the repair without it is verified like any other. Eac
 more costs a check of the servers, but those without which a file that parses would not.
 """
 
-import ast
 import re
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,7 +14,7 @@ from repair.errors import RepairError
 from repair.language_servers.scheduler import CheckCoroutine
 from repair.line_diff.workspace import diff
 from repair.text import lcs
-from repair.text.lines import split_mark
+from repair.text.python_syntax import tree_of
 from repair.verification.verifier import UNANSWERED, Verdict, examine
 
 MAX_CHECKS = 6
@@ -78,9 +76,9 @@ def needless_changes(
     changed = {**workspace, **repaired}
     spans = [(path, span) for path, text in repaired.items() for span in changed_spans(workspace[path], text)]
     needless = 0
-    parsing = {path for path, text in repaired.items() if _parses(text)}
+    parsing = {path for path, text in repaired.items() if tree_of(text) is not None}
     for path, span in spans[:max_checks] if len(spans) > 1 else ():
-        if path in parsing and not _parses(without(changed[path], span)):
+        if path in parsing and tree_of(without(changed[path], span)) is None:
             continue  # as one of the two changed brackets of a call: the servers would say so
         line_diff = diff(workspace, {**changed, path: without(changed[path], span)}, diagnostic.path)
         if not line_diff:
@@ -90,16 +88,6 @@ def needless_changes(
             raise UnansweredError(verdict)
         needless += verdict.accepted
     return needless
-
-
-def _parses(text: str) -> bool:
-    """Whether the running Python does."""
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            ast.parse(split_mark(text)[1])
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
-        return False
-    return True
 
 
 def _is_spacing(old: Sequence[str], new: Sequence[str], run: lcs.ChangedRange) -> bool:

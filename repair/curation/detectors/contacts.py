@@ -5,7 +5,6 @@ Whether a number is one a telephone may have is said by phonenumbers (Google's l
 Tested by `tests/repair/curation/test_privacy.py`.
 """
 
-import ast
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -14,6 +13,7 @@ from typing import Any
 from repair.curation.detectors.findings import MARK, Finding, Source
 from repair.curation.detectors.placeholders import HOSTS_OF_NOBODY, MAILBOXES_OF_NOBODY
 from repair.extras import extra
+from repair.text.python_syntax import tree_of
 
 with extra("pipeline"):
     import phonenumbers
@@ -128,7 +128,7 @@ def _is_nobodys(name: str, host: str) -> bool:
 def _is_address_in_broken_code(source: Source, name: str, ending: str, end: int) -> bool:
     if ending not in _COMMON_ENDINGS or len(name) < 3 or source.text[end : end + 1] in ("(", "[", "."):
         return False
-    return not _parses(source.text)
+    return tree_of(source.text) is None
 
 
 def find_phones(source: Source) -> Iterator[Finding]:
@@ -219,11 +219,3 @@ def _lengths(country_code: int) -> frozenset[int]:
     return frozenset(
         length for metadata in found if metadata for length in metadata.general_desc.possible_length
     )
-
-
-def _parses(text: str) -> bool:
-    try:
-        ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    return True

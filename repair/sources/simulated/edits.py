@@ -3,14 +3,13 @@
 Tested by `tests/repair/sources/simulated/test_simulated.py`.
 """
 
-import ast
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from random import Random
 from typing import NamedTuple
 
 from repair.sources.simulated.source_text import SourceText
+from repair.text.python_syntax import tree_of
 
 
 class MistakeEdit(NamedTuple):
@@ -41,10 +40,4 @@ def applied(source: SourceText, edit: MistakeEdit) -> str:
 
 def parses(text: str) -> bool:
     """Whether Python's grammar accepts `text`."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a mistake may be one that the compiler only warns of
-        try:
-            ast.parse(text)
-        except (SyntaxError, ValueError):
-            return False
-    return True
+    return tree_of(text) is not None

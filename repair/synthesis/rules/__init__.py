@@ -21,10 +21,10 @@ from repair.schema.guards import guarded
 from repair.schema.outcomes import Reject
 from repair.schema.rows import RepairCandidateRow
 from repair.synthesis.rules import names, syntax
-from repair.synthesis.rules.rows import first_error
 from repair.synthesis.teacher import Proposal
 from repair.text.files import files_of
 from repair.text.lines import lines_of, split_mark
+from repair.text.python_syntax import first_error
 from repair.unexpected import UNEXPECTED
 from repair.verification.verifier import UNANSWERED, examine
 
@@ -66,7 +66,11 @@ def candidates(text: str, diagnostic: Diagnostic) -> list[str]:
     if type_of_code(diagnostic.code) != SYNTAX:
         suggested = names.suggestions(rows, diagnostic)
     else:  # each is parsed: that costs far less than to ask the servers
-        suggested = sorted(syntax.suggestions(rows, diagnostic), key=first_error, reverse=True)
+        suggested = sorted(
+            syntax.suggestions(rows, diagnostic),
+            key=lambda found: first_error("\n".join(found)),
+            reverse=True,
+        )
     found: dict[str, None] = {}
     for suggestion in suggested:
         if suggestion != rows:

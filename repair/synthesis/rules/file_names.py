@@ -6,6 +6,7 @@ Tested by `tests/repair/synthesis/rules/test_rules.py`.
 import ast
 
 from repair.synthesis.rules import known_names
+from repair.text.python_syntax import tree_of
 
 
 def own_attributes(rows: list[str], line: int) -> frozenset[str]:
@@ -59,7 +60,4 @@ def bound(rows: list[str]) -> frozenset[str]:
 
 
 def parsed(rows: list[str]) -> ast.Module | None:
-    try:
-        return ast.parse("\n".join(rows))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
+    return tree_of("\n".join(rows))

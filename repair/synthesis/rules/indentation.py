@@ -31,10 +31,11 @@ def levelled(rows: list[str], line: int, *, nearest: bool) -> Iterator[list[str]
         wanted.insert(0, indentation(above[-1]) + len(_STEP))
     if nearest:
         wanted.sort(key=lambda target: (abs(target - depth), -target))
-    blanks = above[-1][: len(above[-1]) - len(above[-1].lstrip())]
-    if "\t" in blanks and "\t" not in rows[line]:
-        number = max(number for number in range(line) if rows[number].strip())
-        yield with_row(rows, number, blanks.expandtabs(len(_STEP)) + above[-1].lstrip())
+    last = max(number for number in range(line) if rows[number].strip())
+    if _has_tab(rows[last]) != _has_tab(rows[line]):
+        number = last if _has_tab(rows[last]) else line
+        blanks = rows[number][: len(rows[number]) - len(rows[number].lstrip())]
+        yield with_row(rows, number, blanks.expandtabs(len(_STEP)) + rows[number].lstrip())
     for target in dict.fromkeys(wanted):
         if target != depth:
             yield _shifted(rows, line, _end_of_block(rows, line, depth), target - depth)
@@ -50,6 +51,10 @@ def deepened(rows: list[str], line: int) -> Iterator[list[str]]:
     yield _shifted(rows, line, line + 1, wanted - depth)
     yield _shifted(rows, line, _end_of_block(rows, line, depth), wanted - depth)
     yield _shifted(rows, line, _end_of_block(rows, line, 0), wanted - depth)
+
+
+def _has_tab(row: str) -> bool:
+    return "\t" in row[: len(row) - len(row.lstrip())]
 
 
 def _end_of_block(rows: list[str], line: int, depth: int) -> int:

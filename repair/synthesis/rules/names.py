@@ -22,8 +22,10 @@ from repair.synthesis.rules.known_names import (
     MODULES,
     closest,
 )
-from repair.synthesis.rules.rows import first_error, with_row
+from repair.synthesis.rules.rows import with_row
+from repair.text.python_syntax import first_error
 
+_ALIKE = 0.8  # least similarity to a name that the file does not have
 _UNDEFINED = re.compile(r'Undefined name `(\w+)`|"(\w+)" is (?:not defined|unbound)')
 _NOT_IN_MODULE = re.compile(r'"(\w+)" is not a known (?:attribute|member) of module "([\w.]+)"')
 _NOT_IN_CLASS = re.compile(
@@ -69,7 +71,7 @@ def _undefined(rows: list[str], diagnostic: Diagnostic, name: str) -> Iterator[l
     row = rows[diagnostic.start_line]
     if compared := re.match(rf"\s*{re.escape(name)}\s*=(?==(?!=))", row):  # as a statement it does nothing
         yield with_row(rows, diagnostic.start_line, row[: compared.end()] + row[compared.end() + 1 :])
-    if (error := first_error(rows)) < inf:
+    if (error := first_error("\n".join(rows))) < inf:
         for other in closest(name, keyword.kwlist, most=1):
             yield _replaced(rows, diagnostic, name, other)
         if error == diagnostic.start_line + 1:
@@ -92,9 +94,10 @@ def _undefined(rows: list[str], diagnostic: Diagnostic, name: str) -> Iterator[l
         yield _replaced(rows, diagnostic, name, f"self.{name}")
     known = bound(rows)
     # what lacks a whole word of a name is no slip of it
-    for other in closest(name, known | (BUILTINS - set(name.split("_")))):
+    of_python = {*closest(name, BUILTINS - set(name.split("_")), least=_ALIKE)}
+    for other in closest(name, known | of_python):
         yield _replaced(rows, diagnostic, name, other)
-    for other in closest(name, HOME.keys() - known, most=1, least=0.8):
+    for other in closest(name, HOME.keys() - known, most=1, least=_ALIKE):
         yield _with_import(_replaced(rows, diagnostic, name, other), f"from {HOME[other]} import {other}")
 
 

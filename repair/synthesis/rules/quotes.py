@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 
 from repair.synthesis.rules.rows import masked, without_comment
+from repair.text.python_syntax import tree_of
 
 _TAIL = re.compile(r"(?<![)\]},:\s])[)\]},:\s]*+$")
 _TYPOGRAPHIC = str.maketrans("\u201c\u201d\u2018\u2019", "\"\"''")
@@ -43,11 +44,8 @@ def quoted(row: str) -> Iterator[str]:
 def _is_computed(text: str) -> bool:
     """Whether a text without its closing quote reads as an expression that computes something, not as a
     text."""
-    try:
-        match ast.parse(without_comment(text.strip())[0].rstrip(":")).body:
-            case [ast.Expr(found)]:
-                return any(isinstance(node, _COMPUTING) for node in ast.walk(found))
-            case _:
-                return False
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
-        return False
+    match tree_of(without_comment(text.strip())[0].rstrip(":")):
+        case ast.Module([ast.Expr(found)]):
+            return any(isinstance(node, _COMPUTING) for node in ast.walk(found))
+        case _:
+            return False

@@ -1,8 +1,6 @@
 """Lines of code with their strings masked: columns stay, and what a string holds is not read as code."""
 
-import ast
 import re
-from math import inf
 
 from repair.text.quoted import closed_strings
 
@@ -54,14 +52,3 @@ def indentation(row: str) -> int:
     """Columns before the row's first sign that is no white space."""
     row = row.expandtabs(8)
     return len(row) - len(row.lstrip())
-
-
-def first_error(rows: list[str]) -> float:
-    """The 1-based line of the first error of syntax that Python finds; infinite if it finds none."""
-    try:
-        ast.parse("\n".join(rows))
-    except SyntaxError as error:
-        return error.lineno or 0
-    except (ValueError, MemoryError, RecursionError):
-        return 0
-    return inf

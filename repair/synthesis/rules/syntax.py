@@ -14,13 +14,13 @@ from repair.synthesis.rules.brackets import closed, closed_below
 from repair.synthesis.rules.indentation import deepened, into_function, levelled
 from repair.synthesis.rules.quotes import quoted
 from repair.synthesis.rules.rows import (
-    first_error,
     masked,
     open_brackets,
     spliced,
     with_row,
     without_comment,
 )
+from repair.text.python_syntax import first_error, tree_of
 
 _NO_COLON = re.compile(r'Expected ":"|Expected `:`')
 _NOT_CLOSED = re.compile(r'"[([{]" was not closed|Expected [`"][)\]},]|unexpected EOF')
@@ -71,7 +71,9 @@ def suggestions(rows: list[str], diagnostic: Diagnostic) -> Iterator[list[str]]:
         yield with_row(rows, line, row[: diagnostic.start_column] + row[diagnostic.start_column + 1 :])
     if _NOT_SEPARATED.search(message):
         yield from _parted(rows, diagnostic)
-    if first_error(rows) != line:  # else the line above is at fault, and this one may well be where it should
+    if (
+        first_error("\n".join(rows)) != line
+    ):  # else the line above is at fault, and this one may well be where it should
         yield from _indented(rows, line, message)
     # A server often reports an error on the line after the one at fault.
     yield from (with_row(rows, line, repaired) for repaired in closed(row))
@@ -126,11 +128,10 @@ def _separated(row: str) -> Iterator[str]:
 
 def _is_statement(code: str) -> bool:
     """Whether it stands by itself, and does something."""
-    try:
-        body = ast.parse(f"{code.strip()} pass" if code.rstrip().endswith(":") else code.strip()).body
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
-        return False
-    return not all(isinstance(found, ast.Expr) and not isinstance(found.value, ast.Call) for found in body)
+    tree = tree_of(f"{code.strip()} pass" if code.rstrip().endswith(":") else code.strip())
+    return tree is not None and not all(
+        isinstance(found, ast.Expr) and not isinstance(found.value, ast.Call) for found in tree.body
+    )
 
 
 def _parted(rows: list[str], diagnostic: Diagnostic) -> Iterator[list[str]]:

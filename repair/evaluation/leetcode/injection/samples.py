@@ -5,7 +5,6 @@ error that is new, the correct version passes the tests and the buggy one fails.
 problem are kept of each origin, so that a teacher's samples leave the others as they are.
 """
 
-import ast
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -31,6 +30,7 @@ from repair.evaluation.leetcode.samples import (
     outcome_of,
     run_tests,
 )
+from repair.evaluation.metrics import ast_match
 from repair.language_servers.scheduler import Servers
 from repair.line_diff.numbered import hunks
 from repair.messages import printable
@@ -151,12 +151,7 @@ def _free_text_fault(case: Case, subtype: str) -> tuple[str, str] | None:
 
 
 def _same_program(correct: str, buggy: str) -> bool:
-    if correct == buggy:
-        return True
-    try:
-        return ast.dump(ast.parse(correct)) == ast.dump(ast.parse(buggy))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
+    return correct == buggy or ast_match(buggy, correct)
 
 
 def _tells(line: str) -> bool:

@@ -1,12 +1,10 @@
-"""Rows of code: masked strings, comments, open brackets, and the first error of a file."""
-
-from math import inf
+"""Rows of code: masked strings, comments, and open brackets."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repair.synthesis.rules.rows import first_error, indentation, masked, open_brackets, without_comment
+from repair.synthesis.rules.rows import indentation, masked, open_brackets, without_comment
 
 ROWS = st.text("ab \t'\"\\#()[]{}:=,rf/", max_size=30)
 
@@ -45,11 +43,3 @@ def test_strings_are_no_code(row: str, plain: str, brackets: str) -> None:
 
 def test_a_tab_is_eight_columns() -> None:
     assert [indentation(row) for row in ("a", "  a", "\ta", "  \ta")] == [0, 2, 8, 8]
-
-
-@pytest.mark.parametrize(
-    ("rows", "line"),
-    [(["a = 1", "b = 2"], inf), (["a = 1", "b = = 2", "c ="], 2), (["a = '\0'"], 0), (["(" * 100_000], 1)],
-)
-def test_the_first_error(rows: list[str], line: float) -> None:
-    assert first_error(rows) == line

@@ -105,6 +105,11 @@ REPAIRS = [
     (RUFF_SYNTAX, "a = 'b\nprint(a)\n", "a = 'b'\nprint(a)\n"),
     (SYNTAX, "a = 1\n    b = 2\nprint(a, b)\n", "a = 1\nb = 2\nprint(a, b)\n"),
     (SYNTAX, "    a = 1\n    print(a)\n", "a = 1\nprint(a)\n"),
+    (
+        RUFF_SYNTAX,
+        "def f(a):\n    if a:\n        print(1)\n\tprint(2)\n",
+        "def f(a):\n    if a:\n        print(1)\n    print(2)\n",
+    ),
     (SYNTAX, "def f():\nreturn 1\n", "def f():\n    return 1\n"),
     (
         SYNTAX,
@@ -250,7 +255,7 @@ REJECTED = [
     ),
     # that a name lacks a word of is no slip of it; and neither is what is hardly alike
     ("no_rule", UNDEFINED, "print(b_list)\n"),
-    ("no_rule", UNDEFINED, "print(cnt)\n"),
+    ("no_rule", UNDEFINED, "print(cnt, master)\n"),
     # the row is no code, so that its words are no names
     ("no_rule", "pyright[reportUndefinedVariable]", "a = 1\nHello, World and others!\n"),
     # what stands below a broken line may well be where it should
