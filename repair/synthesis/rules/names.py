@@ -25,7 +25,8 @@ from repair.synthesis.rules.known_names import (
 from repair.synthesis.rules.rows import with_row
 from repair.text.python_syntax import first_error
 
-_ALIKE = 0.8  # least similarity to a name that the file does not have
+_ALIKE = 0.8  # least similarity to a name of Python
+_ALIKE_ELSEWHERE = 0.85  # ... that has to be imported
 _UNDEFINED = re.compile(r'Undefined name `(\w+)`|"(\w+)" is (?:not defined|unbound)')
 _NOT_IN_MODULE = re.compile(r'"(\w+)" is not a known (?:attribute|member) of module "([\w.]+)"')
 _NOT_IN_CLASS = re.compile(
@@ -97,7 +98,7 @@ def _undefined(rows: list[str], diagnostic: Diagnostic, name: str) -> Iterator[l
     of_python = {*closest(name, BUILTINS - set(name.split("_")), least=_ALIKE)}
     for other in closest(name, known | of_python):
         yield _replaced(rows, diagnostic, name, other)
-    for other in closest(name, HOME.keys() - known, most=1, least=_ALIKE):
+    for other in closest(name, HOME.keys() - known, most=1, least=_ALIKE_ELSEWHERE):
         yield _with_import(_replaced(rows, diagnostic, name, other), f"from {HOME[other]} import {other}")
 
 

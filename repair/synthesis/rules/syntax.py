@@ -14,6 +14,7 @@ from repair.synthesis.rules.brackets import closed, closed_below
 from repair.synthesis.rules.indentation import deepened, into_function, levelled
 from repair.synthesis.rules.quotes import quoted
 from repair.synthesis.rules.rows import (
+    CLOSER,
     masked,
     open_brackets,
     spliced,
@@ -47,6 +48,8 @@ _SEPARATORS = [
         (r"\bself (?!(?:and|or|if|else|in|is|not)\b)(?=\w)", "self."),
     )
 ]
+_TRIPLE = re.compile("\"\"\"|'''")
+_CONTINUING = ("elif", "else", "except", "finally", "case", "@")
 _NEIGHBOURS = re.compile(r"(?=(\w+|[)\]}])(\s+)(\w+|[(\[{]))")
 _JOINING = frozenset(keyword.kwlist) - {"None", "True", "False"}
 
@@ -71,9 +74,7 @@ def suggestions(rows: list[str], diagnostic: Diagnostic) -> Iterator[list[str]]:
         yield with_row(rows, line, row[: diagnostic.start_column] + row[diagnostic.start_column + 1 :])
     if _NOT_SEPARATED.search(message):
         yield from _parted(rows, diagnostic)
-    if (
-        first_error("\n".join(rows)) != line
-    ):  # else the line above is at fault, and this one may well be where it should
+    if not _follows_a_fault(rows, line):
         yield from _indented(rows, line, message)
     # A server often reports an error on the line after the one at fault.
     yield from (with_row(rows, line, repaired) for repaired in closed(row))
@@ -84,6 +85,17 @@ def suggestions(rows: list[str], diagnostic: Diagnostic) -> Iterator[list[str]]:
             yield with_row(rows, line - 1, f"{code}:{comment}")
         for repaired in (*_compared(above), *closed(above)):
             yield with_row(rows, line - 1, repaired)
+
+
+def _follows_a_fault(rows: list[str], line: int) -> bool:
+    """Whether the row above is no code by itself, so that this one may well be where it should."""
+    if first_error("\n".join(rows)) == line:
+        return True
+    code, _ = without_comment(rows[line - 1] if line else "")
+    plain = masked(code).strip()
+    is_whole = all(plain.count(opening) == plain.count(closing) for opening, closing in CLOSER.items())
+    is_part = not is_whole or plain.startswith(_CONTINUING) or plain.endswith("\\") or _TRIPLE.search(plain)
+    return not is_part and _tree_of_row(code) is None
 
 
 def _indented(rows: list[str], line: int, message: str) -> Iterator[list[str]]:
@@ -126,9 +138,14 @@ def _separated(row: str) -> Iterator[str]:
         yield f"{code[: missing[0]]},{code[missing[0] :]}{comment}"
 
 
+def _tree_of_row(code: str) -> ast.Module | None:
+    code = code.strip()
+    return tree_of(f"{code} pass" if code.endswith(":") else code)
+
+
 def _is_statement(code: str) -> bool:
     """Whether it stands by itself, and does something."""
-    tree = tree_of(f"{code.strip()} pass" if code.rstrip().endswith(":") else code.strip())
+    tree = _tree_of_row(code)
     return tree is not None and not all(
         isinstance(found, ast.Expr) and not isinstance(found.value, ast.Call) for found in tree.body
     )

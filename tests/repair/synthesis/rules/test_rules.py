@@ -255,11 +255,12 @@ REJECTED = [
     ),
     # that a name lacks a word of is no slip of it; and neither is what is hardly alike
     ("no_rule", UNDEFINED, "print(b_list)\n"),
-    ("no_rule", UNDEFINED, "print(cnt, master)\n"),
+    ("no_rule", UNDEFINED, "print(cnt, master, author)\n"),
     # the row is no code, so that its words are no names
     ("no_rule", "pyright[reportUndefinedVariable]", "a = 1\nHello, World and others!\n"),
     # what stands below a broken line may well be where it should
     ("no_rule", SYNTAX, "f(a):\n    b = a\n"),
+    ("no_rule", "pyright", "a = = 1\nwhile a:\n    a = 2\nb c d\n    a = 3\n"),
     # it may be a division
     ("no_rule", SYNTAX, "width = rest = 8\na = width // rest width\n"),
     # the close name is of another type
