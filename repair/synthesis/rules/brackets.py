@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from repair.synthesis.rules.rows import CLOSER, masked, open_brackets, with_row, without_comment
 
 _REPEATED = re.compile(r"\[(?:None|True|False|-?\d+)(?=\s*\*)")  # `[0 * n`
-_ASSIGNED = re.compile(r"^\s*[\w.]+\[[^\[\]()=]*?(\s*)(?<![=!<>])=(?!=)")
+_ASSIGNED = re.compile(r"^\s*+[\w.]++\[([^\[\]()=]*+)(?<![!<>])=(?!=)")
 _INSIDE = re.compile(
     r" for | else |[\])] *(?:[-+*/]?=|[-+*/] )"
 )  # a comprehension, a condition; an assignment
@@ -23,7 +23,8 @@ def closed(row: str) -> Iterator[str]:
     yield _matched(code, inserting=True) + comment
     yield _matched(code, inserting=False) + comment
     if assigned := _ASSIGNED.search(masked(code)):  # `d[key = value`
-        yield f"{code[: assigned.start(1)]}]{code[assigned.start(1) :]}{comment}"
+        end = assigned.start(1) + len(assigned[1].rstrip())
+        yield f"{code[:end]}]{code[end:]}{comment}"
     closers = open_brackets(code)
     if not closers:
         return

@@ -55,10 +55,10 @@ _HABITS = [
     )
 ]
 _STATEMENT = re.compile(r"((?:^|[:;])\s*)print\s+(?![=.,)\]])([^;]+)$")
-_BRACED = re.compile(r"\s*(?:\{|\bthen)$")
+_BRACED = re.compile(r"(?<!\s)\s*+(?:\{|\bthen)$")
 _SLASHES = re.compile(r"//\s?|/\*\s?")
-_PROMPT = re.compile(r"(\s*)(?:>>>|\.\.\.|In ?\[\d+\]:)(?: |$)")
-_NUMBER = re.compile(r"(\d+)[:.|]?(?: |$)")
+_PROMPT = re.compile(r"^(\s*+)(?:>>>|\.\.\.|In ?\[\d+\]:)(?: |$)")
+_NUMBER = re.compile(r"^(\d++)[:.|]?(?: |$)")
 _PROSE = re.compile(r"\s*[A-Za-z][\w'-]*(?:,? [\w'()-]+){2,}[.:!?]?$")
 
 

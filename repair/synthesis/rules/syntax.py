@@ -50,7 +50,7 @@ _SEPARATORS = [
 ]
 _TRIPLE = re.compile("\"\"\"|'''")
 _CONTINUING = ("elif", "else", "except", "finally", "case", "@")
-_NEIGHBOURS = re.compile(r"(?=(\w+|[)\]}])(\s+)(\w+|[(\[{]))")
+_NEIGHBOURS = re.compile(r"(?=((?<!\w)\w++|[)\]}])\s++(\w++|[(\[{]))")
 _JOINING = frozenset(keyword.kwlist) - {"None", "True", "False"}
 
 
@@ -58,7 +58,7 @@ def suggestions(rows: list[str], diagnostic: Diagnostic) -> Iterator[list[str]]:
     """The file's lines after each candidate repair, the likeliest first."""
     line, message = diagnostic.start_line, diagnostic.message
     row = rows[line]
-    if len(row) > _LONGEST:
+    if any(len(near) > _LONGEST for near in rows[max(line - 1, 0) : line + 10]):
         return
     yield from (with_row(rows, line, repaired) for repaired in _compared(row))
     yield from foreign_syntax.suggestions(rows, line)
@@ -130,9 +130,7 @@ def _separated(row: str) -> Iterator[str]:
     missing = [
         found.end(1)
         for found in _NEIGHBOURS.finditer(plain)
-        if not {found[1], found[3]} & _JOINING
-        and not plain[found.start() - 1 : found.start()].isidentifier()
-        and open_brackets(plain[: found.end(1)])
+        if not {found[1], found[2]} & _JOINING and open_brackets(plain[: found.end(1)])
     ]
     if len(missing) == 1:
         yield f"{code[: missing[0]]},{code[missing[0] :]}{comment}"
