@@ -218,6 +218,8 @@ NOT_RUN: Mapping[str, Sequence[str]] = {
         "python bench/precision.py --store .model/store --out .model/precision --no-decode --scripted 150",
         "python bench/shipped_model.py --samples git.parquet --repositories thefuck.git cli.git tqdm.git",
         "python bench/read_repairs.py --samples git.parquet --out repairs.jsonl",
+        "python bench/shipped_model.py --samples scripts.parquet --repositories Python.git --commits 1500",
+        "python bench/read_repairs.py --samples scripts.parquet --measured --at-most 150 --out repairs.jsonl",
         "python bench/read_repairs.py --decisions decisions.jsonl --result bench/results/read_repairs.json",
         "python bench/own_tests.py --store .model/store --repairs"
         " .model/precision/48c3a4d33cdd/repairs.jsonl",

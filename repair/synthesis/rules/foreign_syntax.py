@@ -59,6 +59,7 @@ _BRACED = re.compile(r"(?<!\s)\s*+(?:\{|\bthen)$")
 _SLASHES = re.compile(r"//\s?|/\*\s?")
 _PROMPT = re.compile(r"^(\s*+)(?:>>>|\.\.\.|In ?\[\d+\]:)(?: |$)")
 _NUMBER = re.compile(r"^(\d++)[:.|]?(?: |$)")
+_WORDS = re.compile(r"[A-Za-z][\w'-]*+[,:]?(?: [\w'(),.:-]+)+$")
 _PROSE = re.compile(r"\s*[A-Za-z][\w'-]*(?:,? [\w'()-]+){2,}[.:!?]?$")
 
 
@@ -154,7 +155,7 @@ def _commented(rows: list[str], line: int) -> Iterator[str]:
         words = set(re.findall(r"\w+", after))
         if not before.strip():
             yield f"{before}# {after}"
-        elif not words <= others:  # `// width` divides, and is no comment
+        elif _WORDS.match(after) and not words <= others:  # `a // b c` lacks an operator
             yield f"{before.rstrip()}  # {after}"
     first = row.split(maxsplit=1)[:1]
     if _PROSE.match(row) and not keyword.iskeyword(first[0]) and first[0] != "print":

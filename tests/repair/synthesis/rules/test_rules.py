@@ -263,6 +263,7 @@ REJECTED = [
     ("no_rule", "pyright", "a = = 1\nwhile a:\n    a = 2\nb c d\n    a = 3\n"),
     # it may be a division
     ("no_rule", SYNTAX, "width = rest = 8\na = width // rest width\n"),
+    ("no_rule", SYNTAX, "width = 8\na = width // 2 b\n"),
     # the close name is of another type
     ("no_candidate_verifies", UNDEFINED, "length = 'a'\nprint(lenght - 1)\n"),
 ]
