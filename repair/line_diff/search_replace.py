@@ -59,10 +59,10 @@ def diff(original: str, repaired: str, shown: Collection[int] | None = None) -> 
             above = start > 0 and (shown is None or start in shown)
             below = end < len(old) and (shown is None or end + 1 in shown)
             if not above and not below:
-                if start < end:
+                # at the last, the empty line behind the last newline, which nobody shows
+                above, below = start == end > 0, end == len(old) - 1 and not old[end]
+                if not above and not below:
                     break
-                # a block searches for something, and be it the empty line behind the last newline
-                above, below = start > 0, end < len(old)
             if above and (upwards or not below):
                 start -= 1
             else:

@@ -38,6 +38,7 @@ TEXT = st.tuples(st.lists(LINE, max_size=8), st.sampled_from(["\n", "\r\n", "\r"
 
 @example("search_replace", "\n", ["", "", ""])
 @example("search_replace", "a\n", ["", "a", "a"])
+@example("search_replace", "\n", ["<", ""])
 @given(st.sampled_from(NAMES), TEXT, st.lists(LINE, max_size=8))
 def test_what_is_shown_as_solved_is_read_back(name: str, original: str, repaired: list[str]) -> None:
     text = "\n".join(lines_of(original))
