@@ -6,14 +6,12 @@ Tested by `tests/repair/synthesis/rules/test_rules.py`.
 import re
 from collections.abc import Iterator
 
-from repair.synthesis.rules.rows import CLOSER, masked, open_brackets, with_row, without_comment
+from repair.synthesis.rules.rows import CLOSER, LINES_BELOW, masked, open_brackets, with_row, without_comment
 
 _REPEATED = re.compile(r"\[(?:None|True|False|-?\d+)(?=\s*\*)")  # `[0 * n`
 _ASSIGNED = re.compile(r"^\s*+[\w.]++\[([^\[\]()=]*+)(?<![!<>])=(?!=)")
-_INSIDE = re.compile(
-    r" for | else |[\])] *(?:[-+*/]?=|[-+*/] )"
-)  # a comprehension, a condition; an assignment
-_LINES_BELOW = 8
+# before a comprehension, a condition, an assignment or an operator
+_INSIDE = re.compile(r" for | else |[\])] *(?:[-+*/]?=|[-+*/] )")
 
 
 def closed(row: str) -> Iterator[str]:
@@ -29,7 +27,7 @@ def closed(row: str) -> Iterator[str]:
     if not closers:
         return
     for found in _REPEATED.finditer(masked(code)):
-        if open_brackets(code[: found.end()])[:1] == "]" and len(open_brackets(code)) == 1:
+        if open_brackets(code[: found.end()])[:1] == "]" and len(closers) == 1:
             yield f"{code[: found.end()]}]{code[found.end() :]}{comment}"
     if code.endswith(":"):
         yield f"{code[:-1]}{closers}:{comment}"
@@ -44,7 +42,7 @@ def closed(row: str) -> Iterator[str]:
 def closed_below(rows: list[str], line: int) -> Iterator[list[str]]:
     """A bracket of the row closed at the end of a line below it."""
     code, _ = without_comment(rows[line])
-    for end in range(line + 1, min(line + 1 + _LINES_BELOW, len(rows))):
+    for end in range(line + 1, min(line + 1 + LINES_BELOW, len(rows))):
         below, comment = without_comment(rows[end])
         code += f"\n{below}"
         if not (closers := open_brackets(code)):

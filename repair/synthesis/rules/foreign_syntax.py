@@ -7,11 +7,20 @@ import keyword
 import re
 from collections.abc import Iterator
 
-from repair.synthesis.rules.rows import indentation, masked, open_brackets, spliced, with_row, without_comment
+from repair.synthesis.rules.rows import (
+    LINES_BELOW,
+    blanks,
+    indentation,
+    masked,
+    open_brackets,
+    patterns,
+    spliced,
+    with_row,
+    without_comment,
+)
 
-_OPERATORS = [
-    (re.compile(pattern), template)
-    for pattern, template in (
+_OPERATORS = patterns(
+    (
         (r"\s*&&\s*", " and "),
         (r"\s*\|\|\s*", " or "),
         (r"!(?!=)\s*", "not "),
@@ -21,16 +30,16 @@ _OPERATORS = [
         (r"=<(?!<)", "<="),
         (r"\b([A-Z]\w*|list|dict|set|tuple)<([\w\s,.\[\]]+)>", "{0}[{1}]"),
     )
-]
+)
 
+_CONDITION, _VALUE = (rf"[^\s{end}]++(?:\s++[^\s{end}]++)*+" for end in "?:")
 _DECLARING = "let|var|const|int|float|double|bool|boolean|string|String|char|auto|my"
 
 # what is found in a row's code, without its strings and its comment, and what stands for it in Python 3
-_HABITS = [
-    (re.compile(pattern), template)
-    for pattern, template in (
+_HABITS = patterns(
+    (
         (r"\bexcept\s+(.+?)\s*,\s*(\w+)\s*:", "except {0} as {1}:"),
-        (r"\braise\s+([\w.]+)\s*,\s*([^,]+?)\s*,\s*([^,]+)$", "raise {0}({1}).with_traceback({2})"),
+        (r"\braise\s++([\w.]++)\s*+,\s*+([^,]++),\s*+([^,]++)$", "raise {0}({1}).with_traceback({2})"),
         (r"\braise\s+([\w.]+)\s*,\s*(.+)$", "raise {0}({1})"),
         (r"\bexec\s+(.+?)\s+in\s+(.+)$", "exec({0}, {1})"),
         (r"\bexec\s+(.+)$", "exec({0})"),
@@ -46,14 +55,14 @@ _HABITS = [
         (r"\bnew\s+(?=[A-Za-z_][\w.]*\s*\()", ""),
         (r"^(\s*)catch\b", "{0}except"),
         (r"^(\s*)throw\s+(?:new\s+)?", "{0}raise "),
+        (rf"^(\s*)(?:{_DECLARING})\s+(?=\w+\s*=)", "{0}"),
         (
-            r"^(\s*)(?:let|var|const|int|float|double|bool|boolean|string|String|char|auto|my)\s+(?=\w+\s*=)",
-            "{0}",
+            rf"(=\s*+|\breturn\s++)({_CONDITION})\s*+\?\s*+({_VALUE})\s*+:\s*+([^:]++)$",
+            "{0}{2} if {1} else {3}",
         ),
-        (r"(=\s*|\breturn\s+)([^?]+?)\s*\?\s*(.+?)\s*:\s*([^:]+)$", "{0}{2} if {1} else {3}"),
         (r"\bfor\s+(\w+)\s+(?!in\b)(?=\w)", "for {0} in "),
     )
-]
+)
 _STATEMENT = re.compile(r"((?:^|[:;])\s*)print\s+(?![=.,)\]])([^;]+)$")
 _BRACED = re.compile(r"(?<!\s)\s*+(?:\{|\bthen)$")
 _SLASHES = re.compile(r"//\s?|/\*\s?")
@@ -103,7 +112,7 @@ def _printed(rows: list[str], line: int) -> Iterator[list[str]]:
         return
     start, text = code[: found.start(2)].rstrip() + "(", code[found.start(2) :]
     end, texts = line, [text]
-    while open_brackets("\n".join(texts)) and end + 1 < len(rows):
+    while open_brackets("\n".join(texts)) and end + 1 < min(line + LINES_BELOW, len(rows)):
         end += 1
         text, comment = without_comment(rows[end])
         texts.append(text)
@@ -149,14 +158,18 @@ def _without_braces(rows: list[str], line: int) -> list[str]:
 def _commented(rows: list[str], line: int) -> Iterator[str]:
     """The row with a comment as other languages begin it, or prose without a sign, as a comment."""
     row = rows[line].rstrip()
-    others = set(re.findall(r"\w+", "\n".join((*rows[:line], *rows[line + 1 :]))))
     for found in reversed([*_SLASHES.finditer(masked(row))]):
         before, after = row[: found.start()], row[found.end() :].removesuffix("*/").rstrip()
-        words = set(re.findall(r"\w+", after))
         if not before.strip():
             yield f"{before}# {after}"
-        elif _WORDS.match(after) and not words <= others:  # `a // b c` lacks an operator
+        elif _WORDS.match(after) and not _are_elsewhere(after, rows, line):  # `a // b c` lacks an operator
             yield f"{before.rstrip()}  # {after}"
     first = row.split(maxsplit=1)[:1]
     if _PROSE.match(row) and not keyword.iskeyword(first[0]) and first[0] != "print":
-        yield f"{row[: len(row) - len(row.lstrip())]}# {row.lstrip()}"
+        yield f"{blanks(row)}# {row.lstrip()}"
+
+
+def _are_elsewhere(text: str, rows: list[str], line: int) -> bool:
+    """Whether other rows have all words of a text, as those of a calculation."""
+    others = "\n".join((*rows[:line], *rows[line + 1 :]))
+    return set(re.findall(r"\w+", text)) <= set(re.findall(r"\w+", others))

@@ -6,7 +6,7 @@ Tested by `tests/repair/synthesis/rules/test_rules.py`.
 import re
 from collections.abc import Iterator
 
-from repair.synthesis.rules.rows import indentation, with_row
+from repair.synthesis.rules.rows import blanks, indentation, with_row
 
 _STEP = "    "
 
@@ -34,8 +34,7 @@ def levelled(rows: list[str], line: int, *, nearest: bool) -> Iterator[list[str]
     last = max(number for number in range(line) if rows[number].strip())
     if _has_tab(rows[last]) != _has_tab(rows[line]):
         number = last if _has_tab(rows[last]) else line
-        blanks = rows[number][: len(rows[number]) - len(rows[number].lstrip())]
-        yield with_row(rows, number, blanks.expandtabs(len(_STEP)) + rows[number].lstrip())
+        yield with_row(rows, number, blanks(rows[number]).expandtabs(len(_STEP)) + rows[number].lstrip())
     for target in dict.fromkeys(wanted):
         if target != depth:
             yield _shifted(rows, line, _end_of_block(rows, line, depth), target - depth)
@@ -54,7 +53,7 @@ def deepened(rows: list[str], line: int) -> Iterator[list[str]]:
 
 
 def _has_tab(row: str) -> bool:
-    return "\t" in row[: len(row) - len(row.lstrip())]
+    return "\t" in blanks(row)
 
 
 def _end_of_block(rows: list[str], line: int, depth: int) -> int:

@@ -24,15 +24,16 @@ def quoted(row: str) -> Iterator[str]:
     if opening is None:
         return
     start, quote = opening.start(), opening[0]
-    if row.count(quote) == 3 and (other := {"'": '"', '"': "'"}[quote]) not in row:
+    other = "'" if quote == '"' else '"'
+    if row.count(quote) == 3 and other not in row:
         first = row.index(quote)
         if re.match(r"\w", row[row.index(quote, first + 1) + 1 :]):  # 'it's'
             yield row[:first] + other + row[first + 1 : start] + other + row[start + 1 :]
     stray = row[:start] + row[start + 1 :]
     if row[start - 1 : start] == quote or _is_computed(row[start + 1 :]):
         yield stray
-    if closing := re.search({"'": '"', '"': "'"}[quote], plain[start:]):
-        yield row[: start + closing.start()] + quote + row[start + closing.end() :]
+    if (closing := plain.find(other, start)) >= 0:
+        yield row[:closing] + quote + row[closing + 1 :]
     if begun := re.search(r"(?:^|[(\[{,=:]|\breturn\b)\s*([^\W\d][\w ]*)$", plain[:start]):
         yield row[: begun.start(1)] + quote + row[begun.start(1) :]
     tail = _TAIL.search(row)

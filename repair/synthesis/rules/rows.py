@@ -1,11 +1,22 @@
 """Lines of code with their strings masked: columns stay, and what a string holds is not read as code."""
 
 import re
+from collections.abc import Iterable
 
 from repair.text.quoted import closed_strings
 
 _PREFIX = re.compile(r"[rbfuRBFU]{0,2}\Z")
 CLOSER = {"(": ")", "[": "]", "{": "}"}
+LINES_BELOW = 8
+"""Rows down to which a bracket of a row is looked for."""
+
+Pattern = tuple[re.Pattern[str], str]
+"""What is found in a row's code, without its strings and its comment, and the template of what was meant."""
+
+
+def patterns(written: Iterable[tuple[str, str]]) -> list[Pattern]:
+    """Expressions and templates, compiled."""
+    return [(re.compile(expression), template) for expression, template in written]
 
 
 def masked(row: str) -> str:
@@ -42,6 +53,11 @@ def spliced(row: str, found: re.Match[str], template: str) -> str:
     group's text in the row."""
     groups = [row[start:end] for start, end in found.regs[1:]]
     return row[: found.start()] + template.format(*groups) + row[found.end() :]
+
+
+def blanks(row: str) -> str:
+    """The white space that the row begins with."""
+    return row[: len(row) - len(row.lstrip())]
 
 
 def with_row(rows: list[str], line: int, row: str) -> list[str]:

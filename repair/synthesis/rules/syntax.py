@@ -15,8 +15,11 @@ from repair.synthesis.rules.indentation import deepened, into_function, levelled
 from repair.synthesis.rules.quotes import quoted
 from repair.synthesis.rules.rows import (
     CLOSER,
+    LINES_BELOW,
+    blanks,
     masked,
     open_brackets,
+    patterns,
     spliced,
     with_row,
     without_comment,
@@ -38,16 +41,15 @@ _LONGEST = 1_000
 """A longer row was made by a program. Some rules take time that grows with its square."""
 
 # what is found in a row's code, without its strings and its comment, and what was meant
-_SEPARATORS = [
-    (re.compile(pattern), template)
-    for pattern, template in (
+_SEPARATORS = patterns(
+    (
         (r",\s*,", ","),
         (r"(?<!\.)\.\.(?=\w)", "."),
         (r"::$", ":"),
         (r":([)\]}]+)$", "{0}:"),
         (r"\bself (?!(?:and|or|if|else|in|is|not)\b)(?=\w)", "self."),
     )
-]
+)
 _TRIPLE = re.compile("\"\"\"|'''")
 _CONTINUING = ("elif", "else", "except", "finally", "case", "@")
 _NEIGHBOURS = re.compile(r"(?=((?<!\w)\w++|[)\]}])\s++(\w++|[(\[{]))")
@@ -58,7 +60,7 @@ def suggestions(rows: list[str], diagnostic: Diagnostic) -> Iterator[list[str]]:
     """The file's lines after each candidate repair, the likeliest first."""
     line, message = diagnostic.start_line, diagnostic.message
     row = rows[line]
-    if any(len(near) > _LONGEST for near in rows[max(line - 1, 0) : line + 10]):
+    if any(len(near) > _LONGEST for near in rows[max(line - 1, 0) : line + 1 + LINES_BELOW]):
         return
     yield from (with_row(rows, line, repaired) for repaired in _compared(row))
     yield from foreign_syntax.suggestions(rows, line)
@@ -121,9 +123,9 @@ def _separated(row: str) -> Iterator[str]:
     for pattern, template in _SEPARATORS:
         if found := pattern.search(plain):
             yield spliced(code, found, template) + comment
-    for place, sign in enumerate(plain):
-        innermost = open_brackets(plain[:place])[:1]
-        if innermost and sign == ";":
+    for found in re.finditer("[;=]", plain):
+        place, innermost = found.start(), open_brackets(plain[: found.start()])[:1]
+        if innermost and found[0] == ";":
             yield f"{code[:place]},{code[place + 1 :]}{comment}"
         elif innermost == "}" and _PLAIN_EQUALS.match(plain, place):
             yield f"{code[:place].rstrip()}:{code[place + 1 :]}{comment}"
@@ -157,5 +159,4 @@ def _parted(rows: list[str], diagnostic: Diagnostic) -> Iterator[list[str]]:
     if plain.count(")") > plain.count("("):
         yield with_row(rows, line, f"{before}({after}")
     if _is_statement(before) and _is_statement(after):
-        indent = row[: len(row) - len(row.lstrip())]
-        yield [*rows[:line], before, indent + after, *rows[line + 1 :]]
+        yield [*rows[:line], before, blanks(row) + after, *rows[line + 1 :]]

@@ -162,8 +162,8 @@ REPAIRS = [
     (ATTRIBUTE, CLASS.format("self.pow(2, 3)"), CLASS.format("pow(2, 3)")),
     (
         ATTRIBUTE,
-        f"from math import gcd\n{CLASS.format('self.gcd(4, 6)')}",
-        f"from math import gcd\n{CLASS.format('gcd(4, 6)')}",
+        IMPORTING + CLASS.format("self.gcd(4, 6)"),
+        IMPORTING + CLASS.format("gcd(4, 6)"),
     ),
     # a name whose definition is a comment, or a comparison
     (UNDEFINED, "# a, b = 1, 2\nprint(b)\n", "a, b = 1, 2\nprint(b)\n"),
@@ -318,6 +318,24 @@ def test_a_row_that_a_program_made_takes_no_time(code: str) -> None:
     target = replace(found("main.py", 0, '"(" was not closed'), code=code)
     started = time.perf_counter()
     assert candidates(original, target) == []
+    assert time.perf_counter() - started < 5
+
+
+HOSTILE = [
+    "x = a ? " + "\t" * 900 + "b : c",
+    "raise a, " + "\t" * 900,
+    "except a, " * 99,
+    "x" * 999,
+    "[{(" * 330,
+    "a = b; " * 140,
+    "print f(\n" + "a = (\n" * 20_000,
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_no_row_takes_long(text: str) -> None:
+    started = time.perf_counter()
+    candidates(text, replace(found("main.py", 0, '"(" was not closed'), code=SYNTAX))
     assert time.perf_counter() - started < 5
 
 
