@@ -5,11 +5,15 @@
 Samples have the lengths of simulated examples (some 290 tokens, 30 of them learned) and random tokens; a step
 has 16 of them. Tokens are counted for a second of the wall clock, and for a second of a core's time, which a
 busy machine changes less. The weights must be installed (`make setup`). A CPU without instructions for
-bfloat16 computes in 32 bits, as the recipe does there.
+bfloat16 computes in 32 bits, as the recipe does there. Each way has a process of its own, with the allocator
+of the training processes; the last is the first with the system's.
 """
 
 import argparse
+import os
 import random
+import subprocess
+import sys
 import time
 from typing import Any
 
@@ -24,8 +28,10 @@ from repair.training.lora import with_adapter
 from repair.training.packed_attention import packed_row, register_attention
 from repair.training.recipe import Lora, Pretrained
 from repair.training.recipes import load_recipe
+from resources.allocator import preloaded_allocator
 
 RECIPE = load_recipe("smollm2-135m")
+SYSTEMS_MALLOC = "the recipe, with the system's malloc"
 
 
 def samples(count: int) -> list[Sample]:
@@ -85,21 +91,32 @@ def main() -> None:
     )
     arguments.add_argument("--steps", type=int, default=3)
     arguments.add_argument("--threads", type=int, default=2)
+    arguments.add_argument("--way", help="one way alone, in this process")
     options = arguments.parse_args()
-    torch.set_num_threads(options.threads)
-    register_attention()
     autocast = computed_in(RECIPE) == "amp_bf16"
     dtype = torch.bfloat16 if autocast else torch.float32
-    print(f"computed in {'bfloat16' if autocast else '32 bits'}")
-    ways = [
-        ("the recipe", "per_sample", dtype, True),
-        ("peft's own layers", "per_sample", dtype, False),
-        ("and SDPA with a block-diagonal mask", "sdpa", dtype, False),
-    ]
+    ways = {
+        "the recipe": ("per_sample", dtype, True),
+        "peft's own layers": ("per_sample", dtype, False),
+        "and SDPA with a block-diagonal mask": ("sdpa", dtype, False),
+    }
     if autocast:
-        ways.append(("and a base in 32 bits, cast for each product", "sdpa", torch.float32, False))
-    for name, attention, dtype, fused in ways:
-        measure(name, steps=options.steps, attention=attention, dtype=dtype, fused=fused, autocast=autocast)
+        ways["and a base in 32 bits, cast for each product"] = ("sdpa", torch.float32, False)
+    ways[SYSTEMS_MALLOC] = ways["the recipe"]
+    if options.way:
+        torch.set_num_threads(options.threads)
+        register_attention()
+        attention, dtype, fused = ways[options.way]
+        measure(
+            options.way, steps=options.steps, attention=attention, dtype=dtype, fused=fused, autocast=autocast
+        )
+        return
+    print(f"computed in {'bfloat16' if autocast else '32 bits'}", flush=True)
+    for name in ways:
+        allocator = {} if name == SYSTEMS_MALLOC else preloaded_allocator()
+        subprocess.run(
+            [sys.executable, __file__, *sys.argv[1:], "--way", name], env=os.environ | allocator, check=True
+        )
 
 
 if __name__ == "__main__":

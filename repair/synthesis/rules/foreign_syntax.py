@@ -38,17 +38,17 @@ _DECLARING = "let|var|const|int|float|double|bool|boolean|string|String|char|aut
 # what is found in a row's code, without its strings and its comment, and what stands for it in Python 3
 _HABITS = patterns(
     (
-        (r"\bexcept\s+(.+?)\s*,\s*(\w+)\s*:", "except {0} as {1}:"),
+        (r"\bexcept\s++(\S.*?)(?<!\s)\s*+,\s*+(\w++)\s*+:", "except {0} as {1}:"),
         (r"\braise\s++([\w.]++)\s*+,\s*+([^,]++),\s*+([^,]++)$", "raise {0}({1}).with_traceback({2})"),
         (r"\braise\s+([\w.]+)\s*,\s*(.+)$", "raise {0}({1})"),
-        (r"\bexec\s+(.+?)\s+in\s+(.+)$", "exec({0}, {1})"),
+        (r"\bexec\s++(\S.*?)(?<!\s)\s++in\s++(.+)$", "exec({0}, {1})"),
         (r"\bexec\s+(.+)$", "exec({0})"),
         (r"`([^`]+)`", "repr({0})"),
         (r"(?<![\w.])0([0-7]+)(?![\w.])", "0o{0}"),
         (r"(?<![\w.])(\d+)[lL]\b", "{0}"),
         (r"\b(?:else\s+if|elseif|elsif|elif\s+if)\b", "elif"),
         (r"\belse\s+(.+):$", "elif {0}:"),
-        (r"([\w.\[\]]+)\s*(?:(\+)\+|(-)-)$", "{0} {1}{2}= 1"),
+        (r"(?<![\w.\[\]])([\w.\[\]]++)\s*+(?:(\+)\+|(-)-)$", "{0} {1}{2}= 1"),
         (r"^(\s*)(?:function|func|fun|fn|define|void)\s+(?=\w+\s*\()", "{0}def "),
         (r"^(\s*)def\s+(\w+)\s*:$", "{0}def {1}():"),
         (r"^(\s*)def\s+(\w+)\s+([\w\s,=]+):$", "{0}def {1}({2}):"),
