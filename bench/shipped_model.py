@@ -15,7 +15,8 @@ One greedy answer is asked for, without a search. `shown` are the answers that v
 share of them that also passes the tests, where there are tests; `AST` is the share of all whose syntax tree
 is the reference's. `-k` adds what `repair fix` shows of so many answers that it searches for: those above the
 model's threshold; and with `--unsure` the likeliest of the others, too. `--rows` keeps what each system's
-answers are worth in a file: a run that was stopped goes on with the systems that are not in it.
+answers are worth in a file: a run that was stopped goes on with the systems that are not in it. `--result`
+writes the counts of the page docs/studies.md.
 """
 
 import argparse
@@ -30,9 +31,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 from git_fixes import Fix, of_repository
+from paired_results import outcomes
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from study_results import write
 
 from repair.curation.diagnostic_text import task_text
 from repair.curation.near_duplicates import NearDuplicates
@@ -60,7 +63,8 @@ from repair.text.stable_hash import rank
 
 SEED = 17
 GREEDY = Sampling(temperature=0)
-COLUMNS = ("benchmark", "system", "code", "repaired", "functional", "ast_match", "outcome")
+COLUMNS = ("sample_id", "benchmark", "system", "code", "repaired", "functional", "ast_match", "outcome")
+COUNTED = ("functional", "repaired", "ast_match")
 Row = Mapping[str, Any]
 
 
@@ -138,6 +142,7 @@ def searched(samples: Sequence[Row], folder: Path, k: int, servers: LanguageServ
         for sample, fix in zip(samples, fixes, strict=True):
             passes = fix.found and right.get(sample["sample_id"], False)
             yield {
+                "sample_id": sample["sample_id"],
                 "benchmark": sample["benchmark"],
                 "system": f"repair fix -k {k}{options}",
                 "code": sample["code"],
@@ -165,6 +170,23 @@ def kept(path: Path | None, made_of: str, system: str, make: Callable[[], Iterab
         with path.open("a") as file:
             file.write(json.dumps({"made_of": made_of, "system": system, "rows": rows}) + "\n")
     return rows
+
+
+def counts(rows: Iterable[Row]) -> Iterator[dict[str, Any]]:
+    """Of each benchmark and system: samples, how many answers are what, and which pass the tests."""
+    groups: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[row["benchmark"], row["system"]].append(row)
+    for (benchmark, system), found in sorted(groups.items()):
+        yield {
+            **{"benchmark": benchmark, "system": system, "n": len(found)},
+            **{
+                name: sum(bool(row[name]) for row in found)
+                for name in ("functional", "repaired", "ast_match")
+            },
+            "unchanged": sum(row["outcome"] == NO_CHANGE for row in found),
+            **outcomes(found),
+        }
 
 
 def table(title: str, rows: Iterable[Row], group: Sequence[str]) -> Table:
@@ -211,6 +233,7 @@ def main() -> None:
     parser.add_argument("-k", type=int, nargs="*", default=[], help="answers that `repair fix` searches for")
     parser.add_argument("--base", action="store_true", help="also its base, which ends no answer: slow")
     parser.add_argument("--rows", type=Path, help="file of what was scored; a run goes on with the others")
+    parser.add_argument("--result", type=Path, help="file for the counts, as JSON")
     options = parser.parse_args()
     console = Console(width=160)
     samples: list[dict[str, Any]] = (
@@ -250,6 +273,9 @@ def main() -> None:
         for name, make in systems.items():
             console.print(f"{name}: {len(chosen)} samples")
             rows += kept(options.rows, digest, name, make)
+        if options.result:
+            versions = {**servers.versions, "checkpoint": weights_sha256(folder)[:12]}
+            write(options.result, {"models": list(counts(rows))}, versions)
     console.print(table("per cent, with 95 % intervals", rows, ("benchmark", "system")))
     console.print(table("by diagnostic", rows, ("system", "code")))
 
