@@ -56,6 +56,18 @@ def with_earlier(
     return sorted((dict(row) for row in [*rows, *(row for row in earlier if key(row) not in again)]), key=key)
 
 
+def mcnemar(before: Row, after: Row) -> tuple[int, int, float]:
+    """Samples that only `after` passes, those that only `before` does, and the exact two-sided p.
+
+    Raises ValueError if the two are of other samples.
+    """
+    if before["samples"] != after["samples"]:
+        raise ValueError(f"other samples: {before['samples']} and {after['samples']}")
+    pairs = list(zip(before["passed"], after["passed"], strict=True))
+    gained, lost = pairs.count(("0", "1")), pairs.count(("1", "0"))
+    return gained, lost, mcnemar_exact(gained, lost)
+
+
 def compare(rows: Iterable[dict[str, Any]], other: Callable[[Row], Row | None]) -> None:
     """McNemar's exact test of each row with another one of the same samples, where there is one.
 
@@ -67,9 +79,7 @@ def compare(rows: Iterable[dict[str, Any]], other: Callable[[Row], Row | None]) 
         before = other(row)
         if before is None or "passed" not in row or any(row[name] != before.get(name) for name in COMPARED):
             continue
-        pairs = list(zip(before["passed"], row["passed"], strict=True))
-        row["gained"], row["lost"] = pairs.count(("0", "1")), pairs.count(("1", "0"))
-        row["p"] = mcnemar_exact(row["gained"], row["lost"])
+        row["gained"], row["lost"], row["p"] = mcnemar(before, row)
         tested.setdefault(row["benchmark"], []).append(row)
     for own in tested.values():
         for row, p in zip(own, holm([row["p"] for row in own]), strict=True):

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from paired_results import Row, compare, earlier_rows, made_of, outcomes, with_earlier
+from paired_results import Row, compare, earlier_rows, made_of, mcnemar, outcomes, with_earlier
 from read_repairs import table as read_table
 from repeated_trainings import Trainings, trainings
 from study_results import (
@@ -57,6 +57,7 @@ RESULTS = (
     "formats",
     "formats_300",
     "ablations_300",
+    "shipped_model",
 )
 TEMPLATE = Path(__file__).with_name("studies.md.jinja")
 PAGE = Path(__file__).parents[1] / "docs" / "studies.md"
@@ -303,11 +304,30 @@ def page() -> str:
         [row] = [row for row in rows if (row["benchmark"], row["system"]) == (benchmark, system)]
         return Share(row.get(metric, 0), row["n"])
 
-    def scaled(benchmark: str, size: int, recipe: str = SMALL) -> Share:
+    def point(benchmark: str, size: int, recipe: str = SMALL) -> Row:
         key = benchmark, recipe, size
         rows = results["scaling"]["points"]
         [row] = [row for row in rows if (row["benchmark"], row["recipe"], row["size"]) == key]
+        return row
+
+    def scaled(benchmark: str, size: int, recipe: str = SMALL) -> Share:
+        row = point(benchmark, size, recipe)
         return Share(row["functional"], row["n"])
+
+    def answered(benchmark: str, system: str) -> Row:
+        rows = results["shipped_model"]["models"]
+        [row] = [row for row in rows if (row["benchmark"], row["system"]) == (benchmark, system)]
+        return row
+
+    def shipped(benchmark: str, system: str = SHIPPED.name) -> Share:
+        row = answered(benchmark, system)
+        return Share(row["functional"], row["n"])
+
+    def gains(benchmark: str, fewer: int, more: int | None = None) -> str:
+        """What a point gains and loses beside one of fewer examples; None: what the shipped model does."""
+        after = answered(benchmark, SHIPPED.name) if more is None else point(benchmark, more)
+        gained, lost, p = mcnemar(point(benchmark, fewer), after)
+        return f"{gained} more and {lost} fewer, p {p:.2g}"
 
     def arm(study: str, benchmark: str, name: str) -> Mapping[str, Any]:
         """The row of a format, or of an ablation by its recipe."""
@@ -361,6 +381,8 @@ def page() -> str:
         arms=arms,
         arm=arm,
         passing=passing,
+        shipped=shipped,
+        gains=gains,
         has=has,
         repeated=repeated,
         Share=Share,
