@@ -238,8 +238,9 @@ def test_a_benchmark_without_samples_is_refused_before_anything_is_trained(tmp_p
 def store_point(house: House, recipe: str, size: int, solved: range, **made_of: Any) -> None:
     """A stored point whose rows are those of the test of the points."""
     pretrained = recipe.startswith("smollm2")
+    weights = {"scratch-2m": 2_000_000, "scratch-10m": 10_000_000}.get(recipe, 135_000_000) if size else None
     rows = [
-        {**dict.fromkeys(SCALING_RESULTS.names), **row, "pretrained": pretrained}
+        {**dict.fromkeys(SCALING_RESULTS.names), **row, "pretrained": pretrained, "parameters": weights}
         for benchmark in BENCHMARKS
         for row in answered(recipe, size, frozenset(solved), benchmark)
     ]
@@ -277,6 +278,18 @@ def test_the_page_has_both_plots_and_marks_pretrained_models_apart(tmp_path: Pat
         assert said in html, said
     (event,) = result.asset_materializations_for_node("scaling_page")
     assert "data:image/png;base64," in str(event.metadata["leetcode, by parameters"].value)
+
+
+def test_one_model_has_no_plot_over_parameters(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    for size in (300, 1000):
+        store_point(house, "smollm2-135m", size, range(size // 150))
+    (event,) = house.run([scaling_page], Key()).asset_materializations_for_node("scaling_page")
+    html = house.store.read_bytes("scaling_page", {}, "scaling.html").decode()
+    assert html.count("<svg") == len(BENCHMARKS)
+    assert "By data" in html and "By parameters" not in html and "0: the base" not in html
+    assert f"{BENCHMARKS[0]}, by data" in event.metadata
+    assert not any("parameters" in name for name in event.metadata)
 
 
 @pytest.mark.parametrize(

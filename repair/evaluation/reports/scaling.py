@@ -14,7 +14,8 @@ from repair.evaluation.scaling import share
 Point = Mapping[str, Any]
 """A row of `SCALING_POINTS`."""
 
-BY_DATA = "training examples (0: the base, asked with instructions and a worked example)"
+BY_DATA = "training examples"
+NONE = "0: the base, asked with instructions and a worked example"
 BY_PARAMETERS = "parameters"
 
 
@@ -48,15 +49,21 @@ def of_benchmarks(points: Sequence[Point]) -> dict[str, list[Point]]:
     return found
 
 
+def plots(points: Sequence[Point]) -> dict[str, tuple[list[Curve], str]]:
+    """`data` and, with models of several sizes, `parameters` -> the curves, and what they are over."""
+    over = BY_DATA if all(point["size"] for point in points) else f"{BY_DATA} ({NONE})"
+    found = {"data": (by_data(points), over)}
+    if len({point["parameters"] for point in points if point["size"]}) > 1:
+        found["parameters"] = by_parameters(points), BY_PARAMETERS
+    return found
+
+
 def pictures(points: Sequence[Point]) -> dict[str, bytes]:
     """What is shown -> the plot as PNG."""
     return {
-        f"{benchmark}, by {what}": curves_png(curves(own), label)
+        f"{benchmark}, by {what}": curves_png(*plot)
         for benchmark, own in of_benchmarks(points).items()
-        for what, curves, label in (
-            ("data", by_data, BY_DATA),
-            ("parameters", by_parameters, BY_PARAMETERS),
-        )
+        for what, plot in plots(own).items()
     }
 
 
@@ -69,8 +76,7 @@ def render(points: Sequence[Point]) -> str:
         benchmarks={
             benchmark: {
                 "points": own,
-                "by_data": curves_svg(by_data(own), BY_DATA),
-                "by_parameters": curves_svg(by_parameters(own), BY_PARAMETERS),
+                "plots": {what: curves_svg(*plot) for what, plot in plots(own).items()},
             }
             for benchmark, own in of_benchmarks(points).items()
         },
