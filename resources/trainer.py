@@ -37,7 +37,8 @@ class TrainerResource(dg.ConfigurableResource[None]):
     recipe: str = "tiny"
     """Name of the training recipe."""
     launcher: list[str] = []  # noqa: RUF012  (Dagster copies the default)
-    """Command that starts a module, on GPUs `["composer", "-n", "8", "-m"]`; empty: this interpreter."""
+    """Command that starts a module, on GPUs `["composer", "-n", "8", "-m"]`; empty: this interpreter, with
+    the allocator that is fast on a CPU."""
     pod: str = ""
     """File with the manifest of the Kubernetes pod in which programs run; empty: they are child processes."""
     scratch: str = ""
@@ -64,7 +65,7 @@ class TrainerResource(dg.ConfigurableResource[None]):
                 extras=dict(extras),
                 env={
                     "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-                    **preloaded_allocator(),
+                    **({} if self.launcher else preloaded_allocator()),
                 },
             )
 

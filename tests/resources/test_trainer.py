@@ -125,8 +125,9 @@ def run(trainer: TrainerResource, module: str, extras: Mapping[str, Any]) -> tup
         return result.success, "\n".join(str(entry) for entry in instance.all_logs(result.run_id))
 
 
-def test_a_child_process_sees_this_path_and_the_allocator(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("launcher", [[], [sys.executable, "-m"]], ids=["none", "a launcher"])
+def test_a_child_process_sees_this_path_and_without_a_launcher_the_allocator(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, launcher: list[str]
 ) -> None:
     (tmp_path / "looks.py").write_text(
         "import os\nfrom dagster_pipes import open_dagster_pipes\n"
@@ -135,9 +136,11 @@ def test_a_child_process_sees_this_path_and_the_allocator(
     )
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delenv("LD_PRELOAD", raising=False)
-    success, logs = run(TrainerResource(answers=str(tmp_path / "decoded")), "looks", {})
+    preloaded = None if launcher else preloaded_allocator().get("LD_PRELOAD")
+    trainer = TrainerResource(launcher=launcher, answers=str(tmp_path / "decoded"))
+    success, logs = run(trainer, "looks", {})
     assert success, logs
-    assert f"preloaded: {preloaded_allocator().get('LD_PRELOAD')}" in logs
+    assert f"preloaded: {preloaded}" in logs
 
 
 def decoding(trainer: TrainerResource, column: str = "prompt") -> dict[str, Any]:
