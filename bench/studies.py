@@ -57,6 +57,7 @@ RESULTS = (
     "formats",
     "formats_300",
     "ablations_300",
+    "ablations_300_16_bits",
     "shipped_model",
 )
 TEMPLATE = Path(__file__).with_name("studies.md.jinja")

@@ -192,7 +192,7 @@ NOT_RUN: Mapping[str, Sequence[str]] = {
         "dagster asset materialize -m code_location.definitions --select scaling_results --partition"
         " 'smollm2-135m-instruction|300'",
         "dagster asset materialize -m code_location.definitions --select scaling_results --partition"
-        " 'smollm2-135m-2-epochs|300'",
+        " 'smollm2-135m-4-epochs|300'",
         "dagster asset materialize -m code_location.definitions --select scaling_page",
     ),
     "trains; tests/eval_assets/test_self_taught.py does with a scripted model": (
