@@ -38,6 +38,7 @@ from study_results import (
 
 from repair.evaluation.intervals import Share, newcombe
 from repair.evaluation.model_confidence import reliability_table
+from repair.evaluation.outcomes import NO_CHANGE
 from repair.fixing.chosen_model import SHIPPED
 from repair.prompt.answer_formats import LINE_DIFF
 from repair.store.manifest import Manifest
@@ -212,7 +213,7 @@ def points_of(store: PartitionStore) -> list[dict[str, Any]]:
         partition = {"recipe": point["recipe"], "size": str(point["size"])}
         rows = store.table("scaling_results", partition).to_pylist()
         own = [row for row in rows if row["benchmark"] == point["benchmark"]]
-        point.update({**made_of(_manifest(store, partition)), **outcomes(own)})
+        point.update({**made_of(_manifest(store, partition)), **unreadable(own), **outcomes(own)})
     return points
 
 
@@ -260,17 +261,22 @@ def arms_of(store: PartitionStore, study: str, size: int) -> Iterator[dict[str, 
             yield {**row, **made_of(manifest), **taught}
 
 
+def unreadable(rows: Sequence[Row]) -> dict[str, int]:
+    """How many of the scored answers are no diff of the file."""
+    found = Counter(row["outcome"] for row in rows)
+    return {name: sum(found[each] for each in those) for name, those in UNREADABLE.items()}
+
+
 def counted_by_benchmark(rows: Sequence[Row], recipe: str) -> Iterator[dict[str, Any]]:
     """Counts of the scored answers of one model, for each benchmark."""
     for benchmark in sorted({row["benchmark"] for row in rows}):
         own = [row for row in rows if row["benchmark"] == benchmark]
-        found = Counter(row["outcome"] for row in own)
         yield {
             **{"benchmark": benchmark, "format": SCALED[recipe].answer_format, "n": len(own)},
             **{name: own[0][name] for name in ("recipe", "size", "examples", "tokens")},
             **{name: sum(bool(row[name]) for row in own) for name in ("functional", "repaired")},
-            **{name: sum(found[each] for each in those) for name, those in UNREADABLE.items()},
-            "unchanged": found["no_change"],
+            **unreadable(own),
+            "unchanged": sum(row["outcome"] == NO_CHANGE for row in own),
             "output_tokens": sum(row["output_tokens"] or 0 for row in own),
             **dict.fromkeys(("gained", "lost", "p")),
             **outcomes(own),
@@ -295,47 +301,45 @@ def compared(rows: Sequence[Row], earlier: Sequence[Row]) -> list[dict[str, Any]
     return found
 
 
+def the(rows: Iterable[Row], **named: Any) -> Row:
+    """The one row with these values. Raises ValueError if there is not one."""
+    [row] = [row for row in rows if all(row[name] == value for name, value in named.items())]
+    return row
+
+
 def page() -> str:
     """The page, in Markdown."""
     results = {name: read(name) for name in RESULTS}
     precision = results["precision"]
 
     def score(benchmark: str, system: str, metric: str) -> Share:
-        rows = results["scores"]["scores"]
-        [row] = [row for row in rows if (row["benchmark"], row["system"]) == (benchmark, system)]
+        row = the(results["scores"]["scores"], benchmark=benchmark, system=system)
         return Share(row.get(metric, 0), row["n"])
 
     def point(benchmark: str, size: int, recipe: str = SMALL) -> Row:
-        key = benchmark, recipe, size
-        rows = results["scaling"]["points"]
-        [row] = [row for row in rows if (row["benchmark"], row["recipe"], row["size"]) == key]
-        return row
+        return the(results["scaling"]["points"], benchmark=benchmark, recipe=recipe, size=size)
 
     def scaled(benchmark: str, size: int, recipe: str = SMALL) -> Share:
         row = point(benchmark, size, recipe)
         return Share(row["functional"], row["n"])
 
-    def answered(benchmark: str, system: str) -> Row:
-        rows = results["shipped_model"]["models"]
-        [row] = [row for row in rows if (row["benchmark"], row["system"]) == (benchmark, system)]
-        return row
+    def answered(benchmark: str) -> Row:
+        return the(results["shipped_model"]["models"], benchmark=benchmark, system=SHIPPED.name)
 
-    def shipped(benchmark: str, system: str = SHIPPED.name) -> Share:
-        row = answered(benchmark, system)
+    def shipped(benchmark: str) -> Share:
+        row = answered(benchmark)
         return Share(row["functional"], row["n"])
 
     def gains(benchmark: str, fewer: int, more: int | None = None) -> str:
         """What a point gains and loses beside one of fewer examples; None: what the shipped model does."""
-        after = answered(benchmark, SHIPPED.name) if more is None else point(benchmark, more)
+        after = answered(benchmark) if more is None else point(benchmark, more)
         gained, lost, p = mcnemar(point(benchmark, fewer), after)
         return f"{gained} more and {lost} fewer, p {p:.2g}"
 
     def arm(study: str, benchmark: str, name: str) -> Mapping[str, Any]:
         """The row of a format, or of an ablation by its recipe."""
         table, by = ("formats", "format") if "formats" in results[study] else ("ablations", "recipe")
-        rows = results[study][table]
-        [row] = [row for row in rows if (row["benchmark"], row[by]) == (benchmark, name)]
-        return row
+        return the(results[study][table], **{"benchmark": benchmark, by: name})
 
     def has(study: str, recipe: str) -> bool:
         return any(row["recipe"] == recipe for row in results[study]["ablations"])
@@ -384,6 +388,7 @@ def page() -> str:
         passing=passing,
         shipped=shipped,
         gains=gains,
+        point=point,
         has=has,
         repeated=repeated,
         Share=Share,

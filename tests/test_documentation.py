@@ -186,6 +186,12 @@ def test_a_link_leads_to_what_there_is(page: Path) -> None:
             }
 
 
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+def test_no_target_stands_apart_from_what_it_is_linked_to(page: Path) -> None:
+    """`[text] more(#place)` is shown as it stands, and is no link that could be followed."""
+    assert not re.findall(r"[^\]]\(#[\w-]+\)", page.read_text())
+
+
 def test_the_readme_stays_short() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) <= 120
 
