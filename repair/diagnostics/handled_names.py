@@ -49,7 +49,7 @@ def is_handled(text: str, diagnostic: Diagnostic) -> bool:
     expected = raised | _ANY if of_import else raised - _OF_IMPORTS
     for tried in tries:
         catching = [handler for handler in tried.handlers if not expected.isdisjoint(_caught(handler))]
-        if catching and _within(tried.body, line):
+        if catching and _within(tried.body, line) and not _called_later(tried.body, line):
             return True
         if of_import and any(_within(handler.body, line) for handler in catching):
             return True
@@ -68,7 +68,17 @@ def _of_text(text: str) -> tuple[tuple[ast.Try, ...], frozenset[int]]:
 
 
 def _within(body: list[ast.stmt], line: int) -> bool:
-    return body[0].lineno <= line <= (body[-1].end_lineno or 0)
+    decorators: list[ast.expr] = getattr(body[0], "decorator_list", [])
+    first = min([body[0].lineno, *(decorator.lineno for decorator in decorators)])
+    return first <= line <= (body[-1].end_lineno or 0)
+
+
+def _called_later(body: list[ast.stmt], line: int) -> bool:
+    """Whether the line is of a function that is defined there: it runs when nothing is caught any more."""
+    nodes = (node for statement in body for node in ast.walk(statement))
+    return any(
+        _within(node.body, line) for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    )
 
 
 def _caught(handler: ast.ExceptHandler) -> Iterator[str]:

@@ -45,6 +45,9 @@ TRY = "try:\n    {}\nexcept {}:\n    {}\n"
             False,
         ),  # it does not parse
         (NAME, TRY.format("a = unicode", "error()", "a = str"), 2, False),
+        (NAME, TRY.format("def f():\n        return unicode", "NameError", "pass"), 3, False),
+        (NAME, TRY.format("@unicode\n    def f(): ...", "NameError", "pass"), 2, True),
+        (NAME, TRY.format("class A:\n        b = unicode", "NameError", "pass"), 3, True),
         (NAME, "\ufeff" + TRY.format("a = unicode", "NameError", "a = str"), 2, True),
     ],
 )
