@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from repair.training.recipe import FromScratch
 from repair.training.recipes import RECIPES, load_recipe
-from repair.training.scaling import SCALED, SIZES, Scaled, nested_subset
+from repair.training.scaling import SCALED, SIZES, SMALL, Scaled, nested_subset
 
 
 def parameters(base: FromScratch) -> int:
@@ -30,8 +30,10 @@ def test_a_model_is_a_recipe_and_one_from_scratch_has_the_size_in_its_name(name:
         return
     found = re.fullmatch(r"scratch-(\d+)m", name)
     assert found and parameters(recipe.base) == pytest.approx(1e6 * int(found[1]), rel=0.02)
-    tiny = RECIPES["tiny"]
-    assert recipe.model_copy(update={"base": tiny.base, "epochs": tiny.epochs}) == tiny
+    tiny, small = RECIPES["tiny"], RECIPES[SMALL]
+    assert (recipe.precision, recipe.attention) == (small.precision, small.attention)
+    differs = ("base", "epochs", "precision", "attention", "resumption")
+    assert recipe.model_copy(update={name: getattr(tiny, name) for name in differs}) == tiny
 
 
 @pytest.mark.parametrize("name", [name for name in SCALED if SCALED[name].beside])
