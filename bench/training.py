@@ -86,13 +86,6 @@ def measure(
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    arguments.add_argument("--steps", type=int, default=3)
-    arguments.add_argument("--threads", type=int, default=2)
-    arguments.add_argument("--way", help="one way alone, in this process")
-    options = arguments.parse_args()
     autocast = computed_in(RECIPE) == "amp_bf16"
     dtype = torch.bfloat16 if autocast else torch.float32
     ways = {
@@ -103,6 +96,13 @@ def main() -> None:
     if autocast:
         ways["and a base in 32 bits, cast for each product"] = ("sdpa", torch.float32, False)
     ways[SYSTEMS_MALLOC] = ways["the recipe"]
+    arguments = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    arguments.add_argument("--steps", type=int, default=3)
+    arguments.add_argument("--threads", type=int, default=2)
+    arguments.add_argument("--way", choices=ways, help="one way alone, in this process")
+    options = arguments.parse_args()
     if options.way:
         torch.set_num_threads(options.threads)
         register_attention()
