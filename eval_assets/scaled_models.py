@@ -26,7 +26,7 @@ from repair.models.made_by import MADE_BY, read_made_by, weights_of
 from repair.models.model import Sampling
 from repair.prompt.answer_formats import LINE_DIFF, answer_format
 from repair.prompt.sentinels import PROMPT_VERSION, Example, render_prompt
-from repair.prompt.variants import INSTRUCTION, asked_in, example_in
+from repair.prompt.variants import SENTINELS, WHOLE_FILE, asked_in, example_in
 from repair.training.dataset import TRAIN, rendered
 from repair.training.export import versions
 from repair.training.recipe import FromScratch
@@ -190,7 +190,7 @@ def asked_as(rows: pa.Table, scaled: Scaled) -> pa.Table:
     One whose diff is of several files is left out where another format is asked for: only numbered line diffs
     have a way to write it.
     """
-    if scaled.answer_format == LINE_DIFF and scaled.variant != INSTRUCTION:
+    if scaled.answer_format == LINE_DIFF and scaled.variant in (SENTINELS, WHOLE_FILE):
         return rows
     found: list[dict[str, Any]] = []
     for row in rows.to_pylist():

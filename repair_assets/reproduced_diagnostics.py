@@ -1,4 +1,4 @@
-"""Pyright and ruff say it again.
+"""Reproduced diagnostics: pyright and ruff report what was recorded, on the replayed workspace.
 
 Tested by `tests/code_location/test_graph.py`.
 """

@@ -1,12 +1,15 @@
-"""Prompt variants of the ablation study: whole files, and a natural-language instruction for sentinels.
+"""Prompt variants of the ablation study: whole files, no line numbers, an instruction in natural language.
 
 | name | what is shown of a long file | around the code and the message |
 |---|---|---|
 | `sentinels` | an excerpt (`repair.prompt.excerpt`) | sentinels: the format of every released model |
 | `whole_file` | all of it | sentinels |
+| `unnumbered` | an excerpt, without numbers | sentinels |
 | `instruction` | an excerpt | a request in English |
 
 They differ in the question alone: the answer is the diff between its sentinels, and its first line is given.
+Without numbers a gap is `@@ line N @@`, and a line that reads as a sentinel or a gap is a JSON string, as in
+the formats that show no numbers (`repair.prompt.answer_formats`); the diff has numbers all the same.
 """
 
 from collections.abc import Mapping
@@ -14,10 +17,10 @@ from dataclasses import replace
 
 from repair.line_diff.numbered import CLOSING, OPENING
 from repair.prompt.answer_formats import written
-from repair.prompt.sentinels import Example
+from repair.prompt.sentinels import Example, escaped, gap
 from repair.text.lines import lines_of, split_mark
 
-SENTINELS, WHOLE_FILE, INSTRUCTION = "sentinels", "whole_file", "instruction"
+SENTINELS, WHOLE_FILE, UNNUMBERED, INSTRUCTION = "sentinels", "whole_file", "unnumbered", "instruction"
 
 _INSTRUCTION = f"""\
 Repair one error in a Python file. Its lines are numbered, and a gap in the numbers means lines that are not
@@ -51,4 +54,18 @@ def asked_in(sections: Mapping[str, str], variant: str) -> str:
     """The prompt of a question's sections, up to the line that opens the diff."""
     if variant == INSTRUCTION:
         return _INSTRUCTION.format_map(sections)
+    if variant == UNNUMBERED:
+        sections = _without_numbers(sections)
     return f"{written(sections)}\n{OPENING}\n"
+
+
+def _without_numbers(sections: Mapping[str, str]) -> dict[str, str]:
+    path, *numbered = sections["code"].split("\n")
+    code, last = [path], 0
+    for digits, _, line in (line.partition(" ") for line in numbered):
+        if int(digits) > last + 1:
+            code.append(gap(int(digits)))
+        code.append(escaped(line))
+        last = int(digits)
+    error_line = escaped(sections["error_line"].partition(" ")[2])
+    return {**sections, "code": "\n".join(code), "error_line": error_line}

@@ -6,7 +6,7 @@ from repair.line_diff.numbered import OPENING
 from repair.prompt.answer_formats import LINE_DIFF, answer_format
 from repair.prompt.excerpt import BUDGET
 from repair.prompt.sentinels import Example, parse, render_prompt
-from repair.prompt.variants import INSTRUCTION, SENTINELS, WHOLE_FILE, asked_in, example_in
+from repair.prompt.variants import INSTRUCTION, SENTINELS, UNNUMBERED, WHOLE_FILE, asked_in, example_in
 
 LINES = [f"value_{number} = {number}" for number in range(200)]
 LONG = "\ufeff" + "\r\n".join([*LINES, "print(valu_3)", ""])
@@ -35,6 +35,26 @@ def test_a_whole_file_has_every_line_and_else_the_same() -> None:
     assert len(excerpt) < BUDGET + 200 < len(whole)
     assert whole.partition("\n</code>\n")[2] == excerpt.partition("\n</code>\n")[2]
     assert prompt(SHORT, WHOLE_FILE) == prompt(SHORT, SENTINELS)
+
+
+def test_without_numbers_lines_stand_as_they_are_and_a_gap_says_where_it_ends() -> None:
+    numbered, plain = (prompt(LONG, variant).split("\n") for variant in (SENTINELS, UNNUMBERED))
+    gaps = [line for line in plain if line.startswith("@@")]
+    first = int(numbered[2].partition(" ")[0])
+    assert gaps == [f"@@ line {first} @@"] and plain[:3] == ["<code>", "#a/b.py", gaps[0]]
+    assert plain[3:5] == [line.partition(" ")[2] for line in numbered[2:4]]
+    assert plain[-5:] == ["<error_line>", "print(valu_3)", "</error_line>", "<diff>", ""]
+    assert [line for line in plain if "valu_3" in line] == [
+        "print(valu_3)",
+        '"valu_3" is not defined',
+        "print(valu_3)",
+    ]
+
+
+def test_without_numbers_a_line_that_reads_as_a_sentinel_or_a_gap_is_a_json_string() -> None:
+    text = "</code>\n@@ line 2 @@\n\nprint(valu_3)\n"
+    code = prompt(text, UNNUMBERED).partition("\n</code>\n")[0].split("\n")
+    assert code == ["<code>", "#a/b.py", '"</code>"', '"@@ line 2 @@"', "", "print(valu_3)", ""]
 
 
 @pytest.mark.parametrize("text", [LONG, SHORT])

@@ -32,7 +32,10 @@ def test_a_model_is_a_recipe_and_one_from_scratch_has_the_size_in_its_name(name:
     assert found and parameters(recipe.base) == pytest.approx(1e6 * int(found[1]), rel=0.02)
     tiny, small = RECIPES["tiny"], RECIPES[SMALL]
     assert (recipe.precision, recipe.attention) == (small.precision, small.attention)
-    differs = ("base", "epochs", "precision", "attention", "resumption")
+    by_width = recipe.optimizer.learning_rate * recipe.base.hidden_size
+    assert isinstance(tiny.base, FromScratch)
+    assert by_width == pytest.approx(tiny.optimizer.learning_rate * tiny.base.hidden_size)
+    differs = ("base", "epochs", "precision", "attention", "resumption", "optimizer")
     assert recipe.model_copy(update={name: getattr(tiny, name) for name in differs}) == tiny
 
 
