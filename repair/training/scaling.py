@@ -45,9 +45,9 @@ _FROM_SCRATCH = {
     "attention": "per_sample",
     "resumption": {"every_batches": 100},
 }
-"""`tiny` masks padded rows and computes in 32 bits, which takes far longer at 35 million weights. Its learning
-rate is for 128 hidden units, and falls with the width as in muP (Yang et al. 2022): at 2e-3 ten million
-weights end above the loss of two."""
+"""`tiny` masks padded rows and computes in 32 bits, which takes far longer at 35 million weights. Its
+learning rate is for 128 hidden units, and falls with the width as in muP (Yang et al. 2022): at 2e-3 ten
+million weights end above the loss of two."""
 
 
 def _llama(hidden_size: int, intermediate_size: int, layers: int, heads: int) -> Scaled:

@@ -5,6 +5,7 @@ Tested by `tests/eval_assets/test_eval_results.py`, `tests/eval_assets/test_mode
 """
 
 import io
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -37,7 +38,7 @@ def _svg(figure: Any) -> str:
     buffer = io.StringIO()
     # A fixed salt and no date: equal figures give equal text.
     with mpl.rc_context({"svg.hashsalt": "repair", "svg.fonttype": "none"}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None}, transparent=True)
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
     text = buffer.getvalue()
     return text[text.index("<svg") :]
 
@@ -198,11 +199,12 @@ def _curves_figure(curves: Sequence[Curve], label: str) -> Any:
         )
     axes.set_xticks(sizes, [f"{size:,}" for size in sizes], rotation=30, ha="right")
     axes.minorticks_off()
-    axes.set_ylim(0, 100)
+    highest = max((share.interval[1] for curve in curves for _, share in curve.points), default=1.0)
+    axes.set_ylim(0, 20 * math.ceil(5 * highest))
     axes.set_xlabel(label)
     axes.set_ylabel("per cent that pass the tests")
     if curves:
-        axes.legend(frameon=False, fontsize=8, loc="upper left")
+        axes.legend(frameon=False, fontsize=8, ncols=3, loc="lower left", bbox_to_anchor=(0, 1.0))
     return figure
 
 
