@@ -21,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from paired_results import earlier_rows
-from studies import compared, counted_by_benchmark
+from stored_answers import compared, counted_by_benchmark
 from study_results import write
 
 from eval_assets.scaled_models import asked_as, asked_model, render_in

@@ -1,6 +1,6 @@
-"""The page docs/studies.md, made of the studies' stored results (`bench/results/`) and its prose.
+"""The page docs/studies.md and its plots, made of the studies' stored results (`bench/results/`) and prose.
 
-    python bench/studies.py > docs/studies.md
+    python bench/studies.py                                                           # writes them
     python bench/studies.py --store .model/store --result bench/results/scores.json   # scores of a store
     python bench/studies.py --store .model/store --scaling --result bench/results/scaling.json
     python bench/studies.py --store .model/store --formats 1000 --result bench/results/formats.json
@@ -13,16 +13,16 @@ and the sizes of the benchmarks that they were measured on, stand below.
 """
 
 import argparse
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from paired_results import Row, compare, earlier_rows, made_of, mcnemar, outcomes, with_earlier
+from paired_results import Row, earlier_rows, mcnemar, with_earlier
 from read_repairs import table as read_table
 from repeated_trainings import Trainings, trainings
+from stored_answers import arms_of, compared, points_of, scores_of, versions_of
 from study_results import (
     Counts,
     arms,
@@ -33,17 +33,18 @@ from study_results import (
     scaling,
     spreads,
     text,
+    weights,
     write,
 )
 
 from repair.evaluation.intervals import Share, newcombe
 from repair.evaluation.model_confidence import reliability_table
-from repair.evaluation.outcomes import NO_CHANGE
+from repair.evaluation.reports.plots import curves_svg
+from repair.evaluation.reports.scaling import of_benchmarks
+from repair.evaluation.reports.scaling import plots as scaling_plots
 from repair.fixing.chosen_model import SHIPPED
-from repair.prompt.answer_formats import LINE_DIFF
-from repair.store.manifest import Manifest
 from repair.store.reader import PartitionStore
-from repair.training.scaling import SCALED, SMALL, Scaled
+from repair.training.scaling import SMALL
 from repair.verification.confidence import Calibration
 
 RESULTS = (
@@ -63,6 +64,7 @@ RESULTS = (
 )
 TEMPLATE = Path(__file__).with_name("studies.md.jinja")
 PAGE = Path(__file__).parents[1] / "docs" / "studies.md"
+IMAGES = PAGE.parent / "images"
 LEETCODE, WORKSPACE = 360, 389
 PUBLISHED: Mapping[str, tuple[float, int]] = {
     "7B": (89.44, LEETCODE),
@@ -191,116 +193,6 @@ def apart(one: Share, other: Share) -> str:
     return f"{100 * (one.value - other.value):+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]"
 
 
-def scores_of(store: PartitionStore) -> Iterator[dict[str, Any]]:
-    """Of each benchmark and system that a store has scored: samples, and how many first answers are what."""
-    found: dict[tuple[str, str], Counter[str]] = {}
-    for partition in store.partitions("eval_results"):
-        for row in store.table("eval_results", partition).to_pylist():
-            if not row["answer_index"]:
-                counts = found.setdefault((row["benchmark"], row["system"]), Counter())
-                counts["n"] += 1
-                counts.update(
-                    name for name in ("functional", "ast_match", "ast_or_string_match") if row[name]
-                )
-    for (benchmark, system), counts in sorted(found.items()):
-        yield {"benchmark": benchmark, "system": system, **counts}
-
-
-def points_of(store: PartitionStore) -> list[dict[str, Any]]:
-    """The points of a store's `scaling_page`, each with the outcomes of its samples."""
-    points = store.table("scaling_page", {}).to_pylist()
-    for point in points:
-        partition = {"recipe": point["recipe"], "size": str(point["size"])}
-        rows = store.table("scaling_results", partition).to_pylist()
-        own = [row for row in rows if row["benchmark"] == point["benchmark"]]
-        point.update({**made_of(_manifest(store, partition)), **unreadable(own), **outcomes(own)})
-    return points
-
-
-def _versions(store: PartitionStore) -> dict[str, str]:
-    """Those that trained the last of the stored models."""
-    if not (stored := store.partitions("scaling_results")):
-        raise SystemExit("there are no scaling_results in the store; materialize some (docs/training.md)")
-    return dict(_manifest(store, stored[-1]).versions)
-
-
-def _manifest(store: PartitionStore, partition: Mapping[str, str]) -> Manifest:
-    if (found := store.manifest("scaling_results", partition)) is None:
-        raise SystemExit(f"{partition} was taken away meanwhile; make the page again")
-    return found
-
-
-UNREADABLE = {
-    "malformed": {"no_diff", "malformed", "not_rising"},
-    "wrong line": {"wrong_line", "content_mismatch", "outside_excerpt"},
-}
-"""What the studies of formats and ablations count -> the outcomes of such answers."""
-
-
-TAUGHT = ("asked", "kept", "as_the_user", "rejects", "calibration")
-"""What is known of a round of rejection sampling."""
-
-ARMS: Mapping[str, Callable[[Scaled], bool]] = {
-    "formats": lambda scaled: scaled.answer_format != LINE_DIFF,
-    "ablations": lambda scaled: scaled.answer_format == LINE_DIFF,
-}
-
-
-def arms_of(store: PartitionStore, study: str, size: int) -> Iterator[dict[str, Any]]:
-    """A study's `scaling_results` of a number of examples, and those that they are compared with."""
-    chosen = {name for name in SCALED if SCALED[name].beside and ARMS[study](SCALED[name])}
-    chosen |= {SCALED[name].beside for name in chosen}
-    for partition in store.partitions("scaling_results"):
-        if partition["recipe"] not in chosen or int(partition["size"]) != size:
-            continue
-        rows = store.table("scaling_results", partition).to_pylist()
-        manifest = _manifest(store, partition)
-        training = manifest.extra["training"] or {}
-        taught = {name: training[name] for name in TAUGHT if name in training}
-        for row in counted_by_benchmark(rows, partition["recipe"]):
-            yield {**row, **made_of(manifest), **taught}
-
-
-def unreadable(rows: Sequence[Row]) -> dict[str, int]:
-    """How many of the scored answers are no diff of the file."""
-    found = Counter(row["outcome"] for row in rows)
-    return {name: sum(found[each] for each in those) for name, those in UNREADABLE.items()}
-
-
-def counted_by_benchmark(rows: Sequence[Row], recipe: str) -> Iterator[dict[str, Any]]:
-    """Counts of the scored answers of one model, for each benchmark."""
-    for benchmark in sorted({row["benchmark"] for row in rows}):
-        own = [row for row in rows if row["benchmark"] == benchmark]
-        yield {
-            **{"benchmark": benchmark, "format": SCALED[recipe].answer_format, "n": len(own)},
-            **{name: own[0][name] for name in ("recipe", "size", "examples", "tokens")},
-            **{name: sum(bool(row[name]) for row in own) for name in ("functional", "repaired")},
-            **unreadable(own),
-            "unchanged": sum(row["outcome"] == NO_CHANGE for row in own),
-            "output_tokens": sum(row["output_tokens"] or 0 for row in own),
-            **dict.fromkeys(("gained", "lost", "p")),
-            **outcomes(own),
-        }
-
-
-def compared(rows: Sequence[Row], earlier: Sequence[Row]) -> list[dict[str, Any]]:
-    """Rows of both results, each compared with the one that it stands beside, or with its size before."""
-    found = with_earlier(rows, earlier)
-
-    def other(row: Row) -> Row | None:
-        beside = SCALED[row["recipe"]].beside
-        others = [
-            each
-            for each in found
-            if (each["benchmark"], each["recipe"]) == (row["benchmark"], beside or row["recipe"])
-            and (each["size"] == row["size"] if beside else each["size"] < row["size"])
-        ]
-        return max(others, key=lambda each: each["size"], default=None)
-
-    compare(found, other)
-    return found
-
-
 def the(rows: Iterable[Row], **named: Any) -> Row:
     """The one row with these values. Raises ValueError if there is not one."""
     [row] = [row for row in rows if all(row[name] == value for name, value in named.items())]
@@ -381,6 +273,7 @@ def page() -> str:
                 spreads,
                 objections,
                 scaling,
+                weights,
             )
         },
         arms=arms,
@@ -396,6 +289,15 @@ def page() -> str:
         reliability=reliability_table,
         reading=partial(read_table, calibration=Calibration.read(SHIPPED)),
     )
+
+
+def plots() -> dict[str, str]:
+    """File name -> SVG of each plot of the page."""
+    return {
+        f"studies_{benchmark}_by_{what}.svg": curves_svg(*plot)
+        for benchmark, points in of_benchmarks(read("scaling")["points"]).items()
+        for what, plot in scaling_plots(points).items()
+    }
 
 
 def main() -> None:
@@ -417,7 +319,10 @@ def main() -> None:
     )
     options = parser.parse_args()
     if not options.store:
-        print(page(), end="")
+        PAGE.write_text(page(), encoding="utf-8")
+        for name, svg in plots().items():
+            (IMAGES / name).write_text(svg, encoding="utf-8")
+        print(f"wrote {PAGE} and its plots")
         return
     store, versions = PartitionStore(options.store), dict[str, str]()
     if options.scaling:
@@ -429,7 +334,7 @@ def main() -> None:
         rows = with_earlier([*scores_of(store)], earlier_rows(options.result, name), by)
     if name != "scores":
         rows = compared(rows, earlier_rows(options.result, name))
-        versions = _versions(store)
+        versions = versions_of(store)
     for row in rows:
         print(row)
     if options.result:

@@ -135,6 +135,22 @@ def _point(point: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
+def weights(points: Iterable[Mapping[str, Any]], size: int) -> str:
+    """The table of the models from scratch after so many examples, by their weights."""
+    heads = ("benchmark", "weights", "loss", "n", "malformed", "wrong line", "verified", "functional")
+    chosen = [point for point in points if point["size"] == size and not point["pretrained"]]
+    chosen.sort(key=lambda point: (point["benchmark"], point["parameters"]))
+    return markdown(heads, map(_from_scratch, chosen))
+
+
+def _from_scratch(point: Mapping[str, Any]) -> tuple[str, ...]:
+    shares = ("malformed", "wrong line", "repaired", "functional")
+    return (
+        *(point["benchmark"], f"{point['parameters'] / 1e6:.0f} M", f"{point['loss']:.2f}", str(point["n"])),
+        *(text(Share(point[name], point["n"])) for name in shares),
+    )
+
+
 def arms(rows: Iterable[Mapping[str, Any]], by: str) -> str:
     """The table of formats or ablations after training, each compared with what it differs from; `by`: the
     column that names them."""

@@ -205,10 +205,15 @@ def test_the_cost_model_is_what_its_command_prints() -> None:
     assert f"\n{costs.tables()}\n" in (ROOT / "docs" / "costs.md").read_text(), "run python bench/costs.py"
 
 
-def test_the_studies_are_what_their_command_prints(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_studies_are_what_their_command_writes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(ROOT / "bench")
-    page = importlib.import_module("studies").page()
-    assert (ROOT / "docs" / "studies.md").read_text() == page, "run python bench/studies.py > docs/studies.md"
+    studies = importlib.import_module("studies")
+    page = (ROOT / "docs" / "studies.md").read_text()
+    assert page == studies.page(), "run python bench/studies.py"
+    plots = studies.plots()
+    images = {image.name: image.read_text() for image in (ROOT / "docs" / "images").glob("studies_*.svg")}
+    assert images == plots, "run python bench/studies.py"
+    assert plots and all(f"(images/{name})" in page for name in plots)
 
 
 def test_the_hooks_call_what_lint_calls() -> None:

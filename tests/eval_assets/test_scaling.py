@@ -322,7 +322,7 @@ def test_results_are_compared_in_pairs_with_those_of_an_earlier_store(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(ROOT / "bench")
-    studies = importlib.import_module("studies")
+    stored = importlib.import_module("stored_answers")
     earlier, later = House(tmp_path / "earlier"), House(tmp_path / "later")
     store_point(earlier, "smollm2-135m", 300, range(4))
     store_point(earlier, "smollm2-135m-search-replace", 300, range(1))
@@ -336,17 +336,17 @@ def test_results_are_compared_in_pairs_with_those_of_an_earlier_store(
     def each(*arms: tuple[Any, ...]) -> list[tuple[Any, ...]]:
         return [arm for _ in BENCHMARKS for arm in arms]
 
-    formats = studies.compared(list(studies.arms_of(earlier.store, "formats", 300)), [])
+    formats = stored.compared(list(stored.arms_of(earlier.store, "formats", 300)), [])
     plain = ("smollm2-135m", 4, None, None)
     assert told(formats) == each(plain, ("smollm2-135m-search-replace", 1, 0, 3))
-    own = list(studies.arms_of(later.store, "ablations", 300))
-    assert told(studies.compared(own, [])) == each(("smollm2-135m-2-epochs", 7, None, None))
-    known = list(studies.arms_of(earlier.store, "ablations", 300))
-    both = studies.compared(own, known)
+    own = list(stored.arms_of(later.store, "ablations", 300))
+    assert told(stored.compared(own, [])) == each(("smollm2-135m-2-epochs", 7, None, None))
+    known = list(stored.arms_of(earlier.store, "ablations", 300))
+    both = stored.compared(own, known)
     assert told(both) == each(plain, ("smollm2-135m-2-epochs", 7, 5, 2))
     assert {row["p"] for row in both if row["gained"]} == {2 * (1 + 7 + 21) / 2**7}
     for name in ("samples", "mixture", "prompt"):
-        different = studies.compared(own, [row | {name: "another"} for row in known])
+        different = stored.compared(own, [row | {name: "another"} for row in known])
         assert {row["p"] for row in different} == {None}, name
 
 
@@ -354,18 +354,18 @@ def test_sizes_are_compared_in_pairs_with_those_of_an_earlier_store(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(ROOT / "bench")
-    studies = importlib.import_module("studies")
+    stored = importlib.import_module("stored_answers")
     points: list[list[dict[str, Any]]] = []
     for name, size, solved in (("earlier", 300, range(4)), ("later", 1000, range(2, 9))):
         house = House(tmp_path / name)
         store_point(house, "scratch-2m", size, solved)
         house.run([scaling_page], Key())
-        points.append(studies.points_of(house.store))
-    found = studies.compared(points[1], points[0])
+        points.append(stored.points_of(house.store))
+    found = stored.compared(points[1], points[0])
     pairs = {(row["size"], row["gained"], row["lost"], row["p"], row["p_adjusted"]) for row in found}
     p = 2 * (1 + 7 + 21) / 2**7
     assert pairs == {(300, None, None, None, None), (1000, 5, 2, p, p)}
-    again = studies.compared(points[1], found)
+    again = stored.compared(points[1], found)
     assert again == found, "what the store has again replaces what the file had"
 
 

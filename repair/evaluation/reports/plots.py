@@ -204,7 +204,7 @@ def _curves_figure(curves: Sequence[Curve], label: str) -> Any:
     axes.set_xlabel(label)
     axes.set_ylabel("per cent that pass the tests")
     if curves:
-        axes.legend(frameon=False, fontsize=8, ncols=3, loc="lower left", bbox_to_anchor=(0, 1.0))
+        axes.legend(frameon=False, fontsize=8, ncols=2, loc="lower left", bbox_to_anchor=(0, 1.0))
     return figure
 
 
