@@ -180,6 +180,8 @@ NOT_RUN: Mapping[str, Sequence[str]] = {
     ),
     "trains; tests/eval_assets/test_scaling.py does on a tiny model": (
         "dagster asset materialize -m code_location.definitions --select scaling_results --partition"
+        " 'scratch-10m|3000'",
+        "dagster asset materialize -m code_location.definitions --select scaling_results --partition"
         " 'smollm2-135m|300'",
         "dagster asset materialize -m code_location.definitions --select scaling_results --partition"
         " 'smollm2-135m|1000'",
