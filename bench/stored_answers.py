@@ -19,7 +19,7 @@ UNREADABLE = {
     "malformed": {"no_diff", "malformed", "not_rising"},
     "wrong line": {"wrong_line", "content_mismatch", "outside_excerpt"},
 }
-"""What the studies of formats and ablations count -> the outcomes of such answers."""
+"""What the studies of trained models count -> the outcomes of such answers."""
 
 TAUGHT = ("asked", "kept", "as_the_user", "rejects", "calibration")
 """What is known of a round of rejection sampling."""
@@ -55,8 +55,8 @@ def points_of(store: PartitionStore) -> list[dict[str, Any]]:
         own = [row for row in rows if row["benchmark"] == point["benchmark"]]
         manifest = _manifest(store, partition)
         training = manifest.extra["training"] or {}
-        point.update({**made_of(manifest), **unreadable(own), **outcomes(own)})
-        point.update({"learned": training.get("learned_tokens"), "loss": training.get("last_loss")})
+        learned = {"learned": training.get("learned_tokens"), "loss": training.get("last_loss")}
+        point.update({**made_of(manifest), **unreadable(own), **outcomes(own), **learned})
     return points
 
 

@@ -58,7 +58,7 @@ def _llama(hidden_size: int, intermediate_size: int, layers: int, heads: int) ->
         "heads": heads,
     }
     of_base = {f"base.{name}": size for name, size in sizes.items()}
-    return Scaled("tiny", {**_FROM_SCRATCH, **of_base, "optimizer.learning_rate": 0.256 / hidden_size})
+    return Scaled("tiny", {**_FROM_SCRATCH, **of_base, "optimizer.learning_rate": 2e-3 * 128 / hidden_size})
 
 
 def _small(**different: Any) -> Scaled:

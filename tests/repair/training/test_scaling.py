@@ -35,6 +35,8 @@ def test_a_model_is_a_recipe_and_one_from_scratch_has_the_size_in_its_name(name:
     by_width = recipe.optimizer.learning_rate * recipe.base.hidden_size
     assert isinstance(tiny.base, FromScratch)
     assert by_width == pytest.approx(tiny.optimizer.learning_rate * tiny.base.hidden_size)
+    rate = {"learning_rate": tiny.optimizer.learning_rate}
+    assert recipe.optimizer.model_copy(update=rate) == tiny.optimizer
     differs = ("base", "epochs", "precision", "attention", "resumption", "optimizer")
     assert recipe.model_copy(update={name: getattr(tiny, name) for name in differs}) == tiny
 
