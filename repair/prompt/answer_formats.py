@@ -39,11 +39,11 @@ from repair.prompt.sentinels import (
     Example,
     escaped,
     excerpt_of,
-    gap,
     numbered_line,
     parse,
     render_prompt,
     unescaped,
+    unnumbered_lines,
 )
 from repair.text.lines import TERMINATOR, lines_of, split_mark
 
@@ -199,17 +199,16 @@ class _UnifiedDiffs(_OfOneFile):
         return text if self.numbered else _by_line(text, escaped)
 
     def _lines(self, example: Example) -> list[str]:
-        lines = lines_of(split_mark(self._shown(example.text))[1])
-        ended = lines[-1] == ""
-        formatted: list[str] = []
-        last = 0
-        for number in excerpt_of(example).numbers():
-            if number > last + 1 and not self.numbered:
-                formatted.append(gap(number))
-            last, line = number, lines[number - 1]
-            if number < len(lines) or not ended:
-                formatted.append(numbered_line(number, line) if self.numbered else line)
-        return [*formatted, _NO_NEWLINE] if last == len(lines) and not ended else formatted
+        lines = lines_of(split_mark(example.text)[1])
+        shown = [(number, lines[number - 1]) for number in excerpt_of(example).numbers()]
+        formatted = (
+            [numbered_line(number, line) for number, line in shown]
+            if self.numbered
+            else unnumbered_lines(shown)
+        )
+        if shown[-1][0] < len(lines):
+            return formatted
+        return formatted[:-1] if lines[-1] == "" else [*formatted, _NO_NEWLINE]
 
 
 _UNNUMBERED = _UnifiedDiffs("unified_diff_unnumbered", numbered=False)

@@ -60,7 +60,7 @@ is no version of its own.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from repair.errors import InputError
@@ -268,9 +268,16 @@ def _read_error_line(body: Sequence[str]) -> int:
     return int(digits) - 1
 
 
-def gap(number: int) -> str:
-    """The line in place of the hidden ones before line `number`, where lines are shown without numbers."""
-    return f"@@ line {number} @@"
+def unnumbered_lines(lines: Iterable[tuple[int, str]]) -> list[str]:
+    """Lines as <code> shows them without numbers; `@@ line N @@` stands for hidden ones before line N."""
+    formatted: list[str] = []
+    last = 0
+    for number, line in lines:
+        if number > last + 1:
+            formatted.append(f"@@ line {number} @@")
+        formatted.append(escaped(line))
+        last = number
+    return formatted
 
 
 def escaped(line: str) -> str:

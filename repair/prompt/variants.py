@@ -9,7 +9,8 @@
 
 They differ in the question alone: the answer is the diff between its sentinels, and its first line is given.
 Without numbers a gap is `@@ line N @@`, and a line that reads as a sentinel or a gap is a JSON string, as in
-the formats that show no numbers (`repair.prompt.answer_formats`); the diff has numbers all the same.
+the formats that show no numbers (`repair.prompt.answer_formats`). The diff has numbers all the same, and the
+file ends as it does where lines are numbered: in an empty line, if in a newline.
 """
 
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ from dataclasses import replace
 
 from repair.line_diff.numbered import CLOSING, OPENING
 from repair.prompt.answer_formats import written
-from repair.prompt.sentinels import Example, escaped, gap
+from repair.prompt.sentinels import Example, escaped, unnumbered_lines
 from repair.text.lines import lines_of, split_mark
 
 SENTINELS, WHOLE_FILE, UNNUMBERED, INSTRUCTION = "sentinels", "whole_file", "unnumbered", "instruction"
@@ -61,11 +62,7 @@ def asked_in(sections: Mapping[str, str], variant: str) -> str:
 
 def _without_numbers(sections: Mapping[str, str]) -> dict[str, str]:
     path, *numbered = sections["code"].split("\n")
-    code, last = [path], 0
-    for digits, _, line in (line.partition(" ") for line in numbered):
-        if int(digits) > last + 1:
-            code.append(gap(int(digits)))
-        code.append(escaped(line))
-        last = int(digits)
+    parts = [line.partition(" ") for line in numbered]
+    code = unnumbered_lines((int(digits), line) for digits, _, line in parts)
     error_line = escaped(sections["error_line"].partition(" ")[2])
-    return {**sections, "code": "\n".join(code), "error_line": error_line}
+    return {**sections, "code": "\n".join((path, *code)), "error_line": error_line}
