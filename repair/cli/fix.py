@@ -118,10 +118,16 @@ def _fix_workspace(
     from repair.cli.local_files import write_back
     from repair.errors import InputError
     from repair.language_servers import LanguageServerError
+    from repair.text.merge_conflicts import merge_conflict
 
     written = dict(workspace.files)
     for path in dict.fromkeys(diagnostic.path for diagnostic in workspace.found(servers)):
         reporter.note(f"fixing {workspace.shown(path)}")
+        if conflict := merge_conflict(session.files[path]):
+            first, last = conflict
+            told = f"lines {first} to {last} are an unresolved merge conflict; resolve it, then fix the file"
+            reporter.refuse(workspace.shown(path), f"{workspace.shown(path)}: {told}")
+            continue
         try:
             for report in session.fix_file(path):
                 reporter.add(report, workspace)

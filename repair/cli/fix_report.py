@@ -69,7 +69,7 @@ class Reporter(ABC):
         self.show(report, workspace)
 
     def refuse(self, path: str, message: str) -> None:
-        """A file that was not written."""
+        """A file that was not fixed or not written."""
         self.refused[path] = message
         click.echo(printable(message), err=True)
 
@@ -133,7 +133,7 @@ class TextReporter(Reporter):
         counts = self.counts
         fixed = counts[Outcome.FIXED] + counts[Outcome.GONE]
         if not counts:
-            text = "no diagnostics"
+            text = "nothing was fixed" if self.refused else "no diagnostics"
         else:
             text = f"{fixed} of {sum(counts.values())} diagnostics fixed"
             text += "" if self.applies or not fixed else ", not applied (--apply writes the files)"

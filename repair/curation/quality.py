@@ -1,4 +1,4 @@
-"""Quality filter: rejects Python files that are too large, minified, generated, prose, or another language.
+"""Quality filter: rejects Python files that are too large, generated, in conflict, prose, or not Python.
 
 Files with syntax errors are part of the data: a text is judged by its lines, not by whether it parses.
 """
@@ -9,6 +9,7 @@ import re
 from repair.curation.generated import is_generated
 from repair.curation.languages import is_json, other_language
 from repair.text.lines import lines_of, split_mark
+from repair.text.merge_conflicts import merge_conflict
 from repair.text.python_syntax import tree_of
 from repair.text.quoted import without_strings
 
@@ -51,6 +52,7 @@ REASONS = {
     " data, or minified",
     "generated": "the first lines of the file say that a program wrote it",
     "other_language": "the file is in another language, which the detail names: HTML, C, a patch, ...",
+    "merge_conflict": "the file has an unresolved merge conflict: which side is meant only its author knows",
     "prose": "the file is mostly prose, with hardly any code",
 }
 
@@ -68,6 +70,8 @@ def low_quality(text: str) -> str | None:
         return "generated"
     if language_of(text) is not None:
         return "other_language"
+    if merge_conflict(text) is not None:
+        return "merge_conflict"
     return "prose" if _is_prose(text) else None
 
 

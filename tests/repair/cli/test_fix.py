@@ -177,6 +177,23 @@ def test_servers_that_fail_on_a_file_leave_the_others(
     assert (tmp_path / "bad.py").read_text() == "number = 1\nprint(numbr)\n"
 
 
+def test_a_file_with_a_merge_conflict_is_told_once_and_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    conflict = "import os\n\n<<<<<<< HEAD\nprint(os.nam)\n=======\nprint(os.curdr)\n>>>>>>> feature\n"
+    (tmp_path / "merged.py").write_text(conflict)
+    told = "merged.py: lines 3 to 7 are an unresolved merge conflict; resolve it, then fix the file\n"
+    done = run("--model", "rules", "--apply", "merged.py")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr == f"{told}nothing was fixed; model rules, k = 8\n"
+    (tmp_path / "other.py").write_text("number = 1\nprint(numbr)\n")
+    done = run("--model", "rules", "--apply", ".")
+    assert done.exit_code == 1 and told in done.stderr
+    assert (tmp_path / "other.py").read_text() == "number = 1\nprint(number)\n"
+    assert (tmp_path / "merged.py").read_text() == conflict
+
+
 LONG_AND_HOSTILE = "\x1b[31mred\u202e " + "x" * 1000
 
 

@@ -104,6 +104,7 @@ def test_stylistic(servers: LanguageServers) -> None:
         ("My holidays were fine\nWe went to the sea\n", "prose"),
         ("# @generated\nprint(total)\n", "generated"),
         ("const total = 1;\nconsole.log(totl);\n", "other_language"),
+        ("<<<<<<< HEAD\nprint(total)\n=======\nprint(1)\n>>>>>>> other\n", "merge_conflict"),
         ("print(total" + ", 1" * 500 + ")\n", "too_long_line"),
         ("print(total)\n" * 20_000, "too_large"),
     ],
