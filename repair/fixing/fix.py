@@ -14,7 +14,7 @@ from repair.text.files import files_of
 from repair.verification import verifier
 
 NO_ANSWER, TOO_LONG, LATE, UNSURE = "no_answer", "too_long", "deadline", "unsure"
-TESTS_FAIL = "tests_fail"
+TESTS_FAIL, MERGE_CONFLICT = "tests_fail", "merge_conflict"
 
 MODEL = "model"
 """The author of a fix that is no other's."""
@@ -23,6 +23,7 @@ REASONS = {
     NO_ANSWER: "there is no answer",
     TOO_LONG: "the file is too long for the model",
     "malformed_prompt": "the file can't be written as a prompt",
+    MERGE_CONFLICT: "the file has an unresolved merge conflict",
     "outside_excerpt": "the answer changes lines that the model was not shown",
     **verifier.REASONS,
     TESTS_FAIL: "it verifies, and the project's own tests fail",

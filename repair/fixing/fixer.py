@@ -17,6 +17,7 @@ from typing import Any
 from repair.errors import InputError
 from repair.fixing.fix import (
     LATE,
+    MERGE_CONFLICT,
     MODEL,
     NO_ANSWER,
     TESTS_FAIL,
@@ -36,6 +37,7 @@ from repair.prompt.sentinels import PromptError
 from repair.schema.guards import guarded
 from repair.synthesis.rules import RULES
 from repair.synthesis.rules.model import RulesModel
+from repair.text.merge_conflicts import merge_conflict
 from repair.unexpected import UNEXPECTED, detail_of, is_of_the_run
 from repair.verification.confidence import Calibration, Signals, signals_of
 from repair.verification.needless import UnansweredError
@@ -155,10 +157,8 @@ class Fixer:
         by_count: dict[int, list[int]] = defaultdict(list)
         samples = [task.sample() for task in tasks]
         for index, count in enumerate(counts):
-            try:
-                model.prompt(samples[index])
-            except PromptError as error:
-                proposals[index] = [Attempt(error.reason, str(error))] * count
+            if (fault := _unaskable(model, samples[index], tasks[index])) is not None:
+                proposals[index] = [fault] * count
             else:
                 by_count[count].append(index)
         by_count.pop(0, None)
@@ -167,6 +167,17 @@ class Fixer:
             for index, completions in zip(indices, answers, strict=True):
                 proposals[index] = [_proposal(completion, tasks[index]) for completion in completions]
         return proposals
+
+
+def _unaskable(model: Model, sample: Mapping[str, Any], task: Task) -> Attempt | None:
+    """Why a model is not asked about a task; None: it is."""
+    if conflict := merge_conflict(task.files.get(task.path, "")):
+        return Attempt(MERGE_CONFLICT, "lines {} to {}".format(*conflict))
+    try:
+        model.prompt(sample)
+    except PromptError as error:
+        return Attempt(error.reason, str(error))
+    return None
 
 
 def _answers_or_faults(

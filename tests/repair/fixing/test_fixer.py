@@ -79,6 +79,15 @@ def test_a_path_that_no_prompt_can_hold_is_not_asked_about() -> None:
     assert greedy.asked == sampled.asked == []
 
 
+def test_a_merge_conflict_is_not_asked_about() -> None:
+    text = f"<<<<<<< HEAD\n{TEXT}=======\n{TEXT}>>>>>>> feature\n"
+    models, greedy, sampled = scripted(lambda *_: GOOD)
+    [fix] = Fixer(models, FunctionServers(marked)).fix([task(3, text)])
+    assert fix.reasons == {"merge_conflict": 3}
+    assert fix.nearest is not None and fix.nearest.detail == "lines 1 to 9"
+    assert greedy.asked == sampled.asked == []
+
+
 def test_first_answers_are_asked_together_and_only_what_they_miss_is_sampled() -> None:
     """The third of four answers of `y` verifies: two attempts before it are told, nothing after it is."""
 
