@@ -3,13 +3,17 @@
 It is no program of its own; `bench/studies.py` writes them to result files.
 """
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from paired_results import Row, compare, made_of, outcomes, with_earlier
 
+from repair.evaluation.leetcode.functional import judged, judged_strictly
 from repair.evaluation.outcomes import NO_CHANGE
+from repair.evaluation.scoring import scores
+from repair.language_servers import LanguageServers
 from repair.prompt.answer_formats import LINE_DIFF
 from repair.store.manifest import Manifest
 from repair.store.reader import PartitionStore
@@ -73,7 +77,24 @@ def _manifest(store: PartitionStore, partition: Mapping[str, str]) -> Manifest:
     return found
 
 
-def arms_of(store: PartitionStore, study: str, size: int) -> Iterator[dict[str, Any]]:
+def rescored(store: PartitionStore, rows: Sequence[Row], answers_are: str) -> list[dict[str, Any]]:
+    """Stored answers with the scores that they have by today's reader of their format: where it reads more
+    than it did, no model has to be trained again."""
+    benchmark = "leetcode_benchmark"
+    partitions = store.partitions(benchmark)
+    samples = [row for partition in partitions for row in store.table(benchmark, partition).to_pylist()]
+    with LanguageServers(os.cpu_count() or 1) as servers:
+        found = scores(samples, rows, servers, judged, judged_strictly, answers_are=answers_are)
+        scored = [row for batch in found for row in batch.to_pylist()]
+    return [{**row, **score} for row, score in zip(rows, scored, strict=True)]
+
+
+def arms_of(
+    store: PartitionStore,
+    study: str,
+    size: int,
+    scored: Callable[[PartitionStore, Sequence[Row], str], Sequence[Row]] = rescored,
+) -> Iterator[dict[str, Any]]:
     """A study's `scaling_results` of a number of examples, and those that they are compared with."""
     chosen = {name for name in SCALED if SCALED[name].beside and ARMS[study](SCALED[name])}
     chosen |= {SCALED[name].beside for name in chosen}
@@ -81,6 +102,8 @@ def arms_of(store: PartitionStore, study: str, size: int) -> Iterator[dict[str, 
         if partition["recipe"] not in chosen or int(partition["size"]) != size:
             continue
         rows = store.table("scaling_results", partition).to_pylist()
+        if (scaled := SCALED[partition["recipe"]]).answer_format != LINE_DIFF:
+            rows = scored(store, rows, scaled.answer_format)
         manifest = _manifest(store, partition)
         training = manifest.extra["training"] or {}
         taught = {name: training[name] for name in TAUGHT if name in training}

@@ -18,6 +18,7 @@ from repair.dataset.mixture import MIXTURE
 from repair.evaluation.benchmark import BENCHMARK_SAMPLES
 from repair.evaluation.intervals import Share
 from repair.evaluation.scaling import BENCHMARKS, SCALING_RESULTS
+from repair.line_diff import unified
 from repair.line_diff.numbered import diff
 from repair.models.checkpoint import CheckpointModel
 from repair.prompt.answer_formats import answer_format, written
@@ -27,7 +28,7 @@ from repair.training.dataset import read_mixture, rendered
 from repair.training.scaling import SCALED, Scaled, nested_subset
 from resources.trainer import DECODING
 from tests.conftest import ROOT
-from tests.graph import DAY, House, failure, reused, undefined
+from tests.graph import DAY, House, failure, misspelt, reused, undefined
 from tests.own_process import TrainerInThisProcess
 from tests.repair.evaluation.test_predictions import sample
 from tests.repair.evaluation.test_scaling import rows as answered
@@ -330,13 +331,16 @@ def test_results_are_compared_in_pairs_with_those_of_an_earlier_store(
     store_point(later, "smollm2-135m-4-epochs", 1000, range(9))
     store_point(later, "scratch-2m", 300, range(9))
 
+    def as_they_are(store: Any, rows: Sequence[Mapping[str, Any]], answers_are: str) -> Any:
+        return rows
+
     def told(rows: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
         return [tuple(row[name] for name in ("recipe", "functional", "gained", "lost")) for row in rows]
 
     def each(*arms: tuple[Any, ...]) -> list[tuple[Any, ...]]:
         return [arm for _ in BENCHMARKS for arm in arms]
 
-    formats = stored.compared(list(stored.arms_of(earlier.store, "formats", 300)), [])
+    formats = stored.compared(list(stored.arms_of(earlier.store, "formats", 300, as_they_are)), [])
     plain = ("smollm2-135m", 4, None, None)
     assert told(formats) == each(plain, ("smollm2-135m-search-replace", 1, 0, 3))
     own = list(stored.arms_of(later.store, "ablations", 300))
@@ -348,6 +352,35 @@ def test_results_are_compared_in_pairs_with_those_of_an_earlier_store(
     for name in ("samples", "mixture", "prompt"):
         different = stored.compared(own, [row | {name: "another"} for row in known])
         assert {row["p"] for row in different} == {None}, name
+
+
+def test_stored_answers_have_the_scores_of_todays_reader(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(ROOT / "bench")
+    stored = importlib.import_module("stored_answers")
+    house = House(tmp_path)
+    store_benchmark(house, BENCHMARKS, tests=None)
+    answers = [
+        {
+            "benchmark": benchmark,
+            "sample_id": str(number),
+            "recipe": "smollm2-135m-unified-diff",
+            "system": "stored",
+            "answer_index": 0,
+            "answer": unified.diff(misspelt(number)[0], misspelt(number)[1]).replace(" @@", "9 @@")
+            + "\n</diff>",
+            "output_tokens": 9,
+            "seconds": 1.0,
+            "outcome": "malformed",
+            "repaired": False,
+        }
+        for number, benchmark in enumerate(BENCHMARKS)
+    ]
+    found = stored.rescored(house.store, answers, "unified_diff")
+    assert [(row["sample_id"], row["recipe"], row["outcome"], row["repaired"]) for row in found] == [
+        (answer["sample_id"], answer["recipe"], "repaired", True) for answer in answers
+    ]
 
 
 def test_sizes_are_compared_in_pairs_with_those_of_an_earlier_store(

@@ -155,7 +155,7 @@ def test_the_formats_differ_in_nothing_but_the_format(name: str) -> None:
 BROKEN = {
     "no block": ("no_diff", "@@ -1 +1 @@\n-a = b\n+a = 1"),
     "a line diff": ("malformed", "<diff>\n-1 a = b\n+1 a = 1\n</diff>"),
-    "a hunk cut short": ("malformed", "<diff>\n@@ -1,2 +1,2 @@\n-a = b\n+a = 1\n</diff>"),
+    "a hunk cut short": ("malformed", "<diff>\n@@ -1,2 +1,2 @@\n+a = 1\n</diff>"),
     "out of order": ("not_rising", "<diff>\n@@ -2 +2 @@\n-b\n+c\n@@ -1 +1 @@\n-a = b\n+a\n</diff>"),
     "behind the end": ("wrong_line", "<diff>\n@@ -9 +9 @@\n-a = b\n+a = 1\n</diff>"),
     "another text": ("content_mismatch", "<diff>\n@@ -1 +1 @@\n-a = c\n+a = 1\n</diff>"),
