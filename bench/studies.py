@@ -3,7 +3,7 @@
     python bench/studies.py                                                           # writes them
     python bench/studies.py --store .model/store --result bench/results/scores.json   # scores of a store
     python bench/studies.py --store .model/store --scaling --result bench/results/scaling.json
-    python bench/studies.py --store .model/store --formats 1000 --result bench/results/formats.json
+    python bench/studies.py --store .model/store --formats 3000 --result bench/results/formats_3000.json
     python bench/studies.py --store .model/store --ablations 1000 --result bench/results/ablations.json
 
 What the result file of one of the last three has, and the store has not, stays in it and is compared in pairs
@@ -58,6 +58,7 @@ RESULTS = (
     "scaling_32_bits",
     "formats",
     "formats_300",
+    "formats_3000",
     "ablations_300",
     "ablations_300_16_bits",
     "shipped_model",

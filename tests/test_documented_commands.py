@@ -190,7 +190,9 @@ NOT_RUN: Mapping[str, Sequence[str]] = {
         "dagster asset materialize -m code_location.definitions --select scaling_results --partition"
         " 'smollm2-135m-seed-19|300'",
         "dagster asset materialize -m code_location.definitions --select scaling_results --partition"
-        " 'smollm2-135m-search-replace|1000'",
+        " 'smollm2-135m-unified-diff|3000'",
+        "dagster asset materialize -m code_location.definitions --select scaling_results --partition"
+        " 'smollm2-135m-search-replace|3000'",
         "dagster asset materialize -m code_location.definitions --select scaling_results --partition"
         " 'smollm2-135m-instruction|300'",
         "dagster asset materialize -m code_location.definitions --select scaling_results --partition"
@@ -233,7 +235,8 @@ NOT_RUN: Mapping[str, Sequence[str]] = {
         " --repairs .model/precision/48c3a4d33cdd/repairs.jsonl",
         "python bench/studies.py",
         "python bench/studies.py --store .model/store --scaling --result bench/results/scaling.json",
-        "python bench/studies.py --store .model/store --formats 1000 --result bench/results/formats.json",
+        "python bench/studies.py --store .model/store --formats 3000"
+        " --result bench/results/formats_3000.json",
         "python bench/studies.py --store .model/store --ablations 300"
         " --result bench/results/ablations_300.json",
         "python bench/teacher.py",
