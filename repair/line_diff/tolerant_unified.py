@@ -14,7 +14,6 @@ The counts say nothing that the lines do not, and models often count wrong.
 
 import re
 from collections.abc import Sequence
-from itertools import pairwise
 
 from repair.line_diff import unified
 from repair.line_diff.errors import LineDiffError
@@ -79,7 +78,8 @@ def _recounted(lines: Sequence[str], original: str) -> ReadDiff | None:
     tolerated: dict[str, None] = {"recount": None}
     written: list[str] = []
     shift = 0
-    for (start, hunk), (end, _) in pairwise([*headers, (len(lines), None)]):
+    ends = [*(at for at, _ in headers[1:]), len(lines)]
+    for (start, hunk), end in zip(headers, ends, strict=True):
         first = int(hunk[1]) - 1
         body: list[str] = []
         old = new = 0
