@@ -1,4 +1,4 @@
-"""Quality filter: rejects Python files that are too large, generated, in conflict, prose, or not Python.
+"""Quality filter: rejects files that are too large, minified, generated, in conflict, prose, or not Python.
 
 Files with syntax errors are part of the data: a text is judged by its lines, not by whether it parses.
 """
