@@ -1,4 +1,4 @@
-"""What a file defines: its names, and the attributes of its classes.
+"""What a file defines: its names, the attributes of its classes, and its imports.
 
 Tested by `tests/repair/synthesis/rules/test_rules.py`.
 """
@@ -61,3 +61,17 @@ def bound(rows: list[str]) -> frozenset[str]:
 
 def parsed(rows: list[str]) -> ast.Module | None:
     return tree_of("\n".join(rows))
+
+
+def with_import(rows: list[str], statement: str) -> list[str]:
+    """Insert an import after those at the top, or after the module's docstring and first comments."""
+    tree = parsed(rows)
+    insert_at = 0
+    for index, node in enumerate(tree.body if tree else []):
+        is_docstring = index == 0 and isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        if not is_docstring and not isinstance(node, (ast.Import, ast.ImportFrom)):
+            break
+        insert_at = node.end_lineno or 0
+    if insert_at == 0:
+        insert_at = next((index for index, row in enumerate(rows) if not row.startswith("#")), 0)
+    return [*rows[:insert_at], statement, *rows[insert_at:]]

@@ -106,23 +106,28 @@ def _similarity(name: str, other: str) -> float:
 
 
 @cache
+def source_of(module: str) -> Path | None:
+    """The source of a module of the standard library; None: it has none, or is no such module."""
+    if module.partition(".")[0] not in MODULES:
+        return None
+    base = Path(sysconfig.get_path("stdlib"), *module.split("."))
+    files = (base.with_name(f"{base.name}.py"), base / "__init__.py")
+    return next((file for file in files if file.is_file()), None)
+
+
+@cache
 def names_of_module(module: str) -> frozenset[str]:
     """The names that a module of the standard library defines; none for an unknown module.
 
     Its source is read, not run. Modules without source have no effects and are imported.
     """
-    top, _, _ = module.partition(".")
-    if top not in MODULES:
+    if module.partition(".")[0] not in MODULES:
         return frozenset()
     module = "posixpath" if module == "os.path" else module
-    base = Path(sysconfig.get_path("stdlib"), *module.split("."))
-    for file in (base.with_name(f"{base.name}.py"), base / "__init__.py"):
-        if file.is_file():
-            tree = ast.parse(file.read_bytes())
-            whole = [
-                node for node in tree.body if isinstance(node, ast.ImportFrom) and node.names[0].name == "*"
-            ]
-            return defined(tree).union(*(names_of_module(node.module or "") for node in whole))
+    if file := source_of(module):
+        tree = ast.parse(file.read_bytes())
+        whole = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.names[0].name == "*"]
+        return defined(tree).union(*(names_of_module(node.module or "") for node in whole))
     spec = None if "." in module else find_spec(module)
     if spec is not None and (spec.origin == "built-in" or isinstance(spec.loader, ExtensionFileLoader)):
         return frozenset(dir(import_module(module)))

@@ -3,7 +3,6 @@
 Tested by `tests/repair/synthesis/rules/test_rules.py`.
 """
 
-import ast
 import keyword
 import re
 from collections.abc import Iterator
@@ -11,8 +10,14 @@ from math import inf
 
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.diagnostics.handled_names import is_handled
-from repair.synthesis.rules import known_names
-from repair.synthesis.rules.file_names import attributes_of_class, bound, of_module, own_attributes, parsed
+from repair.synthesis.rules import known_names, moved_names
+from repair.synthesis.rules.file_names import (
+    attributes_of_class,
+    bound,
+    of_module,
+    own_attributes,
+    with_import,
+)
 from repair.synthesis.rules.known_names import (
     BUILTINS,
     FOREIGN,
@@ -51,10 +56,13 @@ def suggestions(rows: list[str], diagnostic: Diagnostic) -> Iterator[list[str]]:
     elif found := _UNDEFINED.match(message):
         yield from _undefined(rows, diagnostic, found[1] or found[2])
     elif found := _NOT_IN_MODULE.match(message):
+        yield from moved_names.attribute(rows, diagnostic, found[1], found[2])
         for name in closest(found[1], known_names.names_of_module(found[2])):
             yield _replaced(rows, diagnostic, found[1], name)
     elif found := _NO_SYMBOL.match(message):
         module = _FROM.match(row)
+        if module:
+            yield from moved_names.imported(rows, diagnostic.start_line, found[1], module[1])
         word = re.compile(rf"(?<!\w){found[1]}(?!\w)")
         for name in closest(found[1], known_names.names_of_module(module[1]) if module else ()):
             yield [word.sub(name, line) for line in rows]  # its uses are misspelt alike, or not at all
@@ -88,7 +96,7 @@ def _undefined(rows: list[str], diagnostic: Diagnostic, name: str) -> Iterator[l
         # A module can't be called; and `datetime.datetime` is as common as `datetime.now`.
         statements.insert(len(statements) if called else 0, f"import {name}")
     for statement in statements:
-        yield _with_import(rows, statement)
+        yield with_import(rows, statement)
     if name in FOREIGN:
         yield _replaced(rows, diagnostic, name, FOREIGN[name])
     if name in own_attributes(rows, diagnostic.start_line):
@@ -99,7 +107,7 @@ def _undefined(rows: list[str], diagnostic: Diagnostic, name: str) -> Iterator[l
     for other in closest(name, known | of_python):
         yield _replaced(rows, diagnostic, name, other)
     for other in closest(name, HOME.keys() - known, most=1, least=_ALIKE_ELSEWHERE):
-        yield _with_import(_replaced(rows, diagnostic, name, other), f"from {HOME[other]} import {other}")
+        yield with_import(_replaced(rows, diagnostic, name, other), f"from {HOME[other]} import {other}")
 
 
 def _uncommented(rows: list[str], line: int, name: str) -> Iterator[list[str]]:
@@ -120,7 +128,7 @@ def _of_python(rows: list[str], line: int) -> Iterator[list[str]]:
         yield with_row(rows, line, rows[line].replace(attribute[0], attribute[1]))
     elif attribute:
         lowered = with_row(rows, line, rows[line].replace(attribute[0], f"math.{attribute[1]}"))
-        yield _with_import(lowered, "import math")
+        yield with_import(lowered, "import math")
 
 
 def _with_self(rows: list[str], line: int) -> list[str]:
@@ -137,11 +145,13 @@ def _attribute(rows: list[str], diagnostic: Diagnostic, name: str, owner: str) -
     known = known or attributes_of_class(rows, owner.partition("[")[0])
     if kind := known_names.type_named("str" if owner == "Literal['" else owner.partition("[")[0]):
         known |= frozenset(attribute for attribute in dir(kind) if not attribute.startswith("__"))
-        yield from _as_python(rows, diagnostic, name)
+        yield from _as_python(rows, diagnostic, name, FOREIGN_EXPRESSIONS.get(name))
         if FOREIGN_METHODS.get(name) in known:
             yield _replaced(rows, diagnostic, name, FOREIGN_METHODS[name])
         if name in known_names.METHODS:
             return  # of another type: what is wrong is the value, and not the spelling
+    if name == "message" and owner.endswith(("Error", "Exception")):
+        yield from _as_python(rows, diagnostic, name, "str({0})")
     for other in closest(name, known, most=3):
         yield _replaced(rows, diagnostic, name, other)
     if _is_own(rows, diagnostic) and name in BUILTINS | of_module(rows):
@@ -150,13 +160,15 @@ def _attribute(rows: list[str], diagnostic: Diagnostic, name: str, owner: str) -
         yield with_row(rows, diagnostic.start_line, row[:start] + row[start + len("self.") :])
 
 
-def _as_python(rows: list[str], diagnostic: Diagnostic, name: str) -> Iterator[list[str]]:
-    """What other languages ask a text or a collection, as Python asks it: `x.length` as `len(x)`."""
+def _as_python(
+    rows: list[str], diagnostic: Diagnostic, name: str, template: str | None
+) -> Iterator[list[str]]:
+    """What other languages, or Python 2, ask a value, as Python asks it: `x.length` as `len(x)`."""
     row, end = rows[diagnostic.start_line], diagnostic.start_column - 1
     owner = re.search(r"[\w.]*(?:\w|\[[^\[\]]*\])$", row[:end])
     called = re.match(r"(?:\(([^()]*)\))?", row[end + 1 + len(name) :])
-    if owner and called and name in FOREIGN_EXPRESSIONS:
-        written = FOREIGN_EXPRESSIONS[name].format(owner[0], *(called[1] or "").split(","))
+    if owner and called and template:
+        written = template.format(owner[0], *(called[1] or "").split(","))
         after = row[end + 1 + len(name) + called.end() :]
         yield with_row(rows, diagnostic.start_line, row[: owner.start()] + written + after)
 
@@ -173,17 +185,3 @@ def _replaced(rows: list[str], diagnostic: Diagnostic, old: str, new: str) -> li
     if found is None:
         return rows
     return with_row(rows, diagnostic.start_line, row[: found.start()] + new + row[found.end() :])
-
-
-def _with_import(rows: list[str], statement: str) -> list[str]:
-    """Insert an import after those at the top, or after the module's docstring and first comments."""
-    tree = parsed(rows)
-    insert_at = 0
-    for index, node in enumerate(tree.body if tree else []):
-        is_docstring = index == 0 and isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-        if not is_docstring and not isinstance(node, (ast.Import, ast.ImportFrom)):
-            break
-        insert_at = node.end_lineno or 0
-    if insert_at == 0:
-        insert_at = next((index for index, row in enumerate(rows) if not row.startswith("#")), 0)
-    return [*rows[:insert_at], statement, *rows[insert_at:]]

@@ -72,6 +72,59 @@ REPAIRS = [
         "𝔘 = '𝔘'; import math; print('𝔘', math.pi)\r\n",
     ),
     ("pyright[reportMissingImports]", "import collectons\n", "import collections\n"),
+    # what moved since Python 2, where it stands, and where it is imported
+    (
+        ATTRIBUTE,
+        "import urllib\n\nprint(urllib.urlopen('a').read())\n",
+        "import urllib.request\n\nprint(urllib.request.urlopen('a').read())\n",
+    ),
+    (
+        ATTRIBUTE,
+        "import os, urllib\n\nprint(os.sep, urllib.quote('a'))\n",
+        "import os, urllib\nimport urllib.parse\n\nprint(os.sep, urllib.parse.quote('a'))\n",
+    ),
+    (
+        ATTRIBUTE,
+        "import sys as system\n\nprint(system.maxint + 1)\n",
+        "import sys as system\n\nprint(system.maxsize + 1)\n",
+    ),
+    (
+        ATTRIBUTE,
+        "import itertools\n\nprint(list(itertools.izip('a', 'b')), itertools.count)\n",
+        "import itertools\n\nprint(list(zip('a', 'b')), itertools.count)\n",
+    ),
+    (
+        ATTRIBUTE,
+        "import string\n\nprint(string.maketrans('a', 'b'), string.digits)\n",
+        "import string\n\nprint(str.maketrans('a', 'b'), string.digits)\n",
+    ),
+    (
+        ATTRIBUTE,
+        "from collections import Iterable, deque\n\nprint(isinstance(deque(), Iterable))\n",
+        "from collections import deque\nfrom collections.abc import Iterable\n\n"
+        "print(isinstance(deque(), Iterable))\n",
+    ),
+    (
+        ATTRIBUTE,
+        "from time import clock\n\nprint(clock())\n",
+        "from time import perf_counter\n\nprint(perf_counter())\n",
+    ),
+    (
+        ATTRIBUTE,
+        "try:\n    print(1)\nexcept ValueError as e:\n    print(e.message)\n",
+        "try:\n    print(1)\nexcept ValueError as e:\n    print(str(e))\n",
+    ),
+    # a submodule that is not imported
+    (
+        ATTRIBUTE,
+        "import urllib\n\nprint(urllib.parse.quote('a'))\n",
+        "import urllib.parse\n\nprint(urllib.parse.quote('a'))\n",
+    ),
+    (
+        ATTRIBUTE,
+        "import xml\n\nprint(xml.etree.ElementTree.parse)\n",
+        "import xml.etree.ElementTree\n\nprint(xml.etree.ElementTree.parse)\n",
+    ),
     (
         "pyright[reportUnsupportedDunderAll]",
         '__all__ = ["runn"]\n\n\ndef run() -> None:\n    print(1)\n',
@@ -237,6 +290,8 @@ def test_the_mistakes_that_the_rules_repair(servers: LanguageServers) -> None:
 
 
 REJECTED = [
+    # it has to go without another in its place, which is held for deleted code
+    ("no_rule", ATTRIBUTE, "from itertools import izip\n\nprint(izip('a', 'b'))\n"),
     # nothing in the message leads anywhere
     ("no_rule", "pyright[reportReturnType]", "def f() -> int:\n    return 'a'\n"),
     # no name is close
