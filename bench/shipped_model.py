@@ -130,25 +130,25 @@ def score(samples: Sequence[Row], model: Model, servers: LanguageServers) -> Ite
 def searched(samples: Sequence[Row], folder: Path, k: int, servers: LanguageServers) -> Iterator[Row]:
     """Rows like those of `SCORES` for what `repair fix` shows of `k` answers, and for what it does with
     `--unsure`."""
-    tasks = [Task.of_row(row, k) for row in samples]
-    sure = Fixer(local_models(folder), servers).fix(tasks)
-    either = [fix if fix.found else fix.withheld or fix for fix in sure]
+    tasks = [replace(Task.of_row(row, k), unsure=True) for row in samples]
+    fixes = Fixer(local_models(folder), servers).fix(tasks)
     tested = [
-        (sample, fix) for sample, fix in zip(samples, either, strict=True) if fix.found and sample["tests"]
+        (sample, fix) for sample, fix in zip(samples, fixes, strict=True) if fix.found and sample["tests"]
     ]
     passed = judged((sample["tests"], fix.changed[sample["path"]]) for sample, fix in tested)
     right = {sample["sample_id"]: passes for (sample, _), passes in zip(tested, passed, strict=True)}
-    for options, fixes in (("", sure), (" --unsure", either)):
+    for options, unsure in (("", False), (" --unsure", True)):
         for sample, fix in zip(samples, fixes, strict=True):
-            passes = fix.found and right.get(sample["sample_id"], False)
+            is_shown = fix.found and (unsure or not fix.doubts)
+            passes = is_shown and right.get(sample["sample_id"], False)
             yield {
                 "sample_id": sample["sample_id"],
                 "benchmark": sample["benchmark"],
                 "system": f"repair fix -k {k}{options}",
                 "code": sample["code"],
-                "repaired": fix.found,
+                "repaired": is_shown,
                 "functional": passes if sample["tests"] else None,
-                "ast_match": fix.found and as_the_user(sample, fix.changed),
+                "ast_match": is_shown and as_the_user(sample, fix.changed),
                 "outcome": "",
             }
 

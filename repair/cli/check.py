@@ -32,7 +32,7 @@ def check(path: Path) -> None:
     for diagnostic in found:
         shown = workspace.shown(diagnostic.path)
         place = f"{shown}:{diagnostic.start_line + 1}:{diagnostic.start_column + 1}"
-        message = diagnostic.message.replace("\n", "\n    ")
+        message = "\n    ".join(diagnostic.message_lines)
         click.echo(printable(f"{place}: {diagnostic.severity}: {diagnostic.code}: {message}"))
     errors = sum(diagnostic.is_error for diagnostic in found)
     files = len(workspace.named) + len(workspace.in_folders)

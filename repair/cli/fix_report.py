@@ -17,7 +17,7 @@ import click
 
 from repair.cli.local_files import LocalWorkspace
 from repair.diagnostics.diagnostic import Diagnostic
-from repair.fixing.fix import MODEL, REASONS, Fix
+from repair.fixing.fix import MODEL, REASONS, UNMEASURED, Fix
 from repair.fixing.fixer import FixModels
 from repair.fixing.own_tests import Transition
 from repair.fixing.patch import text_edits, unified_patch
@@ -27,6 +27,7 @@ from repair.messages import printable
 
 _LONGEST = 300  # characters of a detail on the screen
 NO_CHANGE = "no_change"  # the reason says it all
+_OF_PACKAGES = ("pyright[reportMissingImports]", "pyright[reportMissingModuleSource]")
 _TESTED = {
     Transition.FAIL_TO_PASS: "the tests failed and pass with it",
     Transition.PASS_TO_PASS: "the tests pass with and without it",
@@ -52,6 +53,7 @@ class Reporter(ABC):
         """Project -> how its own tests fail with all fixes; None: they pass."""
         self._missing_imports = 0
         self._unsure = 0
+        self._unmeasured = 0
         self._note: Callable[[str], None] = lambda text: None
 
     @property
@@ -64,8 +66,10 @@ class Reporter(ABC):
     def add(self, report: Report, workspace: LocalWorkspace) -> None:
         """Count and print a report."""
         self.counts[report.outcome] += 1
-        self._missing_imports += report.diagnostic.code == "pyright[reportMissingImports]"
-        self._unsure += bool(report.fix and not report.fix.found and report.fix.withheld)
+        self._missing_imports += report.diagnostic.code in _OF_PACKAGES
+        if (fix := report.fix) and not fix.found:
+            self._unsure += fix.withheld is not None
+            self._unmeasured += UNMEASURED in fix.reasons
         self.show(report, workspace)
 
     def refuse(self, path: str, message: str) -> None:
@@ -110,7 +114,7 @@ class TextReporter(Reporter):
     def show(self, report: Report, workspace: LocalWorkspace) -> None:
         found = report.diagnostic
         place = f"{workspace.shown(found.path)}:{found.start_line + 1}:{found.start_column + 1}"
-        message = found.message.replace("\n", "\n    ")
+        message = "\n    ".join(found.message_lines)
         if report.outcome == Outcome.GONE:
             return
         _echo(f"{place}: {found.code}: {message}", bold=True)
@@ -141,6 +145,8 @@ class TextReporter(Reporter):
             text += f"; {counts[Outcome.CODE_ACTION]} for ruff check --fix"
         if self._unsure:
             text += f"; {self._unsure} verified and not shown, for they may be wrong (--unsure shows them)"
+        if self._unmeasured:
+            text += f"; {self._unmeasured} not asked about, whose repairs were never measured (--unsure asks)"
         if self.style:
             text += f"; {self.style} of style left out"
         if self.handled:

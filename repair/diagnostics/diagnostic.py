@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from repair.text.lines import lines_of
+
 HINT = "hint"
 """The severity of what is no fault: that code is unreachable. Reported where it is asked for."""
 
@@ -37,6 +39,11 @@ class Diagnostic:
     @property
     def is_error(self) -> bool:
         return self.severity == "error"
+
+    @property
+    def message_lines(self) -> list[str]:
+        """The message as people read it: pyright indents its lower lines with no-break spaces."""
+        return lines_of(self.message.replace("\xa0", " "))
 
     def as_row(self) -> dict[str, Any]:
         """The row of `repair.schema.stages.DIAGNOSTIC`."""

@@ -14,7 +14,9 @@ from repair.text.files import files_of
 from repair.verification import verifier
 
 NO_ANSWER, TOO_LONG, LATE, UNSURE = "no_answer", "too_long", "deadline", "unsure"
-TESTS_FAIL, MERGE_CONFLICT = "tests_fail", "merge_conflict"
+TESTS_FAIL, MERGE_CONFLICT, UNMEASURED = "tests_fail", "merge_conflict", "unmeasured"
+UNASKED = frozenset({MERGE_CONFLICT, UNMEASURED})
+"""Reasons for which nobody is asked about a task: no answer to it would be shown."""
 
 MODEL = "model"
 """The author of a fix that is no other's."""
@@ -24,6 +26,7 @@ REASONS = {
     TOO_LONG: "the file is too long for the model",
     "malformed_prompt": "the file can't be written as a prompt",
     MERGE_CONFLICT: "the file has an unresolved merge conflict",
+    UNMEASURED: "not asked about: how often repairs of such diagnostics are right was never measured",
     "outside_excerpt": "the answer changes lines that the model was not shown",
     **verifier.REASONS,
     TESTS_FAIL: "it verifies, and the project's own tests fail",
@@ -151,6 +154,11 @@ class Fix:
             return self
         others = [attempt for attempt in self.rejected if attempt.reason != UNSURE]
         return replace(self.withheld, rejected=tuple(others))
+
+    @property
+    def unasked(self) -> bool:
+        """Whether nobody was asked, and nobody is to be."""
+        return any(attempt.reason in UNASKED for attempt in self.rejected)
 
     @property
     def reasons(self) -> dict[str, int]:

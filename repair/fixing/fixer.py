@@ -22,6 +22,7 @@ from repair.fixing.fix import (
     NO_ANSWER,
     TESTS_FAIL,
     TOO_LONG,
+    UNMEASURED,
     UNSURE,
     Answer,
     Attempt,
@@ -113,7 +114,8 @@ class Fixer:
         for number, asked in enumerate(self._rounds):
             left: dict[int, Fix] = {}
             for index, fix in pending.items():
-                if fix.found or not any(later.count(tasks[index]) for later in self._rounds[number:]):
+                asked_again = any(later.count(tasks[index]) for later in self._rounds[number:])
+                if fix.found or fix.unasked or not asked_again:
                     yield index, fix.settled()
                 elif is_late(index):
                     late = Attempt(LATE, "no further answer was asked for")
@@ -157,7 +159,9 @@ class Fixer:
         by_count: dict[int, list[int]] = defaultdict(list)
         samples = [task.sample() for task in tasks]
         for index, count in enumerate(counts):
-            if (fault := _unaskable(model, samples[index], tasks[index])) is not None:
+            if (unasked := self._unasked(tasks[index])) is not None:
+                proposals[index] = [unasked]
+            elif (fault := _unaskable(model, samples[index])) is not None:
                 proposals[index] = [fault] * count
             else:
                 by_count[count].append(index)
@@ -168,11 +172,19 @@ class Fixer:
                 proposals[index] = [_proposal(completion, tasks[index]) for completion in completions]
         return proposals
 
+    def _unasked(self, task: Task) -> Attempt | None:
+        """Why nobody is asked about a task, of which nothing would be shown; None: somebody is."""
+        if conflict := merge_conflict(task.files.get(task.path, "")):
+            return Attempt(MERGE_CONFLICT, "lines {} to {}".format(*conflict))
+        calibration, code = self.models.calibration, task.diagnostic.code
+        shown_all_the_same = task.unsure or task.tests is not None
+        if calibration is None or shown_all_the_same or calibration.measures(code):
+            return None
+        return Attempt(UNMEASURED, f"of {code} nothing is shown, unless unsure fixes are wanted")
 
-def _unaskable(model: Model, sample: Mapping[str, Any], task: Task) -> Attempt | None:
-    """Why a model is not asked about a task; None: it is."""
-    if conflict := merge_conflict(task.files.get(task.path, "")):
-        return Attempt(MERGE_CONFLICT, "lines {} to {}".format(*conflict))
+
+def _unaskable(model: Model, sample: Mapping[str, Any]) -> Attempt | None:
+    """Why a model can't be asked about a sample; None: it can."""
     try:
         model.prompt(sample)
     except PromptError as error:

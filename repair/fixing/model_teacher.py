@@ -10,7 +10,7 @@ from dataclasses import replace
 from itertools import islice
 
 from repair.errors import ConfigurationError
-from repair.fixing.fix import UNSURE, Fix, Task
+from repair.fixing.fix import UNMEASURED, UNSURE, Fix, Task
 from repair.fixing.fixer import Fixer, FixModels
 from repair.language_servers import errors
 from repair.language_servers.scheduler import Servers
@@ -24,7 +24,8 @@ from repair.unexpected import UNEXPECTED
 UNREPAIRED, FILE_ABSENT = "unrepaired", "file_absent"
 REASONS = {
     UNREPAIRED: "no answer of the local model verifies; the detail says what the nearest one lacks",
-    UNSURE: "an answer of the local model verifies, and its confidence is not known, or below the threshold",
+    UNSURE: "an answer of the local model verifies, and its confidence is below the threshold",
+    UNMEASURED: "how often the local model's repairs of such diagnostics are right was never measured",
     FILE_ABSENT: "the diagnostic's file is not in the workspace",
     **errors.REASONS,
 }
@@ -81,8 +82,8 @@ def _reject(row: RepairCandidateRow, fix: Fix) -> Reject:
     nearest = fix.nearest
     if nearest is None:
         return Reject(row, UNREPAIRED, "no answer")
-    if nearest.reason == UNSURE:
-        return Reject(row, UNSURE, nearest.detail)
+    if nearest.reason in (UNSURE, UNMEASURED):
+        return Reject(row, nearest.reason, nearest.detail)
     failed = next((one for one in fix.rejected if one.reason in (*errors.REASONS, UNEXPECTED)), None)
     if failed is not None:  # nothing about the answers
         return Reject(row, failed.reason, failed.detail)

@@ -40,7 +40,7 @@ def view(sample: Sample, repaired: Mapping[str, str]) -> dict[str, Any]:
         "line": diagnostic.start_line,
         "project": printable(sample.project_id),
         "severity": printable(diagnostic.severity),
-        "message": [segments(line) for line in lines_of(diagnostic.message)],
+        "message": [segments(line) for line in diagnostic.message_lines],
         "files": [
             {
                 "path": printable(path),

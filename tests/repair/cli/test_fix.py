@@ -63,7 +63,7 @@ def test_a_file_is_fixed_step_by_step(tmp_path: Path, monkeypatch: pytest.Monkey
 
     sure = json.loads(run("--model", "rules", "--format", "json", "shop.py").stdout)["diagnostics"]
     assert {row["reason"] for row in sure if row["code"] == "pyright[reportAttributeAccessIssue]"} == {
-        "unsure"
+        "unmeasured"
     }
 
     shown = run("--model", "rules", "--unsure", "--format", "json", "shop.py")
@@ -194,6 +194,20 @@ def test_a_file_with_a_merge_conflict_is_told_once_and_left(
     assert (tmp_path / "merged.py").read_text() == conflict
 
 
+def test_types_whose_repairs_were_never_measured_are_asked_about_if_unsure_fixes_are_wanted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "shop.py").write_text("from collectons import deque\n\nprint(deque())\n")
+    (tmp_path / "ruff.toml").write_text("")
+    done = run("--model", "rules", "shop.py")
+    assert (done.exit_code, "  no fix: not asked about: " in done.stdout) == (1, True)
+    assert "; 1 not asked about, whose repairs were never measured (--unsure asks); model" in done.stderr
+    asked = run("--model", "rules", "--unsure", "shop.py")
+    assert "+from collections import" in asked.stdout
+    assert "not asked about" not in asked.stdout + asked.stderr
+
+
 LONG_AND_HOSTILE = "\x1b[31mred\u202e " + "x" * 1000
 
 
@@ -240,6 +254,17 @@ def test_a_confidence_is_shown_and_what_is_withheld_is_counted(capsys: pytest.Ca
     document.end(FixModels("m", scripted(lambda *_: "")[0].first, None), VERSIONS, k=8)
     rows = json.loads(capsys.readouterr().out)["diagnostics"]
     assert [row["confidence"] for row in rows] == [0.957, None, 0.4]
+
+
+def test_the_lower_lines_of_a_message_are_indented_by_blanks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """pyright has no-break spaces there."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.py").write_text("class A:\n    pass\n\n\nprint(A().b)\n")
+    told = 'for class "A"\n      Attribute "b" is unknown\n'
+    assert told in run("--model", "rules", "a.py").stdout
+    assert told in CliRunner().invoke(main, ["check", "a.py"]).stdout
 
 
 @pytest.mark.parametrize(
@@ -312,8 +337,11 @@ def test_a_file_that_was_not_written_remains(capsys: pytest.CaptureFixture[str])
     assert captured.err == "main.py was changed meanwhile\n"
 
 
-def test_imports_that_are_not_found_point_to_the_environment(capsys: pytest.CaptureFixture[str]) -> None:
-    missing = found("main.py", 0, "m", code="pyright[reportMissingImports]")
+@pytest.mark.parametrize("code", ["pyright[reportMissingImports]", "pyright[reportMissingModuleSource]"])
+def test_imports_that_are_not_found_point_to_the_environment(
+    code: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = found("main.py", 0, "m", code=code)
     models = FixModels("rules", *scripted(lambda *_: "")[1:])
     for environment, hints in (("none", 1), ("local 0123456789ab", 0)):
         reporter = TextReporter(applies=False)

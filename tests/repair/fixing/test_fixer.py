@@ -8,7 +8,7 @@ import pytest
 
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.errors import TeacherUnavailableError
-from repair.fixing.fix import LATE, MODEL, REASONS, UNSURE, Fix, Task
+from repair.fixing.fix import LATE, MODEL, REASONS, UNMEASURED, UNSURE, Fix, Task
 from repair.fixing.fixer import Fixer
 from repair.language_servers import ServerTimeoutError
 from repair.models.model import FinishReason
@@ -83,7 +83,7 @@ def test_a_merge_conflict_is_not_asked_about() -> None:
     text = f"<<<<<<< HEAD\n{TEXT}=======\n{TEXT}>>>>>>> feature\n"
     models, greedy, sampled = scripted(lambda *_: GOOD)
     [fix] = Fixer(models, FunctionServers(marked)).fix([task(3, text)])
-    assert fix.reasons == {"merge_conflict": 3}
+    assert fix.reasons == {"merge_conflict": 1}
     assert fix.nearest is not None and fix.nearest.detail == "lines 1 to 9"
     assert greedy.asked == sampled.asked == []
 
@@ -198,14 +198,24 @@ def test_what_verifies_and_is_unsure_is_withheld_and_its_doubts_are_told() -> No
     assert "a change that is not needed" in fix.nearest.detail
 
 
+UNKNOWN = replace(DOUBTS, types=("syntax",))
+
+
+@pytest.mark.parametrize("rules", [True, False])
+def test_nobody_is_asked_about_a_diagnostic_that_was_never_measured(rules: bool) -> None:
+    """Nothing of it would be shown, and the answers cost seconds each."""
+    models, first, more = scripted(lambda *_: GOOD)
+    models = replace(models, calibration=UNKNOWN, rules=rules)
+    [fix] = Fixer(models, FunctionServers(undefined)).fix([slip(8)])
+    assert (fix.found, fix.reasons, first.asked, more.asked) == (False, {UNMEASURED: 1}, [], [])
+    assert fix.nearest is not None and "ruff[F821]" in fix.nearest.detail
+
+
 @pytest.mark.parametrize("answers", [[GOOD], ["", GOOD], [GOOD, NEEDLESS]])
-def test_of_a_diagnostic_that_was_never_measured_no_answer_is_sure(answers: list[str]) -> None:
-    fix = calibrated_fix(answers, calibration=replace(DOUBTS, types=("syntax",)))
-    assert (fix.found, fix.reasons.get(UNSURE)) == (False, answers.count(GOOD) + answers.count(NEEDLESS))
-    assert fix.nearest is not None
-    assert fix.nearest.detail == "how often repairs of marker[x] are right was never measured"
-    wanted = calibrated_fix(answers, unsure=True, calibration=replace(DOUBTS, types=("syntax",)))
-    assert (wanted.line_diff, wanted.confidence, wanted.doubts) == (GOOD, None, fix.nearest.detail)
+def test_a_task_that_wants_unsure_fixes_is_asked_all_the_same(answers: list[str]) -> None:
+    wanted = calibrated_fix(answers, unsure=True, calibration=UNKNOWN)
+    doubts = "how often repairs of marker[x] are right was never measured"
+    assert (wanted.line_diff, wanted.confidence, wanted.doubts) == (GOOD, None, doubts)
 
 
 @pytest.mark.parametrize("answers", [[NEEDLESS], ["", NEEDLESS], [NEEDLESS, ""], [NEEDLESS, NEEDLESS]])

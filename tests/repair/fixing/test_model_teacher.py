@@ -44,10 +44,12 @@ def fails(files: Mapping[str, str]) -> Any:
     raise ServerTimeoutError("no answer")
 
 
+UNKNOWN = {"diagnostic": marked({"main.py": TEXT})[0].as_row() | {"code": "marker[z]"}}
 REJECTED = [
     (lambda *_: "-3 c = 3\n+3 c = 4", marked, {}, "unrepaired", "diagnostic_remains"),
     (lambda *_: "", marked, {}, "unrepaired", "no_change"),
     (lambda *_: NEEDLESS, marked, {}, "unsure", "a change that is not needed"),
+    (lambda *_: GOOD, marked, UNKNOWN, "unmeasured", "marker[z]"),
     (lambda *_: GOOD, marked, {"files": []}, "file_absent", "'main.py'"),
     (lambda *_: GOOD, fails, {}, "server_timeout", "no answer"),
 ]

@@ -127,6 +127,7 @@ TEXT = 'a = "error:x"\nc = 3\n'
 TEST_FILE = "import unittest\nimport main\n\nclass T(unittest.TestCase):\n    def test(self):\n"
 NEVER = Calibration(intercept=-9.0, weights=dict.fromkeys(FEATURES, 0.0), threshold=0.5, types=("x",))
 ALWAYS = replace(NEVER, intercept=9.0)
+UNMEASURED = replace(ALWAYS, types=("syntax",))
 
 
 def fixed(
@@ -157,6 +158,8 @@ REACHES, PASSES = "self.assertEqual(main.a, 'fine')", "self.assertEqual(main.c, 
         (REACHES, None, True, Transition.FAIL_TO_PASS),
         (REACHES, ALWAYS, True, Transition.FAIL_TO_PASS),
         (REACHES, NEVER, True, Transition.FAIL_TO_PASS),  # they say more than the confidence
+        (REACHES, UNMEASURED, True, Transition.FAIL_TO_PASS),  # ... even of what has none
+        (PASSES, UNMEASURED, False, None),
         (PASSES, ALWAYS, True, Transition.PASS_TO_PASS),
         (PASSES, NEVER, False, None),  # they say nothing of the change
     ],
