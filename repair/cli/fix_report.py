@@ -26,7 +26,7 @@ from repair.language_servers.environment import NONE
 from repair.messages import printable
 
 _LONGEST = 300  # characters of a detail on the screen
-NO_CHANGE = "no_change"  # the reason says it all
+_CLEAR = ("no_change", UNMEASURED)  # the reason says it all
 _OF_PACKAGES = ("pyright[reportMissingImports]", "pyright[reportMissingModuleSource]")
 _TESTED = {
     Transition.FAIL_TO_PASS: "the tests failed and pass with it",
@@ -215,7 +215,7 @@ def why_not(fix: Fix) -> str:
     number = sum(counts.values())
     told = ", ".join(f"{count} {reason}" for reason, count in counts.items()) if number > 1 else ""
     meaning = REASONS.get(nearest.reason, nearest.reason).partition(";")[0]
-    detail = "" if nearest.reason == NO_CHANGE else " ".join(nearest.detail.split())
+    detail = "" if nearest.reason in _CLEAR else " ".join(nearest.detail.split())
     detail = detail if len(detail) <= _LONGEST else f"{detail[:_LONGEST]}..."
     return f"no fix{f' in {number} answers ({told})' if told else ''}: {meaning}{detail and f': {detail}'}"
 

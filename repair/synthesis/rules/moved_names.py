@@ -65,8 +65,9 @@ def attribute(rows: list[str], diagnostic: Diagnostic, name: str, module: str) -
         yield changed if home in (module, "") or home in BUILTINS else _with_module(changed, module, home)
         return
     path = f"{module}.{name}"
-    if module.partition(".")[0] in MODULES and source_of(path) is None:
-        return
+    top = module.partition(".")[0]
+    if not top or (top in MODULES and source_of(path) is None):
+        return  # a package's own part, or a name that the library does not have either
     while (part := _PART.match(after)) and source_of(path + part[0]):
         path, after = path + part[0], after[part.end() :]
     yield _with_module(rows, module, path)

@@ -367,6 +367,16 @@ def test_few_candidates_are_tried_and_all_of_them_differ() -> None:
     assert servers.checked == len(line_diffs)
 
 
+@pytest.mark.parametrize("module", ["..path", "os"])
+def test_a_name_that_no_module_has_is_not_imported(module: str) -> None:
+    target = replace(
+        found("main.py", 0, f'"implode" is not a known attribute of module "{module}"'),
+        code=ATTRIBUTE,
+        start_column=5,
+    )
+    assert not any("import" in line_diff for line_diff in candidates("path.implode()\n", target))
+
+
 @pytest.mark.parametrize("code", [SYNTAX, UNDEFINED])
 def test_a_row_that_a_program_made_takes_no_time(code: str) -> None:
     original = "a = (" + "{'b' [c, \"d = " * 20_000
