@@ -272,8 +272,9 @@ def _judged(
         )
     except UnansweredError as error:
         return Attempt(error.verdict.reason or UNEXPECTED, error.verdict.evidence)
-    confidence = calibration.probability(signals)
-    doubts = _doubts(confidence, signals, calibration) if confidence < calibration.threshold else ""
+    confidence = calibration.confidence(signals, code)
+    sure = confidence is not None and confidence >= calibration.threshold
+    doubts = "" if sure else _doubts(confidence, signals, calibration)
     return replace(fix, confidence=confidence, doubts=doubts)
 
 
@@ -289,8 +290,10 @@ def _tested(task: Task, verdict: Verdict) -> tuple[Transition | None, str]:
     return told, failure if told else ""
 
 
-def _doubts(confidence: float, signals: Signals, calibration: Calibration) -> str:
+def _doubts(confidence: float | None, signals: Signals, calibration: Calibration) -> str:
     doubts = ", ".join(signals.doubts()) or "nothing speaks for it"
+    if confidence is None:
+        return doubts
     return f"confidence {confidence:.2f}, expected at least {calibration.threshold:.2f} ({doubts})"
 
 

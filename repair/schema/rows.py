@@ -36,6 +36,7 @@ class SignalsRow(TypedDict):
     needless: int
     code_as_text: bool
     spans: int
+    missing_name: bool
 
 
 class PublishedDiagnosticRow(TypedDict):

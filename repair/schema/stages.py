@@ -41,7 +41,14 @@ DIAGNOSTIC = pa.struct(
 )
 
 # What tells right repairs from wrong ones (`repair.verification.confidence`).
-SIGNALS = pa.struct([("needless", pa.int32()), ("code_as_text", pa.bool_()), ("spans", pa.int32())])
+SIGNALS = pa.struct(
+    [
+        ("needless", pa.int32()),
+        ("code_as_text", pa.bool_()),
+        ("spans", pa.int32()),
+        ("missing_name", pa.bool_()),
+    ]
+)
 
 # One episode of a diagnostic, chosen by the sampler, at its settled moment.
 SAMPLED_EPISODES = pa.schema(

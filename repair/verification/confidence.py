@@ -29,6 +29,7 @@ from repair.language_servers.scheduler import CheckCoroutine
 from repair.messages import shown
 from repair.models.made_by import weights_of
 from repair.verification.code_as_text import code_as_text
+from repair.verification.missing_name import takes_for_misspelt
 from repair.verification.needless import changed_spans, needless_changes
 
 FILE = "confidence.json"
@@ -57,6 +58,8 @@ class Signals:
     """It is not the model's first answer: that one did not do."""
     log_probability: float | None = None
     """Natural logarithm of the answer's probability; None: the teacher does not tell it."""
+    missing_name: bool = False
+    """It takes a missing name for a misspelt one (`repair.verification.missing_name`)."""
 
     def features(self) -> dict[str, float]:
         """The inputs of the regression."""
@@ -74,6 +77,7 @@ class Signals:
         told = {
             "a change that is not needed": self.needless > 0,
             "it makes a text of what reads as code": self.code_as_text,
+            "a variable stands for a name that is missing elsewhere, too": self.missing_name,
             f"changes in {self.spans} places": self.spans > 1,
             "not the likeliest answer": self.later,
             "an unlikely answer": (self.log_probability or 0.0) < UNLIKELY,
@@ -105,6 +109,8 @@ def signals_of(
         spans=sum(len(changed_spans(*change)) for change in changes),
         later=later,
         log_probability=log_probability,
+        missing_name=diagnostic.path in repaired
+        and takes_for_misspelt(workspace[diagnostic.path], repaired[diagnostic.path], diagnostic),
     )
 
 
@@ -151,8 +157,12 @@ class Calibration:
             )
 
     def confidence(self, signals: Signals, code: str) -> float | None:
-        """The probability that a repair of a diagnostic with this code is right; None: it is not known."""
-        return self.probability(signals) if self.measures(code) else None
+        """The probability that a repair of a diagnostic with this code is right; None: it is not known.
+
+        It is not where a missing name is taken for a misspelt one: each of the six such repairs of the
+        problems is wrong, which are too few to fit a weight to.
+        """
+        return self.probability(signals) if self.measures(code) and not signals.missing_name else None
 
     def measures(self, code: str) -> bool:
         """Whether repairs of such diagnostics, of either server, were measured."""

@@ -5,7 +5,7 @@ Tested by `tests/repair/synthesis/rules/test_rules.py`.
 
 import ast
 
-from repair.synthesis.rules import known_names
+from repair.text import python_names
 from repair.text.python_syntax import tree_of
 
 
@@ -25,7 +25,7 @@ def _attributes(owner: ast.ClassDef) -> frozenset[str]:
         if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
             found.add(statement.name)
         else:
-            found |= known_names.defined(statement)
+            found |= python_names.bound(statement)
     for node in ast.walk(owner):
         match node:
             case ast.Attribute(value=ast.Name(id="self" | "cls"), attr=name, ctx=ast.Store()):
@@ -46,7 +46,7 @@ def of_module(rows: list[str]) -> frozenset[str]:
     for node in getattr(parsed(rows), "body", ()):
         match node:
             case ast.Import() | ast.ImportFrom():
-                found |= known_names.defined(node)
+                found |= python_names.bound(node)
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
                 found.add(name)
             case _:
@@ -56,7 +56,7 @@ def of_module(rows: list[str]) -> frozenset[str]:
 
 def bound(rows: list[str]) -> frozenset[str]:
     tree = parsed(rows)
-    return known_names.defined(tree) if tree else frozenset()
+    return python_names.bound(tree) if tree else frozenset()
 
 
 def parsed(rows: list[str]) -> ast.Module | None:

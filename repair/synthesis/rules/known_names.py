@@ -16,6 +16,8 @@ from importlib.machinery import ExtensionFileLoader
 from importlib.util import find_spec
 from pathlib import Path
 
+from repair.text.python_names import bound
+
 BUILTINS = frozenset(dir(builtins))
 
 MODULES = frozenset(name for name in sys.stdlib_module_names if not name.startswith("_"))
@@ -127,26 +129,8 @@ def names_of_module(module: str) -> frozenset[str]:
     if file := source_of(module):
         tree = ast.parse(file.read_bytes())
         whole = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.names[0].name == "*"]
-        return defined(tree).union(*(names_of_module(node.module or "") for node in whole))
+        return bound(tree).union(*(names_of_module(node.module or "") for node in whole))
     spec = None if "." in module else find_spec(module)
     if spec is not None and (spec.origin == "built-in" or isinstance(spec.loader, ExtensionFileLoader)):
         return frozenset(dir(import_module(module)))
     return frozenset()
-
-
-def defined(tree: ast.AST) -> frozenset[str]:
-    """Every name that is bound anywhere in `tree`."""
-    found: set[str] = set()
-    for node in ast.walk(tree):
-        match node:
-            case ast.Name(id=name, ctx=ast.Store()) | ast.arg(arg=name):
-                found.add(name)
-            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
-                found.add(name)
-            case ast.alias(name=name, asname=asname):
-                found.add(asname or name.partition(".")[0])
-            case ast.ExceptHandler(name=str(name)):
-                found.add(name)
-            case _:
-                pass
-    return frozenset(found)

@@ -5,6 +5,7 @@ Tested by `tests/repair/synthesis/rules/test_rules.py`.
 
 import keyword
 import re
+from collections import Counter
 from collections.abc import Iterator
 from math import inf
 
@@ -16,6 +17,7 @@ from repair.synthesis.rules.file_names import (
     bound,
     of_module,
     own_attributes,
+    parsed,
     with_import,
 )
 from repair.synthesis.rules.known_names import (
@@ -28,7 +30,9 @@ from repair.synthesis.rules.known_names import (
     closest,
 )
 from repair.synthesis.rules.rows import with_row
+from repair.text.python_names import loaded
 from repair.text.python_syntax import first_error
+from repair.verification.missing_name import takes_for_misspelt
 
 _ALIKE = 0.8  # least similarity to a name of Python
 _ALIKE_ELSEWHERE = 0.85  # ... that has to be imported
@@ -63,9 +67,8 @@ def suggestions(rows: list[str], diagnostic: Diagnostic) -> Iterator[list[str]]:
         module = _FROM.match(row)
         if module:
             yield from moved_names.imported(rows, diagnostic.start_line, found[1], module[1])
-        word = re.compile(rf"(?<!\w){found[1]}(?!\w)")
         for name in closest(found[1], known_names.names_of_module(module[1]) if module else ()):
-            yield [word.sub(name, line) for line in rows]  # its uses are misspelt alike, or not at all
+            yield _renamed(rows, found[1], name)  # its uses are misspelt alike, or not at all
     elif found := _NO_MODULE.match(message):
         top, dot, rest = found[1].partition(".")
         for name in closest(top, MODULES):
@@ -104,8 +107,15 @@ def _undefined(rows: list[str], diagnostic: Diagnostic, name: str) -> Iterator[l
     known = bound(rows)
     # what lacks a whole word of a name is no slip of it
     of_python = {*closest(name, BUILTINS - set(name.split("_")), least=_ALIKE)}
+    tree = parsed(rows)
+    reads = Counter(loaded(tree) if tree else ())
     for other in closest(name, known | of_python):
-        yield _replaced(rows, diagnostic, name, other)
+        if reads[name] > 1 and other in known and not reads[other]:
+            yield _renamed(rows, other, name)  # what is misspelt alike in several places is right there
+            continue
+        replaced = _replaced(rows, diagnostic, name, other)
+        if not takes_for_misspelt("\n".join(rows), "\n".join(replaced), diagnostic):
+            yield replaced
     for other in closest(name, HOME.keys() - known, most=1, least=_ALIKE_ELSEWHERE):
         yield with_import(_replaced(rows, diagnostic, name, other), f"from {HOME[other]} import {other}")
 
@@ -129,6 +139,12 @@ def _of_python(rows: list[str], line: int) -> Iterator[list[str]]:
     elif attribute:
         lowered = with_row(rows, line, rows[line].replace(attribute[0], f"math.{attribute[1]}"))
         yield with_import(lowered, "import math")
+
+
+def _renamed(rows: list[str], old: str, new: str) -> list[str]:
+    """With `new` wherever `old` stands as a name."""
+    word = re.compile(rf"(?<![\w.]){old}(?!\w)")
+    return [word.sub(new, row) for row in rows]
 
 
 def _with_self(rows: list[str], line: int) -> list[str]:

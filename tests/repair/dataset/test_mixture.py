@@ -85,7 +85,7 @@ def test_held_out() -> None:
 
 
 def test_low_confidence() -> None:
-    signals = {"needless": 1, "code_as_text": False, "spans": 2}
+    signals = {"needless": 1, "code_as_text": False, "spans": 2, "missing_name": False}
     rows = [
         example("a", confidence=0.9, signals=signals, calibration_sha256="0"),
         example("b", confidence=0.6547),

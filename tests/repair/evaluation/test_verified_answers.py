@@ -63,7 +63,8 @@ def test_what_verifies_is_described_in_the_order_of_the_answers(tmp_path: Path) 
     assert (likeliest["order"], likeliest["right"], other["order"], other["right"]) == (0, False, 2, True)
     assert (likeliest["signals"]["needless"], likeliest["signals"]["log_probability"]) == (1, None)
     assert other["signals"] == {
-        **{"needless": 0, "code_as_text": False, "spans": 1, "later": True, "log_probability": -1.5}
+        **{"needless": 0, "code_as_text": False, "spans": 1, "later": True, "log_probability": -1.5},
+        "missing_name": False,
     }
     assert second["repairs"] == []
     assert tests.asked == 2

@@ -72,7 +72,7 @@ def test_a_verified_row_carries_its_proof() -> None:
 def test_a_verified_row_carries_what_makes_its_confidence() -> None:
     """The change of the other file was not needed: `ANSWER` verifies without it."""
     row = verified()
-    assert row["signals"] == {"needless": 1, "code_as_text": False, "spans": 2}
+    assert row["signals"] == {"needless": 1, "code_as_text": False, "spans": 2, "missing_name": False}
     signals = Signals(**row["signals"], later=False)
     assert row["confidence"] is None, "of marker[name] nothing was measured"
     assert scored(signals, "pyright")["confidence"] == round(verifiers_own().probability(signals), 4)

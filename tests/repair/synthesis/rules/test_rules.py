@@ -37,6 +37,13 @@ REPAIRS = [
     # a byte order mark is no part of the first line, and stays first
     (UNDEFINED, "\ufeffprint(os.sep)\n", "\ufeffimport os\nprint(os.sep)\n"),
     (UNDEFINED, "\ufefftrue = 1; x = tru\n", "\ufefftrue = 1; x = true\n"),
+    # what is read in several places is misspelt where it is defined
+    (UNDEFINED, "lenght = 3\nprint(length, length + 1)\n", "length = 3\nprint(length, length + 1)\n"),
+    (
+        UNDEFINED,
+        "def totl():\n    return 1\n\n\ntotal() + total()\n",
+        "def total():\n    return 1\n\n\ntotal() + total()\n",
+    ),
     # a letter's case is the likeliest slip of all
     (UNDEFINED, "Total = 1\ntota = 2\nprint(total)\n", "Total = 1\ntota = 2\nprint(Total)\n"),
     # a module, a name that is imported from one, after the imports at the top
@@ -294,6 +301,8 @@ REJECTED = [
     ("no_rule", ATTRIBUTE, "from itertools import izip\n\nprint(izip('a', 'b'))\n"),
     # nothing in the message leads anywhere
     ("no_rule", "pyright[reportReturnType]", "def f() -> int:\n    return 'a'\n"),
+    # it is missing, and not misspelt
+    ("no_rule", UNDEFINED, "bit = Bit(8)\nprint(bit)\nbit = Bit(9)\n"),
     # no name is close
     ("no_rule", UNDEFINED, "print(wholly_unknown)\n"),
     # nothing is known of a module that is not Python's own

@@ -1,0 +1,52 @@
+"""A missing name that is taken for a misspelt one, and what is not."""
+
+import pytest
+
+from repair.diagnostics.diagnostic import Diagnostic
+from repair.verification.missing_name import takes_for_misspelt
+from tests.repair.synthesis.support import found
+
+
+def undefined(name: str, code: str = "pyright[reportUndefinedVariable]") -> Diagnostic:
+    return found("main.py", 0, f'"{name}" is not defined', code=code)
+
+
+MISSING = [
+    # the class is not imported; the variable is what it made
+    ("bit = Bit(8)\nbit = Bit(9)\n", "bit = Bit(8)\nbit = bit(9)\n", "Bit"),
+    ("for node in []:\n    Node(1)\nNode(2)\n", "for node in []:\n    node(1)\nNode(2)\n", "Node"),
+    # a parameter, of a function whose other lines have the name too
+    ("def f(word):\n    return vs + vs\n", "def f(word):\n    return word + vs\n", "vs"),
+]
+OTHERS = [
+    # it stood in one place
+    ("bit = Bit(8)\n", "bit = bit(8)\n", "Bit"),
+    # all of its places are repaired
+    ("def f(nums):\n    return num + num\n", "def f(nums):\n    return nums + nums\n", "num"),
+    # a function is misspelt in two places alike; so is an import
+    ("def toList(): ...\nto_list(), to_list()\n", "def toList(): ...\ntoList(), to_list()\n", "to_list"),
+    ("import numpy as np\nnumpy.e, numpy.pi\n", "import numpy as np\nnp.e, numpy.pi\n", "numpy"),
+    # it is Python's own name, or that of the object
+    ("a = xrange(3)\nb = xrange(4)\n", "a = range(3)\nb = xrange(4)\n", "xrange"),
+    ("def f(self):\n    this.a = this.b\n", "def f(self):\n    self.a = this.b\n", "this"),
+    # it is imported
+    ("print(os.sep, os.name)\n", "import os\nprint(os.sep, os.name)\n", "os"),
+    # an attribute of that name is another thing
+    ("def f(a):\n    return b + a.b\n", "def f(a):\n    return a + a.b\n", "b"),
+    # it is bound in another function
+    ("b = lambda a: c\nlambda c: c\n", "b = lambda a: a\nlambda c: c\n", "c"),
+    # the repaired text is no Python
+    ("a = B(8)\nb = B(9)\n", "a = a(8)\nb = B(9\n", "B"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("original", "repaired", "name", "expected"),
+    [*((*case, True) for case in MISSING), *((*case, False) for case in OTHERS)],
+)
+def test_a_missing_name_that_is_taken_for_a_misspelt_one(
+    original: str, repaired: str, name: str, expected: bool
+) -> None:
+    assert takes_for_misspelt(original, repaired, undefined(name)) is expected
+    assert takes_for_misspelt(original, repaired, undefined(name, "ruff[F821]")) is expected
+    assert not takes_for_misspelt(original, repaired, undefined(name, "pyright[reportIndexIssue]"))
