@@ -77,7 +77,7 @@ class Signals:
         told = {
             "a change that is not needed": self.needless > 0,
             "it makes a text of what reads as code": self.code_as_text,
-            "a variable stands for a name that is missing elsewhere, too": self.missing_name,
+            "the name may be missing, and not misspelt": self.missing_name,
             f"changes in {self.spans} places": self.spans > 1,
             "not the likeliest answer": self.later,
             "an unlikely answer": (self.log_probability or 0.0) < UNLIKELY,
@@ -159,7 +159,7 @@ class Calibration:
     def confidence(self, signals: Signals, code: str) -> float | None:
         """The probability that a repair of a diagnostic with this code is right; None: it is not known.
 
-        It is not where a missing name is taken for a misspelt one: each of the six such repairs of the
+        It is not where a missing name is taken for a misspelt one: each of the 12 such repairs of the
         problems is wrong, which are too few to fit a weight to.
         """
         return self.probability(signals) if self.measures(code) and not signals.missing_name else None

@@ -58,7 +58,10 @@ def suggestions(rows: list[str], diagnostic: Diagnostic) -> Iterator[list[str]]:
         for name in closest(found[1] or found[2], bound(rows)):
             yield _replaced(rows, diagnostic, found[1] or found[2], name)
     elif found := _UNDEFINED.match(message):
-        yield from _undefined(rows, diagnostic, found[1] or found[2])
+        text = "\n".join(rows)
+        for repaired in _undefined(rows, diagnostic, found[1] or found[2]):
+            if not takes_for_misspelt(text, "\n".join(repaired), diagnostic):
+                yield repaired
     elif found := _NOT_IN_MODULE.match(message):
         yield from moved_names.attribute(rows, diagnostic, found[1], found[2])
         for name in closest(found[1], known_names.names_of_module(found[2])):
@@ -112,10 +115,8 @@ def _undefined(rows: list[str], diagnostic: Diagnostic, name: str) -> Iterator[l
     for other in closest(name, known | of_python):
         if reads[name] > 1 and other in known and not reads[other]:
             yield _renamed(rows, other, name)  # what is misspelt alike in several places is right there
-            continue
-        replaced = _replaced(rows, diagnostic, name, other)
-        if not takes_for_misspelt("\n".join(rows), "\n".join(replaced), diagnostic):
-            yield replaced
+        else:
+            yield _replaced(rows, diagnostic, name, other)
     for other in closest(name, HOME.keys() - known, most=1, least=_ALIKE_ELSEWHERE):
         yield with_import(_replaced(rows, diagnostic, name, other), f"from {HOME[other]} import {other}")
 

@@ -11,14 +11,24 @@ def undefined(name: str, code: str = "pyright[reportUndefinedVariable]") -> Diag
     return found("main.py", 0, f'"{name}" is not defined', code=code)
 
 
+METHOD = "class C:\n    def f(self, b):\n        {}\n"
 MISSING = [
     # the class is not imported; the variable is what it made
     ("bit = Bit(8)\nbit = Bit(9)\n", "bit = Bit(8)\nbit = bit(9)\n", "Bit"),
     ("for node in []:\n    Node(1)\nNode(2)\n", "for node in []:\n    node(1)\nNode(2)\n", "Node"),
     # a parameter, of a function whose other lines have the name too
     ("def f(word):\n    return vs + vs\n", "def f(word):\n    return word + vs\n", "vs"),
+    # what a variable has, or a number
+    ("a = []\nB(1)\nB(2)\n", "a = []\na.b\nB(2)\n", "B"),
+    ("B(1)\nB(2)\n", "1\nB(2)\n", "B"),
+    # an attribute, in the statement that makes it
+    (METHOD.format("self.a = list(a)"), METHOD.format("self.a = list(self.a)"), "a"),
 ]
 OTHERS = [
+    # ... which is another object's, or is made before
+    (METHOD.format("self.a = list(a)"), METHOD.format("self.a = list(b.a)"), "a"),
+    (METHOD.format("self.a = 1; self.a = a"), METHOD.format("self.a = 1; self.a = self.a"), "a"),
+    (METHOD.format("self.a += a"), METHOD.format("self.a += self.a"), "a"),
     # it stood in one place
     ("bit = Bit(8)\n", "bit = bit(8)\n", "Bit"),
     # all of its places are repaired
@@ -35,9 +45,12 @@ OTHERS = [
     ("def f(a):\n    return b + a.b\n", "def f(a):\n    return a + a.b\n", "b"),
     # it is bound in another function
     ("b = lambda a: c\nlambda c: c\n", "b = lambda a: a\nlambda c: c\n", "c"),
-    # the repaired text is no Python
+    # a call of what the file defines
+    ("class C:\n    def f(self): B() + B()\n", "class C:\n    def f(self): self.f() + B()\n", "B"),
+    # one of the texts is no Python
+    ("a = B(8\nb = B(9)\n", "a = a(8)\nb = B(9)\n", "B"),
     ("a = B(8)\nb = B(9)\n", "a = a(8)\nb = B(9\n", "B"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(
