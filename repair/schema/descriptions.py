@@ -96,7 +96,7 @@ COLUMNS: Mapping[str, str] = {
     "signals": "What tells right repairs from wrong ones, of an accepted diff.",
     "needless": "Changed spans of tokens that can be taken back, each alone, and the repair still verifies.",
     "code_as_text": "Whether it closes a quote or writes a comment around what reads as code.",
-    "spans": "Changed spans of tokens.",
+    "spans": "Changed spans of tokens; brackets put around something are one.",
     "missing_name": "Whether it seems to take a missing name for a misspelt one.",
     "confidence": "Probability that the repair is right, by the verifier's calibration; null: none is known.",
     "calibration_sha256": "Hash of the calibration by which `confidence` was made of `signals`.",

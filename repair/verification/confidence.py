@@ -30,7 +30,7 @@ from repair.messages import shown
 from repair.models.made_by import weights_of
 from repair.verification.code_as_text import code_as_text
 from repair.verification.missing_name import takes_for_misspelt
-from repair.verification.needless import changed_spans, needless_changes
+from repair.verification.needless import changes, needless_changes
 
 FILE = "confidence.json"
 OWN = Path(__file__).with_name(FILE)
@@ -53,7 +53,7 @@ class Signals:
     code_as_text: bool
     """It closes a quote or writes a comment around what reads as code."""
     spans: int
-    """Changed spans of tokens, of all files."""
+    """Changed spans of tokens, of all files; brackets put around something are one."""
     later: bool
     """It is not the model's first answer: that one did not do."""
     log_probability: float | None = None
@@ -102,11 +102,11 @@ def signals_of(
     Raises:
         UnansweredError: the servers failed, so that they are not known.
     """
-    changes = [(workspace[path], text) for path, text in repaired.items()]
+    pairs = [(workspace[path], text) for path, text in repaired.items()]
     return Signals(
         needless=(yield from needless_changes(workspace, diagnostic, repaired, before)),
-        code_as_text=any(code_as_text(*change) for change in changes),
-        spans=sum(len(changed_spans(*change)) for change in changes),
+        code_as_text=any(code_as_text(*pair) for pair in pairs),
+        spans=sum(len(changes(*pair)) for pair in pairs),
         later=later,
         log_probability=log_probability,
         missing_name=diagnostic.path in repaired

@@ -1,8 +1,9 @@
-"""Needless changes: which changed spans of a verified repair can be taken back, one at a time.
+"""Needless changes: which changes of a verified repair can be taken back, one at a time.
 
-A repair that also changes what nobody complained about is the likelier wrong one. A span is a run of changed
-tokens, in whichever file; the repair without it is verified like any other. Each span of a repair of two or
-more costs a check of the servers, but those without which a file that parses would not.
+A repair that also changes what nobody complained about is the likelier wrong one. A change is a span, a run
+of changed tokens in whichever file, or two brackets that are put around something; the repair without it is
+verified like any other. Each change of a repair of two or more costs a check of the servers, but those
+without which a file that parses would not.
 """
 
 import re
@@ -28,6 +29,7 @@ class UnansweredError(RepairError):
         self.verdict = verdict
 
 
+_CLOSER = {"(": ")", "[": "]", "{": "}"}
 _TOKEN = re.compile(r"\w+|[^\S\n]+|\n|[^\w\s]")
 
 
@@ -53,9 +55,27 @@ def changed_spans(original: str, repaired: str) -> list[Span]:
     ]
 
 
-def without(repaired: str, span: Span) -> str:
-    """The repaired text with one span as it was."""
-    return repaired[: span.start] + span.old + repaired[span.end :]
+def changes(original: str, repaired: str) -> list[tuple[Span, ...]]:
+    """The changed spans, one by one; but brackets that are put around something are one change."""
+    found: list[tuple[Span, ...]] = []
+    opened: list[tuple[str, int]] = []  # what closes it, and where it is among those found
+    for span in changed_spans(original, repaired):
+        text = "" if span.old.strip() else repaired[span.start : span.end].strip()
+        if opened and text == opened[-1][0]:
+            _, at = opened.pop()
+            found[at] = (*found[at], span)
+            continue
+        if text in _CLOSER:
+            opened.append((_CLOSER[text], len(found)))
+        found.append((span,))
+    return found
+
+
+def without(repaired: str, *spans: Span) -> str:
+    """The repaired text with some of its spans, which are in their order, as they were."""
+    for span in reversed(spans):
+        repaired = repaired[: span.start] + span.old + repaired[span.end :]
+    return repaired
 
 
 def needless_changes(
@@ -66,21 +86,22 @@ def needless_changes(
     *,
     max_checks: int = MAX_CHECKS,
 ) -> CheckCoroutine[int]:
-    """How many of the changed spans of a verified repair are needless; `repaired` are the changed files.
+    """How many of the changes of a verified repair are needless; `repaired` are the changed files.
 
-    A repair of one span has none. Of one with more than `max_checks` spans the first ones are tried.
+    A repair of one change has none. Of one with more than `max_checks` changes the first ones are tried.
 
     Raises:
         UnansweredError: the servers failed, so that it is not known.
     """
     changed = {**workspace, **repaired}
-    spans = [(path, span) for path, text in repaired.items() for span in changed_spans(workspace[path], text)]
+    single = [(path, spans) for path, text in repaired.items() for spans in changes(workspace[path], text)]
     needless = 0
     parsing = {path for path, text in repaired.items() if tree_of(text) is not None}
-    for path, span in spans[:max_checks] if len(spans) > 1 else ():
-        if path in parsing and tree_of(without(changed[path], span)) is None:
-            continue  # as one of the two changed brackets of a call: the servers would say so
-        line_diff = diff(workspace, {**changed, path: without(changed[path], span)}, diagnostic.path)
+    for path, spans in single[:max_checks] if len(single) > 1 else ():
+        left = without(changed[path], *spans)
+        if path in parsing and tree_of(left) is None:
+            continue  # the servers would say so
+        line_diff = diff(workspace, {**changed, path: left}, diagnostic.path)
         if not line_diff:
             continue
         verdict = yield from examine(workspace, diagnostic, line_diff, before, anywhere=True)

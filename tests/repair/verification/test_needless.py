@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.language_servers import ServerCrashError
 from repair.language_servers.scheduler import run_all
-from repair.verification.needless import UnansweredError, changed_spans, needless_changes, without
+from repair.verification.needless import UnansweredError, changed_spans, changes, needless_changes, without
 from tests.repair.synthesis.support import FunctionServers, marked
 
 TEXTS = st.text(alphabet="ab(=1\n", max_size=30)
@@ -30,6 +30,30 @@ def test_the_spans_of_a_change(original: str, repaired: str, olds: list[str]) ->
     assert [span.old for span in changed_spans(original, repaired)] == olds
 
 
+@pytest.mark.parametrize(
+    ("original", "repaired", "expected"),
+    [
+        ("print x\n", "print(x)\n", ["(+)"]),
+        ("print x, y\n", "print((x), y)\n", ["((", ")", ")"]),  # not each by itself
+        ("a b c\n", "a(b[c])\n", ["(", "[", "])"]),
+        ("a; b; c\n", "(a); [b]; c\n", ["(+)", "[+]"]),
+        ("a, b\n", "(a, b]\n", ["(", "]"]),
+        ("raise A, b\n", "raise A(b)\n", ["(", ")"]),  # the comma is gone, too
+        ("f x 1\n", "f(x) 2\n", ["(+)", "2"]),
+        ("a)\n", "(a)\n", ["("]),
+    ],
+)
+def test_brackets_around_something_are_one_change(original: str, repaired: str, expected: list[str]) -> None:
+    found = changes(original, repaired)
+    assert ["+".join(repaired[one.start : one.end] for one in spans) for spans in found] == expected
+
+
+@given(TEXTS, TEXTS)
+def test_the_changes_have_each_span_once(original: str, repaired: str) -> None:
+    spans = [span for change in changes(original, repaired) for span in change]
+    assert sorted(spans, key=lambda span: span.start) == changed_spans(original, repaired)
+
+
 @given(TEXTS, TEXTS)
 def test_a_change_without_any_of_its_spans_is_none(original: str, repaired: str) -> None:
     """No text has a blank, so that no span is left out."""
@@ -44,7 +68,8 @@ def test_a_change_without_any_of_its_spans_is_none(original: str, repaired: str)
         ("a = ok\nb = 1\nc = 2\n", 0, 0),  # one span can't be taken back
         ("a = ok\nb = 7\nc = 2\n", 1, 1),  # what does not parse without a span needs it: no check tells more
         ("a = ok\nb = 7\nc = 8\n", 2, 2),
-        ("a = ok\nb = (1)\nc = 2\n", 0, 0),
+        ("a = ok\nb = (1)\nc = 2\n", 1, 1),  # two brackets are one change
+        ("a = ok(b[1])\nb = 1\nc = 2\n", 0, 0),
         ("a = ok(\nb = 1\nc = 8\n", 1, 2),  # nor does a file tell that does not parse as it is
     ],
 )
