@@ -7,9 +7,10 @@ and models are asked: use them to test a pipeline and to fill a demo, and report
 The proposal is the first of at most four candidates that the servers accept.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from types import MappingProxyType
 
 from repair.diagnostics.codes import SYNTAX, type_of_code
 from repair.diagnostics.diagnostic import Diagnostic
@@ -53,8 +54,13 @@ class RulesTeacher:
         yield from run_stream(map(_guarded, rows), self.servers, at_once=self.rows_at_once)
 
 
-def candidates(text: str, diagnostic: Diagnostic) -> list[str]:
-    """Numbered line diffs of `text` that may repair `diagnostic`, the likeliest first; at most four."""
+def candidates(
+    text: str, diagnostic: Diagnostic, workspace: Mapping[str, str] = MappingProxyType({})
+) -> list[str]:
+    """Numbered line diffs of `text` that may repair `diagnostic`, the likeliest first; at most four.
+
+    `workspace`: path -> text, of the files that the project's own names are looked for in.
+    """
     mark, body = split_mark(text)
     rows = lines_of(body)
     if mark:  # columns of the first line count it, and the row does not have it
@@ -64,7 +70,7 @@ def candidates(text: str, diagnostic: Diagnostic) -> list[str]:
             end_column=max(0, diagnostic.end_column - (diagnostic.end_line == 0)),
         )
     if type_of_code(diagnostic.code) != SYNTAX:
-        suggested = names.suggestions(rows, diagnostic)
+        suggested = names.suggestions(rows, diagnostic, workspace)
     else:  # each is parsed: that costs far less than to ask the servers
         suggested = sorted(
             syntax.suggestions(rows, diagnostic),
@@ -92,7 +98,7 @@ def _propose(row: RepairCandidateRow) -> CheckCoroutine[Proposal | Reject]:
     if original is None:
         return Reject(row, "file_absent", f"{diagnostic.path} is not among the files of the workspace")
     failed: list[str] = []
-    for line_diff in candidates(original, diagnostic):
+    for line_diff in candidates(original, diagnostic, workspace):
         verdict = yield from examine(workspace, diagnostic, line_diff, before)
         if verdict.accepted:
             return Proposal(render_response(line_diff))

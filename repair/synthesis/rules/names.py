@@ -6,7 +6,7 @@ Tested by `tests/repair/synthesis/rules/test_rules.py`.
 import keyword
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from math import inf
 
 from repair.diagnostics.diagnostic import Diagnostic
@@ -29,6 +29,7 @@ from repair.synthesis.rules.known_names import (
     MODULES,
     closest,
 )
+from repair.synthesis.rules.project_names import import_statements
 from repair.synthesis.rules.rows import with_row
 from repair.text.python_names import loaded
 from repair.text.python_syntax import first_error
@@ -49,8 +50,8 @@ _NO_SELF = re.compile(r'Instance methods should take a "self" parameter')
 _FROM = re.compile(r"\s*from\s+([\w.]+)\s+import\b")
 
 
-def suggestions(rows: list[str], diagnostic: Diagnostic) -> Iterator[list[str]]:
-    """The file's lines after each candidate repair, the likeliest first."""
+def suggestions(rows: list[str], diagnostic: Diagnostic, workspace: Mapping[str, str]) -> Iterator[list[str]]:
+    """The file's lines after each candidate repair, the likeliest first; `workspace`: path -> text."""
     if is_handled("\n".join(rows), diagnostic):
         return
     message, row = diagnostic.message, rows[diagnostic.start_line]
@@ -59,7 +60,7 @@ def suggestions(rows: list[str], diagnostic: Diagnostic) -> Iterator[list[str]]:
             yield _replaced(rows, diagnostic, found[1] or found[2], name)
     elif found := _UNDEFINED.match(message):
         text = "\n".join(rows)
-        for repaired in _undefined(rows, diagnostic, found[1] or found[2]):
+        for repaired in _undefined(rows, diagnostic, found[1] or found[2], workspace):
             if not takes_for_misspelt(text, "\n".join(repaired), diagnostic):
                 yield repaired
     elif found := _NOT_IN_MODULE.match(message):
@@ -82,7 +83,9 @@ def suggestions(rows: list[str], diagnostic: Diagnostic) -> Iterator[list[str]]:
         yield _with_self(rows, diagnostic.start_line)
 
 
-def _undefined(rows: list[str], diagnostic: Diagnostic, name: str) -> Iterator[list[str]]:
+def _undefined(
+    rows: list[str], diagnostic: Diagnostic, name: str, workspace: Mapping[str, str]
+) -> Iterator[list[str]]:
     row = rows[diagnostic.start_line]
     if compared := re.match(rf"\s*{re.escape(name)}\s*=(?==(?!=))", row):  # as a statement it does nothing
         yield with_row(rows, diagnostic.start_line, row[: compared.end()] + row[compared.end() + 1 :])
@@ -101,7 +104,7 @@ def _undefined(rows: list[str], diagnostic: Diagnostic, name: str) -> Iterator[l
     if name in MODULES:
         # A module can't be called; and `datetime.datetime` is as common as `datetime.now`.
         statements.insert(len(statements) if called else 0, f"import {name}")
-    for statement in statements:
+    for statement in (*statements, *import_statements(workspace, diagnostic.path, name)):
         yield with_import(rows, statement)
     if name in FOREIGN:
         yield _replaced(rows, diagnostic, name, FOREIGN[name])
