@@ -24,7 +24,7 @@ from repair.unexpected import UNEXPECTED
 UNREPAIRED, FILE_ABSENT = "unrepaired", "file_absent"
 REASONS = {
     UNREPAIRED: "no answer of the local model verifies; the detail says what the nearest one lacks",
-    UNSURE: "an answer of the local model verifies, and its confidence is below the threshold",
+    UNSURE: "an answer of the local model verifies, and its confidence is not known, or below the threshold",
     UNMEASURED: "how often the local model's repairs of such diagnostics are right was never measured",
     FILE_ABSENT: "the diagnostic's file is not in the workspace",
     **errors.REASONS,
