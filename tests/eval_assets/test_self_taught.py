@@ -176,7 +176,7 @@ def test_a_model_that_is_never_sure_is_not_trained_again(house: House) -> None:
     assert len(list((house.folder / "decoded").glob("trained-*"))) == 1
     training = house.manifest(RESULTS, POINT).extra["training"]
     assert [training[name] for name in ("samples", "kept")] == [SIZE, 0]
-    assert training["rejects"] == {"unrepaired": SIZE - 3, "unsure": 3}
+    assert training["rejects"] == {"unmeasured": SIZE}
     assert not list((house.folder / "states").iterdir())
 
 
