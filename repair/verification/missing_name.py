@@ -2,11 +2,13 @@
 
 A name that is undefined in several places is rarely wrong in all of them: its definition or its import is
 missing. The servers accept a variable of the file in its place, for they know no type of what it holds; and
-in `self.a = f(a)` they accept `self.a`, which is made right there.
+in `self.a = f(a)` they accept `self.a`, which is made right there. The same holds of an attribute that a
+class of the file does not have.
 """
 
 import ast
 import builtins
+import re
 from collections import Counter
 
 from repair.diagnostics.diagnostic import Diagnostic
@@ -15,6 +17,7 @@ from repair.text.python_names import bound, definitions, loaded
 from repair.text.python_syntax import tree_of
 
 _KNOWN = frozenset({*dir(builtins), "self", "cls"})
+_NO_ATTRIBUTE = re.compile(r'Cannot access (?:attribute|member) "(\w+)" for (?:class|type) "(?:type\[)?(\w+)')
 
 
 def takes_for_misspelt(original: str, repaired: str, diagnostic: Diagnostic) -> bool:
@@ -22,17 +25,50 @@ def takes_for_misspelt(original: str, repaired: str, diagnostic: Diagnostic) -> 
 
     - puts variables or values of the file in its place, while other places of the file still read it (a
       function, a class, an import or Python's own name may be misspelt alike in all of them);
-    - puts an attribute of that name in its place, in the only statement that makes it.
+    - puts an attribute of that name in its place, in the only statement that makes it;
+
+    or a repair of an attribute that a class of the file does not have puts one of its other attributes in its
+    place, which is no method, while other places still read it.
     """
-    old, new = tree_of(original), tree_of(repaired)
-    if not is_undefined_name(diagnostic) or old is None or new is None:
+    of_class = _NO_ATTRIBUTE.match(diagnostic.message)
+    if not of_class and not is_undefined_name(diagnostic):
         return False
-    name, before, after = subject(diagnostic), Counter(loaded(old)), Counter(loaded(new))
+    old, new = tree_of(original), tree_of(repaired)
+    if old is None or new is None:
+        return False
+    if of_class:
+        name, owner = of_class.groups()
+        return (
+            owner in definitions(new)
+            and not _is_attribute(name, new)
+            and _replaces_one(
+                name, Counter(_read_attributes(old)), Counter(_read_attributes(new)), definitions(new)
+            )
+        )
+    name = subject(diagnostic)
     if _is_made_of_itself(name, new) and not _is_made_of_itself(name, old):
         return True
-    if name in bound(new) or not 0 < after[name] < before[name]:
-        return False
-    return (after - before).keys().isdisjoint(definitions(new) | _KNOWN)
+    return name not in bound(new) and _replaces_one(
+        name, Counter(loaded(old)), Counter(loaded(new)), definitions(new) | _KNOWN
+    )
+
+
+def _replaces_one(name: str, before: Counter[str], after: Counter[str], known: frozenset[str]) -> bool:
+    """Whether fewer places read a name than before, but some do, and no `known` name is read instead."""
+    return 0 < after[name] < before[name] and (after - before).keys().isdisjoint(known)
+
+
+def _is_attribute(name: str, tree: ast.AST) -> bool:
+    """Whether something of this name is made anywhere: as an attribute, a method, or a name of a class."""
+    return name in bound(tree) or any(isinstance(part.ctx, ast.Store) for part in _attributes(name, tree))
+
+
+def _read_attributes(tree: ast.AST) -> list[str]:
+    return [
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load)
+    ]
 
 
 def _is_made_of_itself(attribute: str, tree: ast.AST) -> bool:

@@ -52,6 +52,15 @@ _FROM = re.compile(r"\s*from\s+([\w.]+)\s+import\b")
 
 def suggestions(rows: list[str], diagnostic: Diagnostic, workspace: Mapping[str, str]) -> Iterator[list[str]]:
     """The file's lines after each candidate repair, the likeliest first; `workspace`: path -> text."""
+    text = "\n".join(rows)
+    for repaired in _suggestions(rows, diagnostic, workspace):
+        if not takes_for_misspelt(text, "\n".join(repaired), diagnostic):
+            yield repaired
+
+
+def _suggestions(
+    rows: list[str], diagnostic: Diagnostic, workspace: Mapping[str, str]
+) -> Iterator[list[str]]:
     if is_handled("\n".join(rows), diagnostic):
         return
     message, row = diagnostic.message, rows[diagnostic.start_line]
@@ -59,10 +68,7 @@ def suggestions(rows: list[str], diagnostic: Diagnostic, workspace: Mapping[str,
         for name in closest(found[1] or found[2], bound(rows)):
             yield _replaced(rows, diagnostic, found[1] or found[2], name)
     elif found := _UNDEFINED.match(message):
-        text = "\n".join(rows)
-        for repaired in _undefined(rows, diagnostic, found[1] or found[2], workspace):
-            if not takes_for_misspelt(text, "\n".join(repaired), diagnostic):
-                yield repaired
+        yield from _undefined(rows, diagnostic, found[1] or found[2], workspace)
     elif found := _NOT_IN_MODULE.match(message):
         yield from moved_names.attribute(rows, diagnostic, found[1], found[2])
         for name in closest(found[1], known_names.names_of_module(found[2])):

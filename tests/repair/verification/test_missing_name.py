@@ -63,3 +63,36 @@ def test_a_missing_name_that_is_taken_for_a_misspelt_one(
     assert takes_for_misspelt(original, repaired, undefined(name)) is expected
     assert takes_for_misspelt(original, repaired, undefined(name, "ruff[F821]")) is expected
     assert not takes_for_misspelt(original, repaired, undefined(name, "pyright[reportIndexIssue]"))
+
+
+CLASS = "class Shop:\n    def __init__(self):\n        self.item = 1\n    def pay(self):\n        {}\n"
+
+
+@pytest.mark.parametrize(
+    ("original", "repaired", "owner", "expected"),
+    [
+        # `items` is missing: another attribute is read in one of its places
+        ("return self.items, self.items", "return self.item, self.items", "Shop*", True),
+        ("self.items.pop(self.items)", "self.items.pop(self.item)", "type[Shop]", True),
+        ("return self.items, self.items", "return 1, self.items", "Shop", True),
+        # all of its places are repaired; a method may be misspelt alike everywhere
+        ("return self.items, self.items", "return self.item, self.item", "Shop", False),
+        ("return self.items", "return self.item", "Shop", False),
+        ("return self.items, self.items", "return self.pay, self.items", "Shop", False),
+        # something of that name is made somewhere
+        (
+            "self.items = 1; return other.items, self.items",
+            "self.items = 1; return 1, self.items",
+            "Shop",
+            False,
+        ),
+        # the class is another file's, as that of a dictionary is
+        ("return self.items, self.items", "return self.item, self.items", "dict[str, int]", False),
+    ],
+)
+def test_a_missing_attribute_of_a_class_of_the_file(
+    original: str, repaired: str, owner: str, expected: bool
+) -> None:
+    message = f'Cannot access attribute "items" for class "{owner}"\n  Attribute "items" is unknown'
+    target = found("main.py", 0, message, code="pyright[reportAttributeAccessIssue]")
+    assert takes_for_misspelt(CLASS.format(original), CLASS.format(repaired), target) is expected
