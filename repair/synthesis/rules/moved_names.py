@@ -6,12 +6,11 @@ Tested by `tests/repair/synthesis/rules/test_rules.py`.
 
 import re
 from collections.abc import Iterator
-from functools import partial
 
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.synthesis.rules.file_names import with_import
 from repair.synthesis.rules.known_names import BUILTINS, MODULES, source_of
-from repair.synthesis.rules.rows import blanks, with_row
+from repair.synthesis.rules.rows import blanks, renamed, with_row
 
 _NOW_IN = {
     ("urllib", "urllib.request."): "Request build_opener install_opener urlopen urlretrieve",
@@ -82,8 +81,8 @@ def imported(rows: list[str], line: int, name: str, module: str) -> Iterator[lis
     others = [other for other in re.split(r"\s*,\s*", found[1]) if other != name]
     statements = [f"from {module} import {', '.join(others)}"] if others else []
     indented = [blanks(rows[line]) + statement for statement in (*statements, f"from {home} import {own}")]
-    word = partial(re.compile(rf"(?<![\w.]){name}(?!\w)").sub, own)
-    yield [*map(word, rows[:line]), *indented, *map(word, rows[line + 1 :])]
+    changed = renamed(rows, name, own)
+    yield [*changed[:line], *indented, *changed[line + 1 :]]
 
 
 def _with_module(rows: list[str], module: str, path: str) -> list[str]:

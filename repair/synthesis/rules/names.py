@@ -30,7 +30,7 @@ from repair.synthesis.rules.known_names import (
     closest,
 )
 from repair.synthesis.rules.project_names import import_statements
-from repair.synthesis.rules.rows import with_row
+from repair.synthesis.rules.rows import renamed, with_row
 from repair.text.python_names import loaded
 from repair.text.python_syntax import first_error
 from repair.verification.missing_name import takes_for_misspelt
@@ -78,7 +78,7 @@ def _suggestions(
         if module:
             yield from moved_names.imported(rows, diagnostic.start_line, found[1], module[1])
         for name in closest(found[1], known_names.names_of_module(module[1]) if module else ()):
-            yield _renamed(rows, found[1], name)  # its uses are misspelt alike, or not at all
+            yield renamed(rows, found[1], name)  # its uses are misspelt alike, or not at all
     elif found := _NO_MODULE.match(message):
         top, dot, rest = found[1].partition(".")
         for name in closest(top, MODULES):
@@ -123,7 +123,7 @@ def _undefined(
     reads = Counter(loaded(tree) if tree else ())
     for other in closest(name, known | of_python):
         if reads[name] > 1 and other in known and not reads[other]:
-            yield _renamed(rows, other, name)  # what is misspelt alike in several places is right there
+            yield renamed(rows, other, name)  # what is misspelt alike in several places is right there
         else:
             yield _replaced(rows, diagnostic, name, other)
     for other in closest(name, HOME.keys() - known, most=1, least=_ALIKE_ELSEWHERE):
@@ -149,12 +149,6 @@ def _of_python(rows: list[str], line: int) -> Iterator[list[str]]:
     elif attribute:
         lowered = with_row(rows, line, rows[line].replace(attribute[0], f"math.{attribute[1]}"))
         yield with_import(lowered, "import math")
-
-
-def _renamed(rows: list[str], old: str, new: str) -> list[str]:
-    """With `new` wherever `old` stands as a name."""
-    word = re.compile(rf"(?<![\w.]){old}(?!\w)")
-    return [word.sub(new, row) for row in rows]
 
 
 def _with_self(rows: list[str], line: int) -> list[str]:

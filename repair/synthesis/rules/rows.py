@@ -64,6 +64,12 @@ def with_row(rows: list[str], line: int, row: str) -> list[str]:
     return [*rows[:line], row, *rows[line + 1 :]]
 
 
+def renamed(rows: list[str], old: str, new: str) -> list[str]:
+    """With the name `new` wherever the name `old` stands; attributes are none."""
+    word = re.compile(rf"(?<![\w.]){old}(?!\w)")
+    return [word.sub(new, row) for row in rows]
+
+
 def indentation(row: str) -> int:
     """Columns before the row's first sign that is no white space."""
     row = row.expandtabs(8)
