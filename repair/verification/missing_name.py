@@ -73,14 +73,14 @@ def _read_attributes(tree: ast.AST) -> list[str]:
 
 def _is_made_of_itself(attribute: str, tree: ast.AST) -> bool:
     """Whether the only assignment to an attribute of this name reads that attribute of the same object."""
-    bound = [part for part in _attributes(attribute, tree) if isinstance(part.ctx, ast.Store)]
-    if len(bound) != 1:
+    made = [part for part in _attributes(attribute, tree) if isinstance(part.ctx, ast.Store)]
+    if len(made) != 1:
         return False
-    owner = ast.dump(bound[0].value)
+    owner = ast.dump(made[0].value)
     return any(
         isinstance(part.ctx, ast.Load) and ast.dump(part.value) == owner
         for node in ast.walk(tree)
-        if isinstance(node, ast.Assign) and bound[0] in node.targets
+        if isinstance(node, ast.Assign) and made[0] in node.targets
         for part in _attributes(attribute, node.value)
     )
 

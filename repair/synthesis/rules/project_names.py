@@ -27,7 +27,7 @@ def import_statements(workspace: Mapping[str, str], path: str, name: str) -> lis
     stem = PurePosixPath(path).stem
     if re.search(rf"^[ \t]*(?:from|import)\b.*\b{re.escape(stem)}\b", workspace[homes[0]], re.MULTILINE):
         return []
-    modules = dict.fromkeys(_modules(workspace, PurePosixPath(path), PurePosixPath(homes[0])))
+    modules = _modules(workspace, PurePosixPath(path), PurePosixPath(homes[0]))
     return [f"from {module} import {name}" for module in modules]
 
 
