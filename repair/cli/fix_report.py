@@ -17,7 +17,7 @@ import click
 
 from repair.cli.local_files import LocalWorkspace
 from repair.diagnostics.diagnostic import Diagnostic
-from repair.fixing.fix import MODEL, REASONS, UNMEASURED, Fix
+from repair.fixing.fix import MODEL, REASONS, STAR_IMPORT, UNMEASURED, Fix
 from repair.fixing.fixer import FixModels
 from repair.fixing.own_tests import Transition
 from repair.fixing.patch import text_edits, unified_patch
@@ -27,6 +27,10 @@ from repair.messages import printable
 
 _LONGEST = 300  # characters of a detail on the screen
 _CLEAR = ("no_change", UNMEASURED)  # the reason says it all
+_UNASKED = {
+    UNMEASURED: "whose repairs were never measured (--unsure asks)",
+    STAR_IMPORT: "whose names a star import may bring (--python names its environment)",
+}
 _OF_PACKAGES = ("pyright[reportMissingImports]", "pyright[reportMissingModuleSource]")
 _TESTED = {
     Transition.FAIL_TO_PASS: "the tests failed and pass with it",
@@ -38,7 +42,7 @@ _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 class Reporter(ABC):
     """Counts what came of the diagnostics, and prints it.
 
-    `style`: diagnostics of stylistic rules; `handled`: those whose exception the program catches.
+    `style`: diagnostics of stylistic rules; `handled`: those whose absence the program expects.
     """
 
     def __init__(self, *, applies: bool) -> None:
@@ -53,7 +57,7 @@ class Reporter(ABC):
         """Project -> how its own tests fail with all fixes; None: they pass."""
         self._missing_imports = 0
         self._unsure = 0
-        self._unmeasured = 0
+        self._unasked: Counter[str] = Counter()
         self._note: Callable[[str], None] = lambda text: None
 
     @property
@@ -69,7 +73,7 @@ class Reporter(ABC):
         self._missing_imports += report.diagnostic.code in _OF_PACKAGES
         if (fix := report.fix) and not fix.found:
             self._unsure += fix.withheld is not None
-            self._unmeasured += UNMEASURED in fix.reasons
+            self._unasked.update(reason for reason in _UNASKED if reason in fix.reasons)
         self.show(report, workspace)
 
     def refuse(self, path: str, message: str) -> None:
@@ -145,12 +149,12 @@ class TextReporter(Reporter):
             text += f"; {counts[Outcome.CODE_ACTION]} for ruff check --fix"
         if self._unsure:
             text += f"; {self._unsure} verified and not shown, for they may be wrong (--unsure shows them)"
-        if self._unmeasured:
-            text += f"; {self._unmeasured} not asked about, whose repairs were never measured (--unsure asks)"
+        for reason, count in self._unasked.items():
+            text += f"; {count} not asked about, {_UNASKED[reason]}"
         if self.style:
             text += f"; {self.style} of style left out"
         if self.handled:
-            text += f"; {self.handled} left out whose exception the program catches"
+            text += f"; {self.handled} left out whose absence the program expects"
         click.echo(f"{text}; model {printable(models.name)}, k = {k}", err=True)
         for folder, failure in self.tests.items():
             told = "pass" if failure is None else f"fail: {failure}"

@@ -1,10 +1,14 @@
-"""Names that a program expects to be absent: imports, names and attributes whose exception it catches.
+"""Names that a program expects to be absent: imports, names and attributes whose exception it catches, or
+that it asks another version of Python for.
 
 ```
 try:
     text = unicode            # Python 2
 except NameError:
     text = str
+
+if sys.version_info < (3,):
+    input = raw_input
 ```
 
 A language server reports `unicode`, and there is nothing to repair: what is put in its place breaks the other
@@ -14,7 +18,8 @@ Tested by `tests/repair/diagnostics/test_handled_names.py`.
 """
 
 import ast
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import chain
 
@@ -33,9 +38,15 @@ _RAISED = {
 }
 """Diagnostic type -> the exceptions that it predicts."""
 
+_VERSION = re.compile(
+    r"(?:version_info|hexversion|python_version\w*|_?(?:is_?|has_?)?(?:py|python)_?[23]\w*)", re.IGNORECASE
+)
+"""A name that tells the version of Python: `sys.version_info`, `six.PY2`, `IS_PYTHON3`."""
+
 
 def is_handled(text: str, diagnostic: Diagnostic) -> bool:
-    """Whether the program catches what the diagnostic of this text predicts, or tries something else instead.
+    """Whether the program catches what the diagnostic of this text predicts, or tries something else instead,
+    or asks for the version of Python before.
 
     An import is also the program's own business where any exception is caught, and where it is what is tried
     after another one failed. In a text that does not parse nothing is.
@@ -44,7 +55,9 @@ def is_handled(text: str, diagnostic: Diagnostic) -> bool:
     if raised is None:
         return False
     line = diagnostic.start_line + 1
-    tries, imports = _of_text(text)
+    tries, imports, of_versions = _of_text(text)
+    if line in of_versions:
+        return True
     of_import = line in imports
     expected = raised | _ANY if of_import else raised - _OF_IMPORTS
     for tried in tries:
@@ -57,14 +70,44 @@ def is_handled(text: str, diagnostic: Diagnostic) -> bool:
 
 
 @lru_cache(maxsize=1)
-def _of_text(text: str) -> tuple[tuple[ast.Try, ...], frozenset[int]]:
-    """The `try` statements, and the lines of imports; kept, for a text has many diagnostics."""
+def _of_text(text: str) -> tuple[tuple[ast.Try, ...], frozenset[int], frozenset[int]]:
+    """The `try` statements, the lines of imports, and those that some version of Python does not run; kept,
+    for a text has many diagnostics."""
     if (tree := tree_of(text)) is None:
-        return (), frozenset()
+        return (), frozenset(), frozenset()
     nodes = list(ast.walk(tree))
     imports = [node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
-    lines = (range(node.lineno, (node.end_lineno or node.lineno) + 1) for node in imports)
-    return tuple(node for node in nodes if isinstance(node, ast.Try)), frozenset(chain.from_iterable(lines))
+    choices = [node for node in nodes if isinstance(node, ast.If | ast.IfExp) and _asks_version(node.test)]
+    return (
+        tuple(node for node in nodes if isinstance(node, ast.Try)),
+        _lines(imports),
+        _lines(chain.from_iterable(_branches(choice) for choice in choices)),
+    )
+
+
+def _branches(choice: ast.If | ast.IfExp) -> list[ast.stmt | ast.expr]:
+    if isinstance(choice, ast.IfExp):
+        return [choice.body, choice.orelse]
+    return [*choice.body, *choice.orelse]
+
+
+def _lines(nodes: Iterable[ast.stmt] | Iterable[ast.stmt | ast.expr]) -> frozenset[int]:
+    return frozenset(
+        chain.from_iterable(range(node.lineno, (node.end_lineno or node.lineno) + 1) for node in nodes)
+    )
+
+
+def _asks_version(condition: ast.expr) -> bool:
+    """Whether a condition compares the version of Python."""
+    for node in ast.walk(condition):
+        match node:
+            case ast.Name(id=name) | ast.Attribute(attr=name) if _VERSION.fullmatch(name):
+                return True
+            case ast.Attribute(value=ast.Name(id="sys"), attr="version"):
+                return True
+            case _:
+                pass
+    return False
 
 
 def _within(body: list[ast.stmt], line: int) -> bool:

@@ -15,7 +15,8 @@ from repair.verification import verifier
 
 NO_ANSWER, TOO_LONG, LATE, UNSURE = "no_answer", "too_long", "deadline", "unsure"
 TESTS_FAIL, MERGE_CONFLICT, UNMEASURED = "tests_fail", "merge_conflict", "unmeasured"
-UNASKED = frozenset({MERGE_CONFLICT, UNMEASURED})
+STAR_IMPORT = "star_import"
+UNASKED = frozenset({MERGE_CONFLICT, UNMEASURED, STAR_IMPORT})
 """Reasons for which nobody is asked about a task: no answer to it would be shown."""
 
 MODEL = "model"
@@ -27,6 +28,7 @@ REASONS = {
     "malformed_prompt": "the file can't be written as a prompt",
     MERGE_CONFLICT: "the file has an unresolved merge conflict",
     UNMEASURED: "not asked about: how often repairs of such diagnostics are right was never measured",
+    STAR_IMPORT: "not asked about: a star import that the servers do not resolve may bring the name",
     "outside_excerpt": "the answer changes lines that the model was not shown",
     **verifier.REASONS,
     TESTS_FAIL: "it verifies, and the project's own tests fail",

@@ -14,12 +14,14 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+from repair.diagnostics.star_imports import unresolved_star_import
 from repair.errors import InputError
 from repair.fixing.fix import (
     LATE,
     MERGE_CONFLICT,
     MODEL,
     NO_ANSWER,
+    STAR_IMPORT,
     TESTS_FAIL,
     TOO_LONG,
     UNMEASURED,
@@ -176,9 +178,12 @@ class Fixer:
         """Why nobody is asked about a task, of which nothing would be shown; None: somebody is."""
         if conflict := merge_conflict(task.files.get(task.path, "")):
             return Attempt(MERGE_CONFLICT, "lines {} to {}".format(*conflict))
+        if task.unsure or task.tests is not None:
+            return None
+        if module := unresolved_star_import(task.files, task.diagnostic, task.before):
+            return Attempt(STAR_IMPORT, f"from {module} import *")
         calibration, code = self.models.calibration, task.diagnostic.code
-        shown_all_the_same = task.unsure or task.tests is not None
-        if calibration is None or shown_all_the_same or calibration.measures(code):
+        if calibration is None or calibration.measures(code):
             return None
         return Attempt(UNMEASURED, f"of {code} nothing is shown, unless unsure fixes are wanted")
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from itertools import islice
 
 from repair.errors import ConfigurationError
-from repair.fixing.fix import UNMEASURED, UNSURE, Fix, Task
+from repair.fixing.fix import STAR_IMPORT, UNMEASURED, UNSURE, Fix, Task
 from repair.fixing.fixer import Fixer, FixModels
 from repair.language_servers import errors
 from repair.language_servers.scheduler import Servers
@@ -26,6 +26,7 @@ REASONS = {
     UNREPAIRED: "no answer of the local model verifies; the detail says what the nearest one lacks",
     UNSURE: "an answer of the local model verifies, and its confidence is not known, or below the threshold",
     UNMEASURED: "how often the local model's repairs of such diagnostics are right was never measured",
+    STAR_IMPORT: "the name may come of a star import that the servers do not resolve",
     FILE_ABSENT: "the diagnostic's file is not in the workspace",
     **errors.REASONS,
 }
@@ -82,7 +83,7 @@ def _reject(row: RepairCandidateRow, fix: Fix) -> Reject:
     nearest = fix.nearest
     if nearest is None:
         return Reject(row, UNREPAIRED, "no answer")
-    if nearest.reason in (UNSURE, UNMEASURED):
+    if nearest.reason in (UNSURE, UNMEASURED, STAR_IMPORT):
         return Reject(row, nearest.reason, nearest.detail)
     failed = next((one for one in fix.rejected if one.reason in (*errors.REASONS, UNEXPECTED)), None)
     if failed is not None:  # nothing about the answers

@@ -3,7 +3,7 @@
 | kind | |
 |---|---|
 | `code_action` | a server fixes it itself (`ruff check --fix`), or the equal finding of the other server |
-| `handled` | the program catches what it predicts (`repair.diagnostics.handled_names`) |
+| `handled` | the program expects what it predicts (`repair.diagnostics.handled_names`) |
 | `style` | its rule is about how a program is written (`repair.diagnostics.style`) |
 | `same_fault` | the other server reports the same fault, and that diagnostic is a target |
 | `target` | a model is asked |

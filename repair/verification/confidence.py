@@ -24,6 +24,7 @@ import msgspec
 
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.diagnostics.equal_findings import types_of_fault
+from repair.diagnostics.star_imports import unresolved_star_import
 from repair.errors import ConfigurationError
 from repair.language_servers.scheduler import CheckCoroutine
 from repair.messages import shown
@@ -59,7 +60,8 @@ class Signals:
     log_probability: float | None = None
     """Natural logarithm of the answer's probability; None: the teacher does not tell it."""
     missing_name: bool = False
-    """It takes a missing name for a misspelt one (`repair.verification.missing_name`)."""
+    """It takes a missing name for a misspelt one (`repair.verification.missing_name`), or one that a star
+    import may bring (`repair.diagnostics.star_imports`)."""
 
     def features(self) -> dict[str, float]:
         """The inputs of the regression."""
@@ -109,8 +111,11 @@ def signals_of(
         spans=sum(len(changes(*pair)) for pair in pairs),
         later=later,
         log_probability=log_probability,
-        missing_name=diagnostic.path in repaired
-        and takes_for_misspelt(workspace[diagnostic.path], repaired[diagnostic.path], diagnostic),
+        missing_name=unresolved_star_import(workspace, diagnostic, before) is not None
+        or (
+            diagnostic.path in repaired
+            and takes_for_misspelt(workspace[diagnostic.path], repaired[diagnostic.path], diagnostic)
+        ),
     )
 
 

@@ -112,11 +112,14 @@ def needless_changes(
 
 
 def _is_spacing(old: Sequence[str], new: Sequence[str], run: lcs.ChangedRange) -> bool:
-    """Whether a run changes only the blanks within a line, which mean nothing."""
-    changed = [*old[run.old_start : run.old_end], *new[run.new_start : run.new_end]]
-    if any(not part.isspace() or part == "\n" for part in changed):
+    """Whether a run changes only the blanks within a line, which mean nothing, or writes the indentation of
+    one otherwise: a tab goes to the next multiple of eight columns."""
+    before, after = old[run.old_start : run.old_end], new[run.new_start : run.new_end]
+    if any(not part.isspace() or part == "\n" for part in (*before, *after)):
         return False
-    return not (_begins_line(old, run.old_start) or _begins_line(new, run.new_start))
+    if _begins_line(old, run.old_start) or _begins_line(new, run.new_start):
+        return "".join(before).expandtabs(8) == "".join(after).expandtabs(8)
+    return True
 
 
 def _begins_line(tokens: Sequence[str], index: int) -> bool:

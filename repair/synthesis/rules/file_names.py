@@ -4,9 +4,12 @@ Tested by `tests/repair/synthesis/rules/test_rules.py`.
 """
 
 import ast
+import re
 
 from repair.text import python_names
 from repair.text.python_syntax import tree_of
+
+_DEFINITION = re.compile(r"(?:async def|def|class)\b|@")
 
 
 def own_attributes(rows: list[str], line: int) -> frozenset[str]:
@@ -64,14 +67,18 @@ def parsed(rows: list[str]) -> ast.Module | None:
 
 
 def with_import(rows: list[str], statement: str) -> list[str]:
-    """Insert an import after those at the top, or after the module's docstring and first comments."""
+    """Insert an import after those at the top, or after the module's docstring and first comments, apart from
+    these and from a function or a class."""
     tree = parsed(rows)
-    insert_at = 0
+    insert_at, has_imports = 0, False
     for index, node in enumerate(tree.body if tree else []):
         is_docstring = index == 0 and isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
         if not is_docstring and not isinstance(node, (ast.Import, ast.ImportFrom)):
             break
-        insert_at = node.end_lineno or 0
+        insert_at, has_imports = node.end_lineno or 0, not is_docstring
     if insert_at == 0:
         insert_at = next((index for index, row in enumerate(rows) if not row.startswith("#")), 0)
-    return [*rows[:insert_at], statement, *rows[insert_at:]]
+    elif not has_imports:  # the blank row below a docstring is above the import
+        insert_at += rows[insert_at : insert_at + 1] == [""]
+    below = "".join(rows[insert_at : insert_at + 1])
+    return [*rows[:insert_at], statement, *(["", ""] if _DEFINITION.match(below) else []), *rows[insert_at:]]

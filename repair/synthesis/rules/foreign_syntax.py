@@ -18,6 +18,7 @@ from repair.synthesis.rules.rows import (
     with_row,
     without_comment,
 )
+from repair.text.quoted import closed_strings
 
 _OPERATORS = patterns(
     (
@@ -63,7 +64,8 @@ _HABITS = patterns(
         (r"\bfor\s+(\w+)\s+(?!in\b)(?=\w)", "for {0} in "),
     )
 )
-_STATEMENT = re.compile(r"((?:^|[:;])\s*)print\s+(?![=.,)\]])([^;]+)$")
+_STATEMENT = re.compile(r"((?:^|[:;])\s*+print)\s++(?![=.,)\];])")
+_QUOTES = ('"""', "'''")
 _BRACED = re.compile(r"(?<!\s)\s*+(?:\{|\bthen)$")
 _SLASHES = re.compile(r"//\s?|/\*\s?")
 _PROMPT = re.compile(r"^(\s*+)(?:>>>|\.\.\.|In ?\[\d+\]:)(?: |$)")
@@ -105,29 +107,33 @@ def _with_operators(code: str) -> str:
 
 
 def _printed(rows: list[str], line: int) -> Iterator[list[str]]:
-    """The `print` statement of the row, which may go on below it, as a call."""
+    """The `print` statements of the row, the last of which may go on below it, as calls."""
     code, comment = without_comment(rows[line])
-    found = _STATEMENT.search(masked(code))
-    if found is None:
+    if _STATEMENT.search(masked(code)) is None:
         return
-    start, text = code[: found.start(2)].rstrip() + "(", code[found.start(2) :]
-    end, texts = line, [text]
-    while open_brackets("\n".join(texts)) and end + 1 < min(line + LINES_BELOW, len(rows)):
+    end, texts = line, [code]
+    while (lacking := _lacking("\n".join(texts))) and end + 1 < min(line + LINES_BELOW, len(rows)):
         end += 1
-        text, comment = without_comment(rows[end])
+        text, comment = (rows[end], "") if lacking in _QUOTES else without_comment(rows[end])
         texts.append(text)
-    ending = ', end=" ")' if text.endswith(",") else ")"
-    last = text.removesuffix(",") + ending + comment
-    if end == line:
-        yield with_row(rows, line, start + last)
-    else:
-        yield [
-            *rows[:line],
-            start + rows[line][found.start(2) :],
-            *rows[line + 1 : end],
-            last,
-            *rows[end + 1 :],
-        ]
+    statement = "\n".join((*rows[line:end], texts[-1]))
+    plain = masked(statement, triple=True)
+    for found in reversed([*_STATEMENT.finditer(plain)]):
+        stop = plain.find(";", found.end())
+        after = statement[stop:] if stop >= 0 else ""
+        argument = statement[found.end() : stop if stop >= 0 else None].rstrip()
+        ending = ', end=" ")' if argument.endswith(",") else ")"
+        statement = f"{statement[: found.end(1)]}({argument.removesuffix(',')}{ending}{after}"
+    yield [*rows[:line], *f"{statement}{comment}".split("\n"), *rows[end + 1 :]]
+
+
+def _lacking(text: str) -> str:
+    """What a statement goes on for at the end of its text: three quotes, the row below, or brackets."""
+    for start, end in closed_strings(text):
+        if end - start == 2 and text[start : start + 3] in _QUOTES:  # read as an empty string and a quote
+            return text[start : start + 3]
+    plain = masked(text, triple=True)
+    return "\\" if plain.endswith("\\") else open_brackets(plain)
 
 
 def _without_braces(rows: list[str], line: int) -> list[str]:

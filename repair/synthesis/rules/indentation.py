@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from repair.synthesis.rules.rows import blanks, indentation, with_row
+from repair.text.quoted import closed_strings
 
 _STEP = "    "
 
@@ -50,6 +51,35 @@ def deepened(rows: list[str], line: int) -> Iterator[list[str]]:
     yield _shifted(rows, line, line + 1, wanted - depth)
     yield _shifted(rows, line, _end_of_block(rows, line, depth), wanted - depth)
     yield _shifted(rows, line, _end_of_block(rows, line, 0), wanted - depth)
+
+
+def without_tabs(rows: list[str], line: int) -> Iterator[list[str]]:
+    """The rows with blanks for the tabs that they begin with: to the next multiple of eight columns, as
+    Python reads them, or of four, as many editors show them; of the block at the file's top, or of all.
+    """
+    in_strings = _in_strings(rows)
+    tops = [number for number, row in enumerate(rows) if row.strip() and not blanks(row)]
+    start = max((number for number in tops if number <= line), default=0)
+    end = min((number for number in tops if number > line), default=len(rows))
+    for width in (8, 4):
+        for first, last in dict.fromkeys(((start, end), (0, len(rows)))):
+            yield [
+                row
+                if not row.strip() or number in in_strings or not first <= number < last
+                else blanks(row).expandtabs(width) + row.lstrip()
+                for number, row in enumerate(rows)
+            ]
+
+
+def _in_strings(rows: list[str]) -> frozenset[int]:
+    """The rows that begin within a string."""
+    text = "\n".join(rows)
+    found: set[int] = set()
+    for start, end in closed_strings(text):
+        if "\n" in text[start:end]:
+            first = text.count("\n", 0, start)
+            found.update(range(first + 1, first + 1 + text.count("\n", start, end)))
+    return frozenset(found)
 
 
 def _has_tab(row: str) -> bool:

@@ -96,7 +96,7 @@ def _undefined(
     if compared := re.match(rf"\s*{re.escape(name)}\s*=(?==(?!=))", row):  # as a statement it does nothing
         yield with_row(rows, diagnostic.start_line, row[: compared.end()] + row[compared.end() + 1 :])
     if (error := first_error("\n".join(rows))) < inf:
-        for other in closest(name, keyword.kwlist, most=1):
+        for other in closest(name, keyword.kwlist, most=1, least=_ALIKE):
             yield _replaced(rows, diagnostic, name, other)
         if error == diagnostic.start_line + 1:
             return  # the row is no code yet: what stands there need not be a name

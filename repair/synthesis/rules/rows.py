@@ -19,11 +19,11 @@ def patterns(written: Iterable[tuple[str, str]]) -> list[Pattern]:
     return [(re.compile(expression), template) for expression, template in written]
 
 
-def masked(row: str) -> str:
-    """The row with its strings as underscores; the length stays."""
+def masked(row: str, *, triple: bool = False) -> str:
+    """The row with its strings as underscores; the length stays. `triple`: those of several lines, too."""
     parts: list[str] = []
     position = 0
-    for start, end in closed_strings(row, triple=False):
+    for start, end in closed_strings(row, triple=triple):
         before = _PREFIX.sub(lambda found: "_" * len(found[0]), row[position:start])
         parts += before, "_" * (end - start)
         position = end

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.synthesis.rules import foreign_syntax
 from repair.synthesis.rules.brackets import closed, closed_below
-from repair.synthesis.rules.indentation import deepened, into_function, levelled
+from repair.synthesis.rules.indentation import deepened, into_function, levelled, without_tabs
 from repair.synthesis.rules.quotes import quoted
 from repair.synthesis.rules.rows import (
     CLOSER,
@@ -31,6 +31,7 @@ _NOT_CLOSED = re.compile(r'"[([{]" was not closed|Expected [`"][)\]},]|unexpecte
 _TOO_DEEP = re.compile(r"Unexpected indentation", re.IGNORECASE)
 _NOT_DEEP = re.compile(r"Expected (?:an )?indented block", re.IGNORECASE)
 _UNEVEN = re.compile(r"unindent (?:not expected|amount|does not match)", re.IGNORECASE)
+_TABS = re.compile(r"inconsistent use of tabs", re.IGNORECASE)
 _OUTSIDE = re.compile(r"\breturn\b.*\b(?:within|outside)\b.*function")
 _NOT_SEPARATED = re.compile(r"must be separated by newlines")
 _CONDITION = re.compile(r"\b(?:if|elif|while)\b")
@@ -62,6 +63,8 @@ def suggestions(rows: list[str], diagnostic: Diagnostic) -> Iterator[list[str]]:
     row = rows[line]
     if any(len(near) > _LONGEST for near in rows[max(line - 1, 0) : line + 1 + LINES_BELOW]):
         return
+    if _TABS.search(message):
+        yield from without_tabs(rows, line)
     yield from (with_row(rows, line, repaired) for repaired in _compared(row))
     yield from foreign_syntax.suggestions(rows, line)
     yield from (with_row(rows, line, repaired) for repaired in quoted(row))
@@ -144,11 +147,13 @@ def _tree_of_row(code: str) -> ast.Module | None:
 
 
 def _is_statement(code: str) -> bool:
-    """Whether it stands by itself, and does something."""
+    """Whether it stands by itself, and all of it does something."""
     tree = _tree_of_row(code)
-    return tree is not None and not all(
-        isinstance(found, ast.Expr) and not isinstance(found.value, ast.Call) for found in tree.body
+    idle = (
+        isinstance(found, ast.Expr) and not isinstance(found.value, ast.Call)
+        for found in (tree.body if tree else ())
     )
+    return bool(tree and tree.body) and not any(idle)
 
 
 def _parted(rows: list[str], diagnostic: Diagnostic) -> Iterator[list[str]]:
@@ -158,5 +163,6 @@ def _parted(rows: list[str], diagnostic: Diagnostic) -> Iterator[list[str]]:
     plain = masked(row)
     if plain.count(")") > plain.count("("):
         yield with_row(rows, line, f"{before}({after}")
-    if _is_statement(before) and _is_statement(after):
+    # what is parted from the block in its row would run whether or not the block does
+    if not _COMPOUND.match(row) and _is_statement(before) and _is_statement(after):
         yield [*rows[:line], before, blanks(row) + after, *rows[line + 1 :]]

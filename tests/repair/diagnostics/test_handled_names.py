@@ -7,6 +7,7 @@ from tests.repair.synthesis.support import found
 
 NAME, IMPORT = "pyright[reportUndefinedVariable]", "pyright[reportMissingImports]"
 SYMBOL = "pyright[reportAttributeAccessIssue]"
+VERSION = "if {}:\n    {}\nelse:\n    {}\n"
 TRY = "try:\n    {}\nexcept {}:\n    {}\n"
 
 
@@ -48,6 +49,17 @@ TRY = "try:\n    {}\nexcept {}:\n    {}\n"
         (NAME, TRY.format("def f():\n        return unicode", "NameError", "pass"), 3, False),
         (NAME, TRY.format("@unicode\n    def f(): ...", "NameError", "pass"), 2, True),
         (NAME, TRY.format("class A:\n        b = unicode", "NameError", "pass"), 3, True),
+        (NAME, VERSION.format("sys.version_info > (3, 0)", "input()", "raw_input()"), 4, True),
+        ("ruff[F821]", VERSION.format("sys.version_info[0] == 2", "xrange(3)", "range(3)"), 2, True),
+        (IMPORT, VERSION.format("six.PY2", "import Queue", "import queue"), 2, True),
+        (SYMBOL, VERSION.format("not IS_PYTHON3", "{}.iteritems()", "{}.items()"), 2, True),
+        (NAME, VERSION.format("sys.version < '3'", "def f(): unicode", "f = str"), 2, True),
+        (NAME, VERSION.format("a", "a", "b") + "unicode\n", 4, False),
+        (NAME, VERSION.format("six.version > (1, 0)", "unicode", "str"), 2, False),
+        (NAME, VERSION.format("sys.version_info", "1", "2") + "unicode\n", 5, False),
+        (NAME, VERSION.format("python_2 and unicode", "1", "2"), 1, False),  # the question itself
+        (NAME, "a = unicode('') if PY2 else ''\n", 1, True),
+        ("pyright[reportCallIssue]", VERSION.format("PY3", "f()", "g()"), 2, False),
         (NAME, "\ufeff" + TRY.format("a = unicode", "NameError", "a = str"), 2, True),
     ],
 )

@@ -8,7 +8,7 @@ import pytest
 
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.errors import TeacherUnavailableError
-from repair.fixing.fix import LATE, MODEL, REASONS, UNMEASURED, UNSURE, Fix, Task
+from repair.fixing.fix import LATE, MODEL, REASONS, STAR_IMPORT, UNMEASURED, UNSURE, Fix, Task
 from repair.fixing.fixer import Fixer
 from repair.language_servers import ServerTimeoutError
 from repair.models.model import FinishReason
@@ -86,6 +86,21 @@ def test_a_merge_conflict_is_not_asked_about() -> None:
     assert fix.reasons == {"merge_conflict": 1}
     assert fix.nearest is not None and fix.nearest.detail == "lines 1 to 9"
     assert greedy.asked == sampled.asked == []
+
+
+def test_what_a_star_import_may_bring_is_not_asked_about() -> None:
+    """Not of a model without a calibration either: it is no fault that an answer can repair."""
+    files = {"main.py": "from sympy import *\nsolve(1)\n"}
+    name = found("main.py", 1, '"solve" is not defined', code="pyright[reportUndefinedVariable]")
+    module = found("main.py", 0, 'Import "sympy" could not be resolved', code="pyright[reportMissingImports]")
+    wanted = Task(files, name, [module, name], 3)
+    models, greedy, sampled = scripted(lambda *_: "-2 solve(1)\n+2 print(1)")
+    servers = FunctionServers(lambda workspace: [module] + [name] * ("solve" in workspace["main.py"]))
+    [fix] = Fixer(models, servers).fix([wanted])
+    assert (fix.reasons, greedy.asked, sampled.asked) == ({STAR_IMPORT: 1}, [], [])
+    assert fix.nearest is not None and fix.nearest.detail == "from sympy import *"
+    [unsure] = Fixer(replace(models, calibration=DOUBTS), servers).fix([replace(wanted, unsure=True)])
+    assert unsure.found and "the name may be missing" in unsure.doubts
 
 
 def test_first_answers_are_asked_together_and_only_what_they_miss_is_sampled() -> None:

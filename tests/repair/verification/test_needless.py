@@ -23,6 +23,9 @@ TEXTS = st.text(alphabet="ab(=1\n", max_size=30)
         ("f(a, b\n", "f(c, b)\n", ["a", ""]),
         ("x=1\ny = 2", "x = 1\ny = 3", ["2"]),  # blanks within a line mean nothing
         ("if a:\nb", "if a:\n    b", [""]),  # those before it do
+        ("if a:\n\tb", "if a:\n        b", []),  # to Python it is as deep as it was
+        ("if a:\n    \tb", "if a:\n\tb", []),
+        ("if a:\n\tb", "if a:\n    b", ["\t"]),
         ("a\nb\nc", "a\nc", ["b\n"]),
     ],
 )

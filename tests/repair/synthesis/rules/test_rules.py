@@ -29,6 +29,7 @@ CLASS = (
 IMPORTING = "from math import gcd\n\n\n"
 CLOSED = "def f(a: list[int]) -> int:\n    return a[0]\n"
 
+TABS = "def f(a):\n\tif a:\n\t    a = '''\n\t'''\n            a += 1\n\treturn a\n\n\nif f(1):\n\tprint(2)\n"
 REPAIRS = [
     # a slip in the name of a variable, a function of Python, a constant of another language
     (UNDEFINED, "length = 3\nprint(lenght)\n", "length = 3\nprint(length)\n"),
@@ -68,6 +69,8 @@ REPAIRS = [
     (ATTRIBUTE, CLASS.format("self.totla"), CLASS.format("self.total")),
     (ATTRIBUTE, CLASS.format("self.min(1, 2)"), CLASS.format("min(1, 2)")),
     (ATTRIBUTE, CLASS.format("0") + "\n\nShop().pya()\n", CLASS.format("0") + "\n\nShop().pay()\n"),
+    (UNDEFINED, "def f():\n    return os.sep\n", "import os\n\n\ndef f():\n    return os.sep\n"),
+    (UNDEFINED, '"""Doc."""\n\n\nprint(os.sep)\n', '"""Doc."""\n\nimport os\n\nprint(os.sep)\n'),
     (ATTRIBUTE, "import math\n\nprint(math.pie)\n", "import math\n\nprint(math.pi)\n"),
     (ATTRIBUTE, "import json\n\njson.dupms(1)\n", "import json\n\njson.dumps(1)\n"),
     (ATTRIBUTE, "from shutil import copyfle\n\ncopyfle\n", "from shutil import copyfile\n\ncopyfile\n"),
@@ -189,7 +192,28 @@ REPAIRS = [
     (SYNTAX, "a = 1\nprint 'a %d' % a  # one\n", "a = 1\nprint('a %d' % a)  # one\n"),
     (SYNTAX, "print 'a',\n", "print('a', end=\" \")\n"),
     (SYNTAX, "print max(1,\n          2)\n", "print(max(1,\n          2))\n"),
+    (  # as Python reads it; not in the string, and not in the other block
+        SYNTAX,
+        TABS,
+        TABS.replace("\n\tif", f"\n{8 * ' '}if")
+        .replace("\t    a", f"{12 * ' '}a")
+        .replace("\tr", f"{8 * ' '}r"),
+    ),
+    (  # as an editor shows it: Python refuses it
+        SYNTAX,
+        "def f(a):\n    b = a\n\tif a:\n\t\tb = 2\n    return b\n",
+        "def f(a):\n    b = a\n    if a:\n        b = 2\n    return b\n",
+    ),
     (SYNTAX, "if 1: print 'a'\n", "if 1: print('a')\n"),
+    (
+        SYNTAX,
+        "while 1:\n    if 1: print 'a;b'; break  # ;\n",
+        "while 1:\n    if 1: print('a;b'); break  # ;\n",
+    ),
+    (SYNTAX, "print 'a'; print 'b'\n", "print('a'); print('b')\n"),
+    (SYNTAX, "print 'a', ; b = 1\n", "print('a', end=\" \"); b = 1\n"),
+    (SYNTAX, 'print \'a\', """\n# b;\n(c\n"""\n', 'print(\'a\', """\n# b;\n(c\n""")\n'),
+    (SYNTAX, "print 'a %s' \\\n    % 1  # b\n", "print('a %s' \\\n    % 1)  # b\n"),
     (SYNTAX, "exec 'a = 1' in {}\n", "exec('a = 1', {})\n"),
     (SYNTAX, "a = 1\nb = `a`\n", "a = 1\nb = repr(a)\n"),
     (RUFF_SYNTAX, "a = 0777\n", "a = 0o777\n"),
