@@ -95,7 +95,7 @@ def _verified(sample: Row, answered: Row) -> CheckCoroutine[list[dict[str, Any]]
             signals = yield from signals_of(
                 files,
                 diagnostic,
-                verdict.changed(sample["path"]),
+                verdict,
                 before,
                 later=order > 0,
                 log_probability=answered.get("log_probabilities", {}).get(answer),

@@ -270,7 +270,7 @@ def _judged(
         signals = yield from signals_of(
             task.files,
             task.diagnostic,
-            fix.changed,
+            verdict,
             task.before,
             later=later,
             log_probability=answer.log_probability,

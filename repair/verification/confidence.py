@@ -30,8 +30,9 @@ from repair.language_servers.scheduler import CheckCoroutine
 from repair.messages import shown
 from repair.models.made_by import weights_of
 from repair.verification.code_as_text import code_as_text
-from repair.verification.missing_name import takes_for_misspelt
+from repair.verification.missing_name import is_of_no_code, takes_for_misspelt
 from repair.verification.needless import changes, needless_changes
+from repair.verification.verifier import Verdict
 
 FILE = "confidence.json"
 OWN = Path(__file__).with_name(FILE)
@@ -60,8 +61,9 @@ class Signals:
     log_probability: float | None = None
     """Natural logarithm of the answer's probability; None: the teacher does not tell it."""
     missing_name: bool = False
-    """It takes a missing name for a misspelt one (`repair.verification.missing_name`), or one that a star
-    import may bring (`repair.diagnostics.star_imports`)."""
+    """It takes a missing name for a misspelt one, or a word of what is no code
+    (`repair.verification.missing_name`), or what a star import may bring (`repair.diagnostics.star_imports`).
+    """
 
     def features(self) -> dict[str, float]:
         """The inputs of the regression."""
@@ -93,17 +95,18 @@ FEATURES = tuple(Signals(needless=0, code_as_text=False, spans=1, later=False).f
 def signals_of(
     workspace: Mapping[str, str],
     diagnostic: Diagnostic,
-    repaired: Mapping[str, str],
+    verdict: Verdict,
     before: Sequence[Diagnostic],
     *,
     later: bool = False,
     log_probability: float | None = None,
 ) -> CheckCoroutine[Signals]:
-    """The signals of a verified repair, `repaired` being the changed files (path -> text) after it.
+    """The signals of a repair that `verdict` accepts.
 
     Raises:
         UnansweredError: the servers failed, so that they are not known.
     """
+    repaired = verdict.changed(diagnostic.path)
     pairs = [(workspace[path], text) for path, text in repaired.items()]
     return Signals(
         needless=(yield from needless_changes(workspace, diagnostic, repaired, before)),
@@ -112,6 +115,7 @@ def signals_of(
         later=later,
         log_probability=log_probability,
         missing_name=unresolved_star_import(workspace, diagnostic, before) is not None
+        or is_of_no_code(diagnostic, before, verdict.after)
         or (
             diagnostic.path in repaired
             and takes_for_misspelt(workspace[diagnostic.path], repaired[diagnostic.path], diagnostic)

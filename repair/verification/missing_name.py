@@ -10,7 +10,9 @@ import ast
 import builtins
 import re
 from collections import Counter
+from collections.abc import Iterable
 
+from repair.diagnostics.codes import SYNTAX, type_of_code
 from repair.diagnostics.diagnostic import Diagnostic
 from repair.diagnostics.equal_findings import is_undefined_name, subject
 from repair.text.python_names import bound, definitions, loaded
@@ -51,6 +53,22 @@ def takes_for_misspelt(original: str, repaired: str, diagnostic: Diagnostic) -> 
     return name not in bound(new) and _replaces_one(
         name, Counter(loaded(old)), Counter(loaded(new)), definitions(new) | _KNOWN
     )
+
+
+def is_of_no_code(diagnostic: Diagnostic, before: Iterable[Diagnostic], after: Iterable[Diagnostic]) -> bool:
+    """Whether a repaired name stands in a line with an error of syntax, and the file has as many of them
+    after the repair as before: what the line says need not be code, and a word of it no name."""
+    if not is_undefined_name(diagnostic):
+        return False
+    errors = [known for known in before if _is_syntax_error_of(diagnostic.path, known)]
+    left = sum(_is_syntax_error_of(diagnostic.path, known) for known in after)
+    return left >= len(errors) and any(
+        known.start_line <= diagnostic.start_line <= known.end_line for known in errors
+    )
+
+
+def _is_syntax_error_of(path: str, diagnostic: Diagnostic) -> bool:
+    return diagnostic.path == path and type_of_code(diagnostic.code) == SYNTAX
 
 
 def _replaces_one(name: str, before: Counter[str], after: Counter[str], known: frozenset[str]) -> bool:

@@ -36,7 +36,7 @@ from repair.text.lines import lines_of
 from repair.verification.confidence import DIGITS, signals_of, verifiers_own
 from repair.verification.needless import UnansweredError
 from repair.verification.stage import answered_diff, scored
-from repair.verification.verifier import examine, fewest_lines
+from repair.verification.verifier import Verdict, examine, fewest_lines
 
 STEPS = ("hash", "before", "answer", "diff", "repaired", "after", "verdict", "signals")
 
@@ -120,17 +120,17 @@ def _prove(row: VerifiedDiffRow, versions: Mapping[str, str]) -> CheckCoroutine[
             faults["after"] = fault
         if not verdict.accepted:
             unknown.append("signals")
-        elif fault := (yield from _signals_fault(row, files, verdict.changed(path), before)):
+        elif fault := (yield from _signals_fault(row, files, verdict, before)):
             faults["signals"] = fault
     ordered = {step: faults[step] for step in STEPS if step in faults}
     return Proof(row, ordered, tuple(unknown), _other_versions(row, versions))
 
 
 def _signals_fault(
-    row: VerifiedDiffRow, files: Mapping[str, str], changed: Mapping[str, str], before: Sequence[Diagnostic]
+    row: VerifiedDiffRow, files: Mapping[str, str], verdict: Verdict, before: Sequence[Diagnostic]
 ) -> CheckCoroutine[str | None]:
     try:
-        signals = yield from signals_of(files, Diagnostic.from_row(row["diagnostic"]), changed, before)
+        signals = yield from signals_of(files, Diagnostic.from_row(row["diagnostic"]), verdict, before)
     except UnansweredError as error:
         return str(error)
     found = scored(signals, row["diagnostic"]["code"])

@@ -102,7 +102,7 @@ def _scored(row: SynthesizedDiffRow) -> CheckCoroutine[tuple[Verdict, Signals | 
     before = [Diagnostic.from_row(known) for known in row["before"]]
     diagnostic = Diagnostic.from_row(row["diagnostic"])
     try:
-        signals = yield from signals_of(files_of(row), diagnostic, verdict.changed(diagnostic.path), before)
+        signals = yield from signals_of(files_of(row), diagnostic, verdict, before)
     except UnansweredError as error:
         failed = error.verdict
         return replace(verdict, accepted=False, reason=failed.reason, evidence=failed.evidence), None

@@ -55,20 +55,35 @@ def deepened(rows: list[str], line: int) -> Iterator[list[str]]:
 
 def without_tabs(rows: list[str], line: int) -> Iterator[list[str]]:
     """The rows with blanks for the tabs that they begin with: to the next multiple of eight columns, as
-    Python reads them, or of four, as many editors show them; of the block at the file's top, or of all.
+    Python reads them, or of four, as many editors show them; of the blocks around the line, innermost first.
     """
     in_strings = _in_strings(rows)
-    tops = [number for number, row in enumerate(rows) if row.strip() and not blanks(row)]
-    start = max((number for number in tops if number <= line), default=0)
-    end = min((number for number in tops if number > line), default=len(rows))
+    code = [number for number, row in enumerate(rows) if row.strip() and number not in in_strings]
     for width in (8, 4):
-        for first, last in dict.fromkeys(((start, end), (0, len(rows)))):
-            yield [
-                row
-                if not row.strip() or number in in_strings or not first <= number < last
-                else blanks(row).expandtabs(width) + row.lstrip()
-                for number, row in enumerate(rows)
-            ]
+        for start, end in _blocks(rows, code, line):
+            result = list(rows)
+            for number in code:
+                if start <= number < end:
+                    row = rows[number]
+                    result[number] = blanks(row).expandtabs(width) + row.lstrip()
+            yield result
+
+
+def _blocks(rows: list[str], code: list[int], line: int) -> Iterator[tuple[int, int]]:
+    """Where the rows as deep as the line, or deeper, begin and end around it; then those around them."""
+    depth = indentation(rows[line])
+    while True:
+        start = max(
+            (number for number in code if number <= line and indentation(rows[number]) < depth), default=-1
+        )
+        end = min(
+            (number for number in code if number > line and indentation(rows[number]) < depth),
+            default=len(rows),
+        )
+        yield start + 1, end
+        if start < 0:
+            return
+        depth = indentation(rows[start])
 
 
 def _in_strings(rows: list[str]) -> frozenset[int]:

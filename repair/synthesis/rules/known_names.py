@@ -6,6 +6,7 @@ Tested by `tests/repair/synthesis/rules/test_rules.py`.
 import ast
 import builtins
 import collections
+import re
 import sys
 import sysconfig
 from collections.abc import Collection
@@ -115,6 +116,16 @@ def source_of(module: str) -> Path | None:
     base = Path(sysconfig.get_path("stdlib"), *module.split("."))
     files = (base.with_name(f"{base.name}.py"), base / "__init__.py")
     return next((file for file in files if file.is_file()), None)
+
+
+def reads_module(text: str, name: str) -> bool:
+    """Whether a text reads something of a module of the standard library, which this name is then: `numbers`
+    is a variable's, too."""
+    if name not in MODULES:
+        return False
+    read = re.findall(rf"(?<![\w.]){name}\s*\.\s*(\w+)", text)
+    known = names_of_module(name)
+    return any(part in known or source_of(f"{name}.{part}") for part in read)
 
 
 @cache

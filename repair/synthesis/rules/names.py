@@ -20,6 +20,7 @@ from repair.synthesis.rules.file_names import (
     parsed,
     with_import,
 )
+from repair.synthesis.rules.former_lists import as_list
 from repair.synthesis.rules.known_names import (
     BUILTINS,
     FOREIGN,
@@ -64,6 +65,7 @@ def _suggestions(
     if is_handled("\n".join(rows), diagnostic):
         return
     message, row = diagnostic.message, rows[diagnostic.start_line]
+    yield from as_list(rows, diagnostic)
     if found := _NOT_EXPORTED.match(message):
         for name in closest(found[1] or found[2], bound(rows)):
             yield _replaced(rows, diagnostic, found[1] or found[2], name)
@@ -107,7 +109,7 @@ def _undefined(
     if name == "Math":
         yield from _of_python(rows, diagnostic.start_line)
     statements = [f"from {HOME[name]} import {name}"] if name in HOME else []
-    if name in MODULES:
+    if known_names.reads_module("\n".join(rows), name):
         # A module can't be called; and `datetime.datetime` is as common as `datetime.now`.
         statements.insert(len(statements) if called else 0, f"import {name}")
     for statement in (*statements, *import_statements(workspace, diagnostic.path, name)):

@@ -1,4 +1,4 @@
-"""Rules for quotes: one more, one less, or another one.
+"""Rules for quotes: one more, one less, or another one; and for prefixes of strings.
 
 Tested by `tests/repair/synthesis/rules/test_rules.py`.
 """
@@ -9,16 +9,17 @@ from collections.abc import Iterator
 
 from repair.synthesis.rules.rows import masked, without_comment
 from repair.text.python_syntax import tree_of
+from repair.text.quoted import closed_strings
 
 _TAIL = re.compile(r"(?<![)\]},:\s])[)\]},:\s]*+$")
-_TYPOGRAPHIC = str.maketrans("\u201c\u201d\u2018\u2019", "\"\"''")
+_PREFIX = re.compile(r"(?<!\w)[a-zA-Z]{0,2}\Z")
+_NO_ESCAPE = re.compile(r"\\(?:U(?!\w{8})|u(?!\w{4})|x(?!\w{2})|N(?!\{))")
 _COMPUTING = (ast.Call, ast.BinOp, ast.BoolOp, ast.Compare, ast.Subscript, ast.comprehension)
 
 
 def quoted(row: str) -> Iterator[str]:
     """The row with one more quote, one quote less, or another one."""
-    if (straight := row.translate(_TYPOGRAPHIC)) != row:
-        yield straight
+    yield from _prefixed(row)
     plain = masked(row)
     opening = re.search("['\"]", plain)
     if opening is None:
@@ -40,6 +41,18 @@ def quoted(row: str) -> Iterator[str]:
     for cut in (tail.start() if tail else len(row), len(row)):
         yield row[:cut] + quote + row[cut:]
     yield stray
+
+
+def _prefixed(row: str) -> Iterator[str]:
+    """The row with a raw string for one whose backslashes escape nothing, a path of Windows say, or for one
+    of Python 2 with the prefix `ur`."""
+    for start, end in closed_strings(row, triple=False):
+        prefix = _PREFIX.search(row, 0, start)
+        written = prefix[0].lower() if prefix else "?"
+        if written == "ur":
+            yield row[: start - 2] + row[start - 1 :]
+        elif written in ("", "u") and _NO_ESCAPE.search(row, start, end) and "\\\\" not in row[start:end]:
+            yield f"{row[: start - len(written)]}r{row[start:]}"
 
 
 def _is_computed(text: str) -> bool:

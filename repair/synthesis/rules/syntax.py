@@ -12,6 +12,7 @@ from repair.diagnostics.diagnostic import Diagnostic
 from repair.synthesis.rules import foreign_syntax
 from repair.synthesis.rules.brackets import closed, closed_below
 from repair.synthesis.rules.indentation import deepened, into_function, levelled, without_tabs
+from repair.synthesis.rules.look_alikes import in_signs_of_python
 from repair.synthesis.rules.quotes import quoted
 from repair.synthesis.rules.rows import (
     CLOSER,
@@ -65,6 +66,7 @@ def suggestions(rows: list[str], diagnostic: Diagnostic) -> Iterator[list[str]]:
         return
     if _TABS.search(message):
         yield from without_tabs(rows, line)
+    yield with_row(rows, line, in_signs_of_python(row))
     yield from (with_row(rows, line, repaired) for repaired in _compared(row))
     yield from foreign_syntax.suggestions(rows, line)
     yield from (with_row(rows, line, repaired) for repaired in quoted(row))

@@ -1,6 +1,7 @@
 """Signals of a verified repair, and the probability that they give."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from repair.verification.confidence import (
     signals_of,
     verifiers_own,
 )
+from repair.verification.verifier import Verdict
 from tests.repair.synthesis.support import FunctionServers, marked
 
 PLAIN = Signals(needless=0, code_as_text=False, spans=1, later=False)
@@ -30,10 +32,14 @@ CALIBRATION = Calibration(
 )
 
 
+def accepted(repaired: str, others: Mapping[str, str] | None = None) -> Verdict:
+    return Verdict(True, None, "", repaired=repaired, repaired_files=others or {})
+
+
 def test_the_signals_of_a_repair() -> None:
     files = {"main.py": 'a = "error:x"\nb = 1\n'}
     before = marked(files)
-    repaired = {"main.py": "a = '0'\nb = 2\n"}
+    repaired = accepted("a = '0'\nb = 2\n")
     [found] = run_all(
         [signals_of(files, before[0], repaired, before, later=True, log_probability=-2.5)],
         FunctionServers(marked),
@@ -46,7 +52,7 @@ def test_the_signals_of_a_repair() -> None:
 def test_the_signals_of_a_repair_of_two_files() -> None:
     files = {"main.py": "a = error:x\n", "other.py": "b = 1\n"}
     before = marked(files)
-    repaired = {"main.py": "a = 1\n", "other.py": "b = 1  # print(b)\n"}
+    repaired = accepted("a = 1\n", {"other.py": "b = 1  # print(b)\n"})
     [found] = run_all([signals_of(files, before[0], repaired, before)], FunctionServers(marked))
     assert found == Signals(needless=1, code_as_text=True, spans=2, later=False)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from repair.diagnostics.diagnostic import Diagnostic
-from repair.verification.missing_name import takes_for_misspelt
+from repair.verification.missing_name import is_of_no_code, takes_for_misspelt
 from tests.repair.synthesis.support import found
 
 
@@ -96,3 +96,24 @@ def test_a_missing_attribute_of_a_class_of_the_file(
     message = f'Cannot access attribute "items" for class "{owner}"\n  Attribute "items" is unknown'
     target = found("main.py", 0, message, code="pyright[reportAttributeAccessIssue]")
     assert takes_for_misspelt(CLASS.format(original), CLASS.format(repaired), target) is expected
+
+
+def syntax(line: int, path: str = "main.py") -> Diagnostic:
+    return found(path, line, "Expected expression", code="pyright")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ([syntax(0)], [syntax(0)], True),  # "find out an area" is prose, and "find out and area" is, too
+        ([syntax(0), syntax(3)], [syntax(0), syntax(3)], True),
+        ([syntax(0)], [], False),  # `retrun a` is none any more
+        ([syntax(0), syntax(3)], [syntax(3)], False),
+        ([syntax(3)], [syntax(3)], False),  # of another line, or another file
+        ([syntax(0, "other.py")], [syntax(0, "other.py")], False),
+        ([undefined("an")], [undefined("an")], False),
+    ],
+)
+def test_a_word_of_what_is_no_code(before: list[Diagnostic], after: list[Diagnostic], expected: bool) -> None:
+    assert is_of_no_code(undefined("an"), before, after) is expected
+    assert not is_of_no_code(syntax(0), before, after)

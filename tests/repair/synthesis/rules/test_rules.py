@@ -23,6 +23,7 @@ from tests.repair.synthesis.support import FunctionServers, as_batch, candidate,
 
 UNDEFINED, ATTRIBUTE = "ruff[F821]", "pyright[reportAttributeAccessIssue]"
 SYNTAX, RUFF_SYNTAX = "pyright", "ruff[invalid-syntax]"
+INDEX = "pyright[reportIndexIssue]"
 CLASS = (
     "class Shop:\n    def __init__(self):\n        self.total = 0\n\n    def pay(self):\n        return {}\n"
 )
@@ -192,12 +193,10 @@ REPAIRS = [
     (SYNTAX, "a = 1\nprint 'a %d' % a  # one\n", "a = 1\nprint('a %d' % a)  # one\n"),
     (SYNTAX, "print 'a',\n", "print('a', end=\" \")\n"),
     (SYNTAX, "print max(1,\n          2)\n", "print(max(1,\n          2))\n"),
-    (  # as Python reads it; not in the string, and not in the other block
+    (  # as Python reads it; not in the string, and not above the block
         SYNTAX,
         TABS,
-        TABS.replace("\n\tif", f"\n{8 * ' '}if")
-        .replace("\t    a", f"{12 * ' '}a")
-        .replace("\tr", f"{8 * ' '}r"),
+        TABS.replace("\t    a", f"{12 * ' '}a"),
     ),
     (  # as an editor shows it: Python refuses it
         SYNTAX,
@@ -205,6 +204,18 @@ REPAIRS = [
         "def f(a):\n    b = a\n    if a:\n        b = 2\n    return b\n",
     ),
     (SYNTAX, "if 1: print 'a'\n", "if 1: print('a')\n"),
+    # strings of Windows and of Python 2
+    (RUFF_SYNTAX, "a = open('C:\\Users\\a.txt')\n", "a = open(r'C:\\Users\\a.txt')\n"),
+    (SYNTAX, 'a = ur"\\d+"\n', 'a = r"\\d+"\n'),
+    # what was a list in Python 2
+    (INDEX, "d = {1: 2}\nprint(d.keys()[0])\n", "d = {1: 2}\nprint(list(d.keys())[0])\n"),
+    (INDEX, "print(map(str, [1, 2])[1:])\n", "print(list(map(str, [1, 2]))[1:])\n"),
+    (INDEX, "a = range(5)  # all\nif a:\n    del a[0]\n", "a = list(range(5))  # all\nif a:\n    del a[0]\n"),
+    (
+        ATTRIBUTE,
+        "d = {1: 2}\nkeys = d.keys()\nkeys.sort()\n",
+        "d = {1: 2}\nkeys = list(d.keys())\nkeys.sort()\n",
+    ),
     (
         SYNTAX,
         "while 1:\n    if 1: print 'a;b'; break  # ;\n",
@@ -329,6 +340,7 @@ REJECTED = [
     ("no_rule", UNDEFINED, "bit = Bit(8)\nprint(bit)\nbit = Bit(9)\n"),
     # no name is close
     ("no_rule", UNDEFINED, "print(wholly_unknown)\n"),
+    ("no_rule", UNDEFINED, "numbers.append(1)\n"),  # a variable, and not the module
     # nothing is known of a module that is not Python's own
     ("no_rule", "pyright[reportMissingImports]", "import unheard_of_package\n"),
     # its types are known, so that it is absent and not misspelt as `posix`
