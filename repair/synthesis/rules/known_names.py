@@ -41,8 +41,16 @@ _IMPORTED_FROM = {
     "abc": "ABC abstractmethod",
     "enum": "Enum IntEnum auto",
     "contextlib": "contextmanager suppress",
-    "copy": "deepcopy",
-    "time": "perf_counter sleep",
+    "copy": "copy deepcopy",
+    "time": "perf_counter sleep time",
+    "pprint": "pprint",
+    "glob": "glob",
+    "importlib": "reload",
+    "sys": "intern",
+    "urllib.request": "urlopen urlretrieve",
+    "concurrent.futures": "ProcessPoolExecutor ThreadPoolExecutor as_completed",
+    "unittest": "TestCase",
+    "tempfile": "NamedTemporaryFile TemporaryDirectory",
     "string": "ascii_letters ascii_lowercase ascii_uppercase digits",
     "threading": "Lock Thread",
     "decimal": "Decimal",
@@ -54,13 +62,27 @@ _IMPORTED_FROM = {
 HOME = {name: module for module, names in _IMPORTED_FROM.items() for name in names.split()}
 """The module from which a name is often imported."""
 
+ALIASES = {
+    **{"np": "numpy", "pd": "pandas", "plt": "matplotlib.pyplot", "sns": "seaborn", "tf": "tensorflow"},
+    **{"nx": "networkx", "tk": "tkinter", "ET": "xml.etree.ElementTree"},
+}
+"""The module that is imported under another name by custom."""
+
 FOREIGN = {
     **{"null": "None", "nil": "None", "undefined": "None", "true": "True", "false": "False", "this": "self"},
     **{"NULL": "None", "TRUE": "True", "FALSE": "False", "string": "str", "boolean": "bool", "Array": "list"},
     **{"ArrayList": "list", "parseInt": "int", "parseFloat": "float", "println": "print", "printf": "print"},
     **{"raw_input": "input", "xrange": "range", "unicode": "str", "unichr": "chr", "basestring": "str"},
+    **{"long": "int", "StandardError": "Exception", "WindowsError": "OSError"},
 }
-"""Names of other languages, and of Python 2."""
+"""Names of other languages, of Python 2, and of Windows."""
+
+_NAMES_OF_PYTHON_2 = (
+    "StandardError apply basestring buffer cmp coerce execfile file intern long raw_input reduce reload"
+    " unichr unicode xrange"
+)
+PYTHON_2 = frozenset(_NAMES_OF_PYTHON_2.split())
+"""Names that Python 2 had: where they are called, they are not misspelt."""
 
 FOREIGN_METHODS = {
     **{"push": "append", "add": "append", "trim": "strip", "startsWith": "startswith"},

@@ -44,6 +44,18 @@ MOVED = {
 }
 """What a name of a module is called today: a name of a module, of a type of Python, or of Python itself."""
 
+_RENAMED = (
+    "BaseHTTPServer=http.server ConfigParser=configparser Cookie=http.cookies HTMLParser=html.parser"
+    " Queue=queue SimpleHTTPServer=http.server SocketServer=socketserver StringIO=io Tkinter=tkinter"
+    " __builtin__=builtins cPickle=pickle cStringIO=io commands=subprocess cookielib=http.cookiejar"
+    " copy_reg=copyreg htmlentitydefs=html.entities httplib=http.client mock=unittest.mock thread=_thread"
+    " tkFileDialog=tkinter.filedialog tkFont=tkinter.font tkMessageBox=tkinter.messagebox"
+    " ttk=tkinter.ttk urllib2=urllib.request urlparse=urllib.parse xmlrpclib=xmlrpc.client"
+)
+_MODULES = dict(pair.split("=") for pair in _RENAMED.split())
+"""Where a module of Python 2 is today."""
+
+_FROM = re.compile(r"\s*from\b")
 _OWNER = re.compile(r"(?<![\w.])\w[\w.]*\.\Z")
 _PART = re.compile(r"\.\w+")
 _IMPORTED = re.compile(r"\s*from\s+[\w.]+\s+import\s+(\w+(?:\s*,\s*\w+)*)\s*")
@@ -83,6 +95,16 @@ def imported(rows: list[str], line: int, name: str, module: str) -> Iterator[lis
     indented = [blanks(rows[line]) + statement for statement in (*statements, f"from {home} import {own}")]
     changed = renamed(rows, name, own)
     yield [*changed[:line], *indented, *changed[line + 1 :]]
+
+
+def module(rows: list[str], line: int, name: str) -> Iterator[list[str]]:
+    """The import of a module that moved in the 0-based `line`; what it is called in the file stays."""
+    row, new = rows[line], _MODULES.get(name)
+    if new and _FROM.match(row):
+        yield with_row(rows, line, re.sub(rf"\b{name}\b", new, row, count=1))
+    elif new and (found := re.fullmatch(rf"(\s*import\s+){name}(?:\s+as\s+(\w+))?(\s*(?:#.*)?)", row)):
+        called = found[2] or name
+        yield with_row(rows, line, f"{found[1]}{new}{'' if called == new else f' as {called}'}{found[3]}")
 
 
 def _with_module(rows: list[str], module: str, path: str) -> list[str]:

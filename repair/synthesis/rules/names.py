@@ -22,12 +22,14 @@ from repair.synthesis.rules.file_names import (
 )
 from repair.synthesis.rules.former_lists import as_list
 from repair.synthesis.rules.known_names import (
+    ALIASES,
     BUILTINS,
     FOREIGN,
     FOREIGN_EXPRESSIONS,
     FOREIGN_METHODS,
     HOME,
     MODULES,
+    PYTHON_2,
     closest,
 )
 from repair.synthesis.rules.project_names import import_statements
@@ -82,6 +84,7 @@ def _suggestions(
         for name in closest(found[1], known_names.names_of_module(module[1]) if module else ()):
             yield renamed(rows, found[1], name)  # its uses are misspelt alike, or not at all
     elif found := _NO_MODULE.match(message):
+        yield from moved_names.module(rows, diagnostic.start_line, found[1])
         top, dot, rest = found[1].partition(".")
         for name in closest(top, MODULES):
             yield _replaced(rows, diagnostic, found[1], name + dot + rest)
@@ -109,6 +112,8 @@ def _undefined(
     if name == "Math":
         yield from _of_python(rows, diagnostic.start_line)
     statements = [f"from {HOME[name]} import {name}"] if name in HOME else []
+    if name in ALIASES:
+        statements.append(f"import {ALIASES[name]} as {name}")
     if known_names.reads_module("\n".join(rows), name):
         # A module can't be called; and `datetime.datetime` is as common as `datetime.now`.
         statements.insert(len(statements) if called else 0, f"import {name}")
@@ -116,6 +121,10 @@ def _undefined(
         yield with_import(rows, statement)
     if name in FOREIGN:
         yield _replaced(rows, diagnostic, name, FOREIGN[name])
+    if name == "file" and called:
+        yield _replaced(rows, diagnostic, name, "open")
+    if name in PYTHON_2 and called:
+        return
     if name in own_attributes(rows, diagnostic.start_line):
         yield _replaced(rows, diagnostic, name, f"self.{name}")
     known = bound(rows)

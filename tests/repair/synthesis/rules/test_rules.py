@@ -24,6 +24,7 @@ from tests.repair.synthesis.support import FunctionServers, as_batch, candidate,
 UNDEFINED, ATTRIBUTE = "ruff[F821]", "pyright[reportAttributeAccessIssue]"
 SYNTAX, RUFF_SYNTAX = "pyright", "ruff[invalid-syntax]"
 INDEX = "pyright[reportIndexIssue]"
+IMPORT = "pyright[reportMissingImports]"
 CLASS = (
     "class Shop:\n    def __init__(self):\n        self.total = 0\n\n    def pay(self):\n        return {}\n"
 )
@@ -70,6 +71,21 @@ REPAIRS = [
     (ATTRIBUTE, CLASS.format("self.totla"), CLASS.format("self.total")),
     (ATTRIBUTE, CLASS.format("self.min(1, 2)"), CLASS.format("min(1, 2)")),
     (ATTRIBUTE, CLASS.format("0") + "\n\nShop().pya()\n", CLASS.format("0") + "\n\nShop().pay()\n"),
+    # modules of Python 2
+    (IMPORT, "import Tkinter\n\nTkinter.Tk()\n", "import tkinter as Tkinter\n\nTkinter.Tk()\n"),
+    (
+        IMPORT,
+        "import cPickle as pickle  # fast\n\npickle.loads\n",
+        "import pickle  # fast\n\npickle.loads\n",
+    ),
+    (IMPORT, "from Tkinter import *\n\nTk()\n", "from tkinter import *\n\nTk()\n"),
+    # names of Python 2 are not misspelt
+    (UNDEFINED, "lon = 3\nprint(long(lon))\n", "lon = 3\nprint(int(lon))\n"),
+    (UNDEFINED, "files = [file('a')]\n", "files = [open('a')]\n"),
+    (UNDEFINED, "import os\n\nreload(os)\n", "import os\nfrom importlib import reload\n\nreload(os)\n"),
+    (UNDEFINED, "print(intern('a'))\n", "from sys import intern\nprint(intern('a'))\n"),
+    (UNDEFINED, "pprint(time())\n", "from pprint import pprint\npprint(time())\n"),
+    (UNDEFINED, "a = ET.parse\n", "import xml.etree.ElementTree as ET\na = ET.parse\n"),
     (UNDEFINED, "def f():\n    return os.sep\n", "import os\n\n\ndef f():\n    return os.sep\n"),
     (UNDEFINED, '"""Doc."""\n\n\nprint(os.sep)\n', '"""Doc."""\n\nimport os\n\nprint(os.sep)\n'),
     (ATTRIBUTE, "import math\n\nprint(math.pie)\n", "import math\n\nprint(math.pi)\n"),
@@ -340,6 +356,7 @@ REJECTED = [
     ("no_rule", UNDEFINED, "bit = Bit(8)\nprint(bit)\nbit = Bit(9)\n"),
     # no name is close
     ("no_rule", UNDEFINED, "print(wholly_unknown)\n"),
+    ("no_rule", UNDEFINED, "execfiles = execfile('a.py')\n"),
     ("no_rule", UNDEFINED, "numbers.append(1)\n"),  # a variable, and not the module
     # nothing is known of a module that is not Python's own
     ("no_rule", "pyright[reportMissingImports]", "import unheard_of_package\n"),
