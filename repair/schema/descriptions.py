@@ -97,7 +97,7 @@ COLUMNS: Mapping[str, str] = {
     "needless": "Changed spans of tokens that can be taken back, each alone, and the repair still verifies.",
     "code_as_text": "Whether it closes a quote or writes a comment around what reads as code.",
     "spans": "Changed spans of tokens; brackets put around something are one.",
-    "missing_name": "Whether it takes for misspelt what may be missing, come of a star import, or be no name.",
+    "missing_name": "Whether it takes for misspelt what may be missing, be star-imported, or be no name.",
     "confidence": "Probability that the repair is right, by the verifier's calibration; null: none is known.",
     "calibration_sha256": "Hash of the calibration by which `confidence` was made of `signals`.",
     "judge": "Model that judged the diff; null: no judge was asked.",

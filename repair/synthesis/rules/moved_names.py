@@ -52,7 +52,7 @@ _RENAMED = (
     " tkFileDialog=tkinter.filedialog tkFont=tkinter.font tkMessageBox=tkinter.messagebox"
     " ttk=tkinter.ttk urllib2=urllib.request urlparse=urllib.parse xmlrpclib=xmlrpc.client"
 )
-_MODULES = dict(pair.split("=") for pair in _RENAMED.split())
+_MODULES = {old: new for old, _, new in (pair.partition("=") for pair in _RENAMED.split())}
 """Where a module of Python 2 is today."""
 
 _FROM = re.compile(r"\s*from\b")
