@@ -13,7 +13,7 @@ from repair.language_servers import ServerTimeoutError
 from repair.schema.outcomes import Reject
 from repair.synthesis.teacher import Proposal
 from tests.repair.fixing.scripted import DOUBTS, Script, scripted
-from tests.repair.synthesis.support import FunctionServers, candidate, marked
+from tests.repair.synthesis.support import FunctionServers, candidate, found, marked
 
 TEXT = 'a = "error:x"\nb = "fine"\nc = 3\n'
 GOOD = '-1 a = "error:x"\n+1 a = "fine"'
@@ -45,11 +45,21 @@ def fails(files: Mapping[str, str]) -> Any:
 
 
 UNKNOWN = {"diagnostic": marked({"main.py": TEXT})[0].as_row() | {"code": "marker[z]"}}
+STAR = [
+    found("main.py", 0, 'Import "sympy" could not be resolved', code="pyright[reportMissingImports]"),
+    found("main.py", 1, '"solve" is not defined', code="pyright[reportUndefinedVariable]"),
+]
+STARRED = {
+    "files": [{"path": "main.py", "text": "from sympy import *\nsolve(1)\n"}],
+    "diagnostic": STAR[1].as_row(),
+    "before": [one.as_row() for one in STAR],
+}
 REJECTED = [
     (lambda *_: "-3 c = 3\n+3 c = 4", marked, {}, "unrepaired", "diagnostic_remains"),
     (lambda *_: "", marked, {}, "unrepaired", "no_change"),
     (lambda *_: NEEDLESS, marked, {}, "unsure", "a change that is not needed"),
     (lambda *_: GOOD, marked, UNKNOWN, "unmeasured", "marker[z]"),
+    (lambda *_: GOOD, lambda files: STAR, STARRED, "star_import", "from sympy import *"),
     (lambda *_: GOOD, marked, {"files": []}, "file_absent", "'main.py'"),
     (lambda *_: GOOD, fails, {}, "server_timeout", "no answer"),
 ]
