@@ -30,6 +30,8 @@ def unresolved_star_import(
         for known in found
         if type_of_code(known.code) == "reportMissingImports"
     }
+    if not missing:
+        return None
     paths = [diagnostic.path]
     for path in paths:  # it grows
         for line, module in _star_imports(files.get(path, "")):

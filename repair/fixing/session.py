@@ -69,7 +69,7 @@ class Session:
         self.style = 0
         """Diagnostics that were left out because their rules are stylistic."""
         self.handled = 0
-        """... and because the program catches what they predict."""
+        """... and because the program expects what they predict."""
         self._fixer, self._servers = fixer, servers
         self._k, self._unsure, self._tests = k, unsure, tests
 

@@ -90,10 +90,11 @@ def _in_strings(rows: list[str]) -> frozenset[int]:
     """The rows that begin within a string."""
     text = "\n".join(rows)
     found: set[int] = set()
+    line = position = 0
     for start, end in closed_strings(text):
-        if "\n" in text[start:end]:
-            first = text.count("\n", 0, start)
-            found.update(range(first + 1, first + 1 + text.count("\n", start, end)))
+        first = line + text.count("\n", position, start)
+        line, position = first + text.count("\n", start, end), end
+        found.update(range(first + 1, line + 1))
     return frozenset(found)
 
 

@@ -66,7 +66,8 @@ def suggestions(rows: list[str], diagnostic: Diagnostic) -> Iterator[list[str]]:
         return
     if _TABS.search(message):
         yield from without_tabs(rows, line)
-    yield with_row(rows, line, in_signs_of_python(row))
+    if (plainer := in_signs_of_python(row)) != row:  # each suggestion is parsed
+        yield with_row(rows, line, plainer)
     yield from (with_row(rows, line, repaired) for repaired in _compared(row))
     yield from foreign_syntax.suggestions(rows, line)
     yield from (with_row(rows, line, repaired) for repaired in quoted(row))
